@@ -1,0 +1,194 @@
+"""One column of a table: what kind it is, and its values as numbers or as keys of categories.
+
+Everything here looks at one column at a time and knows nothing of training rows or targets.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tune_bn.training.errors import DataError
+
+__all__ = [
+    "Kind",
+    "category_key",
+    "column_kind",
+    "dates_as_days",
+    "numbers_of",
+    "require_clean_numbers",
+    "require_finite",
+]
+
+Kind = Literal["number", "category", "date"]
+
+_ISO_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.*)?"
+_NUMERIC_SHARE = 0.9
+_NUMERIC_VALUES = 20
+
+
+def category_key(value: object) -> str:
+    """Returns the text that stands for a category in JSON; equal values have one key.
+
+    Example:
+        >>> category_key("red"), category_key(True), category_key(3.0), category_key(3)
+        ('red', 'True', '3', '3')
+    """
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    if isinstance(value, numbers.Real) and float(value).is_integer():
+        return str(int(float(value)))
+    return str(value)
+
+
+def column_kind(name: str, column: pd.Series) -> Kind:
+    """Returns how a column is used: as a number, as categories, or as a date.
+
+    Numbers are numbers; text, truth values and pandas' categories are categories; timestamps, and
+    text that is an ISO date (2024-05-31) in every row, are dates.
+
+    Raises:
+        DataError: The column holds something else (lists, durations, complex numbers, bytes), or
+            text in which at least 90 % of the rows, with more than 20 different values, are
+            numbers: that is a column of numbers with typing errors.
+    """
+    types = pd.api.types
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype) or types.is_bool_dtype(dtype):
+        return "category"
+    if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
+        return "number"
+    if types.is_datetime64_any_dtype(dtype):
+        return "date"
+    found = str(dtype)
+    if types.is_object_dtype(dtype) or types.is_string_dtype(dtype):
+        found = types.infer_dtype(column, skipna=True)
+        if found in ("integer", "floating", "decimal", "mixed-integer-float"):
+            return "number"
+        if found in ("boolean", "categorical"):
+            return "category"
+        if found in ("date", "datetime", "datetime64"):
+            return "date"
+        if found in ("string", "mixed-integer") or _all_scalars(column):
+            require_clean_numbers(name, column)
+            return "date" if _all_iso_dates(column) else "category"
+    raise DataError(
+        f"Data needs columns of numbers, text, truth values or dates, but column {name!r} holds "
+        f"{found} values. Convert it to one of these, or remove it."
+    )
+
+
+def _all_scalars(column: pd.Series) -> bool:
+    return all(isinstance(value, str | bool | numbers.Real) for value in column.dropna())
+
+
+def _all_iso_dates(column: pd.Series) -> bool:
+    values = column.dropna()
+    if not values.map(lambda value: isinstance(value, str)).all():
+        return False
+    return bool(values.astype(str).str.fullmatch(_ISO_DATE).all())
+
+
+def require_clean_numbers(name: str, column: pd.Series) -> None:
+    """Refuses text that is nearly all numbers, since each of them would become a category.
+
+    Raises:
+        DataError: Some but not all rows are text that is no number, as `column_kind` says.
+    """
+    values = column.dropna()
+    as_numbers = pd.to_numeric(values.astype(str), errors="coerce")
+    numeric = as_numbers.notna().to_numpy()
+    if numeric.all() or numeric.mean() < _NUMERIC_SHARE:
+        return
+    if as_numbers.nunique() <= _NUMERIC_VALUES:
+        return
+    raise DataError(
+        f"Column {name!r} needs numbers, as in {int(numeric.sum())} of its rows, but "
+        f"{_found(values, ~numeric)}. Correct these cells, or leave them empty."
+    )
+
+
+def _found(values: pd.Series, bad: npt.NDArray[np.bool_]) -> str:
+    """Says which values are wrong: the first with its row, and how many."""
+    place = int(np.flatnonzero(bad)[0])
+    row = values.index[place]
+    where = f" in data row {row + 1}" if isinstance(row, int | np.integer) else ""
+    count = int(bad.sum())
+    more = f" and {count - 1} more" if count > 1 else ""
+    return f"got {values.iloc[place]!r}{where}{more}"
+
+
+def numbers_of(name: str, column: pd.Series) -> npt.NDArray[np.float64]:
+    """Returns a column as floats of shape (N,), missing values as NaN.
+
+    Raises:
+        DataError: A value is text or anything else that is no number.
+    """
+    types = pd.api.types
+    if types.is_numeric_dtype(column.dtype):
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+    missing = column.isna().to_numpy(dtype=bool)
+    values = pd.to_numeric(column.astype(object), errors="coerce").astype(np.float64)
+    result = np.asarray(values.to_numpy(), dtype=np.float64)
+    bad = np.isnan(result) & ~missing
+    if bad.any():
+        raise DataError(
+            f"Column {name!r} needs numbers, but {_found(column, bad)}. "
+            "Correct these cells, or leave them empty."
+        )
+    return result
+
+
+def dates_as_days(name: str, column: pd.Series) -> npt.NDArray[np.float64]:
+    """Returns dates as days since 1970-01-01 UTC of shape (N,), missing values as NaN.
+
+    Raises:
+        DataError: A value is no date.
+    """
+    missing = column.isna().to_numpy(dtype=bool)
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        stamps = pd.to_datetime(column, utc=True)
+    else:
+        texts = column.map(lambda value: value if isinstance(value, str) else _iso(value))
+        stamps = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
+    bad = stamps.isna().to_numpy(dtype=bool) & ~missing
+    if bad.any():
+        raise DataError(
+            f"Column {name!r} needs dates like 2024-05-31, but {_found(column, bad)}. "
+            "Correct these cells, or leave them empty."
+        )
+    days = (stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    return np.asarray(days.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+
+
+def _iso(value: Any) -> str | None:
+    """Returns the ISO text of a date or timestamp; None for anything else."""
+    return str(value.isoformat()) if hasattr(value, "isoformat") and not pd.isna(value) else None
+
+
+def require_finite(names: Sequence[str], values: npt.NDArray[np.float64]) -> None:
+    """Refuses infinite values.
+
+    Args:
+        names: D column names.
+        values: Floats of shape (N, D).
+
+    Raises:
+        DataError: A column holds an infinite value; the first such column is named.
+    """
+    counts = np.isinf(values).sum(axis=0)
+    if counts.any():
+        place = int(np.flatnonzero(counts)[0])
+        others = int((counts > 0).sum()) - 1
+        more = f" (and {others} more columns)" if others else ""
+        raise DataError(
+            f"Column {names[place]!r} needs finite numbers, but {int(counts[place])} of "
+            f"{len(values)} values are infinite{more}. Correct them, or leave them empty."
+        )

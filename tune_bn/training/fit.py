@@ -1,0 +1,312 @@
+"""Trains one configuration and gives its metrics after each epoch; knows no tuner.
+
+The optimiser is stochastic gradient descent with Nesterov's momentum (Sutskever et al. 2013, "On
+the importance of initialization and momentum in deep learning", section 2), its step size warmed
+up over the first twentieth of the steps and then taken to zero along half a cosine (Loshchilov
+and Hutter 2017, arXiv 1608.03983, equation 5, without restarts). Weight decay acts on the weight
+matrices only.
+
+Nothing is drawn from torch's global generators: the weights come from one generator of the seed,
+the order of the rows in an epoch from another of the seed and the epoch. That is also why a
+checkpoint needs no generator state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from tune_bn.nn import MLP
+from tune_bn.training.config import Config
+from tune_bn.training.data import Dataset
+from tune_bn.training.errors import ConfigError, DivergedError
+from tune_bn.training.metrics import evaluate, loss_of
+
+__all__ = ["EpochMetrics", "Fit", "build_model", "fit", "step_size_factor"]
+
+_WARMUP_SHARE = 0.05
+_STEPS_BETWEEN_CHECKS = 50  # a check of the loss makes a GPU wait, so not in each step
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What one epoch gave.
+
+    Args:
+        epoch: Counted from 1.
+        train_loss: Mean loss over the epoch's rows, while the weights were changing.
+        loss: Validation loss after the epoch.
+        score: Validation accuracy, or R² for regression.
+        seconds: Duration of the epoch, with its validation.
+        rmse: Validation root mean squared error in the target's units; None for classification.
+    """
+
+    epoch: int
+    train_loss: float
+    loss: float
+    score: float
+    seconds: float
+    rmse: float | None = None
+
+    def value(self, metric: str) -> float:
+        """Returns a validation metric by name: accuracy or loss; for regression r2, rmse or loss.
+
+        Raises:
+            ConfigError: The task has no such metric.
+
+        Example:
+            >>> EpochMetrics(1, 0.5, 0.4, 0.9, 0.01).value("accuracy")
+            0.9
+        """
+        values = {"loss": self.loss}
+        if self.rmse is None:
+            values["accuracy"] = self.score
+        else:
+            values |= {"r2": self.score, "rmse": self.rmse}
+        if metric not in values:
+            task = "Classification" if self.rmse is None else "Regression"
+            raise ConfigError(
+                f"{task} needs a metric out of {', '.join(sorted(values))}, but got {metric!r}. "
+                "Choose one of these."
+            )
+        return values[metric]
+
+
+class _DrawFrom(TorchFunctionMode):
+    """While active, in this thread, the tensor methods that initialise weights use a generator.
+
+    `torch.random.fork_rng` would give the same independence in one thread only: the generator it
+    saves and restores belongs to the whole process, and trials may run in threads.
+    """
+
+    _METHODS: frozenset[Callable[..., Any]] = frozenset(
+        {torch.Tensor.uniform_, torch.Tensor.normal_}
+    )
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        self._generator = generator
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if func in self._METHODS:
+            kwargs["generator"] = self._generator
+        return func(*args, **kwargs)
+
+
+def _generator(seed: int, purpose: str) -> torch.Generator:
+    """Returns a CPU generator that (seed, purpose) alone decide."""
+    digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
+
+
+def build_model(config: Config, n_features: int, n_outputs: int, *, seed: int = 0) -> nn.Module:
+    """Returns the untrained network of a configuration; its weights depend on the seed alone."""
+    with _DrawFrom(_generator(seed, "weights")):
+        return MLP(
+            n_features,
+            n_outputs,
+            width=config.width,
+            depth=config.depth,
+            activation=config.activation,
+            norm=config.norm,
+            decay=config.decay,
+        )
+
+
+def step_size_factor(step: int, steps: int) -> float:
+    """Returns the share of the highest step size that step number `step` (from 0) uses.
+
+    Example:
+        >>> [round(step_size_factor(step, 100), 3) for step in (0, 4, 52, 99)]
+        [0.2, 1.0, 0.5, 0.0]
+    """
+    warmup = max(1, round(_WARMUP_SHARE * steps))
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step + 1 - warmup) / (steps + 1 - warmup)
+    return 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def _batches(order: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
+    """Cuts the order of rows into batches; one last row joins the batch before.
+
+    Batch norm cannot normalise a single row, and leaving the row out would waste it.
+    """
+    rows = len(order)
+    start = 0
+    while start < rows:
+        stop = start + size if rows - (start + size) > 1 else rows
+        yield order[start:stop]
+        start = stop
+
+
+class Fit:
+    """One configuration in training; iterating trains an epoch a step, until `epochs` are done.
+
+    The same arguments give the same metrics, bit for bit, on one kind of CPU with one number of
+    threads. Stopping the iteration, or an exception between or within epochs, needs no clean-up;
+    `state_dict` is meant for between epochs.
+
+    Args:
+        config: What to train.
+        dataset: What to train on; moved to `device` once.
+        epochs: At least 1; the step size reaches zero at the end of the last.
+        seed: Decides the first weights and the order of the rows.
+        device: Where to train, as torch names it ("cpu", "cuda", "cuda:1").
+
+    Raises:
+        ConfigError: `epochs` is no whole number >= 1, or the device is not there.
+
+    Example:
+        >>> from tune_bn.training.data import load_dataset
+        >>> training = Fit(Config(width=16, depth=1), load_dataset("digits"), epochs=2)
+        >>> [metrics.epoch for metrics in training]
+        [1, 2]
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        dataset: Dataset,
+        *,
+        epochs: int,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+            raise ConfigError(
+                f"Fit needs a whole number epochs >= 1, but got epochs={epochs!r}. Raise it."
+            )
+        self.config = config
+        self.task = dataset.task
+        self.epochs = epochs
+        self.seed = seed
+        self.epoch = 0  # epochs done
+        model = build_model(config, dataset.n_features, dataset.n_outputs, seed=seed)
+        try:
+            self._train = dataset.train.to(device)
+            self._validation = dataset.validation.to(device)
+            self.model = model.to(device)
+        except (RuntimeError, AssertionError) as error:
+            line = str(error).strip().splitlines()[0]
+            raise ConfigError(
+                f"Fit needs a device that torch can use, but got {device!r} ({line}). "
+                "Use device='cpu'."
+            ) from error
+        matrices = [p for p in self.model.parameters() if p.ndim > 1]
+        others = [p for p in self.model.parameters() if p.ndim <= 1]
+        self._optimizer = torch.optim.SGD(
+            [
+                {"params": matrices, "weight_decay": config.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            lr=config.learning_rate,
+            momentum=config.momentum,
+            nesterov=config.momentum > 0.0,
+        )
+
+    def __iter__(self) -> Iterator[EpochMetrics]:
+        """Trains the epochs that are left and gives each one's metrics.
+
+        Raises:
+            DivergedError: The loss became NaN or infinite.
+        """
+        while self.epoch < self.epochs:
+            yield self._train_epoch()
+
+    def _train_epoch(self) -> EpochMetrics:
+        began = time.perf_counter()
+        x, y = self._train.x, self._train.y
+        generator = _generator(self.seed, f"order of epoch {self.epoch}")
+        order = torch.randperm(len(x), generator=generator).to(x.device)
+        batches = list(_batches(order, self.config.batch_size))
+        steps = len(batches) * self.epochs
+        total = torch.zeros((), dtype=torch.float64, device=x.device)
+        self.model.train()
+        for number, rows in enumerate(batches):
+            factor = step_size_factor(self.epoch * len(batches) + number, steps)
+            for group in self._optimizer.param_groups:
+                group["lr"] = self.config.learning_rate * factor
+            loss = loss_of(self.model(x[rows]), y[rows], self.task)
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without annotations
+            self._optimizer.step()
+            total += loss.detach() * len(rows)
+            if (number + 1) % _STEPS_BETWEEN_CHECKS == 0 or number + 1 == len(batches):
+                self._require_number(float(total), "training")
+        measured = evaluate(self.model, self._validation, self.task)
+        self._require_number(measured["loss"], "validation")
+        self.epoch += 1
+        return EpochMetrics(
+            epoch=self.epoch,
+            train_loss=float(total) / len(x),
+            loss=measured["loss"],
+            score=measured["accuracy" if self.task == "classification" else "r2"],
+            seconds=time.perf_counter() - began,
+            rmse=measured.get("rmse"),
+        )
+
+    def _require_number(self, loss: float, part: str) -> None:
+        if math.isfinite(loss):
+            return
+        config = self.config
+        raise DivergedError(
+            self.epoch + 1,
+            f"the {part} loss became {loss:g}; the step size is probably too large "
+            f"(learning_rate={config.learning_rate:.3g} with momentum={config.momentum:.4g}).",
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns a checkpoint of tensors and plain data, between epochs.
+
+        It shares the tensors with this object; saving it, or a deep copy, freezes them.
+        """
+        return {
+            "version": 1,
+            "config": self.config.to_dict(),
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "epoch": self.epoch,
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a checkpoint as if training had never stopped.
+
+        Raises:
+            ConfigError: The checkpoint is of another configuration, length or seed.
+        """
+        own = {
+            "version": 1,
+            "config": self.config.to_dict(),
+            "epochs": self.epochs,
+            "seed": self.seed,
+        }
+        for name, value in own.items():
+            if state.get(name) != value:
+                raise ConfigError(
+                    f"Fit needs a checkpoint with {name}={value!r}, but got {state.get(name)!r}. "
+                    "Build Fit with the checkpoint's settings."
+                )
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.epoch = int(state["epoch"])
+
+
+fit = Fit

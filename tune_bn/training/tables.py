@@ -1,0 +1,256 @@
+"""A file on disk → one table, or one clear line that says why not.
+
+Only reading is here: which column is what is decided in `columns` and `target`.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tune_bn.training.errors import DataError
+
+__all__ = ["NPZ_TARGET", "SUFFIXES", "file_digest", "read_table"]
+
+SUFFIXES = (".csv", ".parquet", ".npz")
+NPZ_TARGET = "y"
+"""Name of the target column of a table read from an NPZ file."""
+
+_CHUNK = 1 << 20  # bytes read at a time for the digest
+
+
+def file_digest(path: Path) -> str:
+    """Returns the SHA-256 of the file's bytes, as hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Reads a CSV, Parquet or NPZ file as a table with at least one row and unique column names.
+
+    A CSV file is comma-separated UTF-8 with a header; empty cells and pandas' usual words for
+    missing (NA, NaN, null, None, …) are missing values. A first column without a name that only
+    counts the rows is an index that was written along, and is left out. An NPZ file holds arrays
+    `X` (or `x`) of shape (N, D) and `y` of shape (N,); its columns become x0, x1, … and y.
+
+    Args:
+        path: The file; its suffix, in any case, says how it is read.
+
+    Returns:
+        The table, and notes on what was left out.
+
+    Raises:
+        DataError: The file is missing, a folder, empty, of an unknown kind or not parseable.
+    """
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        raise DataError(f"Data needs a file, but {str(path)!r} is a folder. Name a file in it.")
+    if not path.exists():
+        raise DataError(
+            f"Data needs an existing file (or 'digits'), but there is none at {str(path)!r}. "
+            "Check the path."
+        )
+    if suffix not in SUFFIXES:
+        raise DataError(
+            f"Data needs a file ending in {', '.join(SUFFIXES)} (or 'digits'), but got "
+            f"{path.name!r}. Convert it, or rename it if only the ending is wrong."
+        )
+    try:
+        if path.stat().st_size == 0:
+            raise DataError(
+                f"Data needs a header and rows, but {path.name!r} is empty (0 bytes). "
+                "Write the table again."
+            )
+        notes: list[str] = []
+        if suffix == ".csv":
+            table = _read_csv(path, notes)
+        elif suffix == ".parquet":
+            table = _read_parquet(path, notes)
+        else:
+            table = _read_npz(path)
+    except OSError as error:
+        raise DataError(
+            f"Data needs a readable file, but reading {path.name!r} failed: {_line(error)}. "
+            "Check its permissions and the disk."
+        ) from error
+    if len(table) == 0:
+        raise DataError(
+            f"Data needs rows, but {path.name!r} holds {len(table.columns)} columns and no row. "
+            "Write the table again."
+        )
+    return table, notes
+
+
+@contextmanager
+def _parse_errors(path: Path, kind: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turns a parser's errors, and its warnings, into a `DataError`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            yield
+    except DataError:
+        raise
+    except errors as error:
+        raise DataError(
+            f"Data needs a {kind} file, but {path.name!r} could not be parsed as one: "
+            f"{_line(error)}. Repair the file, or give it the ending of what it is."
+        ) from error
+
+
+def _line(error: Exception) -> str:
+    """Returns the error's text on one line, short enough to read."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return (text if len(text) <= 200 else text[:199] + "…").rstrip(".")
+
+
+def _require_unique(names: Sequence[str], path: Path) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"Data needs a different name for each column, but {path.name!r} has "
+            f"{names.count(twice[0])} columns named {twice[0]!r}. Rename all but one."
+        )
+
+
+def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
+    with (
+        _parse_errors(path, "comma-separated UTF-8", csv.Error, UnicodeDecodeError),
+        path.open(encoding="utf-8-sig", newline="") as file,
+    ):
+        names = next((row for row in csv.reader(file) if row), [])
+    if not names:
+        raise DataError(
+            f"Data needs a header line, but {path.name!r} holds only blank lines. "
+            "Write the table again."
+        )
+    for separator, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(names) == 1 and separator in names[0]:
+            raise DataError(
+                f"Data needs columns separated by commas, but the header of {path.name!r} has "
+                f"{names[0].count(separator)} {word} and no comma. Save it with commas "
+                "(and decimal points)."
+            )
+    _require_unique(names, path)
+    with _parse_errors(
+        path,
+        "comma-separated UTF-8",
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        pd.errors.ParserWarning,
+        UnicodeDecodeError,
+        ValueError,
+    ):
+        table: pd.DataFrame = pd.read_csv(
+            path, encoding="utf-8-sig", low_memory=False, index_col=False
+        )
+    nameless = [place for place, name in enumerate(names) if not name.strip()]
+    if nameless == [0] and _counts_rows(table.iloc[:, 0]):
+        notes.append("left out the first column: it has no name and only counts the rows")
+        return table.iloc[:, 1:]
+    if nameless:
+        raise DataError(
+            f"Data needs a name for each column, but column {nameless[0] + 1} of {path.name!r} "
+            "has none. Name it in the header, or remove it."
+        )
+    table.columns = pd.Index(names)  # as written, where pandas renames for its own needs
+    return table
+
+
+def _counts_rows(column: pd.Series) -> bool:
+    """True for 0, 1, 2, … or 1, 2, 3, …."""
+    if not pd.api.types.is_integer_dtype(column.dtype) or len(column) == 0:
+        return False
+    values = column.to_numpy()
+    return bool(values[0] in (0, 1) and np.array_equal(values, np.arange(len(values)) + values[0]))
+
+
+def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "Reading a Parquet file needs pyarrow, but it is not installed. "
+            "Run: pip install 'tune-bn[cli]'"
+        ) from error
+    with _parse_errors(path, "Parquet", pa.ArrowException):
+        # One file is meant: read_table would also look for partitions in the names of folders.
+        with pq.ParquetFile(path) as file:
+            columns = file.read()
+        _require_unique(list(columns.column_names), path)
+        table: pd.DataFrame = columns.to_pandas(ignore_metadata=True)
+    index = [str(name) for name in table.columns if str(name).startswith("__index_level_")]
+    if index:
+        notes.append("left out the table's index: it was written along without a name")
+    return table.drop(columns=index)
+
+
+def _read_npz(path: Path) -> pd.DataFrame:
+    # A renamed .npy loads as an array without a context manager; any other file that is no zip
+    # archive is taken for a pickle, and refused.
+    with (
+        _parse_errors(
+            path, "NPZ", ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, TypeError
+        ),
+        np.load(path, allow_pickle=False) as archive,
+    ):
+        names = list(archive.files)
+        features = next((name for name in ("X", "x") if name in names), None)
+        if features is None or "y" not in names:
+            found = ", ".join(names) or "none"
+            raise DataError(
+                f"Data needs arrays named X (or x) and y, but {path.name!r} holds: {found}. "
+                "Save it with numpy.savez(path, X=..., y=...)."
+            )
+        x = _plain_array(archive, features, path)
+        y = _plain_array(archive, "y", path)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if x.ndim != 2:
+        raise DataError(
+            f"Data needs {features!r} of shape (rows, columns), but it has shape {x.shape} in "
+            f"{path.name!r}. Reshape it with {features}.reshape(len({features}), -1)."
+        )
+    if y.ndim != 1 or len(y) != len(x):
+        raise DataError(
+            f"Data needs one target a row, but {path.name!r} holds {features!r} of shape "
+            f"{x.shape} and y of shape {y.shape}. Give y the shape ({len(x)},)."
+        )
+    table = pd.DataFrame(x, columns=[f"x{place}" for place in range(x.shape[1])])
+    return pd.concat([table, pd.Series(y, name=NPZ_TARGET)], axis=1)
+
+
+def _plain_array(
+    archive: Mapping[str, npt.NDArray[Any]], name: str, path: Path
+) -> npt.NDArray[Any]:
+    """Returns one array of the archive, if it holds numbers, truth values or text."""
+    needed = "Data needs arrays of numbers, truth values or text, but"
+    try:
+        array = archive[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise DataError(
+            f"{needed} {name!r} in {path.name!r} holds pickled objects, which could run code. "
+            f"Save it with a plain type, as in {name}.astype(float) or {name}.astype(str)."
+        ) from error
+    if array.dtype.kind not in "biufU":
+        raise DataError(
+            f"{needed} {name!r} in {path.name!r} has dtype {array.dtype}. "
+            f"Convert it with {name}.astype(float)."
+        )
+    return array
