@@ -4,6 +4,35 @@ This package imports numpy at most. The adapters live in modules named after the
 ``tune_bn.optuna``, ``tune_bn.ray``; the torch layers in ``tune_bn.nn``.
 """
 
+from tune_bn.core import (
+    Categorical,
+    CoarseToFine,
+    Finished,
+    Float,
+    Int,
+    Narrowing,
+    NarrowingError,
+    SpaceError,
+    Stage,
+    StateError,
+    Suggestion,
+    TrialError,
+)
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = [
+    "Categorical",
+    "CoarseToFine",
+    "Finished",
+    "Float",
+    "Int",
+    "Narrowing",
+    "NarrowingError",
+    "SpaceError",
+    "Stage",
+    "StateError",
+    "Suggestion",
+    "TrialError",
+    "__version__",
+]

@@ -1,0 +1,112 @@
+"""What the finished trials say, kept up to date trial by trial.
+
+Adding a trial costs the same however many there are, and only the best few are held: a study of
+100,000 trials needs no more memory here than one of 100. Nothing is kept that could not be worked
+out again from the trials.
+"""
+
+from bisect import insort
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tune_bn.core.pareto import Fronts
+from tune_bn.core.space import Parameter
+from tune_bn.core.trial import Trial, rank_key
+
+__all__ = ["History"]
+
+_KEPT = 64
+
+
+class History:
+    """The ranked trials of a search, best first, as far as a draw can need them.
+
+    Args:
+        n_objectives: Number of losses of every trial.
+    """
+
+    def __init__(self, n_objectives: int = 1) -> None:
+        self.n_objectives = n_objectives
+        self.n_ranked = 0
+        self._best: list[Trial] = []
+        self._fronts = Fronts(_KEPT) if n_objectives > 1 else None
+        self._tried: set[int] = set()
+        self._centres: dict[tuple[str, int], tuple[Any, ...]] = {}
+        self._elites: dict[int, tuple[Trial, ...]] = {}
+
+    def add(self, trial: Trial) -> None:
+        """Take a ranked trial into account."""
+        self.n_ranked += 1
+        if self._fronts is not None:
+            if self._fronts.add(trial):
+                self._forget_derived()
+                self._best = self._fronts.best(_KEPT)
+            return
+        if len(self._best) >= _KEPT and rank_key(trial) > rank_key(self._best[-1]):
+            return
+        insort(self._best, trial, key=rank_key)
+        del self._best[_KEPT:]
+        self._forget_derived()
+
+    def _forget_derived(self) -> None:
+        self._centres.clear()
+        self._elites.clear()
+
+    @property
+    def best(self) -> Trial:
+        """The best trial. Needs at least one."""
+        return self._best[0]
+
+    def elites(self, n: int) -> tuple[Trial, ...]:
+        """Return the ``n`` best trials, or all there are; of several objectives the whole front."""
+        found = self._elites.get(n)
+        if found is None:
+            if self._fronts is not None and self._fronts.fronts:
+                n = max(n, min(len(self._fronts.fronts[0]), _KEPT))
+            found = self._elites[n] = tuple(self._best[:n])
+        return found
+
+    def centres(self, name: str, n: int) -> tuple[Any, ...]:
+        """Return the values of a parameter in the ``n`` best trials that have it, best first."""
+        found = self._centres.get((name, n))
+        if found is None:
+            values = [t.params[name] for t in self._best if name in t.params]
+            found = self._centres[(name, n)] = tuple(values[:n])
+        return found
+
+    def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
+        """Note a configuration as tried, if it has a finite number of neighbours to repeat."""
+        key = self._key(space, params)
+        if key is not None:
+            self._tried.add(key)
+
+    def is_tried(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> bool:
+        """Tell whether the configuration was tried; one with a continuous value never was."""
+        key = self._key(space, params)
+        return key is not None and key in self._tried
+
+    @staticmethod
+    def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int | None:
+        cells: list[tuple[str, float]] = []
+        for name, value in params.items():
+            parameter = space.get(name)
+            if parameter is None or parameter.n_cells is None:
+                return None
+            cells.append((name, parameter.position(value)))
+        return hash(tuple(sorted(cells)))
+
+
+def rank_weights(n: int, power: float) -> Sequence[float]:
+    """Return cumulative weights of ranks 1…n with weight r ** −power, the last exactly 1.
+
+    Example:
+        >>> rank_weights(2, 0.0)
+        (0.5, 1.0)
+    """
+    weights = [r**-power for r in range(1, n + 1)]
+    total, running, result = sum(weights), 0.0, []
+    for weight in weights:
+        running += weight / total
+        result.append(running)
+    result[-1] = 1.0
+    return tuple(result)

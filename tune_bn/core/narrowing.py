@@ -1,0 +1,187 @@
+"""The schedule: how long the search stays coarse, and how its windows shrink.
+
+The scheme is the one taught for tuning by hand (Ng, "Hyperparameter tuning", Deep Learning
+Specialization, course 2, week 3): sample the whole space at random, zoom into the region that did
+best, sample more densely there. Two refinements make it worth more than plain random search. The
+windows lie around the few best trials, not in one box; and a draw changes about two parameters,
+keeping the others at a good trial's values, because in many dimensions a point that is redrawn in
+all of them is hardly ever better (Bergstra & Bengio 2012 show how few dimensions matter).
+"""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from tune_bn.core.errors import NarrowingError
+from tune_bn.core.history import History
+
+__all__ = ["Narrowing", "Plan", "stage_for"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the schedule prescribes for the next trial.
+
+    Args:
+        stage: 0 for the coarse stage, then 1, 2, … for the fine ones.
+        width: Share of each parameter's scale that a window covers; 1 in the coarse stage.
+    """
+
+    stage: int
+    width: float
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """A coarse-to-fine schedule. Immutable; equal schedules give equal searches.
+
+    Args:
+        coarse_trials: Ranked trials before the first narrowing (≥ 1). None never narrows.
+        stage_trials: Ranked trials in each fine stage (≥ 1); the width is constant within one.
+        elites: How many of the best trials the windows lie around (≥ 1).
+        elite_power: The r-th best is chosen with weight r ** −elite_power (≥ 0; 0 is uniform).
+        vary: How many parameters a draw changes on average (> 0), at least one; the others keep
+            the values of good trials. None redraws all.
+        width: Width of the first fine stage, as a share of each scale (0 < width ≤ 1).
+        shrink: Rate at which the width falls: width · exp(−shrink · s / D**dimension_power) after
+            s ranked fine trials in D dimensions (≥ 0).
+        dimension_power: How much slower the width falls in many dimensions (≥ 0).
+        min_width: Floor of the width (0 < min_width ≤ width).
+        spread: A draw's width is raised to a power uniform in [spread, 1], so that a share of
+            the draws uses a wider window (0 < spread ≤ 1; 1 for none).
+        min_choice_width: Floor of the probability with which a category that was chosen to be
+            changed is redrawn from all its choices (0 < min_choice_width ≤ 1).
+
+    Raises:
+        NarrowingError: If an option is outside its range.
+
+    Example:
+        >>> Narrowing.for_budget(100).coarse_trials
+        8
+    """
+
+    coarse_trials: int | None = 8
+    stage_trials: int = 20
+    elites: int = 3
+    elite_power: float = 1.5
+    vary: float | None = 2.0
+    width: float = 0.8
+    shrink: float = 0.1
+    dimension_power: float = 0.5
+    min_width: float = 0.01
+    spread: float = 0.4
+    min_choice_width: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("coarse_trials", "stage_trials", "elites"):
+            value = getattr(self, name)
+            if name == "coarse_trials" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise NarrowingError(
+                    f"Narrowing needs an integer >= 1 as {name}, but got {name}={value!r}."
+                )
+        ranges = {
+            "elite_power": (0.0, math.inf, False),
+            "vary": (0.0, math.inf, True),
+            "width": (0.0, 1.0, True),
+            "shrink": (0.0, math.inf, False),
+            "dimension_power": (0.0, math.inf, False),
+            "min_width": (0.0, 1.0, True),
+            "spread": (0.0, 1.0, True),
+            "min_choice_width": (0.0, 1.0, True),
+        }
+        for name, (low, high, is_open) in ranges.items():
+            value = getattr(self, name)
+            if name == "vary" and value is None:
+                continue
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not is_number or not low <= value <= high or (is_open and value == low):
+                raise NarrowingError(
+                    f"Narrowing needs {low:g} {'<' if is_open else '<='} {name} <= {high:g}, "
+                    f"but got {name}={value!r}."
+                )
+        if self.min_width > self.width:
+            raise NarrowingError(
+                f"Narrowing needs min_width <= width, but got min_width={self.min_width!r} and "
+                f"width={self.width!r}. Lower min_width."
+            )
+
+    @classmethod
+    def for_budget(cls, n_trials: int) -> "Narrowing":
+        """Return a schedule whose windows get narrow by the end of ``n_trials`` trials.
+
+        Args:
+            n_trials: How many trials the search will have (≥ 1). More or fewer do no harm.
+
+        Raises:
+            NarrowingError: If ``n_trials`` is no positive integer.
+        """
+        if isinstance(n_trials, bool) or not isinstance(n_trials, int) or n_trials < 1:
+            raise NarrowingError(
+                f"Narrowing.for_budget needs an integer >= 1 as n_trials, but got {n_trials!r}."
+            )
+        # 100 fine trials at the default rate; longer searches narrow as much, more slowly.
+        fine_trials = max(n_trials - 8, 1)
+        return cls(
+            coarse_trials=min(8, max(n_trials // 3, 1)),
+            stage_trials=max(round(fine_trials / 5), 5),
+            shrink=min(max(10.0 / fine_trials, 0.03), 0.15),
+        )
+
+    @classmethod
+    def textbook(cls) -> "Narrowing":
+        """Return the classic scheme: one box around the best trial, halved stage by stage.
+
+        All parameters are redrawn at once. It is here to be compared with and to teach from.
+        """
+        return cls(
+            coarse_trials=20,
+            stage_trials=20,
+            elites=1,
+            vary=None,
+            width=0.5,
+            shrink=math.log(2) / 20,
+            dimension_power=0.0,
+            spread=1.0,
+            min_choice_width=0.5,
+        )
+
+    @classmethod
+    def off(cls) -> "Narrowing":
+        """Return the schedule that never narrows: plain, independent random search."""
+        return cls(coarse_trials=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options as plain data; ``Narrowing(**data)`` is equal."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Narrowing":
+        """Return the schedule that `to_json` described.
+
+        Raises:
+            NarrowingError: If an option is unknown or outside its range.
+        """
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(data) - known):
+            raise NarrowingError(
+                f"Narrowing has no option {unknown[0]!r}; it has {', '.join(sorted(known))}. "
+                "The state may come from a later version: update tune-bn."
+            )
+        return cls(**data)
+
+
+def stage_for(narrowing: Narrowing, history: History) -> Plan:
+    """Return the stage and width of the next trial: a pure function of schedule and history.
+
+    Only ranked trials count: failed, running and waiting ones neither end a stage nor narrow it.
+    """
+    if narrowing.coarse_trials is None or history.n_ranked < narrowing.coarse_trials:
+        return Plan(0, 1.0)
+    stage = (history.n_ranked - narrowing.coarse_trials) // narrowing.stage_trials
+    fine_trials = stage * narrowing.stage_trials
+    dimensions = max(len(history.best.params), 1)
+    rate = narrowing.shrink / dimensions**narrowing.dimension_power
+    width = max(narrowing.width * math.exp(-rate * fine_trials), narrowing.min_width)
+    return Plan(stage + 1, width)

@@ -1,0 +1,177 @@
+"""The next configuration: a stratified random point, or a random draw around the best trials.
+
+Every function here is a pure function of (seed, trial number, parameter names, schedule, history);
+see `tune_bn.core.draw`. That is what gives the same search by hand, through Optuna and through
+Ray, and what lets workers agree without talking to each other.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from tune_bn.core.draw import permutation, uniforms
+from tune_bn.core.errors import SpaceError
+from tune_bn.core.history import History, rank_weights
+from tune_bn.core.narrowing import Narrowing, Plan, stage_for
+from tune_bn.core.space import Categorical, Parameter
+
+__all__ = ["coarse_value", "fine_value", "propose"]
+
+_MAX_ATTEMPTS = 24
+_PATIENCE = 4
+
+
+def coarse_value(
+    seed: int, number: int, name: str, parameter: Parameter, narrowing: Narrowing
+) -> Any:
+    """Return the value of a parameter in a trial of the coarse stage.
+
+    Each block of ``coarse_trials`` trials is a Latin hypercube (McKay, Beckman & Conover 1979):
+    the range is cut into as many strata of equal weight, a permutation keyed by (seed, name)
+    assigns one to each trial, and the value is uniform within it. No worker needs to know of
+    another one, and a parameter that only some trials have is stratified like any other.
+    """
+    r = uniforms(seed, number, name)[3]
+    size = narrowing.coarse_trials
+    if size is None:
+        return parameter.draw(r)
+    block, i = divmod(number, size)
+    return parameter.draw((permutation(seed, name, block, size)[i] + r) / size)
+
+
+@lru_cache(maxsize=64)
+def _weights(n: int, power: float) -> tuple[float, ...]:
+    return tuple(rank_weights(n, power))
+
+
+def _centre(name: str, parameter: Parameter, r: float, source: "_Source") -> Any:
+    """Return the value of a good trial, moved into the range; raise SpaceError if there is none."""
+    values = source.centres(name)
+    if not values:
+        raise SpaceError(f"No finished trial has a parameter {name!r}.")
+    weights = _weights(len(values), source.elite_power)
+    return parameter.nearest(values[bisect_right(weights, r)])
+
+
+class _Source:
+    """Where the centres of one trial's windows come from."""
+
+    __slots__ = ("_base", "_history", "_n", "elite_power")
+
+    def __init__(self, seed: int, number: int, history: History, narrowing: Narrowing) -> None:
+        self._history, self._n = history, narrowing.elites
+        self.elite_power = narrowing.elite_power
+        self._base: Mapping[str, Any] | None = None
+        if history.n_objectives > 1:
+            # One trial of the front: values mixed from its two ends would lie between them in
+            # the space, but seldom on the front.
+            front = history.elites(narrowing.elites)
+            self._base = front[int(uniforms(seed, number, "")[1] * len(front))].params
+
+    def centres(self, name: str) -> tuple[Any, ...]:
+        if self._base is not None and name in self._base:
+            return (self._base[name],)
+        return self._history.centres(name, self._n)
+
+
+def _moved(
+    parameter: Parameter, centre: Any, width: float, narrowing: Narrowing, r_width: float, r: float
+) -> Any:
+    """Return a value drawn uniformly in the window around ``centre``."""
+    if isinstance(parameter, Categorical):
+        return parameter.draw_near(centre, max(width, narrowing.min_choice_width), r)
+    power = narrowing.spread + (1.0 - narrowing.spread) * r_width
+    return parameter.draw_near(centre, width**power, r)
+
+
+def fine_value(
+    seed: int,
+    number: int,
+    name: str,
+    parameter: Parameter,
+    history: History,
+    narrowing: Narrowing,
+) -> Any:
+    """Return the value of one parameter whose companions are not known, redrawn in its window.
+
+    It is uniform over the whole range where no good trial has the parameter.
+    """
+    r_elite, _, r_width, r = uniforms(seed, number, name)
+    try:
+        centre = _centre(name, parameter, r_elite, _Source(seed, number, history, narrowing))
+    except SpaceError:
+        return parameter.draw(r)
+    plan = stage_for(narrowing, history)
+    return _moved(parameter, centre, plan.width, narrowing, r_width, r)
+
+
+def _fine_params(
+    seed: int,
+    number: int,
+    space: Mapping[str, Parameter],
+    plan: Plan,
+    history: History,
+    narrowing: Narrowing,
+    attempt: int,
+) -> dict[str, Any]:
+    source = _Source(seed, number, history, narrowing)
+    # After a few repetitions of tried configurations look wider, and change more.
+    widening = 2.0 ** (attempt // _PATIENCE)
+    width = min(plan.width * widening, 1.0)
+    dimensions = max(len(history.best.params.keys() & space.keys()), 1)
+    chance = 1.0 if narrowing.vary is None else narrowing.vary * widening / dimensions
+    params: dict[str, Any] = {}
+    kept: list[tuple[str, Any, float, float]] = []
+    is_changed = False
+    for name, parameter in space.items():
+        r_elite, r_vary, r_width, r = uniforms(seed, number, name, attempt)
+        try:
+            centre = _centre(name, parameter, r_elite, source)
+        except SpaceError:
+            params[name] = parameter.draw(r)
+            continue
+        if r_vary < chance:
+            is_changed = True
+            params[name] = _moved(parameter, centre, width, narrowing, r_width, r)
+        else:
+            params[name] = centre
+            kept.append((name, centre, r_width, r))
+    if not is_changed and kept:
+        pick = int(uniforms(seed, number, "", attempt)[0] * len(kept))
+        name, centre, r_width, r = kept[pick]
+        params[name] = _moved(space[name], centre, width, narrowing, r_width, r)
+    return params
+
+
+def propose(
+    seed: int,
+    number: int,
+    space: Mapping[str, Parameter],
+    history: History,
+    narrowing: Narrowing,
+) -> tuple[Plan, dict[str, Any]]:
+    """Return the plan and the parameter values of the trial with this number.
+
+    In a fine stage every parameter takes its centre from one of the best trials; about
+    ``narrowing.vary`` parameters are redrawn uniformly in the window around it, the others keep
+    it. A configuration that was tried before is redrawn, in wider windows after a few attempts;
+    once all are tried, repetitions are returned.
+
+    Args:
+        seed: Seed of the search, 0 ≤ seed < 2⁶⁴.
+        number: Number of the trial, unique in the search.
+        space: The parameters by name. The order does not matter.
+        history: The trials finished so far.
+        narrowing: The schedule.
+    """
+    plan = stage_for(narrowing, history)
+    if plan.stage == 0:
+        coarse = {n: coarse_value(seed, number, n, p, narrowing) for n, p in space.items()}
+        return plan, coarse
+    params: dict[str, Any] = {}
+    for attempt in range(_MAX_ATTEMPTS):
+        params = _fine_params(seed, number, space, plan, history, narrowing, attempt)
+        if not history.is_tried(space, params):
+            break
+    return plan, params

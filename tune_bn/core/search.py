@@ -1,0 +1,446 @@
+"""The search for people with neither Optuna nor Ray: ask for a configuration, tell its value."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tune_bn.core.draw import fresh_seed
+from tune_bn.core.errors import SpaceError, StateError, TrialError
+from tune_bn.core.history import History
+from tune_bn.core.narrowing import Narrowing
+from tune_bn.core.proposal import propose
+from tune_bn.core.space import Categorical, Parameter, parameter_from_json
+from tune_bn.core.stages import Mark, Stage, group_stages
+from tune_bn.core.trial import Trial
+
+__all__ = ["CoarseToFine", "Finished", "Suggestion"]
+
+Direction = Literal["minimize", "maximize"]
+State = Literal["complete", "stopped", "failed"]
+_FORMAT = "tune_bn.search"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A configuration to try.
+
+    Args:
+        number: Number of the trial, counted from 0; pass it (or this object) to `tell`.
+        params: Value of every parameter, by name.
+        stage: Index of the stage it was drawn in; 0 is the coarse one.
+        width: Width of its windows, as a share of each scale.
+    """
+
+    number: int
+    params: Mapping[str, Any]
+    stage: int
+    width: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial that was told.
+
+    Args:
+        number: Number of the trial.
+        params: Value of every parameter, by name.
+        values: Objective values as they were told; empty if it failed.
+        state: ``"complete"``, ``"stopped"`` (early) or ``"failed"``.
+        progress: How far it got, as it was told.
+        violation: By how much it violates constraints, as it was told.
+    """
+
+    number: int
+    params: Mapping[str, Any]
+    values: tuple[float, ...]
+    state: State
+    progress: float = 0.0
+    violation: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """The objective value of a search with one objective."""
+        return self.values[0]
+
+
+def checked_seed(seed: int | None, who: str) -> int:
+    """Return the seed as the draws need it; a fresh one for None.
+
+    Raises:
+        TypeError: If it is neither None nor an int.
+        ValueError: If it is negative or has more than 64 bits.
+    """
+    if seed is None:
+        return fresh_seed()
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"{who} needs an int or None as seed, but got seed={seed!r}.")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"{who} needs 0 <= seed < 2**64, but got seed={seed!r}.")
+    return seed
+
+
+def checked_narrowing(narrowing: Any, who: str) -> Narrowing:
+    """Return the schedule; for None the default one.
+
+    Raises:
+        TypeError: If it is something else.
+    """
+    if narrowing is None:
+        return Narrowing()
+    if not isinstance(narrowing, Narrowing):
+        raise TypeError(
+            f"{who} needs a Narrowing as narrowing, but got narrowing={narrowing!r}. "
+            "Use Narrowing(), Narrowing.for_budget(n), Narrowing.textbook() or Narrowing.off()."
+        )
+    return narrowing
+
+
+class CoarseToFine:
+    """Random search that starts wide and zooms in, driven by hand.
+
+    Args:
+        space: The parameters by name.
+        seed: Seed of all draws, 0 ≤ seed < 2⁶⁴; None takes one from the operating system.
+        narrowing: The schedule; None is ``Narrowing()``.
+        directions: ``"minimize"`` or ``"maximize"``, or one of them for each objective.
+
+    Raises:
+        SpaceError: If the space is no mapping from names to parameters, or empty.
+        ValueError: If the seed or a direction is none.
+
+    Example:
+        >>> search = CoarseToFine({"lr": Float(1e-4, 1.0, log=True), "n": Int(1, 9)}, seed=0)
+        >>> for _ in range(100):
+        ...     trial = search.ask()
+        ...     search.tell(trial, abs(trial.params["lr"] - 0.02) + abs(trial.params["n"] - 4))
+        >>> search.best.params["n"]
+        4
+    """
+
+    def __init__(
+        self,
+        space: Mapping[str, Parameter],
+        *,
+        seed: int | None = None,
+        narrowing: Narrowing | None = None,
+        directions: Direction | Sequence[Direction] = "minimize",
+    ) -> None:
+        if not isinstance(space, Mapping) or not space:
+            raise SpaceError(
+                "CoarseToFine needs a space, a dict from names to Float, Int or Categorical, "
+                f"but got {space!r}."
+            )
+        for name, parameter in space.items():
+            if not isinstance(name, str) or not isinstance(parameter, Parameter):
+                raise SpaceError(
+                    "CoarseToFine needs a Float, Int or Categorical for each name, but got "
+                    f"{name!r}: {parameter!r}."
+                )
+        self.space = dict(space)
+        self.directions: tuple[Direction, ...] = (
+            (directions,) if isinstance(directions, str) else tuple(directions)
+        )
+        for direction in self.directions or (None,):
+            if direction not in ("minimize", "maximize"):
+                raise ValueError(
+                    "CoarseToFine needs 'minimize' or 'maximize' as each of directions, but got "
+                    f"{direction!r}."
+                )
+        self.seed = checked_seed(seed, "CoarseToFine")
+        self.narrowing = checked_narrowing(narrowing, "CoarseToFine")
+        self._history = History(len(self.directions))
+        self._next_number = 0
+        self._pending: dict[int, Suggestion] = {}
+        self._marks: dict[int, Mark | None] = {}
+        self._finished: dict[int, Finished] = {}
+        self._encoded: list[str] = []  # finished trials as JSON, so that saving often stays cheap
+
+    def ask(self) -> Suggestion:
+        """Return the next configuration. Several may be asked for before any is told."""
+        number = self._next_number
+        plan, params = propose(self.seed, number, self.space, self._history, self.narrowing)
+        self._history.remember(self.space, params)
+        elites = self._history.elites(self.narrowing.elites) if plan.stage else ()
+        self._marks[number] = Mark(plan.stage, plan.width, tuple(t.number for t in elites))
+        self._next_number += 1
+        suggestion = Suggestion(number, params, plan.stage, plan.width)
+        self._pending[number] = suggestion
+        return suggestion
+
+    def tell(
+        self,
+        trial: Suggestion | int,
+        value: float | Sequence[float] | None = None,
+        *,
+        state: State = "complete",
+        progress: float = 0.0,
+        violation: float = 0.0,
+    ) -> None:
+        """Report how a trial ended.
+
+        A value that is None or NaN makes it a failed trial, whatever ``state`` says: it is kept
+        in the record and does not attract the search.
+
+        Args:
+            trial: What `ask` returned, or its number.
+            value: Objective value, or one for each objective; ±inf counts as a value.
+            state: ``"complete"``, ``"stopped"`` early, or ``"failed"``.
+            progress: How far it got, in a unit that is the same for all trials. Compared before
+                the value.
+            violation: Sum of the positive parts of violated constraints; 0 is feasible.
+
+        Raises:
+            TrialError: If the trial was never asked for or is told again, or if what is told
+                cannot be: an unknown state, a wrong number of values.
+        """
+        number = trial.number if isinstance(trial, Suggestion) else trial
+        if number not in self._pending:
+            told = "was told already" if number in self._finished else "was never asked for"
+            raise TrialError(f"tell needs a trial that is running, but trial {number!r} {told}.")
+        suggestion = self._pending[number]
+        self._finish(number, suggestion.params, value, state, progress, violation)
+        del self._pending[number]
+
+    def add(
+        self,
+        params: Mapping[str, Any],
+        value: float | Sequence[float] | None,
+        *,
+        state: State = "complete",
+        progress: float = 0.0,
+        violation: float = 0.0,
+    ) -> int:
+        """Take in a trial that was run elsewhere; return the number that it gets here.
+
+        Args:
+            params: Values by name; parameters may be missing. A number outside its range is moved
+                to the nearest end when the search looks around it.
+            value: As for `tell`.
+            state: As for `tell`.
+            progress: As for `tell`.
+            violation: As for `tell`.
+
+        Raises:
+            SpaceError: If a name is unknown or a value cannot be one of its parameter.
+            TrialError: As for `tell`.
+        """
+        for name, given in params.items():
+            if name not in self.space:
+                raise SpaceError(
+                    f"The space has no parameter {name!r}; it has {', '.join(self.space)}."
+                )
+            self.space[name].nearest(given)
+        number = self._next_number
+        self._finish(number, dict(params), value, state, progress, violation)
+        self._marks[number] = None
+        self._next_number += 1
+        return number
+
+    def _finish(
+        self,
+        number: int,
+        params: Mapping[str, Any],
+        value: float | Sequence[float] | None,
+        state: State,
+        progress: float,
+        violation: float,
+    ) -> None:
+        if state not in ("complete", "stopped", "failed"):
+            raise TrialError(
+                "A trial needs 'complete', 'stopped' or 'failed' as its state, but trial "
+                f"{number} got {state!r}."
+            )
+        values: tuple[float, ...] = ()
+        if value is not None and state != "failed":
+            given = (value,) if isinstance(value, (int, float)) else tuple(value)
+            if len(given) != len(self.directions):
+                raise TrialError(
+                    f"Trial {number} needs {len(self.directions)} value(s), but got {value!r}."
+                )
+            values = tuple(float(v) for v in given)
+        if not values or any(math.isnan(v) for v in values):
+            state, values = "failed", ()
+        finished = Finished(number, params, values, state, float(progress), float(violation))
+        if state != "failed":
+            self._history.add(self._ranked(finished))
+        self._history.remember(self.space, params)
+        self._finished[number] = finished
+        self._encoded.append(json.dumps(self._encode(finished)))
+
+    def _ranked(self, trial: Finished) -> Trial:
+        losses = tuple(
+            v if d == "minimize" else -v for v, d in zip(trial.values, self.directions, strict=True)
+        )
+        is_complete = trial.state == "complete"
+        return Trial(
+            trial.number, trial.params, losses, is_complete, trial.progress, trial.violation
+        )
+
+    @property
+    def best(self) -> Finished:
+        """The best trial: feasible, complete, furthest, then by value.
+
+        Of several objectives, one end of the Pareto front; see `best_trials`.
+
+        Raises:
+            ValueError: If no trial has finished with a value.
+        """
+        if not self._history.n_ranked:
+            raise ValueError("CoarseToFine.best needs a finished trial, but there is none yet.")
+        return self._finished[self._history.best.number]
+
+    @property
+    def best_trials(self) -> list[Finished]:
+        """The best trial, or of several objectives the best front (the 64 least crowded)."""
+        return [self._finished[t.number] for t in self._history.elites(1)]
+
+    @property
+    def trials(self) -> list[Finished]:
+        """All trials that were told or added, in order of their numbers."""
+        return [self._finished[n] for n in sorted(self._finished)]
+
+    def stages(self) -> list[Stage]:
+        """Return the stages so far: trials, width, windows, and best value of each."""
+        one = len(self.directions) == 1
+        values = {n: t.value for n, t in self._finished.items() if t.values} if one else {}
+        return group_stages(
+            self._marks,
+            self.space,
+            {n: t.params for n, t in self._finished.items()},
+            values,
+            maximize=self.directions[0] == "maximize",
+        )
+
+    def _encode_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        encoded = {}
+        for name, value in params.items():
+            parameter = self.space[name]
+            # Choices may be any objects; their position in the list is always plain data.
+            encoded[name] = parameter.index(value) if isinstance(parameter, Categorical) else value
+        return encoded
+
+    def _decode_params(self, encoded: Mapping[str, Any]) -> dict[str, Any]:
+        params = {}
+        for name, value in encoded.items():
+            parameter = self.space[name]
+            params[name] = parameter.choices[value] if isinstance(parameter, Categorical) else value
+        return params
+
+    def _encode(self, trial: Finished) -> list[Any]:
+        mark = self._marks.get(trial.number)
+        values = [v if math.isfinite(v) else str(v) for v in trial.values]
+        return [
+            trial.number,
+            self._encode_params(trial.params),
+            mark and [mark.stage, mark.width, mark.elites],
+            trial.state,
+            values,
+            trial.progress,
+            trial.violation,
+        ]
+
+    def to_json(self) -> str:
+        """Return the whole search as a JSON text from which `from_json` continues identically.
+
+        Costs time in proportion to the length of the text; finished trials are encoded once.
+        """
+        try:
+            space: Any = {name: p.to_json() for name, p in self.space.items()}
+            head = json.dumps(space)
+        except (TypeError, ValueError, AttributeError):
+            head = "null"  # choices that are objects: whoever reads the state brings the space
+        pending = []
+        for n, suggestion in self._pending.items():
+            mark = self._marks[n]
+            assert mark is not None
+            encoded = self._encode_params(suggestion.params)
+            pending.append([n, encoded, [mark.stage, mark.width, mark.elites]])
+        rest = {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "seed": self.seed,
+            "narrowing": self.narrowing.to_json(),
+            "directions": self.directions,
+            "names": list(self.space),
+            "next_number": self._next_number,
+            "pending": pending,
+        }
+        body = json.dumps(rest, allow_nan=False)
+        trials = ",\n".join(self._encoded)
+        return f'{body[:-1]}, "space": {head}, "trials": [\n{trials}\n]}}\n'
+
+    @classmethod
+    def from_json(
+        cls, text: str, *, space: Mapping[str, Parameter] | None = None
+    ) -> "CoarseToFine":
+        """Return the search that `to_json` described.
+
+        Args:
+            text: What `to_json` returned.
+            space: The space; needed where choices are objects that JSON cannot hold.
+
+        Raises:
+            StateError: If the text is no saved search, comes from a later version, or does not
+                fit the space.
+        """
+        try:
+            state = json.loads(text)
+            if state["format"] != _FORMAT:
+                raise KeyError("format")
+            version = state["version"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                "CoarseToFine.from_json needs the text that to_json returned, but got "
+                f"{text[:40]!r}…: {error!r}."
+            ) from error
+        if version != _VERSION:
+            raise StateError(
+                f"CoarseToFine reads states of version {_VERSION}, but got version {version!r}. "
+                "Update tune-bn, or start a new search and `add` the old trials."
+            )
+        if space is None:
+            if state.get("space") is None:
+                raise StateError(
+                    "This state has choices that JSON cannot hold. Pass the same space again: "
+                    "CoarseToFine.from_json(text, space=space)."
+                )
+            space = {name: parameter_from_json(p) for name, p in state["space"].items()}
+        try:
+            return cls._from_state(state, space)
+        except (SpaceError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise StateError(f"The saved search does not fit its space: {error!r}.") from error
+
+    @classmethod
+    def _from_state(
+        cls, state: Mapping[str, Any], space: Mapping[str, Parameter]
+    ) -> "CoarseToFine":
+        if list(space) != state["names"]:
+            raise SpaceError(f"it has the names {state['names']!r}, the space {list(space)!r}")
+        search = cls(
+            space,
+            seed=state["seed"],
+            narrowing=Narrowing.from_json(state["narrowing"]),
+            directions=state["directions"],
+        )
+        for number, encoded, mark, ended, values, progress, violation in state["trials"]:
+            params = search._decode_params(encoded)
+            search._marks[number] = mark and Mark(mark[0], mark[1], tuple(mark[2]))
+            told = tuple(map(float, values)) or None
+            search._finish(number, params, told, ended, progress, violation)
+        for number, encoded, mark in state["pending"]:
+            params = search._decode_params(encoded)
+            search._marks[number] = Mark(mark[0], mark[1], tuple(mark[2]))
+            search._pending[number] = Suggestion(number, params, mark[0], mark[1])
+            search._history.remember(space, params)
+        search._next_number = state["next_number"]
+        return search
+
+    def __repr__(self) -> str:
+        best = f", best={self.best.values}" if self._history.n_ranked else ""
+        return (
+            f"CoarseToFine({len(self.space)} parameters, seed={self.seed}, "
+            f"{len(self._finished)} finished, {len(self._pending)} running{best})"
+        )

@@ -1,0 +1,495 @@
+"""Parameters, each on the scale on which it should be drawn.
+
+A parameter turns a number that is uniform on [0, 1) into a value. On a linear scale the value is
+uniform; on a log scale its logarithm is (α between 1e-4 and 1 as ``10**r`` with r uniform); on a
+one-minus-log scale the logarithm of its distance from 1 is (β between 0.9 and 0.999). Integers and
+stepped floats are *cells* of equal weight, both ends included: nothing is rounded, because
+rounding would give the end values half the weight of the others.
+
+What this file leaves out: which value to draw around, and how wide. That is the schedule's.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tune_bn.core.errors import SpaceError
+
+__all__ = ["Categorical", "Float", "Int", "Parameter", "parameter_from_json"]
+
+_LARGEST_STEP_COUNT = 2**63
+
+
+class Parameter(ABC):
+    """One dimension of a space: the map from the unit interval to values, and windows in it."""
+
+    @property
+    @abstractmethod
+    def n_cells(self) -> int | None:
+        """Number of different values, or None if it is a continuum."""
+
+    @property
+    @abstractmethod
+    def bounds(self) -> tuple[Any, ...]:
+        """(lowest, highest) value of the whole range, or all choices."""
+
+    @abstractmethod
+    def draw(self, r: float) -> Any:
+        """Return the value at quantile ``r`` (0 ≤ r < 1) of the whole range."""
+
+    @abstractmethod
+    def draw_near(self, centre: Any, width: float, r: float) -> Any:
+        """Return the value at quantile ``r`` of the window of ``width`` around ``centre``.
+
+        Args:
+            centre: A value of this parameter (see `nearest`).
+            width: Share of the whole range that the window covers, 0 < width ≤ 1. The window
+                ends where the range ends, and of cells it holds at least the neighbours.
+            r: Quantile, 0 ≤ r < 1.
+        """
+
+    @abstractmethod
+    def window(self, centre: Any, width: float) -> tuple[Any, ...]:
+        """Return (lowest, highest) value of the window, or the choices open in it."""
+
+    @abstractmethod
+    def nearest(self, value: Any) -> Any:
+        """Return the value of this parameter that is closest to ``value``.
+
+        Raises:
+            SpaceError: If nothing is close: another type, NaN, or an unknown choice.
+        """
+
+    @abstractmethod
+    def position(self, value: Any) -> float:
+        """Return where on its scale ``value`` lies, from 0 (low end) to 1 (high end)."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data from which `parameter_from_json` makes an equal parameter."""
+
+
+def _number(kind: str, what: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise SpaceError(
+            f"{kind} needs a number as {what}, but got {what}={value!r}. Give an int or a float."
+        )
+    if not math.isfinite(value):
+        raise SpaceError(
+            f"{kind} needs a finite {what}, but got {what}={value!r}. Give a bound that can be "
+            "drawn."
+        )
+    return value
+
+
+class _Scale:
+    """A monotone map between an interval and the unit interval: linear, log or one-minus-log."""
+
+    __slots__ = ("_high", "_low", "high", "kind", "low")
+
+    def __init__(self, kind: str, low: float, high: float) -> None:
+        self.kind, self.low, self.high = kind, low, high
+        if kind == "log":
+            self._low, self._high = math.log(low), math.log(high)
+        elif kind == "one-minus-log":
+            self._low, self._high = math.log1p(-low), math.log1p(-high)
+        else:
+            self._low, self._high = float(low), float(high)
+
+    def value(self, u: float) -> float:
+        # Both products stay finite where `high - low` would overflow (±1e308).
+        x = self._low * (1.0 - u) + self._high * u
+        if self.kind == "log":
+            x = math.exp(x)
+        elif self.kind == "one-minus-log":
+            x = -math.expm1(x)
+        return min(max(x, self.low), self.high)
+
+    def unit(self, value: float) -> float:
+        if value <= self.low:
+            return 0.0
+        if value >= self.high:
+            return 1.0
+        if self.kind == "log":
+            x = math.log(value)
+        elif self.kind == "one-minus-log":
+            x = math.log1p(-value)
+        else:
+            # Halved, so that the span of ±1e308 does not overflow.
+            return (value / 2 - self._low / 2) / (self._high / 2 - self._low / 2)
+        return (x - self._low) / (self._high - self._low)
+
+
+@dataclass(frozen=True)
+class Float(Parameter):
+    """A real parameter between ``low`` and ``high``.
+
+    Args:
+        low: Lower end, included.
+        high: Upper end; included where ``step`` reaches it, otherwise drawn with probability 0.
+        log: Draw the logarithm uniformly. Needs ``low`` > 0.
+        one_minus_log: Draw log(1 − value) uniformly, for values near 1. Needs ``high`` < 1.
+        step: Distance between the values, counted from ``low``. Needs a linear scale.
+
+    Raises:
+        SpaceError: If the bounds are not finite, not in order, or do not suit the scale.
+
+    Example:
+        >>> Float(1e-4, 1.0, log=True).draw(0.5)
+        0.01
+        >>> round(Float(0.9, 0.999, one_minus_log=True).draw(0.5), 4)
+        0.99
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    one_minus_log: bool = False
+    step: float | None = None
+    _scale: _Scale = field(init=False, repr=False, compare=False)
+    _cells: int | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        low, high = _number("Float", "low", self.low), _number("Float", "high", self.high)
+        if low > high:
+            raise SpaceError(
+                f"Float needs low <= high, but got low={low!r} and high={high!r}. Swap them."
+            )
+        if self.log and self.one_minus_log:
+            raise SpaceError("Float needs one scale, but got log=True and one_minus_log=True.")
+        if self.log and low <= 0:
+            raise SpaceError(
+                f"Float with log=True needs low > 0, but got low={low!r}. "
+                "Raise low, or use log=False."
+            )
+        if self.one_minus_log and high >= 1:
+            raise SpaceError(
+                f"Float with one_minus_log=True needs high < 1, but got high={high!r}. "
+                "Lower high (0.999, say), or use a linear scale."
+            )
+        if self.step is not None:
+            step = _number("Float", "step", self.step)
+            if step <= 0:
+                raise SpaceError(f"Float needs step > 0, but got step={step!r}.")
+            if self.log or self.one_minus_log:
+                raise SpaceError(
+                    f"Float with a step needs a linear scale, but got step={step!r} with "
+                    f"{'log' if self.log else 'one_minus_log'}=True. Drop one of the two."
+                )
+            if (high - low) / step >= _LARGEST_STEP_COUNT:
+                raise SpaceError(
+                    f"Float needs fewer than 2**63 steps, but got {(high - low) / step:.3g}."
+                )
+        kind = "log" if self.log else "one-minus-log" if self.one_minus_log else "linear"
+        cells = None
+        if self.step is not None:
+            # A hair of tolerance: (0.3 - 0.0) / 0.1 is 2.9999999999999996.
+            cells = math.floor((high - low) / self.step + 1e-8) + 1
+        elif low == high:
+            cells = 1
+        object.__setattr__(self, "_scale", _Scale(kind, float(low), float(high)))
+        object.__setattr__(self, "_cells", cells)
+
+    @property
+    def n_cells(self) -> int | None:  # noqa: D102 - documented in Parameter
+        return self._cells
+
+    @property
+    def bounds(self) -> tuple[float, float]:  # noqa: D102
+        last = float(self.high) if self._cells is None else self._cell_value(self._cells - 1)
+        return float(self.low), last
+
+    def _cell_value(self, cell: int) -> float:
+        value = float(self.low + cell * self.step) if self.step is not None else float(self.low)
+        return min(value, float(self.high))
+
+    def _cell(self, value: float) -> int:
+        if self.step is None:
+            return 0
+        assert self._cells is not None
+        return min(max(round((value - self.low) / self.step), 0), self._cells - 1)
+
+    def draw(self, r: float) -> float:  # noqa: D102
+        if self._cells is not None:
+            return self._cell_value(min(int(r * self._cells), self._cells - 1))
+        return self._scale.value(r)
+
+    def _unit_window(self, centre: float, width: float) -> tuple[float, float]:
+        u = self._scale.unit(centre)
+        return max(u - width / 2, 0.0), min(u + width / 2, 1.0)
+
+    def draw_near(self, centre: float, width: float, r: float) -> float:  # noqa: D102
+        if self._cells is not None:
+            first, last = _cells_near(self._cell(centre), self._cells, width)
+            return self._cell_value(first + min(int(r * (last - first + 1)), last - first))
+        low, high = self._unit_window(centre, width)
+        return self._scale.value(low + r * (high - low))
+
+    def window(self, centre: float, width: float) -> tuple[float, float]:  # noqa: D102
+        if self._cells is not None:
+            first, last = _cells_near(self._cell(centre), self._cells, width)
+            return self._cell_value(first), self._cell_value(last)
+        low, high = self._unit_window(centre, width)
+        return self._scale.value(low), self._scale.value(high)
+
+    def nearest(self, value: Any) -> float:  # noqa: D102
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+            raise SpaceError(f"Float needs a number, but got {value!r}.")
+        if self._cells is not None:
+            if math.isinf(value):
+                return self._cell_value(0 if value < 0 else self._cells - 1)
+            return self._cell_value(self._cell(value))
+        return float(min(max(value, self.low), self.high))
+
+    def position(self, value: float) -> float:  # noqa: D102
+        if self._cells is not None:
+            return (self._cell(value) + 0.5) / self._cells
+        return self._scale.unit(value)
+
+    def to_json(self) -> dict[str, Any]:  # noqa: D102
+        return {
+            "type": "float",
+            "low": self.low,
+            "high": self.high,
+            "log": self.log,
+            "one_minus_log": self.one_minus_log,
+            "step": self.step,
+        }
+
+
+def _cells_near(cell: int, n_cells: int, width: float) -> tuple[int, int]:
+    """Return the first and last of the whole cells within half a ``width`` of ``cell``."""
+    reach = max(round(width * n_cells / 2), 1)
+    return max(cell - reach, 0), min(cell + reach, n_cells - 1)
+
+
+@dataclass(frozen=True)
+class Int(Parameter):
+    """An integer parameter between ``low`` and ``high``, both included.
+
+    Args:
+        low: Lowest value.
+        high: Highest value; lowered to the last one that ``step`` reaches.
+        log: Draw on a log scale: k has weight log((k + ½)/(k − ½)). Needs ``low`` ≥ 1, step 1.
+        step: Distance between the values, counted from ``low``; at least 1.
+
+    Raises:
+        SpaceError: If the bounds are not integers, not in order, or do not suit the scale.
+
+    Example:
+        >>> [Int(0, 3).draw(r) for r in (0.0, 0.24, 0.25, 0.99)]
+        [0, 0, 1, 3]
+    """
+
+    low: int
+    high: int
+    log: bool = False
+    step: int = 1
+    _scale: _Scale | None = field(init=False, repr=False, compare=False)
+    _cells: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for what in ("low", "high", "step"):
+            value = getattr(self, what)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise SpaceError(
+                    f"Int needs an integer as {what}, but got {what}={value!r}. Use Float for "
+                    "real numbers."
+                )
+        if self.low > self.high:
+            raise SpaceError(
+                f"Int needs low <= high, but got low={self.low!r} and high={self.high!r}. "
+                "Swap them."
+            )
+        if self.step < 1:
+            raise SpaceError(f"Int needs step >= 1, but got step={self.step!r}.")
+        if self.log and (self.low < 1 or self.step != 1):
+            raise SpaceError(
+                f"Int with log=True needs low >= 1 and step=1, but got low={self.low!r} and "
+                f"step={self.step!r}. Raise low, drop step, or use log=False."
+            )
+        scale = _Scale("log", self.low - 0.5, self.high + 0.5) if self.log else None
+        object.__setattr__(self, "_cells", (self.high - self.low) // self.step + 1)
+        object.__setattr__(self, "_scale", scale)
+
+    @property
+    def n_cells(self) -> int:  # noqa: D102
+        return self._cells
+
+    @property
+    def bounds(self) -> tuple[int, int]:  # noqa: D102
+        return self.low, self.low + (self._cells - 1) * self.step
+
+    def _cell(self, value: float) -> int:
+        if isinstance(value, int):  # exact, also where a float cannot hold the value
+            cell, rest = divmod(value - self.low, self.step)
+            cell += 2 * rest >= self.step
+        else:
+            cell = round((value - self.low) / self.step)
+        return min(max(cell, 0), self._cells - 1)
+
+    def _cell_at(self, scale: _Scale, u: float) -> int:
+        return min(max(math.floor(scale.value(u) + 0.5) - self.low, 0), self._cells - 1)
+
+    def _near(self, centre: int, width: float) -> tuple[int, int]:
+        """Return the first and last cell of the window."""
+        cell = self._cell(centre)
+        if self._scale is None:
+            return _cells_near(cell, self._cells, width)
+        u = self._scale.unit(centre)
+        first = self._cell_at(self._scale, max(u - width / 2, 0.0))
+        last = self._cell_at(self._scale, min(u + width / 2, 1.0))
+        return min(first, max(cell - 1, 0)), max(last, min(cell + 1, self._cells - 1))
+
+    def draw(self, r: float) -> int:  # noqa: D102
+        if self._scale is not None:
+            return self.low + self._cell_at(self._scale, r)
+        return self.low + min(int(r * self._cells), self._cells - 1) * self.step
+
+    def draw_near(self, centre: int, width: float, r: float) -> int:  # noqa: D102
+        first, last = self._near(centre, width)
+        if self._scale is None:
+            return self.low + (first + min(int(r * (last - first + 1)), last - first)) * self.step
+        # Whole cells of the log scale: from the lower edge of the first to the upper of the last.
+        low = self._scale.unit(self.low + first - 0.5)
+        high = self._scale.unit(self.low + last + 0.5)
+        cell = self._cell_at(self._scale, low + r * (high - low))
+        return self.low + min(max(cell, first), last)
+
+    def window(self, centre: int, width: float) -> tuple[int, int]:  # noqa: D102
+        first, last = self._near(centre, width)
+        return self.low + first * self.step, self.low + last * self.step
+
+    def nearest(self, value: Any) -> int:  # noqa: D102
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+            raise SpaceError(f"Int needs a number, but got {value!r}.")
+        if isinstance(value, float) and math.isinf(value):
+            return self.low + (0 if value < 0 else self._cells - 1) * self.step
+        return self.low + self._cell(value) * self.step
+
+    def position(self, value: float) -> float:  # noqa: D102
+        if self._scale is not None:
+            return self._scale.unit(value)
+        return (self._cell(value) + 0.5) / self._cells
+
+    def to_json(self) -> dict[str, Any]:  # noqa: D102
+        return {
+            "type": "int",
+            "low": self.low,
+            "high": self.high,
+            "log": self.log,
+            "step": self.step,
+        }
+
+
+def is_same_choice(a: Any, b: Any) -> bool:
+    """Tell whether two choices are one: equal and of one type, so that True is not 1.
+
+    NaN is the same as NaN. Arrays and other objects whose ``==`` is not a truth value are
+    compared by identity.
+    """
+    return a is b or (type(a) is type(b) and _is_equal(a, b))
+
+
+def _is_equal(a: Any, b: Any) -> bool:
+    try:
+        return bool(a == b) or bool(a != a and b != b)
+    except (ValueError, TypeError, RuntimeError):
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Categorical(Parameter):
+    """An unordered choice among any objects.
+
+    Args:
+        choices: The choices, at least one; any objects, hashable or not. True and 1 differ.
+
+    Raises:
+        SpaceError: If there is no choice, or a string is given where a list of choices is meant.
+
+    Example:
+        >>> Categorical(["relu", "tanh"]).draw(0.7)
+        'tanh'
+    """
+
+    choices: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.choices, (str, bytes)) or not isinstance(self.choices, Iterable):
+            raise SpaceError(
+                f"Categorical needs a list of choices, but got {self.choices!r}. "
+                f"Write Categorical([{self.choices!r}]) for a single choice."
+            )
+        object.__setattr__(self, "choices", tuple(self.choices))
+        if not self.choices:
+            raise SpaceError("Categorical needs at least one choice, but got none.")
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Categorical)
+            and len(self.choices) == len(other.choices)
+            and all(map(is_same_choice, self.choices, other.choices))
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # choices may be unhashable
+
+    @property
+    def n_cells(self) -> int:  # noqa: D102
+        return len(self.choices)
+
+    @property
+    def bounds(self) -> tuple[Any, ...]:  # noqa: D102
+        return tuple(self.choices)
+
+    def index(self, value: Any) -> int:
+        """Return the number of the choice, counted from 0.
+
+        Raises:
+            SpaceError: If it is none of the choices.
+        """
+        for i, choice in enumerate(self.choices):
+            if is_same_choice(choice, value):
+                return i
+        for i, choice in enumerate(self.choices):
+            if _is_equal(choice, value):  # stored and read again, 1.0 may have become 1
+                return i
+        raise SpaceError(f"Categorical has the choices {self.choices!r}, but got {value!r}.")
+
+    def draw(self, r: float) -> Any:  # noqa: D102
+        return self.choices[min(int(r * len(self.choices)), len(self.choices) - 1)]
+
+    def draw_near(self, centre: Any, width: float, r: float) -> Any:
+        """Return any choice with probability ``width`` (each alike), otherwise ``centre``."""
+        return self.draw(r / width) if r < width else centre
+
+    def window(self, centre: Any, width: float) -> tuple[Any, ...]:  # noqa: ARG002, D102
+        return tuple(self.choices)
+
+    def nearest(self, value: Any) -> Any:  # noqa: D102
+        return self.choices[self.index(value)]
+
+    def position(self, value: Any) -> float:  # noqa: D102
+        return (self.index(value) + 0.5) / len(self.choices)
+
+    def to_json(self) -> dict[str, Any]:  # noqa: D102
+        return {"type": "categorical", "choices": list(self.choices)}
+
+
+def parameter_from_json(data: dict[str, Any]) -> Parameter:
+    """Return the parameter that `Parameter.to_json` described.
+
+    Raises:
+        SpaceError: If the data describe no parameter.
+    """
+    kinds: dict[Any, type[Parameter]] = {"float": Float, "int": Int, "categorical": Categorical}
+    options = dict(data)
+    kind = options.pop("type", None)
+    if kind not in kinds:
+        raise SpaceError(f"A parameter needs type float, int or categorical, but got {kind!r}.")
+    try:
+        return kinds[kind](**options)
+    except TypeError as error:
+        raise SpaceError(f"A {kind} parameter could not be read: {error}.") from error
