@@ -246,17 +246,25 @@ def _prepare(
         learned = _standardisation(target, y[parts[0]])
         targets = torch.from_numpy(((y - learned.mean) / learned.scale).astype(np.float32))
     preprocessing = learn_preprocessing(features.iloc[parts[0]], target=learned)
-    notes += [
-        f"left out column {column.name!r}: {column.reason}"
-        for column in preprocessing.columns
-        if isinstance(column, DroppedColumn)
-    ]
+    notes += _dropped_notes(preprocessing)
     train, validation, test = (
         Split(preprocessing.transform(features.iloc[rows]), targets[rows], learned.scale)
         for rows in parts
     )
     fingerprint = hashlib.sha256(f"{content}\n{target}\n{task}".encode()).hexdigest()
     return Dataset(name, train, validation, test, preprocessing, fingerprint, tuple(notes))
+
+
+def _dropped_notes(preprocessing: Preprocessing) -> list[str]:
+    """Returns a line for each reason why columns are no input."""
+    names: dict[str, list[str]] = {}
+    for column in preprocessing.columns:
+        if isinstance(column, DroppedColumn):
+            names.setdefault(column.reason, []).append(column.name)
+    return [
+        f"left out column{'s' if len(group) > 1 else ''} {_some(group)}: {reason}"
+        for reason, group in names.items()
+    ]
 
 
 def _require_features(features: pd.DataFrame, target: str) -> None:

@@ -1,0 +1,242 @@
+"""The file a tuned network is kept in, and the network that comes out of it.
+
+A model file is what `torch.save` writes of a dictionary with three entries: the format's name, a
+JSON text (configuration, preprocessing, metrics) and the network's tensors. It is read back with
+`weights_only=True`, so that a file from elsewhere cannot run code.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from tune_bn.training.baselines import baselines
+from tune_bn.training.config import Config
+from tune_bn.training.data import Dataset
+from tune_bn.training.fit import build_model
+from tune_bn.training.metrics import predict_outputs
+from tune_bn.training.preprocessing import Preprocessing, Rows
+from tune_bn.training.target import Label
+
+__all__ = [
+    "ModelFileError",
+    "TunedModel",
+    "baselines",
+    "load_model",
+    "save_model",
+    "write_atomically",
+]
+
+_FORMAT = "tune-bn model 1"
+
+
+class ModelFileError(ValueError):
+    """The file is not one that `save_model` wrote, or not all of it."""
+
+
+@dataclass(frozen=True)
+class TunedModel:
+    """A trained network with the preprocessing of its table.
+
+    Args:
+        config: The configuration it was trained with.
+        preprocessing: The way from a table's row to the network's input, and the target.
+        model: The network, on the CPU, in evaluation mode.
+        metrics: What `save_model` was given, as plain data.
+    """
+
+    config: Config
+    preprocessing: Preprocessing
+    model: nn.Module
+    metrics: Mapping[str, Any]
+
+    @property
+    def task(self) -> str:
+        """Returns "classification" or "regression"."""
+        return self.preprocessing.target.task
+
+    @property
+    def classes(self) -> tuple[Label, ...] | None:
+        """The class labels, in the order of `predict_proba`'s columns; None for regression."""
+        return self.preprocessing.target.classes
+
+    def predict(self, rows: Rows) -> npt.NDArray[Any]:
+        """Returns a class label, or a value in the target's units, for each row: shape (N,).
+
+        Args:
+            rows: As for `Preprocessing.transform`; one row gives an array of one.
+
+        Raises:
+            DataError: A column is missing or unknown, or holds something that is no number.
+        """
+        outputs = self._outputs(rows)
+        target = self.preprocessing.target
+        if target.classes is None:
+            values: npt.NDArray[np.float64] = outputs[:, 0].astype(np.float64)
+            return values * target.scale + target.mean
+        text = any(isinstance(label, str) for label in target.classes)
+        labels: npt.NDArray[Any] = np.array(target.classes, dtype=object if text else None)
+        chosen: npt.NDArray[Any] = labels[outputs.argmax(axis=1)]
+        return chosen
+
+    def predict_proba(self, rows: Rows) -> npt.NDArray[np.float64]:
+        """Returns the probability of each class for each row: shape (N, classes).
+
+        Raises:
+            DataError: As for `predict`.
+            TypeError: The target is a number, which has no classes.
+        """
+        if self.classes is None:
+            raise TypeError(
+                "predict_proba needs a classification model, but the target "
+                f"{self.preprocessing.target.name!r} is a number. Use predict."
+            )
+        logits = self._outputs(rows).astype(np.float64)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+        return probabilities
+
+    def _outputs(self, rows: Rows) -> npt.NDArray[np.float32]:
+        x = self.preprocessing.transform(rows)
+        if len(x) == 0:
+            return np.zeros((0, self.preprocessing.target.n_outputs), np.float32)
+        outputs: npt.NDArray[np.float32] = predict_outputs(self.model, x).numpy()
+        return outputs
+
+
+def save_model(
+    path: str | Path,
+    *,
+    model_config: Config,
+    model: nn.Module,
+    dataset: Dataset,
+    metrics: Mapping[str, Any],
+) -> None:
+    """Writes a trained network with everything that `load_model` needs; all of it or nothing.
+
+    Args:
+        path: The file, replaced if it exists.
+        model_config: The configuration of `model`.
+        model: The trained network, on any device.
+        dataset: What it was trained on; only its preprocessing, name and fingerprint are kept.
+        metrics: Plain data for JSON, handed back as `TunedModel.metrics`.
+
+    Raises:
+        OSError: The file cannot be written; an earlier one is still there.
+        ModelFileError: The metrics are no plain data.
+    """
+    about = {
+        "config": model_config.to_dict(),
+        "metrics": dict(metrics),
+        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint},
+    }
+    try:
+        text = json.dumps(about, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"A model file needs metrics of finite numbers and text, but got {metrics!r} "
+            f"({error}). Convert them."
+        ) from error
+    buffer = io.BytesIO()
+    state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    torch.save(
+        {
+            "format": _FORMAT,
+            "about": text,
+            "preprocessing": dataset.preprocessing.to_json(),
+            "state": state,
+        },
+        buffer,
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def load_model(path: str | Path) -> TunedModel:
+    """Rebuilds the network and the preprocessing that `save_model` wrote; runs no code of the file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ModelFileError: The file is something else, or damaged.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"load_model needs a model file, but there is none at {str(path)!r}. "
+            "Check the path; a tuning run writes model.pt into its output folder."
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds for damaged and foreign files
+        raise _refused(path, f"torch refused it ({_line(error)})") from error
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise _refused(path, f"it holds {type(content).__name__} of format {found!r}")
+    try:
+        about = json.loads(content["about"])
+        preprocessing = Preprocessing.from_json(content["preprocessing"])
+        config = Config.from_dict(about["config"])
+        model = build_model(config, preprocessing.n_features, preprocessing.target.n_outputs)
+        model.load_state_dict(content["state"])
+        metrics = dict(about["metrics"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise _refused(path, f"its parts do not fit together ({_line(error)})") from error
+    return TunedModel(config, preprocessing, model.eval(), metrics)
+
+
+def _refused(path: Path, found: str) -> ModelFileError:
+    return ModelFileError(
+        f"load_model needs a file that tune-bn wrote, but {path.name!r} is none: {found}. "
+        "Run the tuning again to write it."
+    )
+
+
+def _line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:160]}" if text else type(error).__name__
+
+
+def write_atomically(path: str | Path, content: bytes | str) -> None:
+    """Writes a file whole or not at all; text is written as UTF-8.
+
+    The content goes to a new file beside it, is flushed to the disk, and takes the name in one
+    step. Whatever goes wrong before, the old file stays and the new one is removed. A link is
+    followed.
+
+    Raises:
+        OSError: The folder is missing or read-only, or the disk is full.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    final = Path(os.path.realpath(path))
+    beside = final.with_name(f".{final.name}.{secrets.token_hex(8)}.tmp")
+    # Not tempfile: it would leave the file readable by its owner only.
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(final)
+    finally:
+        beside.unlink(missing_ok=True)
+    _sync_folder(final.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the new name durable, where the system lets a folder be opened."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
