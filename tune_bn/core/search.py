@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal
 
 from tune_bn.core.draw import fresh_seed
@@ -66,7 +67,7 @@ class Finished:
         return self.values[0]
 
 
-def checked_seed(seed: int | None, who: str) -> int:
+def checked_seed(seed: object, who: str) -> int:
     """Return the seed as the draws need it; a fresh one for None.
 
     Raises:
@@ -75,11 +76,11 @@ def checked_seed(seed: int | None, who: str) -> int:
     """
     if seed is None:
         return fresh_seed()
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise TypeError(f"{who} needs an int or None as seed, but got seed={seed!r}.")
-    if not 0 <= seed < 2**64:
+    if not 0 <= int(seed) < 2**64:
         raise ValueError(f"{who} needs 0 <= seed < 2**64, but got seed={seed!r}.")
-    return seed
+    return int(seed)
 
 
 def checked_narrowing(narrowing: Any, who: str) -> Narrowing:
@@ -112,6 +113,7 @@ class CoarseToFine:
         ValueError: If the seed or a direction is none.
 
     Example:
+        >>> from tune_bn import Float, Int
         >>> search = CoarseToFine({"lr": Float(1e-4, 1.0, log=True), "n": Int(1, 9)}, seed=0)
         >>> for _ in range(100):
         ...     trial = search.ask()

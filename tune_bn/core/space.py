@@ -137,7 +137,7 @@ class Float(Parameter):
         SpaceError: If the bounds are not finite, not in order, or do not suit the scale.
 
     Example:
-        >>> Float(1e-4, 1.0, log=True).draw(0.5)
+        >>> round(Float(1e-4, 1.0, log=True).draw(0.5), 6)
         0.01
         >>> round(Float(0.9, 0.999, one_minus_log=True).draw(0.5), 4)
         0.99

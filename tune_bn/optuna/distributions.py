@@ -1,0 +1,98 @@
+"""Optuna's distributions as parameters of the core, and the scale that Optuna lacks."""
+
+from typing import Any, Protocol
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from tune_bn.core.errors import SpaceError
+from tune_bn.core.space import Categorical, Float, Int, Parameter
+
+__all__ = ["is_same_distribution", "parameter_for", "suggest_one_minus_log"]
+
+_SIGNIFICANT_DIGITS = 12
+
+
+def parameter_for(distribution: BaseDistribution) -> Parameter:
+    """Return the core's parameter for a distribution; the same values, ends and weights.
+
+    Raises:
+        SpaceError: If the distribution is of a kind that Optuna did not have when this was written.
+    """
+    if isinstance(distribution, FloatDistribution):
+        return Float(
+            distribution.low, distribution.high, log=distribution.log, step=distribution.step
+        )
+    if isinstance(distribution, IntDistribution):
+        return Int(
+            distribution.low, distribution.high, log=distribution.log, step=distribution.step
+        )
+    if isinstance(distribution, CategoricalDistribution):
+        return Categorical(distribution.choices)
+    raise SpaceError(
+        "CoarseToFineSampler needs a Float-, Int- or CategoricalDistribution, but got "
+        f"{distribution!r}. Use one of these."
+    )
+
+
+def is_same_distribution(a: BaseDistribution, b: BaseDistribution) -> bool:
+    """Tell whether two distributions have the same range, scale and step.
+
+    For categories the choices are compared by identity first: ``==`` of arbitrary objects may be
+    slow, or no truth value at all.
+    """
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, CategoricalDistribution) and isinstance(b, CategoricalDistribution):
+        return a.choices is b.choices or Categorical(a.choices) == Categorical(b.choices)
+    return a.__dict__ == b.__dict__
+
+
+class _Suggests(Protocol):
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = ...) -> float: ...
+
+
+def suggest_one_minus_log(trial: _Suggests, name: str, low: float, high: float) -> float:
+    """Return a value between ``low`` and ``high`` whose distance from 1 is log-uniform.
+
+    For momentum, the decay of an average, a discount: 0.9, 0.99 and 0.999 are equally far apart
+    (Ng, Deep Learning Specialization, course 2, week 3, "Using an appropriate scale").
+
+    Optuna has no such scale, so what is stored is the parameter ``"1 - name"`` on Optuna's own log
+    scale. Every sampler, importance, plot and dashboard therefore treats it properly;
+    ``study.best_params`` holds it as it is and can be enqueued again. To have the value back,
+    call this function with ``study.best_trial`` (or any finished trial, or a ``FixedTrial``), as
+    one calls an objective with them.
+
+    Args:
+        trial: A running trial, or a finished one.
+        name: Name of the value, ``"momentum"`` say.
+        low: Lower end, included; low ≤ high.
+        high: Upper end, below 1.
+
+    Raises:
+        SpaceError: If the bounds are not finite, not in order, or not below 1.
+
+    Example:
+        >>> import optuna
+        >>> trial = optuna.trial.FixedTrial({"1 - momentum": 0.01})
+        >>> suggest_one_minus_log(trial, "momentum", 0.9, 0.999)
+        0.99
+    """
+    Float(low, high, one_minus_log=True)
+    # 1 - 0.9 is 0.09999999999999998: rounded, so that the stored range reads 0.001 … 0.1.
+    complement = trial.suggest_float(f"1 - {name}", _complement(high), _complement(low), log=True)
+    return min(max(_complement(complement), low), high)
+
+
+def _complement(value: float) -> float:
+    """Return 1 − value without the noise of the last digits, where there is any room for it."""
+    exact = 1.0 - value
+    rounded: Any = float(f"{exact:.{_SIGNIFICANT_DIGITS}g}")
+    return rounded if 0 < rounded < 1 else exact

@@ -1,0 +1,152 @@
+"""What a study says, read at the price of what is new in it.
+
+A `StudyRecord` follows one study: at each look it takes in the trials that finished since the
+last one. It holds nothing that another process could not read from the storage.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from optuna.distributions import BaseDistribution
+from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from tune_bn.core.history import History
+from tune_bn.core.narrowing import Plan
+from tune_bn.core.space import Parameter
+from tune_bn.core.stages import Mark
+from tune_bn.core.trial import Trial
+from tune_bn.optuna.distributions import is_same_distribution, parameter_for
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+__all__ = ["StudyRecord", "ranked_trial"]
+
+_OLD_CONSTRAINTS_KEY = "constraints"
+_MOST_ELITES = 16  # of a large Pareto front: an attribute should stay small
+
+
+class StudyRecord:
+    """The finished trials of a study, as a draw needs them.
+
+    Args:
+        n_objectives: Number of objectives of the study.
+    """
+
+    def __init__(self, n_objectives: int) -> None:
+        self.history = History(n_objectives)
+        # The latest distribution of every parameter: a range that the user changed is followed.
+        self.distributions: dict[str, BaseDistribution] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self._distribution_from: dict[str, int] = {}
+        self._n_seen = 0
+        self._unfinished: set[int] = set()
+        self._space_of: tuple[tuple[Trial, ...], dict[str, BaseDistribution]] = ((), {})
+        self._attribute_of: tuple[Mark, dict[str, Any]] | None = None
+
+    def elite_space(self, n: int) -> dict[str, BaseDistribution]:
+        """Return the distributions of all parameters that one of the ``n`` best trials has."""
+        elites = self.history.elites(n)
+        if self._space_of[0] is not elites:
+            names = dict.fromkeys(name for trial in elites for name in trial.params)
+            found = {n: self.distributions[n] for n in names if not self.distributions[n].single()}
+            self._space_of = (elites, found)
+        return {name: self.distributions[name] for name in self._space_of[1]}
+
+    def attribute(self, plan: Plan, n_elites: int) -> dict[str, Any]:
+        """Return what a trial writes of its draw; one object as long as nothing has changed."""
+        elites = self.history.elites(n_elites) if plan.stage else ()
+        mark = Mark(plan.stage, plan.width, tuple(t.number for t in elites[:_MOST_ELITES]))
+        if self._attribute_of is None or self._attribute_of[0] != mark:
+            self._attribute_of = (mark, mark.to_json())
+        return self._attribute_of[1]
+
+    def catch_up(self, study: "Study", number: int) -> None:
+        """Take in the trials that finished since the last call.
+
+        Args:
+            study: The study, or what a pruner shows of it.
+            number: Number of the trial that is about to be drawn.
+        """
+        for trial in self._new_trials(study, number):
+            if trial.state.is_finished():
+                self._unfinished.discard(trial.number)
+                self._take_in(study.directions, trial)
+            else:
+                self._unfinished.add(trial.number)
+
+    def _new_trials(self, study: "Study", number: int) -> Iterable[FrozenTrial]:
+        storage, study_id = study._storage, study._study_id
+        if isinstance(storage, InMemoryStorage):
+            # Even a shallow list of all trials costs time in proportion to their number. Those
+            # before `number` exist, and any later ones will have been seen before they matter.
+            wanted = [*self._unfinished, *range(self._n_seen, number)]
+            self._n_seen = max(self._n_seen, number)
+            to_id = storage.get_trial_id_from_study_id_trial_number
+            return [storage.get_trial(to_id(study_id, n)) for n in wanted]
+        trials = study._get_trials(deepcopy=False, use_cache=True)
+        wanted = [*self._unfinished, *range(self._n_seen, len(trials))]
+        self._n_seen = max(self._n_seen, len(trials))
+        return [trials[n] for n in wanted]
+
+    def _take_in(self, directions: list[StudyDirection], trial: FrozenTrial) -> None:
+        for name, distribution in trial.distributions.items():
+            known = self.distributions.get(name)
+            if known is None or (
+                self._distribution_from[name] < trial.number
+                and not is_same_distribution(known, distribution)
+            ):
+                self.distributions[name] = distribution
+                self.parameters[name] = parameter_for(distribution)
+            self._distribution_from[name] = max(trial.number, self._distribution_from.get(name, -1))
+        ranked = ranked_trial(directions, trial)
+        if ranked is not None:
+            self.history.add(ranked)
+        self.history.remember(self.parameters, trial.params)
+
+
+def ranked_trial(directions: Iterable[StudyDirection], trial: FrozenTrial) -> Trial | None:
+    """Return a finished trial as the core ranks it; None if it has nothing to rank.
+
+    A complete trial counts with its values. A pruned one counts with its last intermediate value
+    and, before that, with how far it got; NaN counts as the worst value. A failed one does not
+    count.
+    """
+    if trial.state == TrialState.COMPLETE:
+        values = trial.values
+        losses = tuple(
+            -v if d == StudyDirection.MAXIMIZE else v
+            for v, d in zip(values, directions, strict=True)
+        )
+        if any(map(math.isnan, losses)):
+            return None
+        return Trial(trial.number, trial.params, losses, violation=_violation(trial))
+    if trial.state == TrialState.PRUNED:
+        progress, loss = -math.inf, math.inf
+        if trial.intermediate_values:
+            step = max(trial.intermediate_values)
+            value = trial.intermediate_values[step]
+            sign = -1.0 if next(iter(directions)) == StudyDirection.MAXIMIZE else 1.0
+            progress, loss = float(step), math.inf if math.isnan(value) else sign * value
+        return Trial(
+            trial.number,
+            trial.params,
+            (loss,),
+            is_complete=False,
+            progress=progress,
+            violation=_violation(trial),
+        )
+    return None
+
+
+def _violation(trial: FrozenTrial) -> float:
+    """Return the sum of the positive parts of a trial's constraints; none is feasible."""
+    constraints: Any = getattr(trial, "constraints", None)
+    if constraints:  # Optuna 5: Trial.set_constraint(key, value)
+        values = constraints.values() if isinstance(constraints, dict) else constraints
+    else:  # a sampler's constraints_func, before Optuna 5
+        values = trial.system_attrs.get(_OLD_CONSTRAINTS_KEY) or ()
+    return sum((math.inf if math.isnan(v) else max(v, 0.0) for v in values), 0.0)
