@@ -1,0 +1,267 @@
+"""Batch norm whose inference statistics are right from the first batch on.
+
+``BatchNorm1d/2d/3d`` are subclasses of torch's layers. Training output and gradients are torch's;
+what differs is what inference uses: bias-corrected exponentially weighted averages of the batch
+mean and the batch variance. torch mixes the first batches with an arbitrary start of 0 and 1, so
+its inference is wrong for the first ``1 / (1 - decay)`` steps or more; here it is right after one.
+
+The corrected averages live in torch's own buffers (see ``ewa``), so inference is one plain
+``batch_norm`` and the state_dict loads into ``torch.nn.BatchNorm*`` and back.
+
+How a training step gets its statistics: torch's ``batch_norm`` is handed *scratch* buffers with
+momentum 1, which leaves the batch's mean and variance in them, and the averages are updated from
+these. Autograd saves the buffers that it is handed, so writing to the layer's own between forward
+and backward, which fails in torch (pytorch#175024), is fine here. The scratch itself must never be
+written to afterwards, for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .errors import BatchNormError
+from .ewa import masked_moments
+from .options import UNSET, SingleValue, Variance
+from .statistics import RunningStatistics
+
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
+
+
+class EwaBatchNorm(RunningStatistics):
+    """What the layers of all dimensions share; use ``BatchNorm1d/2d/3d`` or ``SyncBatchNorm``.
+
+    The first seven arguments are torch's, in torch's order.
+
+    Args:
+        num_features: channels C, the size of the input's second dimension.
+        eps: added to the variance under the root; above 0.
+        momentum: ``1 - decay``, torch's word for the share of the newest batch, in [0, 1].
+            None is the plain average over all batches; 0 keeps the statistics where they are.
+        affine: learn a scale γ (and, with ``bias``, a shift β) per channel.
+        track_running_stats: False uses batch statistics at inference too, as in torch.
+        device: as in torch.
+        dtype: as in torch; statistics are kept in float32 at least.
+        bias: False leaves out β.
+        decay: weight of the past, in [0, 1]; default 0.9. 1 is the plain average.
+        decays: averages to keep beside the one in use, each in [0, 1): ``select_decay`` or
+            ``best_decay`` put one of them in use later.
+        variance: "biased" (divided by m, what training normalises with) or "unbiased" (divided by
+            m − 1, what torch keeps).
+        skip_nonfinite: leave a batch out of the averages if one of its statistics is infinite or
+            NaN; ``batches_skipped`` counts them.
+        accumulate: the statistics of so many forward passes are pooled before they enter the
+            average as one batch: the number of micro-batches under gradient accumulation.
+        single_value: a training batch with one value per channel has no variance: "raise" as torch
+            does, or normalise it by the "running" statistics, which it leaves alone.
+
+    Raises:
+        BatchNormError: for an option outside its range, or both ``momentum`` and ``decay``.
+    """
+
+    frozen: bool = False  # training normalises by the running statistics and leaves them alone
+    stats_paused: bool = False  # training normalises by batch statistics, averages stay
+    _input_dims: tuple[int, ...] = (2, 3, 4, 5)
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = UNSET,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: torch.device | str | int | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        bias: bool = True,
+        decay: float = UNSET,
+        decays: Sequence[float] | None = None,
+        variance: Variance = "biased",
+        skip_nonfinite: bool = False,
+        accumulate: int = 1,
+        single_value: SingleValue = "raise",
+    ) -> None:
+        super().__init__(
+            num_features,
+            eps,
+            None,
+            affine,
+            track_running_stats,
+            device,
+            dtype,
+            bias=bias,
+        )
+        if num_features < 1:
+            raise BatchNormError(
+                f"{type(self).__name__} needs num_features ≥ 1, but got {num_features!r}."
+            )
+        self.set_options(
+            momentum=momentum,
+            decay=decay,
+            decays=decays,
+            variance=variance,
+            skip_nonfinite=skip_nonfinite,
+            accumulate=accumulate,
+            single_value=single_value,
+        )
+
+    def forward(
+        self,
+        input: Tensor,  # noqa: A002 - torch's callers pass input= by name
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Normalise ``(N, C, *)`` per channel.
+
+        Args:
+            input: the batch.
+            mask: boolean, ``(N,)`` or broadcastable to ``(N, *)``; True marks a real position.
+                Statistics are taken over the real positions and the others come out as 0.
+
+        Raises:
+            BatchNormError: for a wrong number of dimensions or channels, or a mask that does not
+                fit.
+            ValueError: for one value per channel in training, as in torch.
+        """
+        self._check_input_dim(input)
+        buffers = self._buffers
+        running_mean, running_var = buffers["running_mean"], buffers["running_var"]
+        weight: Tensor | None = self.weight
+        bias: Tensor | None = self.bias
+        if weight is None and bias is not None:
+            # torch 2.13 cannot differentiate twice through a bias without a weight.
+            weight = torch.ones_like(bias)
+        if running_mean is not None and weight is not None and weight.dtype != running_mean.dtype:
+            # A module in half precision: the kernels want parameters and statistics of one type.
+            weight = weight.to(running_mean.dtype)
+            bias = None if bias is None else bias.to(running_mean.dtype)
+        if mask is not None:
+            return self._forward_masked(input, mask, weight, bias)
+        if not self._uses_batch_statistics(input):
+            return F.batch_norm(
+                input, running_mean, running_var, weight, bias, False, 0.0, self.eps
+            )
+        if running_mean is None or self.stats_paused or not self.training:
+            return F.batch_norm(input, None, None, weight, bias, True, 0.0, self.eps)
+        mean = torch.zeros_like(running_mean)
+        var = torch.zeros_like(mean)
+        output = F.batch_norm(input, mean, var, weight, bias, True, 1.0, self.eps)
+        # In backward, this forward pass is an activation checkpoint's recomputation of one that
+        # was counted already. (It has to run the same operation: saved tensors are compared.)
+        if torch._C._current_graph_task_id() == -1:
+            count = input.numel() // mean.numel()
+            if count:
+                self._track(mean, var, count, biased=False)
+        return output
+
+    def _uses_batch_statistics(self, x: Tensor) -> bool:
+        """Tell which statistics this call normalises with."""
+        if self._buffers["running_mean"] is None:
+            return True
+        if not self.training or self.frozen:
+            return False
+        if self.single_value == "running" and x.numel() == self.num_features:
+            return False
+        # Exporters turn a model that was left in training mode into its inference form; the
+        # scratch would be baked into the graph as its statistics.
+        return not torch.onnx.is_in_onnx_export()
+
+    def _forward_masked(
+        self, x: Tensor, mask: Tensor, weight: Tensor | None, bias: Tensor | None
+    ) -> Tensor:
+        keep = self._position_mask(x, mask)
+        shape = [1, -1] + [1] * (x.dim() - 2)
+        mean, var = self._buffers["running_mean"], self._buffers["running_var"]
+        if self._uses_batch_statistics(x):
+            wide = x if mean is None else x.to(mean.dtype)
+            count, batch_mean, batch_var = masked_moments(wide, keep)
+            is_tracked = self.training and not self.stats_paused and mean is not None
+            if is_tracked and torch._C._current_graph_task_id() == -1:
+                mean_only, var_only = batch_mean.detach(), batch_var.detach()
+                self._track(mean_only, var_only, count, biased=True, gate=count > 1)
+            mean, var = batch_mean, batch_var
+        assert mean is not None
+        assert var is not None
+        scale = torch.rsqrt(var + self.eps)
+        if weight is not None:
+            scale = scale * weight
+        out = (torch.where(keep, x, 0) - mean.view(shape)) * scale.view(shape)
+        if bias is not None:
+            out = out + bias.view(shape)
+        return torch.where(keep, out, 0).to(x.dtype)
+
+    def _position_mask(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return the mask as ``(N, 1, *)`` with as many dimensions as x."""
+        if mask.dtype != torch.bool:
+            raise BatchNormError(
+                f"{type(self).__name__} needs a boolean mask, but got {mask.dtype}. "
+                "Use mask.bool(), True for the positions that count."
+            )
+        shape = (x.shape[0], *x.shape[2:])
+        if mask.dim() == 1 and len(shape) > 1:
+            mask = mask.view(-1, *[1] * (len(shape) - 1))
+        if mask.dim() != len(shape) or any(
+            m not in (1, s) for m, s in zip(mask.shape, shape, strict=True)
+        ):
+            raise BatchNormError(
+                f"{type(self).__name__} needs a mask of shape {shape} (the input's, without the "
+                f"channels) or one that broadcasts to it, but got {tuple(mask.shape)}."
+            )
+        return mask.unsqueeze(1)
+
+    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - torch's name
+        shape = input.shape
+        if len(shape) not in self._input_dims:
+            needed = " or ".join(f"{d}D" for d in self._input_dims)
+            raise BatchNormError(
+                f"{type(self).__name__} expected {needed} input (got {len(shape)}D input)"
+            )
+        if shape[1] != self.num_features:
+            raise BatchNormError(
+                f"{type(self).__name__} needs {self.num_features} channels in dimension 1, but got "
+                f"an input of shape {tuple(shape)}. Build it with num_features={shape[1]}."
+            )
+
+
+class BatchNorm1d(EwaBatchNorm, nn.BatchNorm1d):
+    """Batch norm over ``(N, C)`` or ``(N, C, L)``, right at inference from the first batch on.
+
+    A drop-in subclass of ``torch.nn.BatchNorm1d``; arguments as for ``EwaBatchNorm``.
+
+    Example:
+        >>> layer = BatchNorm1d(3, decay=0.99)
+        >>> x = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+        >>> in_training = layer(x)
+        >>> torch.allclose(layer.eval()(x), in_training, atol=1e-5)
+        True
+    """
+
+    _input_dims = (2, 3)
+
+
+class BatchNorm2d(EwaBatchNorm, nn.BatchNorm2d):
+    """Batch norm over ``(N, C, H, W)``, right at inference from the first batch on.
+
+    A drop-in subclass of ``torch.nn.BatchNorm2d``; arguments as for ``EwaBatchNorm``.
+
+    Example:
+        >>> BatchNorm2d(3)(torch.ones(2, 3, 4, 4)).abs().max().item()
+        0.0
+    """
+
+    _input_dims = (4,)
+
+
+class BatchNorm3d(EwaBatchNorm, nn.BatchNorm3d):
+    """Batch norm over ``(N, C, D, H, W)``, right at inference from the first batch on.
+
+    A drop-in subclass of ``torch.nn.BatchNorm3d``; arguments as for ``EwaBatchNorm``.
+
+    Example:
+        >>> BatchNorm3d(3)(torch.ones(2, 3, 4, 4, 4)).abs().max().item()
+        0.0
+    """
+
+    _input_dims = (5,)

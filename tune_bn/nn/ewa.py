@@ -1,0 +1,118 @@
+"""Exponentially weighted averages, bias-corrected, as functions on tensors.
+
+The layers keep the *corrected* average in their buffers, so that inference reads it as it is.
+That works because of an identity: with weights ``decay**(t-i) * (1-decay)`` on the values
+x_1 ... x_t, the average divided by its total weight ``1 - decay**t`` obeys
+
+    m_t = m_{t-1} + a_t (x_t - m_{t-1}),    a_t = (1 - decay) / (1 - decay**t),
+
+with ``a_1 = 1``: the first value replaces whatever the buffer held. (Kingma & Ba 2015, section 3,
+for the correction; the recursion follows by substitution.) This file knows no module.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+__all__ = ["can_read", "masked_moments", "merge_moments", "step_size", "total_weight"]
+
+
+def step_size(count: Tensor, momentum: float | None) -> float | Tensor:
+    """Return a_t, the share of the newest value in the corrected average of ``count`` values.
+
+    A Python float where the count can be read for free (eager mode on the CPU), else a 0-d
+    float64 tensor, so that compiled graphs and accelerators never wait for the count.
+
+    Args:
+        count: 0-d integer tensor, the number of values including the newest; at least 1.
+        momentum: ``1 - decay`` in [0, 1]. None is the plain average, a_t = 1/t, which is also the
+            limit for decay → 1. 0 keeps the average where it is, as in torch.
+
+    Example:
+        >>> step_size(torch.tensor(1), 0.1), step_size(torch.tensor(2), None)
+        (1.0, 0.5)
+    """
+    if momentum == 1.0 or momentum == 0.0:
+        return momentum
+    if can_read(count):
+        t = count.item()
+        # expm1 keeps the digits that 1 - decay**t loses when decay is close to 1.
+        return 1.0 / t if momentum is None else -momentum / math.expm1(t * math.log1p(-momentum))
+    # MPS has no float64.
+    wide = count.to(torch.float32 if count.device.type == "mps" else torch.float64)
+    if momentum is None:
+        return wide.reciprocal()
+    return torch.expm1(wide * math.log1p(-momentum)).reciprocal() * -momentum
+
+
+def can_read(count: Tensor) -> bool:
+    """Tell whether ``count.item()`` is a plain memory read: no copy, no trace, no transform."""
+    return (
+        count.is_cpu
+        and type(count) is Tensor
+        and not torch.compiler.is_compiling()
+        # None of these has a public form: is a mode, a torch.func transform or the jit tracing?
+        and torch._C._len_torch_dispatch_stack() == 0
+        and not torch._C._functorch.is_functorch_wrapped_tensor(count)
+        and not torch._C._get_tracing_state()
+    )
+
+
+def total_weight(count: Tensor, decays: Tensor) -> Tensor:
+    """Return ``1 - decay**count``, the weight that an uncorrected average has collected.
+
+    Args:
+        count: 0-d integer tensor, t ≥ 0.
+        decays: ``(K,)`` floating, each in [0, 1).
+
+    Example:
+        >>> total_weight(torch.tensor(2), torch.tensor([0.0, 0.5], dtype=torch.float64))
+        tensor([1.0000, 0.7500], dtype=torch.float64)
+    """
+    return -torch.expm1(count * torch.log(decays))
+
+
+def merge_moments(
+    count_a: Tensor, mean_a: Tensor, var_a: Tensor, count_b: Tensor, mean_b: Tensor, var_b: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return count, mean and biased variance of two sets of values joined (Chan et al. 1979).
+
+    A set of count 0 contributes nothing, and two of them give mean and variance 0.
+
+    Args:
+        count_a: number of values per channel, broadcastable to the means; floating.
+        mean_a: ``(..., C)``.
+        var_a: ``(..., C)``, biased (divided by the count).
+        count_b: the same for the second set.
+        mean_b: the same for the second set.
+        var_b: the same for the second set.
+    """
+    count = count_a + count_b
+    share = count_b / count.clamp(min=1)
+    delta = mean_b - mean_a
+    mean = mean_a + delta * share
+    var = var_a + (var_b - var_a) * share + delta.square() * share * (1 - share)
+    return count, mean, var
+
+
+def masked_moments(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return count (0-d), mean and biased variance ``(C,)`` over the positions that mask keeps.
+
+    Differentiable in x. With nothing kept the moments are 0.
+
+    Args:
+        x: ``(N, C, *)``. Values at dropped positions may be anything, NaN included.
+        mask: boolean, broadcastable to ``(N, 1, *)``; True keeps a position.
+    """
+    keep = mask.expand(x.shape[0], 1, *x.shape[2:])
+    dims = [0, *range(2, x.dim())]
+    count = keep.sum().to(x.dtype)
+    at_least_one = count.clamp(min=1)
+    mean = torch.where(keep, x, 0).sum(dims) / at_least_one
+    shape = [1, -1] + [1] * (x.dim() - 2)
+    # Two passes: E[x²] - E[x]² cancels for channels far from zero.
+    centred = torch.where(keep, x - mean.view(shape), 0)
+    return count, mean, centred.square().sum(dims) / at_least_one

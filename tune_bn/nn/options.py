@@ -1,0 +1,69 @@
+"""The layers' options and their ranges, apart from what is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from .errors import BatchNormError
+
+__all__ = ["UNSET", "SingleValue", "Variance", "check_choice", "check_decays", "momentum_of"]
+
+Variance = Literal["biased", "unbiased"]
+SingleValue = Literal["raise", "running"]
+
+DEFAULT_MOMENTUM = 0.1
+
+
+class _Unset:
+    """The default of ``momentum`` and ``decay``, of which only one may be given."""
+
+    def __repr__(self) -> str:
+        return "<unset>"
+
+
+UNSET: Any = _Unset()
+
+
+def momentum_of(layer: str, momentum: float | None, decay: float) -> float | None:
+    """Return the momentum that two arguments, of which one may be unset, stand for."""
+    if decay is not UNSET and momentum is not UNSET:
+        raise BatchNormError(
+            f"{layer} needs decay or momentum = 1 - decay, but got both: decay={decay!r}, "
+            f"momentum={momentum!r}. Keep decay."
+        )
+    if decay is not UNSET:
+        if not 0 <= decay <= 1:
+            raise BatchNormError(
+                f"{layer} needs decay, the weight of the past, in [0, 1], but got decay={decay!r}."
+            )
+        return None if decay == 1 else 1.0 - decay
+    if momentum is UNSET:
+        return DEFAULT_MOMENTUM
+    if momentum is not None and not 0 <= momentum <= 1:
+        raise BatchNormError(
+            f"{layer} needs momentum, which is 1 - decay, in [0, 1] or None, but got "
+            f"momentum={momentum!r}."
+        )
+    return momentum
+
+
+def check_decays(layer: str, decays: Sequence[float] | None) -> tuple[float, ...]:
+    """Return the decays to keep, as floats in [0, 1), each once."""
+    kept = tuple(float(d) for d in decays or ())
+    for d in kept:
+        if not 0 <= d < 1:
+            raise BatchNormError(
+                f"{layer} needs each of decays in [0, 1), but got {d!r}. For the plain average "
+                "use decay=1, or recalibrate() after training."
+            )
+    if len(set(kept)) != len(kept):
+        raise BatchNormError(f"{layer} needs each of decays once, but got {kept}.")
+    return kept
+
+
+def check_choice(layer: str, option: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise unless the value is one of the choices."""
+    if value not in choices:
+        expected = " or ".join(repr(c) for c in choices)
+        raise BatchNormError(f"{layer} needs {option}={expected}, but got {value!r}.")

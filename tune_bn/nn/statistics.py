@@ -1,0 +1,349 @@
+"""The running statistics of a layer: its buffers, one step of the averages, moving and loading.
+
+Apart from the layers' arithmetic, so that the local and the synchronised layer share it. torch's
+five state_dict keys stay: every buffer added here is non-persistent, and is rebuilt from the
+standard ones when a state is loaded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .errors import BatchNormError
+from .ewa import merge_moments, step_size, total_weight
+from .options import UNSET, SingleValue, Variance, check_choice, check_decays, momentum_of
+
+__all__ = ["RunningStatistics"]
+
+# An average whose start weighs less than this (float32's resolution) has forgotten it.
+_FORGOTTEN = 2.0**-24
+_RESET = (
+    "track_means",
+    "track_vars",
+    "batches_skipped",
+    "pooled_batches",
+    "pooled_count",
+    "pooled_mean",
+    "pooled_var",
+)
+
+
+class RunningStatistics(_BatchNorm):
+    """The part of the layers that keeps averages; see ``EwaBatchNorm`` for the options."""
+
+    decays: tuple[float, ...] = ()
+    variance: Variance = "biased"
+    skip_nonfinite: bool = False
+    accumulate: int = 1
+    single_value: SingleValue = "raise"
+    track_means: Tensor
+    track_vars: Tensor
+    track_steps: Tensor
+    batches_skipped: Tensor
+    pooled_batches: Tensor
+    pooled_count: Tensor
+    pooled_mean: Tensor
+    pooled_var: Tensor
+
+    def set_options(
+        self,
+        *,
+        momentum: float | None = UNSET,
+        decay: float = UNSET,
+        decays: Sequence[float] | None = None,
+        variance: Variance = "biased",
+        skip_nonfinite: bool = False,
+        accumulate: int = 1,
+        single_value: SingleValue = "raise",
+    ) -> None:
+        """Set this project's options and add the buffers that they need; see ``EwaBatchNorm``."""
+        name = type(self).__name__
+        self.momentum = momentum_of(name, momentum, decay)
+        if not self.eps > 0:
+            raise BatchNormError(f"{name} needs eps > 0, but got eps={self.eps!r}.")
+        check_choice(name, "variance", variance, ("biased", "unbiased"))
+        check_choice(name, "single_value", single_value, ("raise", "running"))
+        if accumulate < 1:
+            raise BatchNormError(f"{name} needs accumulate ≥ 1, but got {accumulate!r}.")
+        self.decays = check_decays(name, decays)
+        self.variance = variance
+        self.skip_nonfinite = skip_nonfinite
+        self.accumulate = accumulate
+        self.single_value = single_value
+        self._register_statistics()
+
+    @property
+    def decay(self) -> float:
+        """Weight of the past in the running statistics: ``1 - momentum``, and 1 for None."""
+        return 1.0 if self.momentum is None else 1.0 - self.momentum
+
+    @decay.setter
+    def decay(self, value: float) -> None:
+        self.momentum = momentum_of(type(self).__name__, UNSET, value)
+
+    def track(self, decay: float) -> tuple[Tensor, Tensor]:
+        """Return mean and variance ``(C,)``, bias-corrected, as averaged with one of ``decays``.
+
+        Raises:
+            BatchNormError: if that decay is not kept.
+        """
+        index = [i for i, d in enumerate(self.decays) if math.isclose(d, decay, rel_tol=1e-9)]
+        if not index:
+            raise BatchNormError(
+                f"{type(self).__name__} needs one of the decays it keeps, {self.decays}, but got "
+                f"{decay!r}. Name it in decays= when the layer is built."
+            )
+        row = index[0]
+        count = self._buffers["num_batches_tracked"]
+        means, variances = self._buffers["track_means"], self._buffers["track_vars"]
+        assert count is not None
+        assert means is not None
+        assert variances is not None
+        weight = self._track_weights()[row]
+        started = weight > 0
+        safe = torch.where(started, weight, 1)
+        mean = torch.where(started, means[row] / safe, 0)
+        return mean, torch.where(started, variances[row] / safe, 1)
+
+    def _track_weights(self) -> Tensor:
+        """Return the total weight of each kept average, ``(K, 1)``."""
+        count, means = self._buffers["num_batches_tracked"], self._buffers["track_means"]
+        assert count is not None
+        assert means is not None
+        wide = torch.float32 if means.device.type == "mps" else torch.float64
+        decays = torch.tensor(self.decays, dtype=wide, device=means.device)
+        return total_weight(count, decays).to(means.dtype).unsqueeze(1)
+
+    def _register_statistics(self) -> None:
+        mean, var = self._buffers.get("running_mean"), self._buffers.get("running_var")
+        if mean is None or var is None or torch.nn.parameter.is_lazy(mean):
+            return
+        dtype = _at_least_float32(mean.dtype)
+        self.running_mean, self.running_var = mean.to(dtype), var.to(dtype)
+        size = mean.shape[0]
+
+        def add(name: str, *shape: int, dtype: torch.dtype = dtype) -> None:
+            zeros = torch.zeros(shape, dtype=dtype, device=mean.device)
+            self.register_buffer(name, zeros, persistent=False)
+
+        if self.decays:
+            add("track_means", len(self.decays), size)
+            add("track_vars", len(self.decays), size)
+            steps = torch.tensor(self.decays, dtype=torch.float64).neg().add(1).unsqueeze(1)
+            self.register_buffer("track_steps", steps.to(mean.device, dtype), persistent=False)
+            self._rebuild_tracks()
+        if self.skip_nonfinite:
+            add("batches_skipped", dtype=torch.long)
+        if self.accumulate > 1:
+            add("pooled_batches", dtype=torch.long)
+            add("pooled_count")
+            add("pooled_mean", size)
+            add("pooled_var", size)
+
+    def _track(
+        self,
+        mean: Tensor,
+        var: Tensor,
+        count: int | Tensor,
+        *,
+        biased: bool,
+        gate: Tensor | None = None,
+    ) -> None:
+        """Let one batch enter the averages.
+
+        Args:
+            mean: ``(C,)``.
+            var: ``(C,)``.
+            count: values per channel, at least 2 where the batch is to enter.
+            biased: tells which variance it is.
+            gate: 0-d boolean, False leaves the batch out; None is True.
+        """
+        if gate is not None or self.skip_nonfinite or self.accumulate > 1:
+            self._track_gated(mean, var if biased else var * (1 - 1 / count), count, gate)
+            return
+        factor: float | Tensor = 1.0
+        if biased != (self.variance == "biased"):
+            factor = count / (count - 1) if biased else 1 - 1 / count
+        buffers = self._buffers
+        running_mean, running_var = buffers["running_mean"], buffers["running_var"]
+        batches = buffers["num_batches_tracked"]
+        assert running_mean is not None
+        assert running_var is not None
+        assert batches is not None
+        batches.add_(1)
+        step = step_size(batches, self.momentum)
+        if type(step) is float and type(factor) is float and not self.decays:
+            running_mean.lerp_(mean, step)
+            # The same for the variance; two sums cost half of a product and a lerp.
+            running_var.add_(running_var, alpha=-step).add_(var, alpha=step * factor)
+            return
+        var = var * factor
+        if isinstance(step, Tensor):
+            step = step.to(running_mean.dtype)
+        running_mean.lerp_(mean, step)
+        running_var.lerp_(var, step)
+        if self.decays:
+            self.track_means.lerp_(mean, self.track_steps)
+            self.track_vars.lerp_(var, self.track_steps)
+
+    def _track_gated(
+        self, mean: Tensor, var: Tensor, count: int | Tensor, gate: Tensor | None
+    ) -> None:
+        """Let one batch, of biased variance, enter if the options allow; without reading a value.
+
+        Whether it enters is a tensor, not a branch, so compiled graphs stay whole.
+        """
+        enters = torch.ones((), dtype=torch.bool, device=mean.device) if gate is None else gate
+        if self.skip_nonfinite:
+            is_finite = torch.isfinite(mean).all() & torch.isfinite(var).all()
+            self.batches_skipped.add_(enters & ~is_finite)
+            enters = enters & is_finite
+        values = torch.as_tensor(count, dtype=mean.dtype, device=mean.device)
+        if self.accumulate > 1:
+            values, mean, var = merge_moments(
+                self.pooled_count,
+                self.pooled_mean,
+                self.pooled_var,
+                # torch.where, since 0 × NaN is NaN.
+                torch.where(enters, values, 0),
+                torch.where(enters, mean, 0),
+                torch.where(enters, var, 0),
+            )
+            self.pooled_batches.add_(enters)
+            enters = self.pooled_batches >= self.accumulate
+            self._keep_pooled(enters, values, mean, var)
+        self._enter(enters, values, mean, var)
+
+    def _keep_pooled(self, is_done: Tensor, values: Tensor, mean: Tensor, var: Tensor) -> None:
+        """Keep what is pooled so far, or nothing once it is about to enter the averages."""
+        self.pooled_batches.copy_(torch.where(is_done, 0, self.pooled_batches))
+        self.pooled_count.copy_(torch.where(is_done, 0, values))
+        self.pooled_mean.copy_(torch.where(is_done, 0, mean))
+        self.pooled_var.copy_(torch.where(is_done, 0, var))
+
+    def _enter(self, enters: Tensor, values: Tensor, mean: Tensor, var: Tensor) -> None:
+        if self.variance == "unbiased":
+            var = var * values / (values - 1).clamp(min=1)
+        running_mean, running_var = self.running_mean, self.running_var
+        batches = self.num_batches_tracked
+        assert isinstance(running_mean, Tensor)
+        assert isinstance(running_var, Tensor)
+        assert isinstance(batches, Tensor)
+        batches.add_(enters)
+        step = torch.as_tensor(
+            step_size(batches.clamp(min=1), self.momentum), dtype=mean.dtype, device=mean.device
+        )
+        step = torch.where(enters, step, 0)
+        running_mean.lerp_(torch.where(enters, mean, running_mean), step)
+        running_var.lerp_(torch.where(enters, var, running_var), step)
+        if self.decays:
+            steps = torch.where(enters, self.track_steps, 0)
+            self.track_means.lerp_(torch.where(enters, mean, 0), steps)
+            self.track_vars.lerp_(torch.where(enters, var, 0), steps)
+
+    def flush(self) -> None:
+        """Let an incomplete pool of micro-batches enter the averages as it is."""
+        if self.accumulate > 1 and self.track_running_stats:
+            values, mean, var = (
+                b.clone() for b in (self.pooled_count, self.pooled_mean, self.pooled_var)
+            )
+            enters = self.pooled_batches > 0
+            self._keep_pooled(torch.ones_like(enters), values, mean, var)
+            self._enter(enters, values, mean, var)
+
+    def reset_running_stats(self) -> None:
+        """Forget every batch: means 0, variances 1, counts and kept averages 0."""
+        super().reset_running_stats()
+        for name in _RESET:
+            buffer = self._buffers.get(name)
+            if buffer is not None:
+                buffer.zero_()
+
+    def _rebuild_tracks(self) -> None:
+        """Let every kept average go on from the running statistics, which were set from outside."""
+        if self.decays and self._buffers.get("track_means") is not None:
+            mean, var = self.running_mean, self.running_var
+            assert isinstance(mean, Tensor)
+            assert isinstance(var, Tensor)
+            weights = self._track_weights()
+            self.track_means.copy_(mean * weights)
+            self.track_vars.copy_(var * weights)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RunningStatistics:
+        """Move or cast as torch does, but never cast statistics below float32.
+
+        A variance above 65504 would overflow in float16, and averages with a decay near 1 stop
+        moving in bfloat16.
+        """
+        before = dict(self._buffers)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # untyped in torch
+        for name, buffer in self._buffers.items():
+            old = before[name]
+            if buffer is not None and old is not None and _is_narrow(buffer.dtype):
+                self._buffers[name] = old.to(buffer.device, torch.float32)
+        return self
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+        if prefix + "running_mean" in state_dict and self.track_running_stats:
+            self._adopt_running_statistics()
+
+    def _adopt_running_statistics(self) -> None:
+        """Make the rest of the state fit running statistics that were set from outside."""
+        mean, var = self.running_mean, self.running_var
+        batches = self.num_batches_tracked
+        assert isinstance(mean, Tensor)
+        assert isinstance(var, Tensor)
+        assert isinstance(batches, Tensor)
+        if _is_narrow(mean.dtype):  # assigned, not copied
+            self.running_mean, self.running_var = mean.float(), var.float()
+        if mean.is_meta or batches.is_meta:
+            return
+        if batches == 0 and (mean.any() or (var != 1).any()):
+            # Averages without a count, as in files older than num_batches_tracked: with a count
+            # of 0 the next batch would replace them.
+            batches.fill_(self._mature_count())
+        self._rebuild_tracks()
+
+    def _mature_count(self) -> int:
+        """Return the number of batches after which the start of the average is forgotten."""
+        if self.momentum is None or self.momentum == 0:
+            return round(1 / _FORGOTTEN)
+        if self.momentum == 1:
+            return 1
+        return math.ceil(math.log(_FORGOTTEN) / math.log1p(-self.momentum))
+
+    def extra_repr(self) -> str:
+        """Return torch's line with our options that differ from their defaults."""
+        base: str = super().extra_repr()  # type: ignore[no-untyped-call] # untyped in torch
+        parts = [base, f"decay={self.decay:.12g}"]
+        for option in ("decays", "variance", "skip_nonfinite", "accumulate", "single_value"):
+            value = getattr(self, option)
+            if value != getattr(RunningStatistics, option):
+                parts.append(f"{option}={value!r}")
+        return ", ".join(parts)
+
+
+def _is_narrow(dtype: torch.dtype) -> bool:
+    return dtype in (torch.float16, torch.bfloat16)
+
+
+def _at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    return torch.float32 if _is_narrow(dtype) else dtype
