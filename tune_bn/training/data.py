@@ -136,7 +136,7 @@ def load_dataset(
     Example:
         >>> data = load_dataset("digits")
         >>> len(data.train), len(data.validation), len(data.test), data.n_outputs
-        (1079, 359, 359, 10)
+        (1078, 360, 359, 10)
     """
     if task is not None and task not in TASKS:
         raise DataError(
@@ -171,7 +171,7 @@ def _own_target(asked: str | None, own: str, where: str) -> str:
     """Returns the target's name in a source that has just one."""
     if asked not in (None, own):
         raise DataError(
-            f"Data from {where} has the target {own!r}, but got target={asked!r}. "
+            f"Data from {where} needs the target {own!r}, but got target={asked!r}. "
             "Leave the target out."
         )
     return own

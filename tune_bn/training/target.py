@@ -71,7 +71,8 @@ def infer_task(name: str, column: pd.Series) -> Task:
         >>> infer_task("kind", pd.Series(["a", "b"])), infer_task("price", pd.Series([1.5, 2.0]))
         ('classification', 'regression')
     """
-    if _kind(name, column) == "category":
+    _refuse_dates(name, column)
+    if column_kind(name, column) == "category":
         return "classification"
     values = numbers_of(name, column)
     distinct = len(np.unique(values))
@@ -83,14 +84,12 @@ def _whole(values: npt.NDArray[np.float64]) -> bool:
     return bool(np.isfinite(values).all() and (values == np.rint(values)).all())
 
 
-def _kind(name: str, column: pd.Series) -> Literal["category", "number"]:
-    kind = column_kind(name, column)
-    if kind == "date":
+def _refuse_dates(name: str, column: pd.Series) -> None:
+    if column_kind(name, column) == "date":
         raise DataError(
             f"Target {name!r} needs numbers or classes, but holds dates. "
             "Convert it, for example to a number of days."
         )
-    return kind
 
 
 def encode_classes(name: str, column: pd.Series) -> tuple[tuple[Label, ...], npt.NDArray[np.int64]]:
@@ -99,6 +98,7 @@ def encode_classes(name: str, column: pd.Series) -> tuple[tuple[Label, ...], npt
     Raises:
         DataError: There is one class only, one with too few rows, or the target is continuous.
     """
+    _refuse_dates(name, column)
     codes, found = pd.factorize(column)
     labels = [_label(value) for value in found]
     numeric = all(isinstance(label, int | float) for label in labels)
@@ -161,13 +161,9 @@ def target_numbers(name: str, column: pd.Series) -> npt.NDArray[np.float64]:
             f"Regression needs a target of numbers, but {name!r} holds truth values. "
             "Use task='classification', or write 0 and 1."
         )
-    try:
-        values = numbers_of(name, column)
-    except (DataError, TypeError) as error:
-        raise DataError(
-            f"Regression needs a target of numbers: {error} "
-            "Or use task='classification' if they are classes."
-        ) from error
+    if not pd.api.types.is_string_dtype(column.dtype):
+        _refuse_dates(name, column)
+    values = numbers_of(name, column)
     require_finite([name], values[:, None])
     require_varied(name, len(np.unique(values)), float(values[0]))
     return values

@@ -1,0 +1,364 @@
+"""Each unusable table ends in a `DataError` of one line: what was needed, found, what to do."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tune_bn.training import DataError, load_dataset
+
+Write = Callable[[Path], Path]
+
+
+def refusal(source: str | Path, **options: Any) -> str:
+    """Returns the message of the refusal, after the checks that every message must pass."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DataError) as caught:
+            load_dataset(source, **options)
+    message = str(caught.value)
+    require_one_clear_line(message)
+    return message
+
+
+def require_one_clear_line(message: str) -> None:
+    """One line that says "needs", then what was found, then what to do, in two sentences."""
+    assert "\n" not in message
+    assert "need" in message
+    assert message.endswith((".", "?"))
+    assert len(message) < 400
+    assert ". " in message
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["Data needs a\nfile. Write it.", "Bad file. Write it.", "Data needs a file, but got none."],
+)
+def test_the_judge_of_messages_refuses(message: str) -> None:
+    """The judge above rejects two lines, no need, and no remedy."""
+    with pytest.raises(AssertionError):
+        require_one_clear_line(message)
+
+
+def csv(path: Path, text: str) -> Path:
+    file = path / "table.csv"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def frame(path: Path, **columns: Any) -> Path:
+    file = path / "table.parquet"
+    pd.DataFrame(columns).to_parquet(file)
+    return file
+
+
+ROWS = 30
+NUMBERS = np.arange(ROWS, dtype=float)
+CLASSES = ["a", "b", "c"] * 10
+
+
+# Files
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    assert "there is none at" in refusal(tmp_path / "none.csv", target="y")
+
+
+def test_folder(tmp_path: Path) -> None:
+    assert "is a folder" in refusal(tmp_path, target="y")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npz"])
+def test_empty_file(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"table{suffix}"
+    file.touch()
+    assert "is empty (0 bytes)" in refusal(file, target="y")
+
+
+def test_blank_lines_only(tmp_path: Path) -> None:
+    assert "only blank lines" in refusal(csv(tmp_path, "\n\n"), target="y")
+
+
+def test_header_only(tmp_path: Path) -> None:
+    message = refusal(csv(tmp_path, "a,b,y\n"), target="y")
+    assert "3 columns and no row" in message
+
+
+def test_parquet_without_rows(tmp_path: Path) -> None:
+    assert "no row" in refusal(frame(tmp_path, a=[], y=[]), target="y")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npz"])
+def test_binary_rubbish(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"table{suffix}"
+    file.write_bytes(bytes(range(256)) * 8)
+    assert "could not be parsed" in refusal(file, target="y")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npz"])
+def test_file_cut_short(tmp_path: Path, suffix: str) -> None:
+    whole = tmp_path / f"whole{suffix}"
+    if suffix == ".npz":
+        np.savez(whole, X=np.zeros((50, 3)), y=np.zeros(50))
+    else:
+        pd.DataFrame({"a": NUMBERS, "y": NUMBERS}).to_parquet(whole)
+    file = tmp_path / f"cut{suffix}"
+    file.write_bytes(whole.read_bytes()[:-100])
+    assert "could not be parsed" in refusal(file, target="y")
+
+
+def test_more_cells_than_columns(tmp_path: Path) -> None:
+    """By itself, pandas takes the first column for an index, or drops the last cells."""
+    message = refusal(csv(tmp_path, "a,y\n" + "1,2,3\n" * 20), target="y")
+    assert "could not be parsed" in message
+
+
+def test_one_ragged_row(tmp_path: Path) -> None:
+    message = refusal(csv(tmp_path, "a,y\n1,2\n3,4,5,6\n" + "1,2\n" * 20), target="y")
+    assert "could not be parsed" in message
+    assert "line 3" in message
+
+
+def test_open_quote(tmp_path: Path) -> None:
+    assert "could not be parsed" in refusal(csv(tmp_path, 'a,y\n"1,2\n3,4\n'), target="y")
+
+
+def test_unknown_kind(tmp_path: Path) -> None:
+    file = tmp_path / "table.xlsx"
+    file.write_bytes(b"PK")
+    assert "ending in .csv, .parquet, .npz" in refusal(file, target="y")
+
+
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_other_separators(tmp_path: Path, separator: str, word: str) -> None:
+    text = f"a{separator}b{separator}y\n" + f"1{separator}2{separator}3\n" * 20
+    assert f"2 {word} and no comma" in refusal(csv(tmp_path, text), target="y")
+
+
+def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = csv(tmp_path, "a,y\n1,2\n")
+
+    def refuse(*_args: Any, **_options: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert "Permission denied" in refusal(file, target="y")
+
+
+# Column names
+
+
+def test_duplicate_column_names(tmp_path: Path) -> None:
+    """By itself, pandas renames the second to a.1."""
+    assert "2 columns named 'a'" in refusal(csv(tmp_path, "a,b,a,y\n1,2,3,4\n"), target="y")
+
+
+def test_nameless_column(tmp_path: Path) -> None:
+    text = "a,,y\n" + "".join(f"{i},{i % 7},{i}\n" for i in range(ROWS))
+    assert "column 2 of 'table.csv' has none" in refusal(csv(tmp_path, text), target="y")
+
+
+def test_absent_target_lists_the_nearest_names(tmp_path: Path) -> None:
+    file = frame(tmp_path, price=NUMBERS, prize=NUMBERS, colour=NUMBERS)
+    message = refusal(file, target="Pricee")
+    assert "Did you mean 'price'" in message
+    assert "colour" not in message
+
+
+def test_absent_target_without_a_near_name_lists_the_columns(tmp_path: Path) -> None:
+    message = refusal(frame(tmp_path, price=NUMBERS, colour=NUMBERS), target="zzz")
+    assert "Its columns are 'price', 'colour'" in message
+
+
+def test_no_target_named(tmp_path: Path) -> None:
+    message = refusal(frame(tmp_path, price=NUMBERS, colour=NUMBERS))
+    assert "none was named" in message
+    assert "'price'" in message
+
+
+def test_target_for_digits() -> None:
+    assert "needs the target 'target'" in refusal("digits", target="label")
+
+
+def test_target_alone(tmp_path: Path) -> None:
+    message = refusal(frame(tmp_path, y=NUMBERS), target="y")
+    assert "at least one column beside the target" in message
+
+
+# Targets
+
+
+@pytest.mark.parametrize("value", [1, 1.5, "a", True])
+@pytest.mark.parametrize("task", [None, "classification"])
+def test_constant_target(tmp_path: Path, value: object, task: str | None) -> None:
+    message = refusal(frame(tmp_path, a=NUMBERS, y=[value] * ROWS), target="y", task=task)
+    assert "every row holds" in message
+
+
+def test_constant_regression_target(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=NUMBERS, y=[2.5] * ROWS)
+    assert "every row holds 2.5" in refusal(file, target="y", task="regression")
+
+
+def test_class_with_one_row(tmp_path: Path) -> None:
+    message = refusal(frame(tmp_path, a=NUMBERS, y=[*["a", "b"] * 14, "a", "rare"]), target="y")
+    assert "class 'rare' of target 'y' has 1 row." in message
+
+
+def test_whole_number_class_with_one_row(tmp_path: Path) -> None:
+    """It is still a classification, not silently a regression."""
+    message = refusal(frame(tmp_path, a=NUMBERS, y=[*[0, 1] * 14, 0, 7]), target="y")
+    assert "class 7 of target 'y' has 1 row." in message
+
+
+def test_classes_with_fewer_rows_than_parts(tmp_path: Path) -> None:
+    y = [*["a", "b"] * 13, "c", "c", "d", "d"]
+    message = refusal(frame(tmp_path, a=NUMBERS, y=y), target="y")
+    assert "class 'c' of target 'y' has 2 rows (2 classes have too few)" in message
+
+
+def test_classification_of_a_continuous_target(tmp_path: Path) -> None:
+    values = np.linspace(0, 1, 300)
+    file = frame(tmp_path, a=np.arange(300), y=values)
+    message = refusal(file, target="y", task="classification")
+    assert "300 different values in 300 rows" in message
+    assert "task='regression'" in message
+
+
+def test_regression_of_text_names_the_value(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=NUMBERS, y=["1.5", "much", *["2"] * 28])
+    message = refusal(file, target="y", task="regression")
+    assert "'much' in data row 2" in message
+
+
+def test_regression_of_truth_values(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=NUMBERS, y=[True, False] * 15)
+    assert "holds truth values" in refusal(file, target="y", task="regression")
+
+
+def test_target_of_dates(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=NUMBERS, y=pd.date_range("2024-01-01", periods=ROWS))
+    assert "holds dates" in refusal(file, target="y")
+
+
+def test_target_of_dates_with_a_task(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=NUMBERS, y=pd.date_range("2024-01-01", periods=ROWS))
+    assert "holds dates" in refusal(file, target="y", task="regression")
+
+
+def test_all_missing_target(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=NUMBERS, y=[None] * ROWS)
+    assert "all 30 of its cells are empty" in refusal(file, target="y")
+
+
+def test_infinite_target(tmp_path: Path) -> None:
+    y = NUMBERS.copy()
+    y[3] = np.inf
+    assert "'y' needs finite numbers, but 1 of 30" in refusal(
+        frame(tmp_path, a=NUMBERS, y=y), target="y"
+    )
+
+
+def test_unknown_task(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=NUMBERS, y=NUMBERS)
+    assert "'ranking'" in refusal(file, target="y", task="ranking")
+
+
+# Rows and features
+
+
+def test_two_rows(tmp_path: Path) -> None:
+    message = refusal(csv(tmp_path, "a,y\n1,2\n3,4\n"), target="y")
+    assert "at least 10 rows" in message
+    assert "has 2" in message
+
+
+def test_all_missing_column(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=NUMBERS, empty=[None] * ROWS, y=NUMBERS)
+    assert "'empty' needs values, but all 30" in refusal(file, target="y")
+
+
+def test_infinite_values_are_named_and_counted(tmp_path: Path) -> None:
+    bad = NUMBERS.copy()
+    bad[[3, 7]] = np.inf, -np.inf
+    message = refusal(frame(tmp_path, a=NUMBERS, bad=bad, y=NUMBERS), target="y")
+    assert "'bad' needs finite numbers, but 2 of 30 values are infinite" in message
+
+
+def test_infinite_word_in_csv(tmp_path: Path) -> None:
+    text = "a,y\n" + "".join(f"{i},{i}\n" for i in range(ROWS)) + "inf,3\n"
+    assert "1 of 31 values are infinite" in refusal(csv(tmp_path, text), target="y")
+
+
+def test_a_column_of_numbers_with_typing_errors(tmp_path: Path) -> None:
+    cells = [str(i) for i in range(60)]
+    cells[17] = "12,5"
+    text = "a,y\n" + "".join(f'"{cell}",{i}\n' for i, cell in enumerate(cells))
+    message = refusal(csv(tmp_path, text), target="y")
+    assert "'12,5' in data row 18" in message
+
+
+def test_nested_values(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=[[1.0, 2.0]] * ROWS, y=NUMBERS)
+    assert "'a' holds" in refusal(file, target="y")
+
+
+def test_durations(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=pd.to_timedelta(NUMBERS, unit="h"), y=NUMBERS)
+    assert "timedelta" in refusal(file, target="y")
+
+
+def test_no_column_that_varies(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=[1.0] * ROWS, y=NUMBERS)
+    assert "at least one column that varies" in refusal(file, target="y")
+
+
+# NPZ
+
+
+def npz(path: Path, **arrays: Any) -> Path:
+    file = path / "table.npz"
+    np.savez(file, **arrays)
+    return file
+
+
+def test_npz_without_x(tmp_path: Path) -> None:
+    message = refusal(npz(tmp_path, data=np.zeros((20, 2)), y=np.zeros(20)))
+    assert "holds: data, y" in message
+
+
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_npz_with_objects(tmp_path: Path, name: str) -> None:
+    """They would need a pickle, which can run code."""
+    arrays: dict[str, Any] = {"X": np.zeros((20, 2)), "y": np.arange(20)}
+    arrays[name] = arrays[name].astype(object)
+    assert "pickled objects" in refusal(npz(tmp_path, **arrays))
+
+
+def test_npz_with_images(tmp_path: Path) -> None:
+    message = refusal(npz(tmp_path, X=np.zeros((20, 8, 8)), y=np.zeros(20)))
+    assert "X.reshape(len(X), -1)" in message
+
+
+def test_npz_with_another_length(tmp_path: Path) -> None:
+    assert "one target a row" in refusal(npz(tmp_path, X=np.zeros((20, 2)), y=np.zeros(19)))
+
+
+def test_npz_of_complex_numbers(tmp_path: Path) -> None:
+    assert "complex128" in refusal(npz(tmp_path, X=np.zeros((20, 2), complex), y=np.zeros(20)))
+
+
+def test_npy_named_npz(tmp_path: Path) -> None:
+    file = tmp_path / "table.npz"
+    with file.open("wb") as handle:
+        np.save(handle, np.zeros(3))
+    assert "could not be parsed" in refusal(file)
+
+
+def test_npz_with_another_target(tmp_path: Path) -> None:
+    file = npz(tmp_path, X=np.zeros((20, 2)), y=np.zeros(20))
+    assert "needs the target 'y'" in refusal(file, target="label")
