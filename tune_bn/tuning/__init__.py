@@ -1,0 +1,10 @@
+"""From a table to a tuned network on disk, and back from the disk.
+
+`load_model` needs torch only. The search itself is in `tune_bn.tuning.optuna_run`, which needs
+Optuna too.
+"""
+
+from tune_bn.tuning.errors import Stopped, TuneError
+from tune_bn.tuning.result import ModelFileError, TunedModel, load_model, save_model
+
+__all__ = ["ModelFileError", "Stopped", "TuneError", "TunedModel", "load_model", "save_model"]

@@ -1,0 +1,254 @@
+"""What follows the search: the final, the baselines, one look at the test rows, the files."""
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+from torch import nn
+
+from tune_bn import __version__
+from tune_bn.optuna import stages
+from tune_bn.training import Config, Dataset, DivergedError, evaluate, fit
+from tune_bn.tuning.errors import TuneError
+from tune_bn.tuning.final import FINALISTS, FOLDS, Finalist, all_but_test, play_final
+from tune_bn.tuning.folder import STUDY, replace_results
+from tune_bn.tuning.result import baselines, save_model, write_atomically
+from tune_bn.tuning.search import Progress, Search
+from tune_bn.tuning.settings import Settings
+from tune_bn.tuning.space import suggest_config
+from tune_bn.tuning.study import REASON, counted_trials
+
+__all__ = ["DEFAULT_NETWORK", "Outcome", "finish"]
+
+DEFAULT_NETWORK = "default network"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found and where it is.
+
+    Args:
+        summary: the content of ``best.json``, plain data.
+        files: the files of the folder: model, scores, study, report.
+    """
+
+    summary: Mapping[str, Any]
+    files: tuple[Path, ...]
+
+
+def finish(
+    study: optuna.Study,
+    search: Search,
+    dataset: Dataset,
+    settings: Settings,
+    folder: Path,
+    *,
+    on_progress: Callable[[Progress], None],
+) -> Outcome:
+    """Chooses and trains the best configuration, scores it, and writes the folder's results.
+
+    Raises:
+        TuneError: no trial is complete.
+        Stopped: the caller of the search asked to stop; earlier results are as they were.
+    """
+    metric = settings.metric_for(dataset.task)
+    maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
+    elapsed = search.elapsed_s
+
+    def report(doing: str, done: int, of: int) -> None:
+        on_progress(Progress(doing=doing, finished=done, trials=of, elapsed_s=search.elapsed_s))
+
+    ranking = play_final(
+        _candidates(study, maximize=maximize),
+        dataset,
+        metric=metric,
+        maximize=maximize,
+        seed=settings.seed,
+        epochs=settings.epochs,
+        device=settings.device,
+        on_fold=lambda done, of: report("final", done, of),
+        after_epoch=search.raise_if_stopped,
+    )
+    winner = ranking[0]
+    default = next(finalist for finalist in ranking if finalist.number is None)
+    report("test", 0, 3)
+    model, test = _train_and_test(winner, dataset, settings, search)
+    report("test", 1, 3)
+    others: dict[str, dict[str, float] | None] = dict(baselines(dataset, seed=settings.seed))
+    report("test", 2, 3)
+    others[DEFAULT_NETWORK] = _default_test(winner, default, test, dataset, settings, search)
+    report("test", 3, 3)
+    summary = {
+        "tune_bn": __version__,
+        "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "data": {
+            "name": dataset.name,
+            "target": dataset.target,
+            "task": dataset.task,
+            "fingerprint": dataset.fingerprint,
+            "rows": {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
+            "notes": list(dataset.notes),
+        },
+        "metric": metric,
+        "maximize": maximize,
+        "seed": settings.seed,
+        "epochs": settings.epochs,
+        "best": {
+            "trial": winner.number,
+            "params": winner.config.to_dict(),
+            "fit_seed": winner.seed,
+            "search": _search_value(study, winner.number),
+            "cross_validation": winner.scores,
+            "test": test,
+        },
+        "baselines": others,
+        "final": [
+            {
+                "trial": finalist.number,
+                "params": finalist.config.to_dict(),
+                "cross_validation": finalist.scores or None,
+            }
+            for finalist in ranking
+        ],
+        "folds": FOLDS,
+        "search": {
+            **_counts(study),
+            "asked": settings.trials,
+            "seconds": round(elapsed, 3),
+            "trials_in_this_run": search.new_trials,
+            "trials_per_minute": _per_minute(search.new_trials, elapsed),
+        },
+        "stages": _stage_rows(study),
+        "versions": _versions(),
+    }
+    with replace_results(folder) as staging:
+        save_model(
+            staging / "model.pt",
+            model_config=winner.config,
+            model=model,
+            dataset=dataset,
+            metrics={"test": test, "cross_validation": winner.scores},
+        )
+        _write_report(study, staging / "report.html", summary)
+        write_atomically(
+            staging / "best.json", json.dumps(summary, indent=2, allow_nan=False) + "\n"
+        )
+        names = sorted(file.name for file in staging.iterdir())
+    return Outcome(summary, tuple(folder / name for name in [*names, STUDY]))
+
+
+def _candidates(study: optuna.Study, *, maximize: bool) -> list[tuple[int | None, Config]]:
+    complete = [t for t in study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE]
+    if not complete:
+        reasons = [
+            t.user_attrs[REASON] for t in study.get_trials(deepcopy=False) if REASON in t.user_attrs
+        ]
+        first = f" (the first reason: {reasons[0]})" if reasons else ""
+        raise TuneError(
+            f"A run needs at least one configuration that trains to the end, but none of "
+            f"{len(counted_trials(study))} trials did{first}. Give more --trials."
+        )
+    sign = -1.0 if maximize else 1.0
+    complete.sort(key=lambda t: (sign * float(t.values[0]), t.number))
+    best: list[tuple[int | None, Config]] = [
+        (trial.number, suggest_config(trial)) for trial in complete[:FINALISTS]
+    ]
+    return [*best, (None, Config())]
+
+
+def _train_and_test(
+    finalist: Finalist, dataset: Dataset, settings: Settings, search: Search
+) -> tuple[nn.Module, dict[str, float]]:
+    """Trains on all rows but the test rows; returns the network and its scores on those.
+
+    Raises:
+        TuneError: the training diverged.
+    """
+    training = fit(
+        finalist.config,
+        all_but_test(dataset),
+        epochs=settings.epochs,
+        seed=finalist.seed,
+        device=settings.device,
+    )
+    try:
+        for _ in training:
+            search.raise_if_stopped()
+    except DivergedError as error:
+        raise TuneError(
+            f"The best configuration needs to train on all rows, but did not: {error} "
+            "Run again with another --seed and --out."
+        ) from error
+    return training.model, evaluate(training.model, dataset.test.to(settings.device), dataset.task)
+
+
+def _default_test(
+    winner: Finalist,
+    default: Finalist,
+    test: dict[str, float],
+    dataset: Dataset,
+    settings: Settings,
+    search: Search,
+) -> dict[str, float] | None:
+    if winner is default:
+        return test
+    try:
+        return _train_and_test(default, dataset, settings, search)[1]
+    except TuneError:
+        return None  # a default that diverges on these data has no score
+
+
+def _search_value(study: optuna.Study, number: int | None) -> float | None:
+    return None if number is None else study.get_trials(deepcopy=False)[number].value
+
+
+def _counts(study: optuna.Study) -> dict[str, int]:
+    states = Counter(trial.state for trial in counted_trials(study))
+    return {
+        "trials": sum(states.values()),
+        "complete": states[TrialState.COMPLETE],
+        "pruned": states[TrialState.PRUNED],
+        "failed": states[TrialState.FAIL],
+    }
+
+
+def _per_minute(trials: int, seconds: float) -> float | None:
+    return round(60 * trials / seconds, 2) if trials and seconds > 0 else None
+
+
+def _stage_rows(study: optuna.Study) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": stage.name,
+            "trials": len(stage.trials),
+            "first": stage.trials[0],
+            "last": stage.trials[-1],
+            "width": stage.width,
+            "windows": {name: list(window) for name, window in stage.windows.items()},
+            "best_value": stage.best_value,
+        }
+        for stage in stages(study)
+    ]
+
+
+def _versions() -> dict[str, str]:
+    names = ("numpy", "optuna", "pandas", "scikit-learn", "torch")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
+
+
+def _write_report(study: optuna.Study, path: Path, summary: dict[str, Any]) -> None:
+    import importlib
+
+    try:
+        write_report = importlib.import_module("tune_bn.report").write_report
+    except (ImportError, AttributeError):
+        return
+    write_report(study, path, summary=summary)

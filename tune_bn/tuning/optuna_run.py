@@ -1,0 +1,110 @@
+"""One call from a dataset to a tuned network on disk, by an Optuna study in the output folder."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+
+from tune_bn.optuna import CoarseToFineSampler
+from tune_bn.training import Dataset
+from tune_bn.tuning.errors import TuneError
+from tune_bn.tuning.finish import Outcome, finish
+from tune_bn.tuning.folder import STUDY, open_folder, set_aside
+from tune_bn.tuning.search import Progress, Search
+from tune_bn.tuning.settings import DIRECTIONS, Settings
+from tune_bn.tuning.space import space_version
+from tune_bn.tuning.study import open_study, storage_errors
+from tune_bn.tuning.workers import one_thread, run_here, run_in_workers
+
+__all__ = ["tune"]
+
+
+def tune(
+    dataset: Dataset,
+    out: str | Path,
+    settings: Settings | None = None,
+    *,
+    resume: bool | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    is_stopped: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Searches, trains the best configuration, scores it on the test rows and writes the results.
+
+    The folder gets ``study.db``, ``model.pt``, ``best.json`` and ``report.html``; the last three
+    replace earlier ones together, after everything else is done.
+
+    Args:
+        dataset: training rows for fitting, validation rows for the search, test rows for one score.
+        out: the output folder; made as needed.
+        settings: how many trials, with which seed, and so on.
+        resume: True: the folder must hold a study, which goes on. False: start over; an earlier
+            run's files are moved to a sub-folder. None: go on where there is a study.
+        on_progress: called after each epoch and each ended trial.
+        is_stopped: asked after each epoch; once it says True the run ends with `Stopped`.
+        clock: seconds from any fixed point.
+
+    Raises:
+        TuneError: a setting, the folder or its study cannot be used, or no configuration could be
+            trained.
+        Stopped: ``is_stopped`` said so; finished trials are kept and the same call goes on.
+    """
+    settings = settings or Settings()
+    metric = settings.metric_for(dataset.task)
+    identity = settings.identity(
+        task=dataset.task, fingerprint=dataset.fingerprint, space=space_version()
+    )
+    with open_folder(out) as folder, storage_errors(folder), one_thread():
+        if resume is True and not (folder / STUDY).exists():
+            raise TuneError(
+                f"--resume needs a folder that holds a study, but {str(folder)!r} has no {STUDY}. "
+                "Leave --resume out to begin one, or correct --out."
+            )
+        if resume is False:
+            set_aside(folder)
+        with _quiet_optuna():
+            study = open_study(
+                folder,
+                identity,
+                direction=DIRECTIONS[metric],
+                sampler=CoarseToFineSampler.for_budget(settings.trials, seed=settings.seed),
+                pruner=_pruner(settings),
+            )
+            search = Search(
+                study,
+                settings,
+                metric=metric,
+                on_progress=on_progress,
+                is_stopped=is_stopped,
+                clock=clock,
+            )
+            if settings.jobs == 1:
+                run_here(search, dataset, epochs=settings.epochs, device=settings.device)
+            else:
+                run_in_workers(
+                    search,
+                    dataset,
+                    n_workers=settings.jobs,
+                    epochs=settings.epochs,
+                    device=settings.device,
+                )
+            search.raise_if_stopped()
+            return finish(study, search, dataset, settings, folder, on_progress=on_progress)
+
+
+def _pruner(settings: Settings) -> optuna.pruners.BasePruner:
+    return optuna.pruners.MedianPruner(
+        n_startup_trials=8, n_warmup_steps=max(settings.epochs // 5, 1), n_min_trials=5
+    )
+
+
+class _quiet_optuna:  # noqa: N801  used as a context manager, read as a verb phrase
+    """Keeps Optuna's line for each trial off the terminal; the progress bar says it."""
+
+    def __enter__(self) -> None:
+        self._before = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+    def __exit__(self, *_: object) -> None:
+        optuna.logging.set_verbosity(self._before)

@@ -1,0 +1,98 @@
+"""What a tuning run is asked to do, checked once, and what makes two runs the same study."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tune_bn.tuning.errors import TuneError
+
+__all__ = ["DIRECTIONS", "METRICS", "Settings"]
+
+METRICS = {"classification": ("accuracy", "loss"), "regression": ("r2", "rmse", "loss")}
+"""Task → the metrics that can be tuned for; the first is the default."""
+
+DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
+    "accuracy": "maximize",
+    "r2": "maximize",
+    "rmse": "minimize",
+    "loss": "minimize",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a tuning run is asked to do.
+
+    Args:
+        trials: configurations to try, at least 1; those a study already holds count.
+        timeout_s: seconds after which the search ends with what it has, above 0; None: no limit.
+        jobs: configurations trained at the same time, each in its own process when above 1.
+        seed: decides the split, the draws and the initial weights, at least 0.
+        metric: what to tune for, one of `METRICS` of the task; None: the task's first.
+        epochs: passes over the training rows for each configuration, at least 1.
+        device: where to train, as torch names it ("cpu", "cuda", "cuda:1").
+
+    Raises:
+        TuneError: a value is out of its range.
+    """
+
+    trials: int = 60
+    timeout_s: float | None = None
+    jobs: int = 1
+    seed: int = 0
+    metric: str | None = None
+    epochs: int = 30
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name, least in (("trials", 1), ("jobs", 1), ("epochs", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise TuneError(
+                    f"{name} needs a whole number of at least {least}, but got {value!r}. "
+                    f"Give {name} a larger one."
+                )
+        if self.seed >= 2**31:
+            raise TuneError(
+                f"seed needs a whole number below 2**31, but got {self.seed!r}. Give a smaller one."
+            )
+        if self.timeout_s is not None and not (
+            math.isfinite(self.timeout_s) and self.timeout_s > 0
+        ):
+            raise TuneError(
+                f"timeout needs a number of seconds above 0, but got {self.timeout_s!r}. "
+                "Give more, or leave it out for no limit."
+            )
+
+    def metric_for(self, task: str) -> str:
+        """Returns the metric to tune a task for.
+
+        Raises:
+            TuneError: the metric is not one of this task's.
+        """
+        known = METRICS[task]
+        if self.metric is None:
+            return known[0]
+        if self.metric not in known:
+            raise TuneError(
+                f"metric needs to be one of {', '.join(known)} for {task}, but got "
+                f"{self.metric!r}. Choose one of these."
+            )
+        return self.metric
+
+    def identity(self, *, task: str, fingerprint: str, space: str) -> dict[str, Any]:
+        """Returns what must be equal for a study to go on; its trials are comparable then.
+
+        Args:
+            task: "classification" or "regression".
+            fingerprint: of the data, its target and its task.
+            space: version of the search space.
+        """
+        return {
+            "data": fingerprint,
+            "task": task,
+            "metric": self.metric_for(task),
+            "space": space,
+            "seed": self.seed,
+            "epochs": self.epochs,
+        }
