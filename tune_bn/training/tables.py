@@ -200,14 +200,15 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
 
 
 def _read_npz(path: Path) -> pd.DataFrame:
-    # A renamed .npy loads as an array without a context manager; any other file that is no zip
-    # archive is taken for a pickle, and refused.
+    # Opened here because numpy leaves its own handle open when the archive is damaged.
     with (
-        _parse_errors(
-            path, "NPZ", ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, TypeError
-        ),
-        np.load(path, allow_pickle=False) as archive,
+        _parse_errors(path, "NPZ", ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error),
+        path.open("rb") as file,
     ):
+        if not zipfile.is_zipfile(file):
+            raise zipfile.BadZipFile("it is no zip archive, or cut short")
+        file.seek(0)
+        archive = np.load(file, allow_pickle=False)
         names = list(archive.files)
         features = next((name for name in ("X", "x") if name in names), None)
         if features is None or "y" not in names:
