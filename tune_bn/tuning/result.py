@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from tune_bn.core.files import write_atomically
 from tune_bn.training.baselines import baselines
 from tune_bn.training.config import Config
 from tune_bn.training.data import Dataset
@@ -204,39 +203,3 @@ def _refused(path: Path, found: str) -> ModelFileError:
 def _line(error: Exception) -> str:
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:160]}" if text else type(error).__name__
-
-
-def write_atomically(path: str | Path, content: bytes | str) -> None:
-    """Writes a file whole or not at all; text is written as UTF-8.
-
-    The content goes to a new file beside it, is flushed to the disk, and takes the name in one
-    step. Whatever goes wrong before, the old file stays and the new one is removed. A link is
-    followed.
-
-    Raises:
-        OSError: The folder is missing or read-only, or the disk is full.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    final = Path(os.path.realpath(path))
-    beside = final.with_name(f".{final.name}.{secrets.token_hex(8)}.tmp")
-    # Not tempfile: it would leave the file readable by its owner only.
-    try:
-        with beside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(final)
-    finally:
-        beside.unlink(missing_ok=True)
-    _sync_folder(final.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the new name durable, where the system lets a folder be opened."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,0 +1,43 @@
+"""Writing a file whole or not at all: models, reports and saved searches share it."""
+
+import os
+import secrets
+from pathlib import Path
+
+__all__ = ["write_atomically"]
+
+
+def write_atomically(path: str | Path, content: bytes | str) -> None:
+    """Write a file whole or not at all; text is written as UTF-8.
+
+    The content goes to a new file beside it, is flushed to the disk, and takes the name in one
+    step. Whatever goes wrong before, the old file stays and the new one is removed. A link is
+    followed.
+
+    Raises:
+        OSError: The folder is missing or read-only, or the disk is full.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    final = Path(os.path.realpath(path))
+    beside = final.with_name(f".{final.name}.{secrets.token_hex(8)}.tmp")
+    # Not tempfile: it would leave the file readable by its owner only.
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(final)
+    finally:
+        beside.unlink(missing_ok=True)
+    _sync_folder(final.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable, where the system lets a folder be opened."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
