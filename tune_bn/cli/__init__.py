@@ -1,0 +1,43 @@
+"""The command line, `tune-bn`: one module for each command, none of which knows another.
+
+The frameworks are imported inside the commands, so that `tune-bn --help` answers at once.
+"""
+
+from typing import Annotated
+
+import typer
+
+from tune_bn import __version__
+from tune_bn.cli.predict import predict
+from tune_bn.cli.tune import tune
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="tune-bn",
+    help="Tunes a batch-norm network on your table by a random search that zooms in.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # errors stay one plain line
+)
+app.command()(tune)
+app.command()(predict)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"tune-bn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Tunes a batch-norm network on your table by a random search that zooms in."""

@@ -1,0 +1,46 @@
+"""How a command ends: one line on stderr and an exit code, never a traceback for a known cause."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+__all__ = ["BAD_INPUT", "INTERRUPTED", "InputError", "end_in_one_line"]
+
+BAD_INPUT = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class InputError(ValueError):
+    """An option of the command line cannot be used; the message says what to give instead."""
+
+
+@contextmanager
+def end_in_one_line() -> Iterator[None]:
+    """Turns the package's own errors, a missing extra and Ctrl-C into a line and an exit code.
+
+    Anything else is a defect of this program and keeps its traceback.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        _end("Stopped before anything was changed.", INTERRUPTED)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "tune_bn":
+            raise
+        _end(
+            f"This command needs the package {error.name!r}, but it is not installed. "
+            "Run: pip install 'tune-bn[cli]'",
+            BAD_INPUT,
+        )
+    except ValueError as error:
+        # A foreign ValueError is no message for a user.
+        if not type(error).__module__.startswith("tune_bn."):
+            raise
+        _end(str(error), BAD_INPUT)
+
+
+def _end(message: str, code: int) -> None:
+    print("tune-bn: " + " ".join(message.split()), file=sys.stderr)
+    raise typer.Exit(code)

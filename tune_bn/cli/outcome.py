@@ -1,0 +1,90 @@
+"""What a finished run prints: the stages, the scores, the configuration, the paths."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from tune_bn.tuning.finish import Outcome
+
+__all__ = ["print_outcome"]
+
+
+def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
+    """Prints a finished run for a person to read.
+
+    Args:
+        outcome: of `tune_bn.tuning.optuna_run.tune`.
+        console: where to print; None: stdout.
+    """
+    console = console or Console(highlight=False)
+    summary = outcome.summary
+    search = summary["search"]
+    console.print(_stage_table(summary["stages"], summary["metric"]))
+    console.print(
+        f"{search['trials']} trials: {search['complete']} complete, {search['pruned']} stopped "
+        f"early, {search['failed']} failed."
+    )
+    console.print(_score_table(summary))
+    best = summary["best"]
+    who = "the default configuration" if best["trial"] is None else f"trial {best['trial']}"
+    console.print(f"The best is {who}:")
+    for name, value in best["params"].items():
+        console.print(f"  {name} = {_value(value)}", markup=False)
+    console.print("Written:")
+    for file in outcome.files:
+        console.print(f"  {_shorter(file)}", markup=False, soft_wrap=True)
+
+
+def _stage_table(rows: list[Mapping[str, Any]], metric: str) -> Table:
+    """One column a stage: parameters are many, stages few, and terminals are narrow."""
+    table = Table(title="How the search narrowed", title_justify="left")
+    table.add_column("")
+    for row in rows:
+        table.add_column(row["name"], justify="right", overflow="fold")
+    table.add_row("trials", *[str(row["trials"]) for row in rows])
+    table.add_row("width", *[f"{row['width']:.2g}" for row in rows])
+    table.add_row(f"best {metric}", *[_value(row["best_value"]) for row in rows])
+    table.add_section()
+    for name in dict.fromkeys(name for row in rows for name in row["windows"]):
+        table.add_row(name, *[_window(row["windows"].get(name)) for row in rows])
+    return table
+
+
+def _score_table(summary: Mapping[str, Any]) -> Table:
+    test = summary["best"]["test"]
+    table = Table(
+        title=f"On {summary['data']['rows']['test']} test rows that no training and no search saw",
+        title_justify="left",
+    )
+    table.add_column("")
+    for name in test:
+        table.add_column(name, justify="right")
+    scores = {"tuned network": test, **summary["baselines"]}
+    for who, score in scores.items():
+        table.add_row(who, *[_value(None if score is None else score[name]) for name in test])
+    return table
+
+
+def _window(window: list[Any] | None) -> str:
+    if window is None:
+        return "–"
+    if all(isinstance(end, str) for end in window):
+        return f"{len(window)} choices" if len(window) > 1 else str(window[0])
+    low, high = window
+    return _value(low) if low == high else f"{_value(low)}\n{_value(high)}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _shorter(file: Path) -> Path:
+    """Returns the path from here, where that is shorter to read."""
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file

@@ -1,0 +1,106 @@
+"""Where a run stands, while it runs: a bar on a terminal, a line for each trial elsewhere.
+
+On stderr, so that what a command prints at its end can be piped on.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+if TYPE_CHECKING:
+    from tune_bn.tuning.search import Progress as RunProgress
+
+__all__ = ["show_progress"]
+
+_PHASES = {
+    "search": "Searching",
+    "final": "Comparing the best",
+    "test": "Scoring on the test rows",
+}
+
+
+@contextmanager
+def show_progress(
+    metric: str, console: Console | None = None
+) -> Iterator[Callable[["RunProgress"], None]]:
+    """Yields what a run is to call; shows a bar if the console is a terminal.
+
+    Args:
+        metric: its name, shown with the best value.
+        console: where to show; None: stderr.
+    """
+    console = console or Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield _Lines(metric, console)
+        return
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:g}/{task.total:g}"),
+        TextColumn("{task.fields[about]}"),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        yield _Bar(metric, bar)
+
+
+class _Bar:
+    def __init__(self, metric: str, bar: Progress) -> None:
+        self._metric, self._bar = metric, bar
+        self._task = bar.add_task("Searching", total=None, about="")
+
+    def __call__(self, at: "RunProgress") -> None:
+        about = _about(at, self._metric)
+        if at.left_s is not None:
+            about.append(f"{_clock(at.left_s)} left")
+        self._bar.update(
+            self._task,
+            description=_PHASES.get(at.doing, at.doing),
+            total=at.trials,
+            completed=at.finished,
+            about=" · ".join(about),
+        )
+
+
+class _Lines:
+    def __init__(self, metric: str, console: Console) -> None:
+        self._metric, self._console = metric, console
+        self._phase = "search"
+
+    def __call__(self, at: "RunProgress") -> None:
+        if at.doing != self._phase:
+            self._phase = at.doing
+            self._print(f"{_PHASES.get(at.doing, at.doing)} …")
+        if at.ended is None:
+            return
+        words = [f"trial {at.finished}/{at.trials}", *_about(at, self._metric), at.ended.state]
+        if at.ended.value is not None:
+            words[-1] += f" at {at.ended.value:.4g}"
+        if at.ended.reason is not None:
+            words[-1] += f" ({at.ended.reason})"
+        if at.left_s is not None:
+            words.append(f"{_clock(at.left_s)} left")
+        self._print(" · ".join(words))
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, soft_wrap=True)
+
+
+def _about(at: "RunProgress", metric: str) -> list[str]:
+    words = []
+    if at.stage is not None:
+        words.append(at.stage)
+    if at.best is not None:
+        words.append(f"best {metric} {at.best:.4f}")
+    return words
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,136 @@
+"""`tune-bn tune`: from a table to a tuned network in a folder."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tune_bn.cli.errors import InputError, end_in_one_line
+from tune_bn.cli.signals import stop_on_signals
+
+if TYPE_CHECKING:
+    from tune_bn.training import Dataset
+    from tune_bn.training.target import Task
+
+__all__ = ["tune"]
+
+
+def tune(
+    context: typer.Context,
+    data: Annotated[
+        str, typer.Option(help="digits, or a file: .csv, .parquet, .npz.", show_default=False)
+    ],
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict; needed for .csv and .parquet.")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="classification or regression; otherwise the target decides."),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Configurations to try, earlier ones included.")] = 60,
+    timeout: Annotated[
+        float | None, typer.Option(help="End the search after so many seconds.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Configurations to train at the same time.")] = 1,
+    seed: Annotated[int, typer.Option(help="Decides split, draws and initial weights.")] = 0,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="accuracy or loss; r2, rmse or loss.", show_default="accuracy or r2"),
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 30,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
+    out: Annotated[Path, typer.Option(help="Folder for study, model, scores, report.")] = Path(
+        "runs/tuned"
+    ),
+    resume: Annotated[
+        bool | None,
+        typer.Option(
+            "--resume/--fresh",
+            help="Go on with the folder's study, or set it aside and start over.",
+            show_default="resume if there is one",
+        ),
+    ] = None,
+) -> None:
+    """Tune a batch-norm network: search, retrain the best, score it on untouched rows."""
+    with end_in_one_line():
+        known_task = _known_task(task)
+        from tune_bn.tuning.settings import Settings
+
+        settings = Settings(
+            trials=trials,
+            timeout_s=timeout,
+            jobs=jobs,
+            seed=seed,
+            metric=metric,
+            epochs=epochs,
+            device=device,
+        )
+        from tune_bn.training import load_dataset
+
+        dataset = load_dataset(data, target=target, task=known_task, seed=seed)
+        metric_name = settings.metric_for(dataset.task)
+        _announce(dataset)
+
+        from tune_bn.cli.outcome import print_outcome
+        from tune_bn.cli.progress import show_progress
+        from tune_bn.tuning.errors import Stopped
+        from tune_bn.tuning.optuna_run import tune as run
+
+        with stop_on_signals() as stop:
+            try:
+                with show_progress(metric_name) as on_progress:
+                    outcome = run(
+                        dataset,
+                        out,
+                        settings,
+                        resume=resume,
+                        on_progress=on_progress,
+                        is_stopped=stop,
+                    )
+            except (Stopped, KeyboardInterrupt) as ended:
+                print(
+                    f"{ended if isinstance(ended, Stopped) else 'Stopped at once.'} "
+                    f"Go on with: {_command_to_resume(context)}",
+                    file=sys.stderr,
+                )
+                raise typer.Exit(128 + (stop.signal or 2)) from None
+        print_outcome(outcome)
+
+
+def _known_task(task: str | None) -> "Task | None":
+    if task is None:
+        return None
+    known: dict[str, Task] = {
+        "classification": "classification",
+        "regression": "regression",
+    }
+    if task in known:
+        return known[task]
+    raise InputError(
+        f"--task needs classification or regression, but got {task!r}. Choose one of these."
+    )
+
+
+def _announce(dataset: "Dataset") -> None:
+    rows = [len(part) for part in (dataset.train, dataset.validation, dataset.test)]
+    kind = "a number" if dataset.classes is None else f"{dataset.n_outputs} classes"
+    print(
+        f"{dataset.name}: {sum(rows)} rows ({rows[0]} to train, {rows[1]} to validate, {rows[2]} "
+        f"to test), {dataset.n_features} inputs; {dataset.target!r} is {kind}.",
+        file=sys.stderr,
+    )
+    for note in dataset.notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _command_to_resume(context: typer.Context) -> str:
+    """Returns the command that was given, less what would start over."""
+    words = ["tune-bn", "tune"]
+    for name, value in context.params.items():
+        source = context.get_parameter_source(name)
+        if name == "resume" or source is None or source.name in ("DEFAULT", "DEFAULT_MAP"):
+            continue
+        words += [f"--{name}", str(value)]
+    return shlex.join(words)
