@@ -91,8 +91,11 @@ def crowding_distance(losses: Sequence[tuple[float, ...]]) -> list[float]:
     distance = np.zeros(len(points))
     for column in points.T:
         finite = column[np.isfinite(column)]
-        values = np.clip(column, finite.min(), finite.max()) if finite.size else column * 0
-        values = np.nan_to_num(values)
+        scale = np.abs(finite).max(initial=0.0)
+        if scale == 0.0:  # all zero or infinite
+            values = np.sign(column)
+        else:  # scaled first, so that no difference overflows
+            values = np.clip(column, finite.min(), finite.max()) / scale
         order = np.argsort(values, kind="stable")
         span = values[order[-1]] - values[order[0]]
         distance[order[0]] = distance[order[-1]] = np.inf

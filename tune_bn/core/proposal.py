@@ -5,6 +5,7 @@ see `tune_bn.core.draw`. That is what gives the same search by hand, through Opt
 Ray, and what lets workers agree without talking to each other.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from functools import lru_cache
@@ -20,6 +21,8 @@ __all__ = ["coarse_value", "fine_value", "propose"]
 
 _MAX_ATTEMPTS = 24
 _PATIENCE = 4
+_LARGEST_ENUMERATION = 2000
+_LARGEST_SPACE = 10**12
 
 
 def coarse_value(
@@ -155,8 +158,8 @@ def propose(
 
     In a fine stage every parameter takes its centre from one of the best trials; about
     ``narrowing.vary`` parameters are redrawn uniformly in the window around it, the others keep
-    it. A configuration that was tried before is redrawn, in wider windows after a few attempts;
-    once all are tried, repetitions are returned.
+    it. A configuration that was tried before is redrawn, in wider windows after a few attempts,
+    and of a small space until all have been tried.
 
     Args:
         seed: Seed of the search, 0 ≤ seed < 2⁶⁴.
@@ -173,5 +176,30 @@ def propose(
     for attempt in range(_MAX_ATTEMPTS):
         params = _fine_params(seed, number, space, plan, history, narrowing, attempt)
         if not history.is_tried(space, params):
-            break
-    return plan, params
+            return plan, params
+    return plan, _untried(seed, number, space, history) or params
+
+
+def _untried(
+    seed: int, number: int, space: Mapping[str, Parameter], history: History
+) -> dict[str, Any] | None:
+    """Return a random one of the configurations that were not tried; None if none is found.
+
+    It looks at no more than `_LARGEST_ENUMERATION` of them, from a random one on: a larger space
+    is not exhausted by any search, only its windows are.
+    """
+    names = sorted(space)
+    sizes = [space[name].n_cells or 1 for name in names]  # a continuous one is never tried
+    total = math.prod(sizes)
+    if total > _LARGEST_SPACE:
+        return None
+    start = int(uniforms(seed, number, "", _MAX_ATTEMPTS)[2] * total)
+    for i in range(min(total, _LARGEST_ENUMERATION)):
+        rest = (start + i) % total
+        params = {}
+        for name, size in zip(names, sizes, strict=True):
+            rest, cell = divmod(rest, size)
+            params[name] = space[name].at(cell)
+        if not history.is_tried(space, params):
+            return {name: params[name] for name in space}
+    return None

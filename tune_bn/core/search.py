@@ -67,6 +67,11 @@ class Finished:
         return self.values[0]
 
 
+def _encode_float(value: float) -> float | str:
+    """Return the number, or its name where JSON has none; ``float`` reads both."""
+    return value if math.isfinite(value) else str(value)
+
+
 def checked_seed(seed: object, who: str) -> int:
     """Return the seed as the draws need it; a fresh one for None.
 
@@ -328,20 +333,23 @@ class CoarseToFine:
         params = {}
         for name, value in encoded.items():
             parameter = self.space[name]
-            params[name] = parameter.choices[value] if isinstance(parameter, Categorical) else value
+            if isinstance(parameter, Categorical):
+                params[name] = parameter.choices[value]
+            else:
+                parameter.nearest(value)  # raises where it is no number
+                params[name] = value
         return params
 
     def _encode(self, trial: Finished) -> list[Any]:
         mark = self._marks.get(trial.number)
-        values = [v if math.isfinite(v) else str(v) for v in trial.values]
         return [
             trial.number,
             self._encode_params(trial.params),
             mark and [mark.stage, mark.width, mark.elites],
             trial.state,
-            values,
-            trial.progress,
-            trial.violation,
+            [_encode_float(v) for v in trial.values],
+            _encode_float(trial.progress),
+            _encode_float(trial.violation),
         ]
 
     def to_json(self) -> str:
@@ -431,7 +439,7 @@ class CoarseToFine:
             params = search._decode_params(encoded)
             search._marks[number] = mark and Mark(mark[0], mark[1], tuple(mark[2]))
             told = tuple(map(float, values)) or None
-            search._finish(number, params, told, ended, progress, violation)
+            search._finish(number, params, told, ended, float(progress), float(violation))
         for number, encoded, mark in state["pending"]:
             params = search._decode_params(encoded)
             search._marks[number] = Mark(mark[0], mark[1], tuple(mark[2]))

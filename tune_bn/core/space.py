@@ -39,6 +39,11 @@ class Parameter(ABC):
     def draw(self, r: float) -> Any:
         """Return the value at quantile ``r`` (0 ≤ r < 1) of the whole range."""
 
+    def at(self, cell: int) -> Any:
+        """Return the value of a cell, 0 ≤ cell < `n_cells`; only of a parameter that has cells."""
+        assert self.n_cells is not None
+        return self.draw((cell + 0.5) / self.n_cells)
+
     @abstractmethod
     def draw_near(self, centre: Any, width: float, r: float) -> Any:
         """Return the value at quantile ``r`` of the window of ``width`` around ``centre``.
@@ -90,7 +95,7 @@ class _Scale:
     __slots__ = ("_high", "_low", "high", "kind", "low")
 
     def __init__(self, kind: str, low: float, high: float) -> None:
-        self.kind, self.low, self.high = kind, low, high
+        self.kind, self.low, self.high = kind, float(low), float(high)
         if kind == "log":
             self._low, self._high = math.log(low), math.log(high)
         elif kind == "one-minus-log":
@@ -99,6 +104,8 @@ class _Scale:
             self._low, self._high = float(low), float(high)
 
     def value(self, u: float) -> float:
+        if u <= 0.0 or u >= 1.0:  # the ends exactly, without a rounded exp(log(low))
+            return self.low if u <= 0.0 else self.high
         # Both products stay finite where `high - low` would overflow (±1e308).
         x = self._low * (1.0 - u) + self._high * u
         if self.kind == "log":
@@ -329,6 +336,9 @@ class Int(Parameter):
         else:
             cell = round((value - self.low) / self.step)
         return min(max(cell, 0), self._cells - 1)
+
+    def at(self, cell: int) -> int:  # noqa: D102
+        return self.low + cell * self.step
 
     def _cell_at(self, scale: _Scale, u: float) -> int:
         return min(max(math.floor(scale.value(u) + 0.5) - self.low, 0), self._cells - 1)

@@ -1,0 +1,123 @@
+"""The schedule is a pure function of its settings and of how many trials are ranked."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tune_bn import Narrowing, NarrowingError
+from tune_bn.core.history import History
+from tune_bn.core.narrowing import stage_for
+from tune_bn.core.trial import Trial
+
+
+def history_of(n: int, dimensions: int = 4) -> History:
+    """Return a history of n ranked trials."""
+    history = History()
+    for i in range(n):
+        history.add(Trial(i, {f"x{d}": 0.5 for d in range(dimensions)}, (float(i),)))
+    return history
+
+
+schedules = st.sampled_from(
+    [Narrowing(), Narrowing.for_budget(30), Narrowing.for_budget(400), Narrowing.textbook()]
+)
+
+
+def test_off_never_narrows():
+    """Plain random search stays coarse however many trials there are."""
+    assert stage_for(Narrowing.off(), history_of(500)).stage == 0
+
+
+@given(schedules)
+def test_coarse_stage_ends_when_enough_trials_are_ranked(narrowing):
+    """The first fine stage begins with the trial after the coarse ones."""
+    assert narrowing.coarse_trials is not None
+    assert stage_for(narrowing, history_of(narrowing.coarse_trials - 1)).stage == 0
+    assert stage_for(narrowing, history_of(narrowing.coarse_trials)).stage == 1
+
+
+@given(schedules, st.integers(1, 9))
+def test_windows_never_widen_and_never_vanish(narrowing, dimensions):
+    """From trial to trial the width stays or falls, to the floor and no further."""
+    history, widths = History(), []
+    for i in range(600):
+        plan = stage_for(narrowing, history)
+        widths.append(plan.width)
+        history.add(Trial(i, {f"x{d}": 0 for d in range(dimensions)}, (0.0,)))
+    assert all(a >= b for a, b in itertools.pairwise(widths))
+    assert min(widths) >= narrowing.min_width
+    assert widths[-1] < widths[0]
+
+
+@given(schedules)
+def test_width_changes_only_from_stage_to_stage(narrowing):
+    """Within a stage the width is constant."""
+    widths: dict[int, set[float]] = {}
+    history = History()
+    for i in range(200):
+        plan = stage_for(narrowing, history)
+        widths.setdefault(plan.stage, set()).add(plan.width)
+        history.add(Trial(i, {"x": 0, "y": 1}, (0.0,)))
+    assert all(len(found) == 1 for found in widths.values())
+    assert len(widths) > 3
+
+
+@given(schedules)
+def test_stages_have_the_stated_length(narrowing):
+    """Every fine stage lasts ``stage_trials`` ranked trials."""
+    assert narrowing.coarse_trials is not None
+    stages = [
+        stage_for(narrowing, history_of(narrowing.coarse_trials + i)).stage
+        for i in range(2 * narrowing.stage_trials)
+    ]
+    assert stages == [1] * narrowing.stage_trials + [2] * narrowing.stage_trials
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 25, 100, 10_000])
+def test_any_budget_gives_a_schedule_that_fits(n):
+    """A budget of any size leaves more trials for the fine stages than for the coarse one."""
+    narrowing = Narrowing.for_budget(n)
+    assert narrowing.coarse_trials is not None
+    assert narrowing.coarse_trials <= max(n / 2, 1)
+
+
+@given(schedules)
+def test_json_round_trip(narrowing):
+    """A schedule that went to plain data and back is equal."""
+    assert Narrowing.from_json(narrowing.to_json()) == narrowing
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"coarse_trials": 0}, "coarse_trials, but got coarse_trials=0"),
+        ({"coarse_trials": 2.5}, "coarse_trials=2.5"),
+        ({"stage_trials": 0}, "stage_trials=0"),
+        ({"stage_trials": True}, "stage_trials=True"),
+        ({"elites": 0}, "elites=0"),
+        ({"width": 0.0}, "width=0.0"),
+        ({"width": 1.5}, "width=1.5"),
+        ({"width": "wide"}, "width='wide'"),
+        ({"width": float("nan")}, "width=nan"),
+        ({"min_width": 0.9, "width": 0.5}, "min_width <= width"),
+    ],
+)
+def test_errors_name_the_option(options, message):
+    """Every option outside its range is refused by name, with what was got."""
+    with pytest.raises(NarrowingError, match=message):
+        Narrowing(**options)
+
+
+@pytest.mark.parametrize("n", [0, -3, 2.5, None, True])
+def test_budget_must_be_a_positive_integer(n):
+    """A budget that is none is refused."""
+    with pytest.raises(NarrowingError, match=f"n_trials, but got {n!r}"):
+        Narrowing.for_budget(n)
+
+
+def test_unknown_option_of_a_later_version():
+    """A state with an option that this version does not know says what to do."""
+    with pytest.raises(NarrowingError, match="no option 'speed'.*update tune-bn"):
+        Narrowing.from_json({"speed": 3})

@@ -1,0 +1,220 @@
+"""Draws: stratified at first, then around the best trials, never a configuration twice."""
+
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.judges import equal_counts_p, uniform_p
+from tune_bn import Categorical, Float, Int, Narrowing
+from tune_bn.core.history import History, rank_weights
+from tune_bn.core.proposal import coarse_value, fine_value, propose
+from tune_bn.core.trial import Trial
+
+SPACE = {
+    "alpha": Float(1e-4, 1.0, log=True),
+    "beta": Float(0.9, 0.999, one_minus_log=True),
+    "layers": Int(1, 8),
+    "rate": Float(0.0, 0.5, step=0.1),
+    "kind": Categorical(["relu", "tanh", None]),
+}
+CENTRE = {"alpha": 0.01, "beta": 0.99, "layers": 4, "rate": 0.2, "kind": "tanh"}
+FINE = Narrowing(coarse_trials=1, elites=1, width=0.1, min_width=0.01, spread=1.0)
+
+
+def history_of(*params: dict, n_objectives: int = 1) -> History:
+    """Return a history in which earlier configurations are better."""
+    history = History(n_objectives)
+    for i, p in enumerate(params):
+        history.add(Trial(i, p, (float(i),) * n_objectives))
+    return history
+
+
+@pytest.mark.parametrize("size", [1, 5, 8, 30])
+@pytest.mark.parametrize("block", [0, 2])
+def test_coarse_trials_are_a_latin_hypercube(size, block):
+    """In each block of coarse trials every stratum of each parameter is drawn from exactly once."""
+    narrowing = Narrowing(coarse_trials=size)
+    for name in ("x", "y"):
+        numbers = range(block * size, (block + 1) * size)
+        values = [coarse_value(0, n, name, Float(0, 1), narrowing) for n in numbers]
+        assert sorted(int(v * size) for v in values) == list(range(size))
+
+
+def test_coarse_points_are_uniform_over_seeds():
+    """Over seeds the first trial lies anywhere."""
+    values = [coarse_value(s, 0, "x", Float(0, 1), Narrowing()) for s in range(2000)]
+    assert uniform_p(values) > 1e-3
+
+
+def test_coarse_strata_of_two_parameters_are_unrelated():
+    """Pairs of strata of two parameters are equally likely: no diagonal designs."""
+    pairs = []
+    for seed in range(500):
+        narrowing = Narrowing(coarse_trials=3)
+        x, y = (coarse_value(seed, 0, n, Float(0, 3), narrowing) for n in "xy")
+        pairs.append((int(x), int(y)))
+    assert equal_counts_p(pairs, [(i, j) for i in range(3) for j in range(3)]) > 1e-3
+
+
+def test_without_narrowing_draws_are_independent():
+    """Plain random search may draw a stratum twice, as chance has it."""
+    off = Narrowing.off()
+    values = [coarse_value(0, n, "x", Float(0, 1), off) for n in range(2000)]
+    assert uniform_p(values) > 1e-3
+    assert len({int(v * 8) for v in values[:8]}) < 8
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 10**9))
+def test_draws_stay_in_the_space(seed, number):
+    """Whatever seed and number, a proposal has every parameter, inside its range."""
+    for narrowing in (Narrowing(), FINE, Narrowing.textbook()):
+        _, params = propose(seed, number, SPACE, history_of(*[CENTRE] * 30), narrowing)
+        assert params.keys() == SPACE.keys()
+        assert all(p.nearest(params[n]) == params[n] for n, p in SPACE.items())
+
+
+def test_a_proposal_is_a_function_of_its_arguments():
+    """The same seed, number and history give the same proposal; another seed or number do not."""
+    history = history_of(CENTRE)
+    first = propose(0, 5, SPACE, history, FINE)
+    assert propose(0, 5, dict(reversed(SPACE.items())), history_of(CENTRE), FINE) == first
+    assert propose(0, 6, SPACE, history, FINE) != first
+    assert propose(1, 5, SPACE, history, FINE) != first
+
+
+def changed(params: dict) -> list[str]:
+    """Return the names of the parameters that differ from the centre."""
+    return [n for n in SPACE if params[n] != CENTRE[n]]
+
+
+@pytest.mark.parametrize("vary", [1.0, 2.0, 3.0])
+def test_about_vary_parameters_are_redrawn(vary):
+    """The mean number of redrawn parameters is ``vary`` or a little more (at least one)."""
+    space = {f"x{i}": Float(0, 1) for i in range(10)}
+    centre = dict.fromkeys(space, 0.5)
+    narrowing = Narrowing(coarse_trials=1, elites=1, vary=vary, width=0.3)
+    counts = []
+    for n in range(1000):
+        _, params = propose(0, n, space, history_of(centre), narrowing)
+        counts.append(sum(params[name] != 0.5 for name in space))
+    assert min(counts) == 1
+    expected = vary + (1 - vary / 10) ** 10  # binomial, with its zeros lifted to one
+    assert abs(sum(counts) / 1000 - expected) < 0.2  # four standard errors
+
+
+def test_vary_none_redraws_all():
+    """The textbook scheme redraws every number at once."""
+    space = {f"x{i}": Float(0, 1) for i in range(10)}
+    centre = dict.fromkeys(space, 0.5)
+    narrowing = Narrowing(coarse_trials=1, elites=1, vary=None, width=0.3)
+    _, params = propose(0, 7, space, history_of(centre), narrowing)
+    assert all(v != 0.5 for v in params.values())
+
+
+def test_redrawn_values_are_uniform_in_the_window():
+    """With a constant width the draws of a parameter fill its window evenly, on its own scale."""
+    space = {"alpha": SPACE["alpha"]}
+    history = history_of({"alpha": 0.01})
+    low, high = map(math.log10, SPACE["alpha"].window(0.01, 0.1))
+    values = [math.log10(propose(0, n, space, history, FINE)[1]["alpha"]) for n in range(2000)]
+    assert uniform_p(values, low, high) > 1e-3
+
+
+def test_spread_draws_some_wider_windows():
+    """With a spread below 1 some draws leave the window, and none leaves the widest one."""
+    narrowing = Narrowing(coarse_trials=1, elites=1, width=0.1, spread=0.5)
+    space = {"x": Float(0, 1)}
+    history = history_of({"x": 0.5})
+    distances = [abs(propose(0, n, space, history, narrowing)[1]["x"] - 0.5) for n in range(500)]
+    assert max(distances) > 0.05
+    assert max(distances) <= 0.1**0.5 / 2
+
+
+def test_better_trials_are_centres_more_often():
+    """The r-th best trial is a centre with weight r ** −power, chosen for each parameter."""
+    narrowing = Narrowing(coarse_trials=1, elites=3, elite_power=1.0, vary=1.0, width=0.01)
+    space = {f"x{i}": Float(0, 1) for i in range(20)}
+    found = [dict.fromkeys(space, v) for v in (0.2, 0.5, 0.8)]
+    counts: Counter[float] = Counter()
+    for n in range(100):
+        _, params = propose(0, n, space, history_of(*found), narrowing)
+        counts.update(min((0.2, 0.5, 0.8), key=lambda c: abs(c - v)) for v in params.values())
+        assert len({round(v, 1) for v in params.values()}) > 1
+    total = 1 + 1 / 2 + 1 / 3
+    for centre, weight in ((0.2, 1.0), (0.5, 1 / 2), (0.8, 1 / 3)):
+        assert abs(counts[centre] / 2000 - weight / total) < 0.05  # four standard errors
+
+
+def test_rank_weights_end_at_one():
+    """Cumulative weights never leave a quantile without a centre."""
+    for n in range(1, 20):
+        assert rank_weights(n, 1.5)[-1] == 1.0
+
+
+def test_small_spaces_are_searched_without_repetition():
+    """Of 24 configurations the fine stages try each once before any twice."""
+    space = {"a": Int(1, 4, log=True), "b": Categorical(list("xyz")), "c": Float(0, 1, step=1.0)}
+    narrowing = Narrowing(coarse_trials=1)
+    first = {"a": 1, "b": "x", "c": 0.0}
+    history = history_of(first)
+    history.remember(space, first)
+    seen = [tuple(first.values())]
+    for n in range(1, 24):
+        _, params = propose(0, n, space, history, narrowing)
+        history.remember(space, params)
+        seen.append(tuple(params.values()))
+    assert len(set(seen)) == 24
+
+
+def test_an_exhausted_space_repeats_itself():
+    """When everything was tried, proposals go on."""
+    space = {"a": Int(0, 1)}
+    history = history_of({"a": 0}, {"a": 1})
+    history.remember(space, {"a": 0})
+    history.remember(space, {"a": 1})
+    _, params = propose(0, 2, space, history, FINE)
+    assert params["a"] in (0, 1)
+
+
+def test_parameters_that_no_good_trial_has_are_drawn_from_the_whole_range():
+    """A parameter of another branch starts wide."""
+    history = history_of({"x": 0.5})
+    values = [fine_value(0, n, "y", Float(0, 1), history, FINE) for n in range(2000)]
+    assert uniform_p(values) > 1e-3
+
+
+def test_a_parameter_drawn_alone_is_redrawn_in_its_window():
+    """Where the companions are unknown the value is drawn around a good trial's."""
+    values = [fine_value(0, n, "x", Float(0, 1), history_of({"x": 0.5}), FINE) for n in range(200)]
+    assert all(0.45 <= v <= 0.55 for v in values)
+
+
+def test_centres_outside_the_range_are_moved_into_it():
+    """An enqueued best outside the space, or a range that shrank, gives draws inside."""
+    history = history_of({"x": 7.0})
+    _, params = propose(0, 1, {"x": Float(0, 1)}, history, FINE)
+    assert 0.95 <= params["x"] <= 1.0
+
+
+def test_centres_that_are_no_longer_a_choice_are_ignored():
+    """A category that was taken out of the space is no centre."""
+    _, params = propose(0, 1, {"k": Categorical(["a", "b"])}, history_of({"k": "gone"}), FINE)
+    assert params["k"] in ("a", "b")
+
+
+def test_of_several_objectives_one_front_trial_is_the_centre():
+    """The values of a draw come from one trial of the front, not mixed from its ends."""
+    history = History(2)
+    space = {f"x{i}": Float(0, 1) for i in range(8)}
+    history.add(Trial(0, dict.fromkeys(space, 0.1), (0.0, 1.0)))
+    history.add(Trial(1, dict.fromkeys(space, 0.9), (1.0, 0.0)))
+    bases = set()
+    for n in range(50):
+        _, params = propose(0, n, space, history, Narrowing(coarse_trials=1, width=0.1, spread=1.0))
+        sides = {round(v) for v in params.values()}
+        assert len(sides) == 1
+        bases |= sides
+    assert bases == {0, 1}

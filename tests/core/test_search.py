@@ -1,0 +1,246 @@
+"""Ask and tell by hand: the record, failures, and a state that continues identically."""
+
+import json
+import math
+
+import pytest
+
+from tune_bn import (
+    Categorical,
+    CoarseToFine,
+    Float,
+    Int,
+    Narrowing,
+    SpaceError,
+    StateError,
+    TrialError,
+)
+
+SPACE = {
+    "alpha": Float(1e-4, 1.0, log=True),
+    "layers": Int(1, 8),
+    "kind": Categorical(["relu", "tanh"]),
+}
+
+
+def value_of(params):
+    """Return a loss with one best configuration: alpha 0.01, four layers, tanh."""
+    return (
+        abs(math.log10(params["alpha"]) + 2)
+        + 0.3 * abs(params["layers"] - 4)
+        + (params["kind"] == "relu")
+    )
+
+
+def run(search: CoarseToFine, n: int) -> CoarseToFine:
+    """Ask and tell n trials."""
+    for _ in range(n):
+        trial = search.ask()
+        search.tell(trial, value_of(trial.params))
+    return search
+
+
+def test_the_search_narrows_to_the_best():
+    """After 80 trials the best is close to the optimum."""
+    best = run(CoarseToFine(SPACE, seed=0), 80).best
+    assert best.params["kind"] == "tanh"
+    assert best.params["layers"] == 4
+    assert best.value < 0.1
+
+
+def test_maximizing_is_minimizing_the_negative():
+    """The direction turns the sign and nothing else."""
+    low, high = (CoarseToFine(SPACE, seed=1, directions=d) for d in ("minimize", "maximize"))
+    for _ in range(40):
+        a, b = low.ask(), high.ask()
+        assert a == b
+        low.tell(a, value_of(a.params))
+        high.tell(b, -value_of(b.params))
+    assert low.best.params == high.best.params
+    best_high, best_low = high.stages()[-1].best_value, low.stages()[-1].best_value
+    assert best_high is not None
+    assert best_low is not None
+    assert best_high == -best_low
+
+
+def test_one_seed_one_search():
+    """The same seed and values give the same trials; another seed gives others."""
+    a, b, c = (run(CoarseToFine(SPACE, seed=s), 30).trials for s in (5, 5, 6))
+    assert a == b
+    assert a != c
+
+
+def test_without_a_seed_searches_differ():
+    """None takes fresh entropy, and the seed that was taken can be read and used again."""
+    a, b = CoarseToFine(SPACE), CoarseToFine(SPACE)
+    assert a.ask().params != b.ask().params
+    again = CoarseToFine(SPACE, seed=a.seed)
+    assert again.ask().params == CoarseToFine(SPACE, seed=a.seed).ask().params
+
+
+@pytest.mark.parametrize("at", [0, 1, 7, 8, 33])
+def test_state_continues_identically(at):
+    """A search that went to JSON and back, with trials running, goes on as if nothing had been."""
+    search = run(CoarseToFine(SPACE, seed=3), at)
+    running = search.ask()
+    copy = CoarseToFine.from_json(search.to_json())
+    assert copy.to_json() == search.to_json()
+    for each in (search, copy):
+        each.tell(running.number, 1.0)
+        run(each, 12)
+    assert copy.trials == search.trials
+    assert copy.stages() == search.stages()
+
+
+def test_state_is_strict_json_also_with_infinite_values():
+    """The text has no NaN or Infinity literal, which JSON does not know."""
+    search = CoarseToFine(SPACE, seed=0)
+    search.tell(search.ask(), math.inf)
+    search.tell(search.ask(), -math.inf)
+    search.tell(search.ask(), math.nan)
+    search.tell(search.ask(), 1.0, violation=math.inf)
+
+    def refuse(literal: str) -> None:
+        raise AssertionError(literal)
+
+    json.loads(search.to_json(), parse_constant=refuse)
+    assert CoarseToFine.from_json(search.to_json()).trials == search.trials
+
+
+def test_state_with_choices_that_json_cannot_hold():
+    """Choices that are objects are restored from the space, by their place in it."""
+    space = {"f": Categorical([print, len, {"deep": [1]}])}
+    search = CoarseToFine(space, seed=0)
+    search.tell(search.ask(), 1.0)
+    with pytest.raises(StateError, match="Pass the same space"):
+        CoarseToFine.from_json(search.to_json())
+    assert CoarseToFine.from_json(search.to_json(), space=space).trials == search.trials
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda t: t[: len(t) // 2], "text that to_json returned"),
+        (lambda t: "[]", "text that to_json returned"),
+        (lambda t: t.replace("tune_bn.search", "other"), "text that to_json returned"),
+        (lambda t: t.replace('"version": 1', '"version": 99'), "version 99.*Update tune-bn"),
+        (lambda t: t.replace('"layers": 8', '"layers": "x"'), "does not fit its space"),
+        (lambda t: t.replace('"seed": 0', '"seed": -1'), "does not fit its space"),
+    ],
+)
+def test_damaged_states_are_refused(damage, message):
+    """A state that is none is refused with what to do; nothing is guessed."""
+    search = CoarseToFine(SPACE, seed=0)
+    search.add({"alpha": 0.1, "layers": 8, "kind": "relu"}, 1.0)
+    text = damage(search.to_json())
+    with pytest.raises(StateError, match=message):
+        CoarseToFine.from_json(text)
+
+
+def test_failed_trials_do_not_attract():
+    """None, NaN and "failed" are kept in the record, unranked; the coarse stage goes on."""
+    search = CoarseToFine(SPACE, seed=0)
+    search.tell(search.ask(), None)
+    search.tell(search.ask(), math.nan)
+    search.tell(search.ask(), 0.0, state="failed")
+    assert [t.state for t in search.trials] == ["failed"] * 3
+    with pytest.raises(ValueError, match="needs a finished trial"):
+        _ = search.best
+    run(search, 7)
+    assert search.ask().stage == 0
+    run(search, 1)
+    assert search.ask().stage == 1
+
+
+def test_stopped_trials_rank_behind_complete_ones():
+    """A trial that was stopped early is never the best while a complete one exists."""
+    search = CoarseToFine(SPACE, seed=0)
+    search.tell(search.ask(), 0.0, state="stopped", progress=1)
+    search.tell(search.ask(), 5.0)
+    search.tell(search.ask(), 4.0, violation=1.0)
+    assert search.best.value == 5.0
+
+
+def test_trials_from_elsewhere_count():
+    """Results that were added fill the coarse stage and are centres of the first windows."""
+    search = CoarseToFine(SPACE, seed=0, narrowing=Narrowing(coarse_trials=3))
+    for alpha in (0.01, 0.5, 1.0):
+        search.add({"alpha": alpha, "layers": 4, "kind": "tanh"}, alpha)
+    trial = search.ask()
+    assert (trial.number, trial.stage) == (3, 1)
+    assert search.best.params["alpha"] == 0.01
+
+
+def test_many_asked_before_any_told():
+    """A batch of 32 is 32 different points, stratified, and can be told in any order."""
+    search = CoarseToFine(SPACE, seed=0)
+    batch = [search.ask() for _ in range(32)]
+    assert len({t.params["alpha"] for t in batch}) == 32
+    for trial in reversed(batch):
+        search.tell(trial, value_of(trial.params))
+    assert search.ask().stage > 0
+
+
+def test_stages_hold_every_trial_once():
+    """Each trial belongs to one stage, windows get narrower, and contain their elites."""
+    search = run(CoarseToFine(SPACE, seed=0), 70)
+    stages = search.stages()
+    assert sorted(n for s in stages for n in s.trials) == list(range(70))
+    assert [s.name for s in stages[:2]] == ["coarse", "fine 1"]
+    assert stages[0].windows["alpha"] == (1e-4, 1.0)
+    assert all(s.windows["kind"] == ("relu", "tanh") for s in stages)
+    low, high = stages[-1].windows["alpha"]
+    assert 1e-4 <= low <= search.best.params["alpha"] <= high <= 1.0
+    assert high / low < 1e4
+    assert min(s.best_value for s in stages if s.best_value is not None) == search.best.value
+
+
+def test_two_objectives():
+    """The best trials of two objectives are a front, none dominated by another."""
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0, directions=["minimize", "maximize"])
+    for _ in range(60):
+        trial = search.ask()
+        x = trial.params["x"]
+        search.tell(trial, (x**2, -((x - 1) ** 2)))
+    front = search.best_trials
+    assert len(front) > 10
+    for a in front:
+        assert not any(
+            b.values[0] < a.values[0] and b.values[1] > a.values[1] for b in search.trials
+        )
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda s: s.tell(99, 1.0), TrialError, "trial 99 was never asked for"),
+        (lambda s: [s.tell(s.ask(), 1.0), s.tell(0, 1.0)], TrialError, "trial 0 was told already"),
+        (lambda s: s.tell(s.ask(), (1.0, 2.0)), TrialError, r"needs 1 value\(s\)"),
+        (lambda s: s.tell(s.ask(), 1.0, state="done"), TrialError, "got 'done'"),
+        (lambda s: s.tell(s.ask(), 1.0, violation=-1), TrialError, "violation >= 0"),
+        (lambda s: s.add({"beta": 1}, 1.0), SpaceError, "no parameter 'beta'; it has alpha"),
+        (lambda s: s.add({"alpha": "x"}, 1.0), SpaceError, "needs a number, but got 'x'"),
+        (lambda s: CoarseToFine({}), SpaceError, "needs a space"),
+        (lambda s: CoarseToFine({"x": (0, 1)}), SpaceError, r"but got 'x': \(0, 1\)"),  # type: ignore[dict-item]  # wrong on purpose
+        (lambda s: CoarseToFine(SPACE, seed=-1), ValueError, "seed=-1"),
+        (lambda s: CoarseToFine(SPACE, seed=2**64), ValueError, r"0 <= seed < 2\*\*64"),
+        (lambda s: CoarseToFine(SPACE, seed="0"), TypeError, "seed='0'"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda s: CoarseToFine(SPACE, narrowing=3), TypeError, "narrowing=3"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda s: CoarseToFine(SPACE, directions="up"), ValueError, "but got 'up'"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda s: CoarseToFine(SPACE, directions=[]), ValueError, "but got None"),
+    ],
+)
+def test_misuse(act, error, message):
+    """What cannot be is refused with what was needed and what was got."""
+    with pytest.raises(error, match=message):
+        act(CoarseToFine(SPACE, seed=0))
+
+
+def test_a_refused_tell_leaves_the_trial_running():
+    """After an error the same trial can be told properly."""
+    search = CoarseToFine(SPACE, seed=0)
+    trial = search.ask()
+    with pytest.raises(TrialError):
+        search.tell(trial, (1.0, 2.0))
+    search.tell(trial, 1.0)
+    assert search.best.number == 0

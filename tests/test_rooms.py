@@ -1,0 +1,120 @@
+"""Imports run one way between the rooms, and the front door loads no framework."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "tune_bn"
+FRAMEWORKS = {"optuna", "ray", "torch", "pandas", "pyarrow", "sklearn", "plotly", "typer", "rich"}
+
+# What each room may import of ours, and which frameworks at module level.
+ALLOWED = {
+    "core": (set(), set()),
+    "nn": (set(), {"torch"}),
+    "optuna": ({"core"}, {"optuna"}),
+    "ray": ({"core"}, {"ray"}),
+    "training": ({"nn"}, {"torch", "pandas", "pyarrow", "sklearn"}),
+    "tuning": (
+        {"core", "nn", "training", "optuna", "ray"},
+        {"optuna", "ray", "torch", "pandas", "sklearn"},
+    ),
+    "report": ({"core", "optuna", "ray", "nn", "training"}, FRAMEWORKS),
+    "bench": ({"core", "nn", "training", "optuna", "ray", "tuning", "report"}, FRAMEWORKS),
+    "cli": ({"core", "training", "tuning", "report", "bench", "optuna", "ray"}, FRAMEWORKS),
+}
+
+
+def room_of(path: Path) -> str:
+    """Return the room that a source file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Return every module named in an import statement, wherever it stands."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the room"
+            assert node.module is not None
+            names |= {node.module} | {f"{node.module}.{a.name}" for a in node.names}
+    return names
+
+
+def sources(room: str) -> list[Path]:
+    """Return the source files of a room."""
+    return [p for p in sorted(PACKAGE.rglob("*.py")) if room_of(p) == room]
+
+
+def rooms_used(names: set[str]) -> set[str]:
+    """Return the rooms of ours among imported modules."""
+    return {n.split(".")[1] for n in names if n.startswith("tune_bn.")} - {"__version__"}
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_imports_run_one_way(room):
+    """A room imports only those below it, and only its own frameworks."""
+    allowed_rooms, allowed_frameworks = ALLOWED[room]
+    for path in sources(room):
+        names = imported(ast.parse(path.read_text(encoding="utf-8")))
+        assert rooms_used(names) <= allowed_rooms | {room}, path
+        assert {n.split(".")[0] for n in names} & FRAMEWORKS <= allowed_frameworks, path
+
+
+def test_every_file_belongs_to_a_known_room():
+    """No source file escapes the test above."""
+    others = {"__init__", "__main__"}
+    assert {room_of(p) for p in PACKAGE.rglob("*.py")} <= set(ALLOWED) | others
+
+
+def test_the_judge_sees_a_forbidden_import():
+    """An import inside a function counts too."""
+    names = imported(ast.parse("def f():\n    from tune_bn.optuna import stages\n    import torch"))
+    assert rooms_used(names) == {"optuna"}
+    assert "torch" in names
+
+
+def run(code: str) -> str:
+    """Run code in a fresh interpreter; return what it prints."""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_the_front_door_loads_no_framework():
+    """``import tune_bn`` brings numpy and nothing else that is large."""
+    code = (
+        "import sys; before = set(sys.modules); import tune_bn; "
+        "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before}))"
+    )
+    loaded = set(run(code).split())
+    assert loaded & (FRAMEWORKS | {"scipy"}) == set()
+    assert {"numpy", "tune_bn"} <= loaded
+
+
+@pytest.mark.parametrize(
+    ("module", "framework", "extra"),
+    [
+        ("tune_bn.optuna", "optuna", "optuna"),
+        ("tune_bn.ray", "ray", "ray"),
+        ("tune_bn.nn", "torch", "torch"),
+        ("tune_bn.report", "plotly", "report"),
+    ],
+)
+def test_a_missing_framework_names_the_extra(module, framework, extra):
+    """Where a framework is not installed, importing its module says how to install it."""
+    code = f"""
+import sys
+sys.modules[{framework!r}] = None
+try:
+    import {module}
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    assert f"pip install 'tune-bn[{extra}]'" in run(code)
