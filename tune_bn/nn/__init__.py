@@ -11,8 +11,15 @@ except ImportError as error:
     ) from error
 
 from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
+from .control import flush_stats, freeze_stats, no_stats_update, unfreeze_stats
+from .convert import convert_batchnorm, to_torch
 from .errors import BatchNormError
+from .fold import fold_batchnorm, redundant_biases
+from .lazy import LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d
 from .models import MLP, ConvNet
+from .recalibrate import recalibrate
+from .sync import SyncBatchNorm
+from .tracks import best_decay, load_tracks, select_decay, tracks_state
 
 __all__ = [
     "MLP",
@@ -22,4 +29,21 @@ __all__ = [
     "BatchNormError",
     "ConvNet",
     "EwaBatchNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "SyncBatchNorm",
+    "best_decay",
+    "convert_batchnorm",
+    "flush_stats",
+    "fold_batchnorm",
+    "freeze_stats",
+    "load_tracks",
+    "no_stats_update",
+    "recalibrate",
+    "redundant_biases",
+    "select_decay",
+    "to_torch",
+    "tracks_state",
+    "unfreeze_stats",
 ]

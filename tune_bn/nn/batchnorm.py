@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .errors import BatchNormError
@@ -29,6 +28,9 @@ from .options import UNSET, SingleValue, Variance
 from .statistics import RunningStatistics
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
+
+
+_graph_task = torch._C._current_graph_task_id  # -1 outside a backward pass
 
 
 class EwaBatchNorm(RunningStatistics):
@@ -121,52 +123,59 @@ class EwaBatchNorm(RunningStatistics):
                 Statistics are taken over the real positions and the others come out as 0.
 
         Raises:
-            BatchNormError: for a wrong number of dimensions or channels, or a mask that does not
-                fit.
-            ValueError: for one value per channel in training, as in torch.
+            BatchNormError: for a wrong number of dimensions or channels, one value per channel in
+                training, or a mask that does not fit.
         """
         self._check_input_dim(input)
         buffers = self._buffers
         running_mean, running_var = buffers["running_mean"], buffers["running_var"]
         weight: Tensor | None = self.weight
         bias: Tensor | None = self.bias
-        if weight is None and bias is not None:
+        if weight is not None:
+            if running_mean is not None and weight.dtype != running_mean.dtype:
+                # Half precision: the kernels want parameters and statistics of one type.
+                weight = weight.to(running_mean.dtype)
+                bias = None if bias is None else bias.to(running_mean.dtype)
+        elif bias is not None:
             # torch 2.13 cannot differentiate twice through a bias without a weight.
             weight = torch.ones_like(bias)
-        if running_mean is not None and weight is not None and weight.dtype != running_mean.dtype:
-            # A module in half precision: the kernels want parameters and statistics of one type.
-            weight = weight.to(running_mean.dtype)
-            bias = None if bias is None else bias.to(running_mean.dtype)
         if mask is not None:
             return self._forward_masked(input, mask, weight, bias)
-        if not self._uses_batch_statistics(input):
-            return F.batch_norm(
-                input, running_mean, running_var, weight, bias, False, 0.0, self.eps
+        # torch.batch_norm is what F.batch_norm calls after checks that are made here already.
+        cudnn = torch.backends.cudnn.enabled
+        count = input.numel() // self.num_features
+        if not self._uses_batch_statistics(count):
+            return torch.batch_norm(
+                input, weight, bias, running_mean, running_var, False, 0.0, self.eps, cudnn
+            )
+        if count == 1:
+            raise BatchNormError(
+                f"{type(self).__name__} expected more than 1 value per channel when training, got "
+                f"input size {input.size()}. Drop the last incomplete batch, or build the layer "
+                "with single_value='running'."
             )
         if running_mean is None or self.stats_paused or not self.training:
-            return F.batch_norm(input, None, None, weight, bias, True, 0.0, self.eps)
-        mean = torch.zeros_like(running_mean)
-        var = torch.zeros_like(mean)
-        output = F.batch_norm(input, mean, var, weight, bias, True, 1.0, self.eps)
+            return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
+        mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)
+        output = torch.batch_norm(input, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
         # In backward, this forward pass is an activation checkpoint's recomputation of one that
         # was counted already. (It has to run the same operation: saved tensors are compared.)
-        if torch._C._current_graph_task_id() == -1:
-            count = input.numel() // mean.numel()
-            if count:
-                self._track(mean, var, count, biased=False)
+        if count and _graph_task() == -1:
+            self._track(mean, var, count, biased=False)
         return output
 
-    def _uses_batch_statistics(self, x: Tensor) -> bool:
-        """Tell which statistics this call normalises with."""
+    def _uses_batch_statistics(self, count: int) -> bool:
+        """Tell whether a call with so many values per channel normalises by the batch's own."""
         if self._buffers["running_mean"] is None:
             return True
         if not self.training or self.frozen:
             return False
-        if self.single_value == "running" and x.numel() == self.num_features:
+        if count == 1 and self.single_value == "running":
             return False
         # Exporters turn a model that was left in training mode into its inference form; the
         # scratch would be baked into the graph as its statistics.
-        return not torch.onnx.is_in_onnx_export()
+        is_traced = torch.compiler.is_compiling() or torch._C._get_tracing_state()
+        return not (is_traced and torch.onnx.is_in_onnx_export())
 
     def _forward_masked(
         self, x: Tensor, mask: Tensor, weight: Tensor | None, bias: Tensor | None
@@ -174,11 +183,11 @@ class EwaBatchNorm(RunningStatistics):
         keep = self._position_mask(x, mask)
         shape = [1, -1] + [1] * (x.dim() - 2)
         mean, var = self._buffers["running_mean"], self._buffers["running_var"]
-        if self._uses_batch_statistics(x):
+        if self._uses_batch_statistics(x.numel() // self.num_features):
             wide = x if mean is None else x.to(mean.dtype)
-            count, batch_mean, batch_var = masked_moments(wide, keep)
+            count, batch_mean, batch_var = self._masked_moments(wide, keep)
             is_tracked = self.training and not self.stats_paused and mean is not None
-            if is_tracked and torch._C._current_graph_task_id() == -1:
+            if is_tracked and _graph_task() == -1:
                 mean_only, var_only = batch_mean.detach(), batch_var.detach()
                 self._track(mean_only, var_only, count, biased=True, gate=count > 1)
             mean, var = batch_mean, batch_var
@@ -191,6 +200,9 @@ class EwaBatchNorm(RunningStatistics):
         if bias is not None:
             out = out + bias.view(shape)
         return torch.where(keep, out, 0).to(x.dtype)
+
+    def _masked_moments(self, x: Tensor, keep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return masked_moments(x, keep)
 
     def _position_mask(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return the mask as ``(N, 1, *)`` with as many dimensions as x."""

@@ -170,12 +170,7 @@ class RunningStatistics(_BatchNorm):
         factor: float | Tensor = 1.0
         if biased != (self.variance == "biased"):
             factor = count / (count - 1) if biased else 1 - 1 / count
-        buffers = self._buffers
-        running_mean, running_var = buffers["running_mean"], buffers["running_var"]
-        batches = buffers["num_batches_tracked"]
-        assert running_mean is not None
-        assert running_var is not None
-        assert batches is not None
+        running_mean, running_var, batches = self._statistics()
         batches.add_(1)
         step = step_size(batches, self.momentum)
         if type(step) is float and type(factor) is float and not self.decays:
@@ -191,6 +186,16 @@ class RunningStatistics(_BatchNorm):
         if self.decays:
             self.track_means.lerp_(mean, self.track_steps)
             self.track_vars.lerp_(var, self.track_steps)
+
+    def _statistics(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return running mean, running variance and the number of batches, which must be there."""
+        buffers = self._buffers
+        mean, var = buffers["running_mean"], buffers["running_var"]
+        batches = buffers["num_batches_tracked"]
+        assert mean is not None
+        assert var is not None
+        assert batches is not None
+        return mean, var, batches
 
     def _track_gated(
         self, mean: Tensor, var: Tensor, count: int | Tensor, gate: Tensor | None
@@ -230,11 +235,7 @@ class RunningStatistics(_BatchNorm):
     def _enter(self, enters: Tensor, values: Tensor, mean: Tensor, var: Tensor) -> None:
         if self.variance == "unbiased":
             var = var * values / (values - 1).clamp(min=1)
-        running_mean, running_var = self.running_mean, self.running_var
-        batches = self.num_batches_tracked
-        assert isinstance(running_mean, Tensor)
-        assert isinstance(running_var, Tensor)
-        assert isinstance(batches, Tensor)
+        running_mean, running_var, batches = self._statistics()
         batches.add_(enters)
         step = torch.as_tensor(
             step_size(batches.clamp(min=1), self.momentum), dtype=mean.dtype, device=mean.device
@@ -268,9 +269,7 @@ class RunningStatistics(_BatchNorm):
     def _rebuild_tracks(self) -> None:
         """Let every kept average go on from the running statistics, which were set from outside."""
         if self.decays and self._buffers.get("track_means") is not None:
-            mean, var = self.running_mean, self.running_var
-            assert isinstance(mean, Tensor)
-            assert isinstance(var, Tensor)
+            mean, var, _ = self._statistics()
             weights = self._track_weights()
             self.track_means.copy_(mean * weights)
             self.track_vars.copy_(var * weights)
@@ -285,7 +284,9 @@ class RunningStatistics(_BatchNorm):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # untyped in torch
         for name, buffer in self._buffers.items():
             old = before[name]
-            if buffer is not None and old is not None and _is_narrow(buffer.dtype):
+            if buffer is None or old is None or torch.nn.parameter.is_lazy(buffer):
+                continue
+            if _is_narrow(buffer.dtype):
                 self._buffers[name] = old.to(buffer.device, torch.float32)
         return self
 
@@ -307,13 +308,13 @@ class RunningStatistics(_BatchNorm):
 
     def _adopt_running_statistics(self) -> None:
         """Make the rest of the state fit running statistics that were set from outside."""
-        mean, var = self.running_mean, self.running_var
-        batches = self.num_batches_tracked
-        assert isinstance(mean, Tensor)
-        assert isinstance(var, Tensor)
-        assert isinstance(batches, Tensor)
+        mean, var, batches = self._statistics()
+        if torch.nn.parameter.is_lazy(mean):
+            return
         if _is_narrow(mean.dtype):  # assigned, not copied
             self.running_mean, self.running_var = mean.float(), var.float()
+        if self.decays and "track_means" not in self._buffers:  # a lazy layer's first values
+            self._register_statistics()
         if mean.is_meta or batches.is_meta:
             return
         if batches == 0 and (mean.any() or (var != 1).any()):

@@ -1,0 +1,184 @@
+"""From torch's layers to these and back, with the same tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
+from .errors import BatchNormError
+
+__all__ = ["become", "convert_batchnorm", "replace_layers", "to_torch"]
+
+_OURS: dict[type[nn.Module], type[EwaBatchNorm]] = {
+    nn.BatchNorm1d: BatchNorm1d,
+    nn.BatchNorm2d: BatchNorm2d,
+    nn.BatchNorm3d: BatchNorm3d,
+}
+_OPTIONS = ("decays", "variance", "skip_nonfinite", "accumulate", "single_value")
+_STATE = ("frozen", "stats_paused", "process_group")
+
+Layer = TypeVar("Layer", bound=_BatchNorm)
+
+
+def convert_batchnorm(
+    model: nn.Module,
+    *,
+    correct: bool = False,
+    unknown: Literal["raise", "keep"] = "raise",
+    **options: Any,
+) -> nn.Module:
+    """Replace torch's batch-norm layers in a model by this package's and return the model.
+
+    Parameters and statistics stay the same tensors, so an optimiser goes on; hooks stay as well.
+    The model is changed in place; only if it is itself a layer, a new one is returned. Layers of
+    this package are left as they are.
+
+    Args:
+        model: any module.
+        correct: take out of the statistics what is left of torch's start at 0 and 1, so that
+            inference is right at once: for a model whose training began a short time ago, with
+            its momentum unchanged since.
+        unknown: what to do with a subclass of torch's layers, whose own behaviour would be lost:
+            "raise", or "keep" it as it is.
+        options: as for ``BatchNorm1d``: ``decays=``, ``variance=`` and so on; ``decay=`` replaces
+            each layer's momentum.
+
+    Raises:
+        BatchNormError: for an unknown kind of layer or option.
+
+    Example:
+        >>> model = convert_batchnorm(nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)))
+        >>> type(model[1]).__module__
+        'tune_bn.nn.batchnorm'
+    """
+    unexpected = set(options) - {*_OPTIONS, "decay", "momentum"}
+    if unexpected:
+        raise BatchNormError(
+            f"convert_batchnorm needs options out of {sorted({*_OPTIONS, 'decay', 'momentum'})}, "
+            f"but got {sorted(unexpected)}."
+        )
+
+    def convert(layer: _BatchNorm) -> nn.Module:
+        if isinstance(layer, EwaBatchNorm):
+            return layer
+        if type(layer) not in _OURS and type(layer) is not nn.SyncBatchNorm:
+            if unknown == "keep":
+                return layer
+            raise BatchNormError(
+                f"convert_batchnorm needs torch's own layers, but got a {type(layer).__qualname__}"
+                ", whose behaviour would be lost (a lazy layer needs one batch first). Use "
+                "unknown='keep' to leave such layers as they are."
+            )
+        if type(layer) is nn.SyncBatchNorm:
+            from .sync import SyncBatchNorm  # sync builds on this file
+
+            new: EwaBatchNorm = become(layer, SyncBatchNorm, **options)
+        else:
+            new = become(layer, _OURS[type(layer)], **options)
+        if correct:
+            _take_out_start(new, layer.momentum)
+        return new
+
+    return replace_layers(model, convert)
+
+
+def to_torch(model: nn.Module) -> nn.Module:
+    """Replace this package's layers in a model by exact torch classes and return the model.
+
+    For tools that compare types: ``torch.ao.quantization.fuse_modules``, graph-mode fusion. The
+    tensors stay the same; options and kept averages go. The model is changed in place; only if it
+    is itself a layer, a new one is returned.
+
+    Example:
+        >>> type(to_torch(BatchNorm2d(3))) is nn.BatchNorm2d
+        True
+    """
+
+    def convert(layer: _BatchNorm) -> nn.Module:
+        if not isinstance(layer, EwaBatchNorm):
+            return layer
+        for cls, ours in _OURS.items():
+            if isinstance(layer, ours):
+                new = become(layer, cls)  # type: ignore[type-var] # the keys are torch's layers
+                break
+        else:
+            new = become(layer, nn.SyncBatchNorm)
+        weight, mean = new._parameters["weight"], new._buffers["running_mean"]
+        if weight is not None and mean is not None and mean.dtype != weight.dtype:
+            # torch's kernels want one type for parameters and statistics in half precision.
+            for name in ("running_mean", "running_var"):
+                new._buffers[name] = getattr(new, name).to(weight.dtype)
+        return new
+
+    return replace_layers(model, convert)
+
+
+def become(layer: _BatchNorm, cls: type[Layer], **options: Any) -> Layer:
+    """Return a layer of another class around the same tensors, hooks and training mode.
+
+    Args:
+        layer: stays as it is.
+        cls: one of torch's classes or of this package's.
+        options: for a class of this package; those not named are the layer's own.
+    """
+    new = cls.__new__(cls)
+    for key, value in vars(layer).items():
+        # Containers are copied, so that registering something on one layer leaves the other.
+        new.__dict__[key] = value.copy() if isinstance(value, dict | set) else value
+    if not issubclass(cls, EwaBatchNorm):
+        for name in new._non_persistent_buffers_set:
+            del new._buffers[name]
+        new._non_persistent_buffers_set.clear()
+        for name in (*_OPTIONS, *_STATE):
+            new.__dict__.pop(name, None)
+        if cls is nn.SyncBatchNorm:
+            new.__dict__["process_group"] = getattr(layer, "process_group", None)
+        return new
+    assert isinstance(new, EwaBatchNorm)
+    if not isinstance(layer, EwaBatchNorm):
+        if not {"decay", "momentum"} & set(options):
+            options["momentum"] = layer.momentum
+        new.set_options(**options)
+        if layer.track_running_stats:
+            new._adopt_running_statistics()
+    return new
+
+
+def replace_layers(module: nn.Module, convert: Callable[[_BatchNorm], nn.Module]) -> nn.Module:
+    """Replace every batch-norm layer by what convert returns; a layer used twice stays shared."""
+    if isinstance(module, _BatchNorm):
+        return convert(module)
+    replaced: dict[int, nn.Module] = {}
+    # All are converted before one is replaced: an error leaves the model as it was.
+    slots = [
+        (parent, name, child)
+        for parent in module.modules()
+        for name, child in parent._modules.items()
+        if isinstance(child, _BatchNorm)
+    ]
+    for _, _, child in slots:
+        if id(child) not in replaced:
+            replaced[id(child)] = convert(child)
+    for parent, name, child in slots:
+        parent._modules[name] = replaced[id(child)]
+    return module
+
+
+def _take_out_start(layer: EwaBatchNorm, momentum: float | None) -> None:
+    """Divide out torch's start: (1 - decay^t) of an average is data, decay^t the start 0 or 1."""
+    mean, var, batches = layer.running_mean, layer.running_var, layer.num_batches_tracked
+    if momentum is None or mean is None or var is None or batches is None or batches == 0:
+        return
+    assert isinstance(mean, Tensor)
+    assert isinstance(var, Tensor)
+    left = (1.0 - momentum) ** int(batches)
+    if left < 1:
+        with torch.no_grad():
+            mean.div_(1 - left)
+            var.sub_(left).div_(1 - left)
+        layer._rebuild_tracks()

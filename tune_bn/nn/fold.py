@@ -1,0 +1,236 @@
+"""Batch norm folded into the layer beside it, for inference; and the biases that it cancels.
+
+At inference batch norm is ``y = s x + t`` with fixed s and t per channel, so a Linear or Conv
+right before it (or a Linear right after it) can take it in. Which layers are neighbours is read
+from the model's graph (``torch.fx``), not guessed from the order of its attributes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .errors import BatchNormError
+
+__all__ = ["fold_batchnorm", "redundant_biases"]
+
+_FOLDABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_IDLE_AT_INFERENCE = (nn.Dropout, nn.Identity)
+
+
+def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
+    """Return a copy of a model, in evaluation mode, whose batch norm is folded into its weights.
+
+    A batch norm is folded into the Linear or Conv whose output it alone reads, or else into the
+    Linear that alone reads its own output (dropout between them does no harm). Its place is taken
+    by an ``Identity``, so other names stay. torch's batch-norm layers are folded too. Channels
+    must be the features of a Linear, that is, its output ``(N, C)``.
+
+    Args:
+        model: traceable by ``torch.fx``; not changed.
+        partial: leave what cannot be folded in place instead of raising.
+
+    Raises:
+        BatchNormError: if a batch norm cannot be folded, with the reason, or torch.fx cannot
+            trace the model.
+
+    Example:
+        >>> from tune_bn.nn import MLP
+        >>> model = MLP(4, 2, width=8).eval()
+        >>> x = torch.ones(3, 4)
+        >>> torch.allclose(fold_batchnorm(model)(x), model(x), atol=1e-5)
+        True
+    """
+    folded = copy.deepcopy(model).eval()
+    graph = _Graph.of(folded, "fold_batchnorm")
+    reasons = {}
+    for node in graph.norms():
+        norm = graph.module(node)
+        assert isinstance(norm, _BatchNorm)
+        before, after = graph.layer_before(node), graph.layer_after(node)
+        if norm.running_mean is None:
+            reasons[node.target] = "it keeps no running statistics"
+        elif not graph.is_used_once(node):
+            reasons[node.target] = "the model calls it more than once"
+        elif before is not None and _width(before)[1] == norm.num_features:
+            _fold_into_before(before, norm)
+            folded.set_submodule(str(node.target), nn.Identity())
+        elif after is not None and _width(after)[0] == norm.num_features:
+            _fold_into_after(after, norm)
+            folded.set_submodule(str(node.target), nn.Identity())
+        else:
+            reasons[node.target] = "no Linear or Conv of its own is right beside it"
+    if reasons and not partial:
+        raise BatchNormError(
+            "fold_batchnorm needs every batch norm beside a Linear or Conv, but got "
+            + "; ".join(f"{name!r}: {reason}" for name, reason in reasons.items())
+            + ". Use partial=True to fold the others."
+        )
+    return folded
+
+
+def redundant_biases(model: nn.Module) -> list[str]:
+    """Return the names of Linear and Conv layers whose bias a following batch norm cancels.
+
+    Such a bias gets no gradient but rounding and shifts only the running mean; build these layers
+    with ``bias=False``. In the order of the forward pass.
+
+    Raises:
+        BatchNormError: if torch.fx cannot trace the model.
+
+    Example:
+        >>> from tune_bn.nn import BatchNorm1d
+        >>> redundant_biases(nn.Sequential(nn.Linear(4, 3), BatchNorm1d(3), nn.Linear(3, 2)))
+        ['0']
+    """
+    graph = _Graph.of(model, "redundant_biases")
+    return [
+        str(node.target)
+        for node in graph.calls()
+        if type(graph.module(node)) in _FOLDABLE
+        and graph.module(node).bias is not None
+        and node.users
+        and all(isinstance(graph.module_or_none(user), _BatchNorm) for user in node.users)
+    ]
+
+
+class _Tracer(fx.Tracer):
+    """A tracer that takes batch-norm layers as one piece, whichever package they come from."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, _BatchNorm) or super().is_leaf_module(m, module_qualified_name)
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """The order in which a model calls its modules."""
+
+    model: nn.Module
+    graph: fx.Graph
+    calls_of: Counter[int]  # by the module's id: one module may have two names
+    owners: Counter[int]  # by the parameter's id: tied weights have several
+
+    @classmethod
+    def of(cls, model: nn.Module, caller: str) -> _Graph:
+        root = model
+        if isinstance(model, _BatchNorm) or type(model).__module__.startswith("torch.nn."):
+            root = model if isinstance(model, nn.Sequential) else nn.Sequential(model)
+        try:
+            graph = _Tracer().trace(root)
+        # Tracing runs the model's own code on stand-ins, which can fail in any way.
+        except Exception as error:
+            raise BatchNormError(
+                f"{caller} needs a model that torch.fx can trace, but got a "
+                f"{type(model).__name__} that it cannot ({error}). Call it on the parts without "
+                "branches on values."
+            ) from error
+        calls = Counter(
+            id(root.get_submodule(str(n.target))) for n in graph.nodes if n.op == "call_module"
+        )
+        owners = Counter(
+            id(p) for m in set(model.modules()) for p in m._parameters.values() if p is not None
+        )
+        # A weight that the forward pass also reads by itself counts as shared.
+        for node in graph.nodes:
+            if node.op == "get_attr":
+                value = root
+                for part in str(node.target).split("."):
+                    value = getattr(value, part)
+                owners[id(value)] += 1
+        return cls(root, graph, calls, owners)
+
+    def calls(self) -> list[fx.Node]:
+        return [n for n in self.graph.nodes if n.op == "call_module"]
+
+    def norms(self) -> list[fx.Node]:
+        return [n for n in self.calls() if isinstance(self.module(n), _BatchNorm)]
+
+    def module(self, node: fx.Node) -> nn.Module:
+        return self.model.get_submodule(str(node.target))
+
+    def module_or_none(self, node: object) -> nn.Module | None:
+        is_call = isinstance(node, fx.Node) and node.op == "call_module"
+        return self.module(node) if is_call and isinstance(node, fx.Node) else None
+
+    def is_used_once(self, node: fx.Node) -> bool:
+        return self.calls_of[id(self.module(node))] == 1
+
+    def _is_free(self, node: fx.Node) -> bool:
+        """Tell whether a layer may be changed: of a foldable kind, called once, nothing tied."""
+        module = self.module(node)
+        return (
+            type(module) in _FOLDABLE
+            and self.is_used_once(node)
+            and all(self.owners[id(p)] == 1 for p in module.parameters(recurse=False))
+        )
+
+    def layer_before(self, norm: fx.Node) -> nn.Module | None:
+        """Return the free layer whose output goes to this norm alone."""
+        node: object = norm.args[0] if norm.args else norm.kwargs.get("input")
+        while isinstance(node, fx.Node) and len(node.users) == 1:
+            module = self.module_or_none(node)
+            if module is None:
+                return None
+            if type(module) not in _IDLE_AT_INFERENCE:
+                return module if self._is_free(node) else None
+            node = node.args[0]
+        return None
+
+    def layer_after(self, norm: fx.Node) -> nn.Linear | None:
+        """Return the free Linear that alone reads this norm's output."""
+        node = norm
+        while len(node.users) == 1:
+            node = next(iter(node.users))
+            module = self.module_or_none(node)
+            if module is None:
+                return None
+            if type(module) not in _IDLE_AT_INFERENCE:
+                return module if isinstance(module, nn.Linear) and self._is_free(node) else None
+        return None
+
+
+def _width(layer: nn.Module) -> tuple[int, int]:
+    """Return the channels that a layer reads and writes."""
+    if isinstance(layer, nn.Linear):
+        return layer.in_features, layer.out_features
+    assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+    return layer.in_channels, layer.out_channels
+
+
+def _scale_and_shift(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
+    """Return s and t of ``y = s x + t`` in float64, so that only the result is rounded."""
+    mean, var = norm.running_mean, norm.running_var
+    assert isinstance(mean, Tensor)
+    assert isinstance(var, Tensor)
+    scale = torch.rsqrt(var.double() + norm.eps)
+    if norm.weight is not None:
+        scale = scale * norm.weight.double()
+    shift = -mean.double() * scale
+    return scale, shift if norm.bias is None else shift + norm.bias.double()
+
+
+@torch.no_grad()
+def _fold_into_before(layer: nn.Module, norm: _BatchNorm) -> None:
+    assert isinstance(layer, _FOLDABLE)
+    scale, shift = _scale_and_shift(norm)
+    weight, bias = layer.weight, layer.bias
+    wide = weight.double() * scale.view(-1, *[1] * (weight.dim() - 1))
+    shift = shift if bias is None else shift + bias.double() * scale
+    layer.weight = nn.Parameter(wide.to(weight.dtype), requires_grad=weight.requires_grad)
+    layer.bias = nn.Parameter(shift.to(weight.dtype), requires_grad=weight.requires_grad)
+
+
+@torch.no_grad()
+def _fold_into_after(layer: nn.Linear, norm: _BatchNorm) -> None:
+    scale, shift = _scale_and_shift(norm)
+    weight, bias = layer.weight, layer.bias
+    wide = weight.double() @ shift if bias is None else bias.double() + weight.double() @ shift
+    layer.weight = nn.Parameter(
+        (weight.double() * scale).to(weight.dtype), requires_grad=weight.requires_grad
+    )
+    layer.bias = nn.Parameter(wide.to(weight.dtype), requires_grad=weight.requires_grad)

@@ -1,0 +1,164 @@
+"""Several averages in one run: pick a decay afterwards, and keep the tracks in checkpoints.
+
+The best decay depends on the schedule and the batch size, and costs a training run to search for;
+keeping several averages costs a few numbers per channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from .batchnorm import EwaBatchNorm
+from .control import layers_of
+from .errors import BatchNormError
+
+__all__ = ["best_decay", "load_tracks", "select_decay", "tracks_state"]
+
+
+def select_decay(model: nn.Module, decay: float) -> None:
+    """Put the averages with one of the kept ``decays`` in use, in every layer that keeps some.
+
+    The running statistics become that track's, and go on with its decay if training does. The
+    tracks stay, so another can be selected afterwards.
+
+    Raises:
+        BatchNormError: if no layer keeps several averages, or one does not keep this one.
+    """
+    layers = _tracked(model, "select_decay")
+    tracks = [layer.track(decay) for layer in layers]
+    with torch.no_grad():
+        for layer, (mean, var) in zip(layers, tracks, strict=True):
+            running_mean, running_var = layer.running_mean, layer.running_var
+            assert isinstance(running_mean, Tensor)
+            assert isinstance(running_var, Tensor)
+            running_mean.copy_(mean)
+            running_var.copy_(var)
+            layer.decay = decay
+
+
+def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> float:
+    """Put the decay with the lowest ``evaluate(model)`` in use and return it.
+
+    The model is evaluated once per decay that all its layers keep, in evaluation mode; modes are
+    restored afterwards. A NaN never wins, and of equals the smaller decay does. If ``evaluate``
+    raises, the statistics in use before are put back.
+
+    Args:
+        model: has layers built with ``decays=``.
+        evaluate: a loss, lower is better; for a score, return its negative. Use validation data.
+
+    Raises:
+        BatchNormError: if no layer keeps several averages, if they keep none in common, or if
+            every value is NaN.
+
+    Example:
+        >>> from tune_bn.nn import BatchNorm1d
+        >>> layer = BatchNorm1d(1, decays=(0.5, 0.9))
+        >>> for x in (0.0, 0.0, 1.0):
+        ...     y = layer(torch.tensor([[x - 1], [x + 1]]))
+        >>> best_decay(layer, lambda m: abs(m.running_mean.item() - 0.36))
+        0.9
+    """
+    layers = _tracked(model, "best_decay")
+    common = set(layers[0].decays).intersection(*(layer.decays for layer in layers))
+    if not common:
+        raise BatchNormError(
+            "best_decay needs a decay that all layers keep, but got layers with "
+            f"{sorted({layer.decays for layer in layers})}. Build them with the same decays."
+        )
+    before = [_in_use(layer) for layer in layers]
+    modes = [(m, m.training) for m in model.modules()]
+    best: tuple[float, float] | None = None
+    done = False
+    try:
+        model.eval()
+        for decay in sorted(common):
+            select_decay(model, decay)
+            value = float(evaluate(model))
+            if value == value and (best is None or value < best[0]):
+                best = (value, decay)
+        if best is None:
+            raise BatchNormError(
+                "best_decay needs a number from evaluate(model), but got NaN for every decay "
+                f"of {sorted(common)}. Check that the model's outputs are finite."
+            )
+        select_decay(model, best[1])
+        done = True
+    finally:
+        for module, was_training in modes:
+            module.training = was_training
+        if not done:
+            for layer, state in zip(layers, before, strict=True):
+                _put_in_use(layer, state)
+    return best[1]
+
+
+def tracks_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return the kept averages of every layer by name, for a checkpoint beside the state_dict.
+
+    The state_dict itself keeps torch's keys, so the tracks are not in it.
+    """
+    return {
+        f"{name}.{key}" if name else key: layer._buffers[key].detach().clone()  # type: ignore[union-attr] # registered together with decays
+        for name, layer in model.named_modules()
+        if isinstance(layer, EwaBatchNorm) and layer.decays
+        for key in ("track_means", "track_vars")
+    }
+
+
+def load_tracks(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Load what ``tracks_state`` returned; after ``load_state_dict``, which resets the tracks.
+
+    Raises:
+        BatchNormError: if names or shapes differ from the model's.
+    """
+    own = {
+        f"{name}.{key}" if name else key: layer._buffers[key]
+        for name, layer in model.named_modules()
+        if isinstance(layer, EwaBatchNorm) and layer.decays
+        for key in ("track_means", "track_vars")
+    }
+    if own.keys() != state.keys():
+        raise BatchNormError(
+            f"load_tracks needs the tracks {sorted(own)}, but got {sorted(state)}. Build the model "
+            "with the decays it was saved with."
+        )
+    for name, buffer in own.items():
+        assert buffer is not None
+        if buffer.shape != state[name].shape:
+            raise BatchNormError(
+                f"load_tracks needs {name!r} of shape {tuple(buffer.shape)}, but got "
+                f"{tuple(state[name].shape)}. Build the model with the decays it was saved with."
+            )
+    for name, buffer in own.items():
+        assert buffer is not None
+        buffer.copy_(state[name])
+
+
+def _in_use(layer: EwaBatchNorm) -> tuple[Tensor, Tensor, float | None]:
+    mean, var = layer.running_mean, layer.running_var
+    assert isinstance(mean, Tensor)
+    assert isinstance(var, Tensor)
+    return mean.clone(), var.clone(), layer.momentum
+
+
+def _put_in_use(layer: EwaBatchNorm, state: tuple[Tensor, Tensor, float | None]) -> None:
+    mean, var = layer.running_mean, layer.running_var
+    assert isinstance(mean, Tensor)
+    assert isinstance(var, Tensor)
+    mean.copy_(state[0])
+    var.copy_(state[1])
+    layer.momentum = state[2]
+
+
+def _tracked(model: nn.Module, caller: str) -> list[EwaBatchNorm]:
+    layers = [m for m in layers_of(model, caller) if m.decays and m.track_running_stats]
+    if not layers:
+        raise BatchNormError(
+            f"{caller} needs layers that keep several averages, but got a "
+            f"{type(model).__name__} without. Build them with decays=(0.9, 0.99, 0.999)."
+        )
+    return layers
