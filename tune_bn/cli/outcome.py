@@ -23,14 +23,18 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     summary = outcome.summary
     search = summary["search"]
+    # Headings are lines of their own: a table's title is folded to the table's width.
+    console.print("How the search narrowed (lowest and highest value of each window):")
     console.print(_stage_table(summary["stages"], summary["metric"]))
     console.print(
         f"{search['trials']} trials: {search['complete']} complete, {search['pruned']} stopped "
         f"early, {search['failed']} failed."
     )
+    n_test = summary["data"]["rows"]["test"]
+    console.print(f"On {n_test} test rows that no training and no search saw:")
     console.print(_score_table(summary))
     best = summary["best"]
-    who = "the default configuration" if best["trial"] is None else f"trial {best['trial']}"
+    who = f"trial {best['trial']}" + (", the default configuration" if best["is_default"] else "")
     console.print(f"The best is {who}:")
     for name, value in best["params"].items():
         console.print(f"  {name} = {_value(value)}", markup=False)
@@ -41,7 +45,7 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
 
 def _stage_table(rows: list[Mapping[str, Any]], metric: str) -> Table:
     """One column a stage: parameters are many, stages few, and terminals are narrow."""
-    table = Table(title="How the search narrowed", title_justify="left")
+    table = Table()
     table.add_column("")
     for row in rows:
         table.add_column(row["name"], justify="right", overflow="fold")
@@ -56,10 +60,7 @@ def _stage_table(rows: list[Mapping[str, Any]], metric: str) -> Table:
 
 def _score_table(summary: Mapping[str, Any]) -> Table:
     test = summary["best"]["test"]
-    table = Table(
-        title=f"On {summary['data']['rows']['test']} test rows that no training and no search saw",
-        title_justify="left",
-    )
+    table = Table()
     table.add_column("")
     for name in test:
         table.add_column(name, justify="right")

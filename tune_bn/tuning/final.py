@@ -15,10 +15,12 @@ import torch
 from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Split, fit
 from tune_bn.tuning.search import fit_seed
 
-__all__ = ["FINALISTS", "FOLDS", "Finalist", "all_but_test", "cross_validate", "play_final"]
+__all__ = ["FINALISTS", "FOLDS", "Finalist", "all_but_test", "fold_numbers", "play_final"]
 
-FINALISTS = 5
+FINALISTS = 8
 FOLDS = 5
+_FIRST_FOLDS = 2
+_SECOND_ROUND = 4
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,15 @@ class Finalist:
     """A configuration of the final.
 
     Args:
-        number: of its trial; None for the default configuration.
+        number: of its trial; None for one that no trial tried.
         config: what is trained.
-        seed: that it is trained with.
-        scores: mean of each metric over the folds; empty if its training diverged.
+        folds: how many folds it was trained on; less than `FOLDS` if it left after a round.
+        scores: mean over these of the metric and the loss; empty if its training diverged.
     """
 
     number: int | None
     config: Config
-    seed: int
+    folds: int
     scores: dict[str, float]
 
 
@@ -50,12 +52,13 @@ def play_final(
     on_fold: Callable[[int, int], None] = lambda _done, _of: None,
     after_epoch: Callable[[], None] = lambda: None,
 ) -> list[Finalist]:
-    """Cross-validates each candidate and returns them ranked, the winner first.
+    """Cross-validates the candidates in two rounds and returns them ranked, the winner first.
 
-    Ties go to the lower loss. All candidates meet the same folds with the same seeds.
+    All meet the same folds with the same seeds. After the first two folds the better half goes
+    on to the others. Ties go to the lower loss.
 
     Args:
-        candidates: trial number (None: the default) and configuration, at least one.
+        candidates: trial number and configuration, at least one.
         dataset: its test rows are left alone.
         metric: what to rank by.
         maximize: whether more of it is better.
@@ -65,73 +68,48 @@ def play_final(
         on_fold: called after each fit with how many are done, of how many.
         after_epoch: called after each epoch; may raise to end the final.
     """
-    total = len(candidates) * FOLDS
-    finalists = []
-    for place, (number, config) in enumerate(candidates):
-
-        def report(done: int, before: int = place * FOLDS) -> None:
-            on_fold(before + done, total)
-
-        scores = cross_validate(
-            config,
-            dataset,
-            metric=metric,
-            seed=seed,
-            epochs=epochs,
-            device=device,
-            on_fold=report,
-            after_epoch=after_epoch,
-        )
-        own = fit_seed(seed, number if number is not None else -1)
-        finalists.append(Finalist(number, config, own, scores))
-
-    def place_of(finalist: Finalist) -> tuple[bool, float, float]:
-        if not finalist.scores:
-            return (True, 0.0, 0.0)
-        value = finalist.scores[metric]
-        return (False, -value if maximize else value, finalist.scores["loss"])
-
-    return sorted(finalists, key=place_of)
-
-
-def cross_validate(
-    config: Config,
-    dataset: Dataset,
-    *,
-    metric: str,
-    seed: int,
-    epochs: int,
-    device: str = "cpu",
-    on_fold: Callable[[int], None] = lambda _done: None,
-    after_epoch: Callable[[], None] = lambda: None,
-) -> dict[str, float]:
-    """Returns the mean validation metrics of a configuration over the folds; {} if it diverged."""
     together = all_but_test(dataset).train
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(together), generator=generator)
-    if dataset.task == "classification":
-        # Sorted by class, dealt out in turn: every fold gets its share of each class.
-        order = order[torch.argsort(together.y[order], stable=True)]
-    folds = min(FOLDS, len(together) // 2)
-    fold_of = torch.empty(len(together), dtype=torch.int64)
-    fold_of[order] = torch.arange(len(together)) % folds
-    ends: list[EpochMetrics] = []
-    for fold in range(folds):
-        part = replace(
-            dataset,
-            train=_rows(together, fold_of != fold),
-            validation=_rows(together, fold_of == fold),
-        )
-        metrics: list[EpochMetrics] = []
-        try:
-            for epoch in fit(config, part, epochs=epochs, seed=fit_seed(seed, fold), device=device):
-                metrics.append(epoch)
-                after_epoch()
-        except DivergedError:
-            return {}
-        ends.append(metrics[-1])
-        on_fold(fold + 1)
-    return {name: sum(end.value(name) for end in ends) / len(ends) for name in (metric, "loss")}
+    fold_of = fold_numbers(together, dataset.task, seed)
+    folds = int(fold_of.max()) + 1
+    rounds = [range(min(_FIRST_FOLDS, folds)), range(min(_FIRST_FOLDS, folds), folds)]
+    total = len(candidates) * len(rounds[0]) + min(len(candidates), _SECOND_ROUND) * len(rounds[1])
+    done = 0
+    ends: dict[int, list[EpochMetrics] | None] = {place: [] for place in range(len(candidates))}
+
+    def rank_of(place: int) -> tuple[int, float, float]:
+        of_place = ends[place]
+        if not of_place:
+            return (0, 0.0, 0.0)
+        scores = _means(of_place, (metric, "loss"))
+        return (-len(of_place), -scores[metric] if maximize else scores[metric], scores["loss"])
+
+    ranking = list(ends)
+    for part in rounds:
+        for place in ranking[: _SECOND_ROUND if part.start else None]:
+            for fold in part:
+                of_place = ends[place]
+                if of_place is not None:
+                    last = _train(
+                        candidates[place][1],
+                        replace(
+                            dataset,
+                            train=_rows(together, fold_of != fold),
+                            validation=_rows(together, fold_of == fold),
+                        ),
+                        epochs=epochs,
+                        seed=fit_seed(seed, fold),
+                        device=device,
+                        after_epoch=after_epoch,
+                    )
+                    ends[place] = None if last is None else [*of_place, last]
+                done += 1
+                on_fold(done, total)
+        ranking.sort(key=rank_of)
+    return [
+        Finalist(*candidates[place], len(of_place), _means(of_place, (metric, "loss")))
+        for place in ranking
+        for of_place in [ends[place] or []]
+    ]
 
 
 def all_but_test(dataset: Dataset) -> Dataset:
@@ -143,6 +121,44 @@ def all_but_test(dataset: Dataset) -> Dataset:
     a, b = dataset.train, dataset.validation
     train = replace(a, x=torch.cat([a.x, b.x]), y=torch.cat([a.y, b.y]))
     return replace(dataset, train=train)
+
+
+def fold_numbers(rows: Split, task: str, seed: int) -> torch.Tensor:
+    """Returns each row's fold, int64 of shape (N,), from 0; `FOLDS` of them where rows suffice.
+
+    Classes are spread evenly over the folds.
+    """
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    if task == "classification":
+        order = order[torch.argsort(rows.y[order], stable=True)]  # dealt out class by class
+    fold_of = torch.empty(len(rows), dtype=torch.int64)
+    fold_of[order] = torch.arange(len(rows)) % min(FOLDS, len(rows) // 2)
+    return fold_of
+
+
+def _train(
+    config: Config,
+    dataset: Dataset,
+    *,
+    epochs: int,
+    seed: int,
+    device: str,
+    after_epoch: Callable[[], None],
+) -> EpochMetrics | None:
+    last = None
+    try:
+        for metrics in fit(config, dataset, epochs=epochs, seed=seed, device=device):
+            last = metrics
+            after_epoch()
+    except DivergedError:
+        return None
+    return last
+
+
+def _means(ends: Sequence[EpochMetrics], names: Sequence[str]) -> dict[str, float]:
+    if not ends:
+        return {}
+    return {name: sum(end.value(name) for end in ends) / len(ends) for name in names}
 
 
 def _rows(split: Split, chosen: torch.Tensor) -> Split:

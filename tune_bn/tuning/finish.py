@@ -21,9 +21,9 @@ from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.final import FINALISTS, FOLDS, Finalist, all_but_test, play_final
 from tune_bn.tuning.folder import STUDY, replace_results
 from tune_bn.tuning.result import baselines, save_model, write_atomically
-from tune_bn.tuning.search import Progress, Search
+from tune_bn.tuning.search import VALIDATION, Progress, Search, fit_seed
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import suggest_config
+from tune_bn.tuning.space import params_of, suggest_config
 from tune_bn.tuning.study import REASON, counted_trials
 
 __all__ = ["DEFAULT_NETWORK", "Outcome", "finish"]
@@ -78,7 +78,7 @@ def finish(
         after_epoch=search.raise_if_stopped,
     )
     winner = ranking[0]
-    default = next(finalist for finalist in ranking if finalist.number is None)
+    default = next(finalist for finalist in ranking if finalist.config == Config())
     report("test", 0, 3)
     model, test = _train_and_test(winner, dataset, settings, search)
     report("test", 1, 3)
@@ -104,7 +104,8 @@ def finish(
         "best": {
             "trial": winner.number,
             "params": winner.config.to_dict(),
-            "fit_seed": winner.seed,
+            "fit_seed": _final_seed(winner, settings),
+            "is_default": winner is default,
             "search": _search_value(study, winner.number),
             "cross_validation": winner.scores,
             "test": test,
@@ -115,6 +116,7 @@ def finish(
                 "trial": finalist.number,
                 "params": finalist.config.to_dict(),
                 "cross_validation": finalist.scores or None,
+                "folds": finalist.folds,
             }
             for finalist in ranking
         ],
@@ -146,7 +148,7 @@ def finish(
 
 
 def _candidates(study: optuna.Study, *, maximize: bool) -> list[tuple[int | None, Config]]:
-    complete = [t for t in study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE]
+    complete = [t for t in study.get_trials(deepcopy=False) if VALIDATION in t.user_attrs]
     if not complete:
         reasons = [
             t.user_attrs[REASON] for t in study.get_trials(deepcopy=False) if REASON in t.user_attrs
@@ -157,11 +159,24 @@ def _candidates(study: optuna.Study, *, maximize: bool) -> list[tuple[int | None
             f"{len(counted_trials(study))} trials did{first}. Give more --trials."
         )
     sign = -1.0 if maximize else 1.0
-    complete.sort(key=lambda t: (sign * float(t.values[0]), t.number))
-    best: list[tuple[int | None, Config]] = [
-        (trial.number, suggest_config(trial)) for trial in complete[:FINALISTS]
-    ]
-    return [*best, (None, Config())]
+    complete.sort(key=lambda t: (sign * float(t.values[0]), t.user_attrs[VALIDATION]["loss"]))
+    # Trials that differ in nothing would be one finalist twice.
+    best = {suggest_config(trial): trial.number for trial in reversed(complete[:FINALISTS])}
+    candidates: list[tuple[int | None, Config]] = [(n, c) for c, n in reversed(best.items())]
+    if Config() not in best:
+        candidates.append((_number_of(study, Config()), Config()))
+    return candidates
+
+
+def _number_of(study: optuna.Study, config: Config) -> int | None:
+    params = params_of(config)
+    found = [trial.number for trial in counted_trials(study) if trial.params == params]
+    return found[0] if found else None
+
+
+def _final_seed(finalist: Finalist, settings: Settings) -> int:
+    # A configuration that no trial tried has no number of its own.
+    return fit_seed(settings.seed, 0 if finalist.number is None else finalist.number)
 
 
 def _train_and_test(
@@ -176,7 +191,7 @@ def _train_and_test(
         finalist.config,
         all_but_test(dataset),
         epochs=settings.epochs,
-        seed=finalist.seed,
+        seed=_final_seed(finalist, settings),
         device=settings.device,
     )
     try:

@@ -7,13 +7,13 @@ from pathlib import Path
 import optuna
 
 from tune_bn.optuna import CoarseToFineSampler
-from tune_bn.training import Dataset
+from tune_bn.training import Config, Dataset
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish import Outcome, finish
 from tune_bn.tuning.folder import STUDY, open_folder, set_aside
 from tune_bn.tuning.search import Progress, Search
 from tune_bn.tuning.settings import DIRECTIONS, Settings
-from tune_bn.tuning.space import space_version
+from tune_bn.tuning.space import params_of, space_version
 from tune_bn.tuning.study import open_study, storage_errors
 from tune_bn.tuning.workers import one_thread, run_here, run_in_workers
 
@@ -70,6 +70,8 @@ def tune(
                 direction=DIRECTIONS[metric],
                 sampler=CoarseToFineSampler.for_budget(settings.trials, seed=settings.seed),
                 pruner=_pruner(settings),
+                # What a person would try first; the search has to beat it.
+                first=params_of(Config()),
             )
             search = Search(
                 study,

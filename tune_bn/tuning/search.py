@@ -60,7 +60,8 @@ class Progress:
         doing: "search", or what is done after it.
         finished: trials that are finished and count.
         trials: trials asked for.
-        stage: the name of the stage of the latest trial ("coarse", "fine 1"), None before any.
+        stage: the name of the stage of the latest trial ("given", "coarse", "fine 1"), None
+            before any.
         best: the best value so far, None before any.
         elapsed_s: seconds since this process began its search.
         left_s: an estimate of the seconds to its end, None before any trial finished.
@@ -134,6 +135,8 @@ class Search:
         if isinstance(stage, dict):
             index = int(stage["stage"])
             self._stage = "coarse" if index == 0 else f"fine {index}"
+        else:
+            self._stage = "given"
         self._running[trial.number] = trial
         self._report()
         return Job(trial.number, config, fit_seed(self._settings.seed, trial.number))

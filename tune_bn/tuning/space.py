@@ -15,7 +15,7 @@ from tune_bn.core.space import Categorical, Float, Int, Parameter
 from tune_bn.optuna import suggest_one_minus_log
 from tune_bn.training import Config
 
-__all__ = ["SPACE", "space_version", "suggest_config"]
+__all__ = ["SPACE", "params_of", "space_version", "suggest_config"]
 
 SPACE: dict[str, Parameter] = {
     "learning_rate": Float(1e-4, 1.0, log=True),
@@ -44,6 +44,24 @@ def suggest_config(trial: optuna.trial.BaseTrial) -> Config:
         0.95
     """
     return Config.from_dict({name: _suggest(trial, name, of) for name, of in SPACE.items()})
+
+
+def params_of(config: Config) -> dict[str, Any]:
+    """Returns a configuration as Optuna stores it, to be enqueued or compared with a trial's.
+
+    Example:
+        >>> params_of(Config(momentum=0.95))["1 - momentum"]
+        0.05
+    """
+    params: dict[str, Any] = {}
+    for name, of in SPACE.items():
+        value = getattr(config, name)
+        if isinstance(of, Float) and of.one_minus_log:
+            # Rounded, because 1 - 0.9 is 0.09999999999999998.
+            params[f"1 - {name}"] = float(f"{1.0 - value:.12g}")
+        else:
+            params[name] = value
+    return params
 
 
 def space_version() -> str:

@@ -37,6 +37,7 @@ def open_study(
     direction: Literal["maximize", "minimize"],
     sampler: optuna.samplers.BaseSampler,
     pruner: optuna.pruners.BasePruner,
+    first: dict[str, Any] | None = None,
 ) -> optuna.Study:
     """Returns the folder's study with what it has finished, or a new one.
 
@@ -48,6 +49,7 @@ def open_study(
         direction: of the metric.
         sampler: draws the configurations.
         pruner: stops bad trials early.
+        first: params to begin with, unless a trial has tried them; None: all are drawn.
 
     Raises:
         TuneError: the folder's study has another identity, or its file is no study.
@@ -82,6 +84,8 @@ def open_study(
     elif found != identity:
         _refuse(folder, found, identity)
     _fail_abandoned(study, storage)
+    if first is not None:
+        _enqueue_once(study, first)
     return study
 
 
@@ -136,6 +140,13 @@ def _fail_abandoned(study: optuna.Study, storage: optuna.storages.BaseStorage) -
         # The reason first: Optuna lets no one write to a finished trial.
         storage.set_trial_user_attr(trial_id, REASON, INTERRUPTED)
         study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _enqueue_once(study: optuna.Study, params: dict[str, Any]) -> None:
+    known = [trial.params for trial in counted_trials(study)]
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    if not waiting and params not in known:
+        study.enqueue_trial(params)
 
 
 def _line(error: BaseException) -> str:
