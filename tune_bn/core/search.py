@@ -1,27 +1,33 @@
 """The search for people with neither Optuna nor Ray: ask for a configuration, tell its value."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal
 
+from tune_bn.core.conditions import checked_conditions, propose_open
 from tune_bn.core.draw import fresh_seed
 from tune_bn.core.errors import SpaceError, StateError, TrialError
 from tune_bn.core.history import History
 from tune_bn.core.narrowing import Narrowing
-from tune_bn.core.proposal import propose
-from tune_bn.core.space import Categorical, Parameter, parameter_from_json
+from tune_bn.core.space import Parameter
 from tune_bn.core.stages import Mark, Stage, group_stages
+from tune_bn.core.state import (
+    decode_mark,
+    decode_params,
+    decode_state,
+    encode_mark,
+    encode_params,
+    encode_state,
+    encode_trial,
+)
 from tune_bn.core.trial import Trial
 
 __all__ = ["CoarseToFine", "Finished", "Suggestion"]
 
 Direction = Literal["minimize", "maximize"]
 State = Literal["complete", "stopped", "failed"]
-_FORMAT = "tune_bn.search"
-_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Finished:
         params: Value of every parameter, by name.
         values: Objective values as they were told; empty if it failed.
         state: ``"complete"``, ``"stopped"`` (early) or ``"failed"``.
-        progress: How far it got, as it was told.
+        progress: How far it got, as it was told; None is as far as the furthest.
         violation: By how much it violates constraints, as it was told.
     """
 
@@ -58,18 +64,13 @@ class Finished:
     params: Mapping[str, Any]
     values: tuple[float, ...]
     state: State
-    progress: float = 0.0
+    progress: float | None = 0.0
     violation: float = 0.0
 
     @property
     def value(self) -> float:
         """The objective value of a search with one objective."""
         return self.values[0]
-
-
-def _encode_float(value: float) -> float | str:
-    """Return the number, or its name where JSON has none; ``float`` reads both."""
-    return value if math.isfinite(value) else str(value)
 
 
 def checked_seed(seed: object, who: str) -> int:
@@ -112,9 +113,13 @@ class CoarseToFine:
         seed: Seed of all draws, 0 ≤ seed < 2⁶⁴; None takes one from the operating system.
         narrowing: The schedule; None is ``Narrowing()``.
         directions: ``"minimize"`` or ``"maximize"``, or one of them for each objective.
+        conditions: Parameters that exist only where another one has a certain choice:
+            ``{"momentum": ("optimizer", "sgd")}``. The other one must be a Categorical that comes
+            before them in the space. Trials have the parameters that their choices open.
 
     Raises:
-        SpaceError: If the space is no mapping from names to parameters, or empty.
+        SpaceError: If the space is no mapping from names to parameters, or empty, or a condition
+            names what it cannot.
         ValueError: If the seed or a direction is none.
 
     Example:
@@ -134,6 +139,7 @@ class CoarseToFine:
         seed: int | None = None,
         narrowing: Narrowing | None = None,
         directions: Direction | Sequence[Direction] = "minimize",
+        conditions: Mapping[str, tuple[str, Any]] | None = None,
     ) -> None:
         if not isinstance(space, Mapping) or not space:
             raise SpaceError(
@@ -158,20 +164,43 @@ class CoarseToFine:
                 )
         self.seed = checked_seed(seed, "CoarseToFine")
         self.narrowing = checked_narrowing(narrowing, "CoarseToFine")
+        self._conditions = checked_conditions(self.space, conditions or {})
         self._history = History(len(self.directions))
+        self._furthest = 0.0
+        self._is_any_open = False  # whether a trial's progress is "as far as the furthest"
         self._next_number = 0
         self._pending: dict[int, Suggestion] = {}
         self._marks: dict[int, Mark | None] = {}
         self._finished: dict[int, Finished] = {}
-        self._encoded: list[str] = []  # finished trials as JSON, so that saving often stays cheap
+        # Finished trials as JSON, so that saving often stays cheap.
+        self._encoded: dict[int, str] = {}
 
-    def ask(self) -> Suggestion:
-        """Return the next configuration. Several may be asked for before any is told."""
+    def ask(self, fixed: Mapping[str, Any] | None = None) -> Suggestion:
+        """Return the next configuration. Several may be asked for before any is told.
+
+        Args:
+            fixed: Values that are given, for a configuration that should be tried; the other
+                parameters are drawn. A value whose condition does not hold is left out.
+
+        Raises:
+            SpaceError: If a given name is unknown or a value cannot be one of its parameter.
+        """
+        self._check_params(fixed or {})
         number = self._next_number
-        plan, params = propose(self.seed, number, self.space, self._history, self.narrowing)
+        plan, params = propose_open(
+            self.seed,
+            number,
+            self.space,
+            self._history,
+            self.narrowing,
+            self._conditions,
+            fixed or {},
+        )
         self._history.remember(self.space, params)
         elites = self._history.elites(self.narrowing.elites) if plan.stage else ()
-        self._marks[number] = Mark(plan.stage, plan.width, tuple(t.number for t in elites))
+        is_drawn = not fixed or not params.keys() <= fixed.keys()
+        mark = Mark(plan.stage, plan.width, tuple(t.number for t in elites))
+        self._marks[number] = mark if is_drawn else None
         self._next_number += 1
         suggestion = Suggestion(number, params, plan.stage, plan.width)
         self._pending[number] = suggestion
@@ -183,20 +212,22 @@ class CoarseToFine:
         value: float | Sequence[float] | None = None,
         *,
         state: State = "complete",
-        progress: float = 0.0,
+        progress: float | None = 0.0,
         violation: float = 0.0,
     ) -> None:
         """Report how a trial ended.
 
         A value that is None or NaN makes it a failed trial, whatever ``state`` says: it is kept
-        in the record and does not attract the search.
+        in the record and does not attract the search. A failed trial may be told again, after it
+        was repeated.
 
         Args:
             trial: What `ask` returned, or its number.
             value: Objective value, or one for each objective; ±inf counts as a value.
             state: ``"complete"``, ``"stopped"`` early, or ``"failed"``.
             progress: How far it got, in a unit that is the same for all trials. Compared before
-                the value.
+                the value. None is as far as the furthest, also of trials to come: for a final
+                result of which nothing else is known.
             violation: Sum of the positive parts of violated constraints; 0 is feasible.
 
         Raises:
@@ -204,12 +235,12 @@ class CoarseToFine:
                 cannot be: an unknown state, a wrong number of values.
         """
         number = trial.number if isinstance(trial, Suggestion) else trial
-        if number not in self._pending:
-            told = "was told already" if number in self._finished else "was never asked for"
+        known = self._pending.get(number) or self._finished.get(number)
+        if known is None or (isinstance(known, Finished) and known.state != "failed"):
+            told = "was told already" if known else "was never asked for"
             raise TrialError(f"tell needs a trial that is running, but trial {number!r} {told}.")
-        suggestion = self._pending[number]
-        self._finish(number, suggestion.params, value, state, progress, violation)
-        del self._pending[number]
+        self._finish(number, known.params, value, state, progress, violation)
+        self._pending.pop(number, None)
 
     def add(
         self,
@@ -217,7 +248,7 @@ class CoarseToFine:
         value: float | Sequence[float] | None,
         *,
         state: State = "complete",
-        progress: float = 0.0,
+        progress: float | None = 0.0,
         violation: float = 0.0,
     ) -> int:
         """Take in a trial that was run elsewhere; return the number that it gets here.
@@ -234,17 +265,20 @@ class CoarseToFine:
             SpaceError: If a name is unknown or a value cannot be one of its parameter.
             TrialError: As for `tell`.
         """
+        self._check_params(params)
+        number = self._next_number
+        self._finish(number, dict(params), value, state, progress, violation)
+        self._marks[number] = None
+        self._next_number += 1
+        return number
+
+    def _check_params(self, params: Mapping[str, Any]) -> None:
         for name, given in params.items():
             if name not in self.space:
                 raise SpaceError(
                     f"The space has no parameter {name!r}; it has {', '.join(self.space)}."
                 )
             self.space[name].nearest(given)
-        number = self._next_number
-        self._finish(number, dict(params), value, state, progress, violation)
-        self._marks[number] = None
-        self._next_number += 1
-        return number
 
     def _finish(
         self,
@@ -252,7 +286,7 @@ class CoarseToFine:
         params: Mapping[str, Any],
         value: float | Sequence[float] | None,
         state: State,
-        progress: float,
+        progress: float | None,
         violation: float,
     ) -> None:
         if state not in ("complete", "stopped", "failed"):
@@ -270,21 +304,41 @@ class CoarseToFine:
             values = tuple(float(v) for v in given)
         if not values or any(math.isnan(v) for v in values):
             state, values = "failed", ()
-        finished = Finished(number, params, values, state, float(progress), float(violation))
+        reached = None if progress is None else float(progress)
+        finished = Finished(number, params, values, state, reached, float(violation))
         if state != "failed":
-            self._history.add(self._ranked(finished))
+            self._rank(finished)
         self._history.remember(self.space, params)
         self._finished[number] = finished
-        self._encoded.append(json.dumps(self._encode(finished)))
+        self._encoded[number] = encode_trial(self.space, finished, self._marks.get(number))
+
+    def _rank(self, trial: Finished) -> None:
+        """Take a trial into the history; one that got further raises those that are "furthest"."""
+        ranked = self._ranked(trial)
+        if trial.progress is None:
+            self._is_any_open = True
+        elif trial.progress > self._furthest:
+            self._furthest = trial.progress
+            if self._is_any_open:
+                self._rank_all_again()
+        self._history.add(ranked)
+
+    def _rank_all_again(self) -> None:
+        self._history = History(len(self.directions))
+        for finished in self._finished.values():
+            if finished.state != "failed":
+                self._history.add(self._ranked(finished))
+            self._history.remember(self.space, finished.params)
+        for suggestion in self._pending.values():
+            self._history.remember(self.space, suggestion.params)
 
     def _ranked(self, trial: Finished) -> Trial:
         losses = tuple(
             v if d == "minimize" else -v for v, d in zip(trial.values, self.directions, strict=True)
         )
         is_complete = trial.state == "complete"
-        return Trial(
-            trial.number, trial.params, losses, is_complete, trial.progress, trial.violation
-        )
+        progress = self._furthest if trial.progress is None else trial.progress
+        return Trial(trial.number, trial.params, losses, is_complete, progress, trial.violation)
 
     @property
     def best(self) -> Finished:
@@ -321,66 +375,25 @@ class CoarseToFine:
             maximize=self.directions[0] == "maximize",
         )
 
-    def _encode_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        encoded = {}
-        for name, value in params.items():
-            parameter = self.space[name]
-            # Choices may be any objects; their position in the list is always plain data.
-            encoded[name] = parameter.index(value) if isinstance(parameter, Categorical) else value
-        return encoded
-
-    def _decode_params(self, encoded: Mapping[str, Any]) -> dict[str, Any]:
-        params = {}
-        for name, value in encoded.items():
-            parameter = self.space[name]
-            if isinstance(parameter, Categorical):
-                params[name] = parameter.choices[value]
-            else:
-                parameter.nearest(value)  # raises where it is no number
-                params[name] = value
-        return params
-
-    def _encode(self, trial: Finished) -> list[Any]:
-        mark = self._marks.get(trial.number)
-        return [
-            trial.number,
-            self._encode_params(trial.params),
-            mark and [mark.stage, mark.width, mark.elites],
-            trial.state,
-            [_encode_float(v) for v in trial.values],
-            _encode_float(trial.progress),
-            _encode_float(trial.violation),
-        ]
-
     def to_json(self) -> str:
         """Return the whole search as a JSON text from which `from_json` continues identically.
 
         Costs time in proportion to the length of the text; finished trials are encoded once.
         """
-        try:
-            space: Any = {name: p.to_json() for name, p in self.space.items()}
-            head = json.dumps(space)
-        except (TypeError, ValueError, AttributeError):
-            head = "null"  # choices that are objects: whoever reads the state brings the space
-        pending = []
-        for n, suggestion in self._pending.items():
-            mark = self._marks[n]
-            assert mark is not None
-            encoded = self._encode_params(suggestion.params)
-            pending.append([n, encoded, [mark.stage, mark.width, mark.elites]])
-        rest = {
-            "format": _FORMAT,
-            "version": _VERSION,
+        conditions = {n: [parent, i] for n, (parent, i) in self._conditions.items()}
+        pending = [
+            [n, encode_params(self.space, s.params), encode_mark(self._marks[n])]
+            for n, s in self._pending.items()
+        ]
+        head = {
             "seed": self.seed,
             "narrowing": self.narrowing.to_json(),
             "directions": self.directions,
-            "names": list(self.space),
+            "conditions": conditions,
             "next_number": self._next_number,
             "pending": pending,
         }
-        body = json.dumps(rest, allow_nan=False)
-        trials = ",\n".join(self._encoded)
-        return f'{body[:-1]}, "space": {head}, "trials": [\n{trials}\n]}}\n'
+        return encode_state(self.space, head, self._encoded.values())
 
     @classmethod
     def from_json(
@@ -396,28 +409,7 @@ class CoarseToFine:
             StateError: If the text is no saved search, comes from a later version, or does not
                 fit the space.
         """
-        try:
-            state = json.loads(text)
-            if state["format"] != _FORMAT:
-                raise KeyError("format")
-            version = state["version"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise StateError(
-                "CoarseToFine.from_json needs the text that to_json returned, but got "
-                f"{text[:40]!r}…: {error!r}."
-            ) from error
-        if version != _VERSION:
-            raise StateError(
-                f"CoarseToFine reads states of version {_VERSION}, but got version {version!r}. "
-                "Update tune-bn, or start a new search and `add` the old trials."
-            )
-        if space is None:
-            if state.get("space") is None:
-                raise StateError(
-                    "This state has choices that JSON cannot hold. Pass the same space again: "
-                    "CoarseToFine.from_json(text, space=space)."
-                )
-            space = {name: parameter_from_json(p) for name, p in state["space"].items()}
+        state, space = decode_state(text, space)
         try:
             return cls._from_state(state, space)
         except (SpaceError, ValueError, KeyError, TypeError, IndexError) as error:
@@ -435,15 +427,18 @@ class CoarseToFine:
             narrowing=Narrowing.from_json(state["narrowing"]),
             directions=state["directions"],
         )
+        search._conditions = {n: (parent, i) for n, (parent, i) in state["conditions"].items()}
         for number, encoded, mark, ended, values, progress, violation in state["trials"]:
-            params = search._decode_params(encoded)
-            search._marks[number] = mark and Mark(mark[0], mark[1], tuple(mark[2]))
+            params = decode_params(space, encoded)
+            search._marks[number] = decode_mark(mark)
             told = tuple(map(float, values)) or None
-            search._finish(number, params, told, ended, float(progress), float(violation))
+            reached = None if progress is None else float(progress)
+            search._finish(number, params, told, ended, reached, float(violation))
         for number, encoded, mark in state["pending"]:
-            params = search._decode_params(encoded)
-            search._marks[number] = Mark(mark[0], mark[1], tuple(mark[2]))
-            search._pending[number] = Suggestion(number, params, mark[0], mark[1])
+            params = decode_params(space, encoded)
+            drawn = search._marks[number] = decode_mark(mark)
+            plan = drawn or Mark(0, 1.0)
+            search._pending[number] = Suggestion(number, params, plan.stage, plan.width)
             search._history.remember(space, params)
         search._next_number = state["next_number"]
         return search

@@ -1,0 +1,125 @@
+"""Conditional parameters, given values, repeated trials, and results of unknown length."""
+
+import pytest
+
+from tune_bn import Categorical, CoarseToFine, Float, Int, SpaceError, TrialError
+
+SPACE = {
+    "optimizer": Categorical(["adam", "sgd"]),
+    "momentum": Float(0.0, 1.0),
+    "schedule": Categorical(["none", "cosine"]),
+    "period": Int(1, 50),
+    "lr": Float(1e-4, 1.0, log=True),
+}
+CONDITIONS = {
+    "momentum": ("optimizer", "sgd"),
+    "schedule": ("optimizer", "sgd"),
+    "period": ("schedule", "cosine"),
+}
+
+
+def expected_names(params) -> set[str]:
+    """Return the names that the choices of a trial open, written out by hand."""
+    names = {"optimizer", "lr"}
+    if params["optimizer"] == "sgd":
+        names |= {"momentum", "schedule"}
+        if params["schedule"] == "cosine":
+            names.add("period")
+    return names
+
+
+def loss_of(params) -> float:
+    """Return a loss that is best for sgd with a cosine of period 20."""
+    return abs(params.get("period", 100) - 20) + abs(params["lr"] - 0.1)
+
+
+def run(search: CoarseToFine, n: int) -> CoarseToFine:
+    """Ask and tell n trials."""
+    for _ in range(n):
+        trial = search.ask()
+        search.tell(trial, loss_of(trial.params))
+    return search
+
+
+def test_a_trial_has_the_parameters_that_its_choices_open():
+    """Neither more nor fewer, in every stage, also two conditions deep."""
+    search = run(CoarseToFine(SPACE, seed=0, conditions=CONDITIONS), 120)
+    for trial in search.trials:
+        assert set(trial.params) == expected_names(trial.params)
+    assert search.best.params["optimizer"] == "sgd"
+    assert search.best.value < 2
+
+
+def test_conditions_leave_the_coarse_draws_as_they_are():
+    """Draws are keyed by name, so a condition removes values and changes none."""
+    plain, conditional = CoarseToFine(SPACE, seed=1), CoarseToFine(SPACE, seed=1)
+    conditional = CoarseToFine(SPACE, seed=1, conditions=CONDITIONS)
+    for _ in range(8):
+        full, part = plain.ask().params, conditional.ask().params
+        assert part.items() <= full.items()
+
+
+def test_conditions_are_part_of_the_state():
+    """A conditional search that went to JSON and back goes on identically."""
+    search = run(CoarseToFine(SPACE, seed=2, conditions=CONDITIONS), 30)
+    copy = CoarseToFine.from_json(search.to_json())
+    assert run(copy, 10).trials == run(search, 10).trials
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"momentum": ("lr", 0.1)},
+        {"beta": ("optimizer", "sgd")},
+        {"optimizer": ("schedule", "none")},
+    ],
+)
+def test_impossible_conditions_are_refused(conditions):
+    """A condition on a number, for an unknown name, or on a later parameter is an error."""
+    with pytest.raises(SpaceError, match="needs conditions on a Categorical"):
+        CoarseToFine(SPACE, conditions=conditions)
+
+
+def test_given_values_are_kept_and_the_others_drawn():
+    """A partly given trial has the given values; the rest is what it would have been."""
+    search, plain = CoarseToFine(SPACE, seed=3), CoarseToFine(SPACE, seed=3)
+    given = {"lr": 0.5, "period": 7}
+    assert search.ask(given).params == {**plain.ask().params, **given}
+    with pytest.raises(SpaceError, match="no parameter 'beta'"):
+        search.ask({"beta": 1})
+
+
+def test_a_given_trial_belongs_to_no_stage_of_its_own():
+    """A trial that was given whole before the first stage is listed as given."""
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0)
+    search.tell(search.ask({"x": 0.5}), 1.0)
+    copy = CoarseToFine.from_json(search.to_json())
+    for each in (search, copy):
+        each.tell(each.ask(), 1.0)
+        assert [(s.name, s.trials) for s in each.stages()] == [("given", (0,)), ("coarse", (1,))]
+
+
+def test_a_failed_trial_may_be_repeated_and_told_again():
+    """The later value counts once; a trial that brought a value cannot be told again."""
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0)
+    trial = search.ask()
+    search.tell(trial, None)
+    search.tell(trial, 2.0)
+    assert [t.values for t in search.trials] == [(2.0,)]
+    assert CoarseToFine.from_json(search.to_json()).trials == search.trials
+    with pytest.raises(TrialError, match="was told already"):
+        search.tell(trial, 1.0)
+
+
+def test_a_final_result_of_unknown_length_counts_as_the_longest():
+    """It is compared by value with the trials that got furthest, whenever these come."""
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0)
+    search.add({"x": 0.5}, 1.0, progress=None)
+    search.tell(search.ask(), 0.1, progress=3)
+    assert search.best.value == 0.1
+    search.tell(search.ask(), 5.0, progress=27)
+    assert search.best.value == 1.0
+    search.tell(search.ask(), 0.9, progress=27)
+    assert search.best.value == 0.9
+    copy = CoarseToFine.from_json(search.to_json())
+    assert copy.ask() == search.ask()

@@ -1,0 +1,107 @@
+"""Parameters that exist only where another one has a certain choice.
+
+``{"momentum": ("optimizer", 1)}`` says that there is a momentum where the optimizer is its choice
+number 1. A draw then has the parameters that its own choices open, and no others: a value that
+nobody uses would count as a change that the search made.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tune_bn.core.errors import SpaceError
+from tune_bn.core.history import History
+from tune_bn.core.narrowing import Narrowing, Plan
+from tune_bn.core.proposal import coarse_value, fine_value, propose
+from tune_bn.core.space import Categorical, Parameter
+
+__all__ = ["Conditions", "checked_conditions", "propose_open"]
+
+Conditions = Mapping[str, tuple[str, int]]
+_MOST_PASSES = 8
+
+
+def checked_conditions(
+    space: Mapping[str, Parameter], conditions: Mapping[str, tuple[str, Any]]
+) -> dict[str, tuple[str, int]]:
+    """Return (name of the other parameter, number of its choice) for each conditional one.
+
+    Raises:
+        SpaceError: If a name is unknown, or the other parameter is no Categorical, lacks the
+            choice, or does not come first in the space.
+    """
+    order = {name: i for i, name in enumerate(space)}
+    checked = {}
+    for name, (parent, choice) in conditions.items():
+        other = space.get(parent)
+        if name not in space or not isinstance(other, Categorical) or order[parent] > order[name]:
+            raise SpaceError(
+                "CoarseToFine needs conditions on a Categorical that comes before the parameter "
+                f"in the space, but got {name!r}: {(parent, choice)!r}."
+            )
+        checked[name] = (parent, other.index(choice))
+    return checked
+
+
+def _is_open(
+    name: str,
+    space: Mapping[str, Parameter],
+    conditions: Conditions,
+    params: Mapping[str, Any],
+) -> bool:
+    """Tell whether a parameter exists where the choices are these."""
+    if name not in conditions:
+        return True
+    parent, index = conditions[name]
+    choice = space[parent]
+    assert isinstance(choice, Categorical)
+    return (
+        parent in params
+        and _is_open(parent, space, conditions, params)
+        and choice.index(params[parent]) == index
+    )
+
+
+def propose_open(
+    seed: int,
+    number: int,
+    space: Mapping[str, Parameter],
+    history: History,
+    narrowing: Narrowing,
+    conditions: Conditions,
+    fixed: Mapping[str, Any],
+) -> tuple[Plan, dict[str, Any]]:
+    """Return what `propose` returns, of the parameters that the choices of the trial open.
+
+    Args:
+        seed: As for `propose`.
+        number: As for `propose`.
+        space: As for `propose`; a condition's parameter comes before those that depend on it.
+        history: As for `propose`.
+        narrowing: As for `propose`.
+        conditions: What `checked_conditions` returned.
+        fixed: Values that are given. One whose condition does not hold is left out.
+    """
+    if not conditions:
+        plan, params = propose(seed, number, space, history, narrowing)
+        return plan, {**params, **fixed} if fixed else params
+    # How a parameter is drawn depends on how many there are, and these on the choices: repeat
+    # until they agree, nearly always the second time.
+    names = list(space)
+    for _ in range(_MOST_PASSES):
+        part = {name: space[name] for name in names}
+        plan, params = propose(seed, number, part, history, narrowing)
+        params = {name: fixed.get(name, value) for name, value in params.items()}
+        names = [name for name in space if _is_open(name, space, conditions, params)]
+        if names == list(params):
+            return plan, params
+    values: dict[str, Any] = {}
+    for name, parameter in space.items():
+        if not _is_open(name, space, conditions, values):
+            continue
+        if name in fixed or name in params:
+            values[name] = fixed.get(name, params.get(name))
+        elif plan.stage == 0:
+            values[name] = coarse_value(seed, number, name, parameter, narrowing)
+        else:
+            values[name] = fine_value(seed, number, name, parameter, history, narrowing)
+    return plan, values

@@ -1,0 +1,149 @@
+"""A search as JSON: plain data, readable by eye and by any program, and strict (no NaN literal).
+
+Choices may be any objects, so a choice is stored as its place among the choices. Infinite numbers
+are stored as their names, which ``float`` reads.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tune_bn.core.errors import StateError
+from tune_bn.core.space import Categorical, Parameter, parameter_from_json
+from tune_bn.core.stages import Mark
+
+if TYPE_CHECKING:
+    from tune_bn.core.search import Finished
+
+__all__ = [
+    "decode_mark",
+    "decode_params",
+    "decode_state",
+    "encode_mark",
+    "encode_number",
+    "encode_params",
+    "encode_state",
+    "encode_trial",
+]
+
+_FORMAT = "tune_bn.search"
+_VERSION = 1
+
+
+def encode_number(value: float) -> float | str:
+    """Return the number, or its name where JSON has none.
+
+    Example:
+        >>> encode_number(float("inf"))
+        'inf'
+    """
+    return value if math.isfinite(value) else str(value)
+
+
+def encode_params(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values as plain data; `decode_params` turns them back."""
+    encoded = {}
+    for name, value in params.items():
+        parameter = space[name]
+        encoded[name] = parameter.index(value) if isinstance(parameter, Categorical) else value
+    return encoded
+
+
+def decode_params(space: Mapping[str, Parameter], encoded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that `encode_params` encoded.
+
+    Raises:
+        KeyError: If a name is unknown.
+        IndexError: If a choice is.
+        SpaceError: If a value is no number where one is needed.
+    """
+    params = {}
+    for name, value in encoded.items():
+        parameter = space[name]
+        if isinstance(parameter, Categorical):
+            params[name] = parameter.choices[value]
+        else:
+            parameter.nearest(value)  # raises where it is no number
+            params[name] = value
+    return params
+
+
+def encode_mark(mark: Mark | None) -> list[Any] | None:
+    """Return stage, exact width and elites as plain data; None for no mark."""
+    return None if mark is None else [mark.stage, mark.width, mark.elites]
+
+
+def decode_mark(data: Any) -> Mark | None:
+    """Return the mark that `encode_mark` encoded."""
+    return None if data is None else Mark(data[0], data[1], tuple(data[2]))
+
+
+def encode_trial(space: Mapping[str, Parameter], trial: "Finished", mark: Mark | None) -> str:
+    """Return a finished trial as one JSON list."""
+    return json.dumps(
+        [
+            trial.number,
+            encode_params(space, trial.params),
+            encode_mark(mark),
+            trial.state,
+            [encode_number(v) for v in trial.values],
+            None if trial.progress is None else encode_number(trial.progress),
+            encode_number(trial.violation),
+        ],
+        allow_nan=False,
+    )
+
+
+def encode_state(
+    space: Mapping[str, Parameter], head: Mapping[str, Any], trials: Iterable[str]
+) -> str:
+    """Return the text of a search: what ``head`` holds, the space, and the encoded trials."""
+    try:
+        parameters = json.dumps({n: p.to_json() for n, p in space.items()}, allow_nan=False)
+    except (TypeError, ValueError):
+        parameters = "null"  # choices that JSON cannot hold: whoever reads brings the space
+    head = {"format": _FORMAT, "version": _VERSION, "names": list(space), **head}
+    text = json.dumps(head, allow_nan=False)
+    lines = ",\n".join(trials)
+    return f'{text[:-1]}, "space": {parameters}, "trials": [\n{lines}\n]}}\n'
+
+
+def decode_state(
+    text: str, space: Mapping[str, Parameter] | None
+) -> tuple[dict[str, Any], Mapping[str, Parameter]]:
+    """Return the plain data of a saved search, and its space.
+
+    Args:
+        text: What `encode_state` returned.
+        space: The space; None takes the one in the text.
+
+    Raises:
+        StateError: If the text is none, comes from a later version, or lacks the space.
+    """
+    try:
+        state: dict[str, Any] = json.loads(text)
+        if state["format"] != _FORMAT:
+            raise KeyError("format")
+        version = state["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StateError(
+            "CoarseToFine.from_json needs the text that to_json returned, but got "
+            f"{text[:40]!r}…: {error!r}."
+        ) from error
+    if version != _VERSION:
+        raise StateError(
+            f"CoarseToFine reads states of version {_VERSION}, but got version {version!r}. "
+            "Update tune-bn, or start a new search and `add` the old trials."
+        )
+    if space is not None:
+        return state, space
+    if state.get("space") is None:
+        raise StateError(
+            "This state has choices that JSON cannot hold. Pass the same space again: "
+            "CoarseToFine.from_json(text, space=space)."
+        )
+    try:
+        return state, {name: parameter_from_json(p) for name, p in state["space"].items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise StateError(f"The saved search does not fit its space: {error!r}.") from error
