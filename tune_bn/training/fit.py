@@ -14,6 +14,7 @@ checkpoint needs no generator state.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -80,16 +81,27 @@ class EpochMetrics:
         return values[metric]
 
 
+# What draws weights: the functions of torch.nn.init, and the methods that those and others call.
+# A function that the mode below has caught runs with the mode off, so both must be listed.
+_DRAWS: frozenset[Callable[..., Any]] = frozenset(
+    [
+        torch.Tensor.uniform_,
+        torch.Tensor.normal_,
+        *(
+            function
+            for name, function in inspect.getmembers(nn.init, inspect.isfunction)
+            if name.endswith("_") and "generator" in inspect.signature(function).parameters
+        ),
+    ]
+)
+
+
 class _DrawFrom(TorchFunctionMode):
-    """While active, in this thread, the tensor methods that initialise weights use a generator.
+    """While active, in this thread, whatever initialises weights draws from one generator.
 
     `torch.random.fork_rng` would give the same independence in one thread only: the generator it
     saves and restores belongs to the whole process, and trials may run in threads.
     """
-
-    _METHODS: frozenset[Callable[..., Any]] = frozenset(
-        {torch.Tensor.uniform_, torch.Tensor.normal_}
-    )
 
     def __init__(self, generator: torch.Generator) -> None:
         super().__init__()
@@ -103,7 +115,7 @@ class _DrawFrom(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = dict(kwargs or {})
-        if func in self._METHODS:
+        if func in _DRAWS:
             kwargs["generator"] = self._generator
         return func(*args, **kwargs)
 

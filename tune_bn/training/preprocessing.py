@@ -96,7 +96,7 @@ class Preprocessing:
 
     Example:
         >>> import pandas as pd
-        >>> table = pd.DataFrame({"size": [1.0, 3.0], "colour": ["red", "blue"]})
+        >>> table = pd.DataFrame({"size": [1.0, 2.0, 3.0], "colour": ["red", "blue", "red"]})
         >>> learned = learn_preprocessing(table, target=Target("y", "regression", None, 0.0, 1.0))
         >>> learned.transform({"size": 2.0, "colour": "green"}).tolist()
         [[0.0, 0.0, 0.0]]
@@ -274,9 +274,9 @@ def _one_hot(column: CategoryColumn, values: pd.Series) -> npt.NDArray[np.float3
 def learn_preprocessing(train: pd.DataFrame, *, target: Target) -> Preprocessing:
     """Learns from the training rows what `Preprocessing` holds; the table has no target column.
 
-    A column with one value is dropped. A column with more than `MAX_CATEGORIES` categories keeps
-    the most frequent ones, of those that at least two rows share; the rest become zeros. If no
-    category is shared by two rows (an identifier), the column is dropped.
+    A column with one value is dropped, and so is a column of categories in which no two rows are
+    alike (an identifier). A column with more than `MAX_CATEGORIES` categories keeps the most
+    frequent ones, of those that at least two rows share; the rest become zeros.
 
     Raises:
         DataError: A column holds values of no known kind, or no column is left.
@@ -320,10 +320,10 @@ def _learn_categories(name: str, column: pd.Series) -> Column:
         counts[key] = counts.get(key, 0) + int(count)
     if len(counts) == 1:
         return DroppedColumn(name, f"only one value in the training rows, {next(iter(counts))!r}")
+    if max(counts.values()) == 1:
+        return DroppedColumn(name, "no two training rows alike, as in an identifier")
     ranked = sorted(counts, key=lambda key: (-counts[key], key))
     kept = ranked
     if len(ranked) > MAX_CATEGORIES:
         kept = [key for key in ranked if counts[key] >= 2][:MAX_CATEGORIES]
-    if not kept:
-        return DroppedColumn(name, f"{len(ranked)} different texts, no two rows alike")
     return CategoryColumn(name, ranked[0], tuple(sorted(kept)))

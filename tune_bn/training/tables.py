@@ -106,7 +106,7 @@ def _parse_errors(path: Path, kind: str, *errors: type[Exception]) -> Iterator[N
         raise
     except errors as error:
         raise DataError(
-            f"Data needs a {kind} file, but {path.name!r} could not be parsed as one: "
+            f"Data needs {kind} file, but {path.name!r} could not be parsed as one: "
             f"{_line(error)}. Repair the file, or give it the ending of what it is."
         ) from error
 
@@ -114,6 +114,8 @@ def _parse_errors(path: Path, kind: str, *errors: type[Exception]) -> Iterator[N
 def _line(error: Exception) -> str:
     """Returns the error's text on one line, short enough to read."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, pd.errors.ParserWarning) and "Length of header" in text:
+        text = "its rows have more cells than the header has names"
     return (text if len(text) <= 200 else text[:199] + "…").rstrip(".")
 
 
@@ -128,7 +130,7 @@ def _require_unique(names: Sequence[str], path: Path) -> None:
 
 def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
     with (
-        _parse_errors(path, "comma-separated UTF-8", csv.Error, UnicodeDecodeError),
+        _parse_errors(path, "a comma-separated UTF-8", csv.Error, UnicodeDecodeError),
         path.open(encoding="utf-8-sig", newline="") as file,
     ):
         names = next((row for row in csv.reader(file) if row), [])
@@ -147,7 +149,7 @@ def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
     _require_unique(names, path)
     with _parse_errors(
         path,
-        "comma-separated UTF-8",
+        "a comma-separated UTF-8",
         pd.errors.ParserError,
         pd.errors.EmptyDataError,
         pd.errors.ParserWarning,
@@ -187,7 +189,7 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
             "Reading a Parquet file needs pyarrow, but it is not installed. "
             "Run: pip install 'tune-bn[cli]'"
         ) from error
-    with _parse_errors(path, "Parquet", pa.ArrowException):
+    with _parse_errors(path, "a Parquet", pa.ArrowException):
         # One file is meant: read_table would also look for partitions in the names of folders.
         with pq.ParquetFile(path) as file:
             columns = file.read()
@@ -202,7 +204,9 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
 def _read_npz(path: Path) -> pd.DataFrame:
     # Opened here because numpy leaves its own handle open when the archive is damaged.
     with (
-        _parse_errors(path, "NPZ", ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error),
+        _parse_errors(
+            path, "an NPZ", ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error
+        ),
         path.open("rb") as file,
     ):
         if not zipfile.is_zipfile(file):

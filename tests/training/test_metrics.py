@@ -1,0 +1,60 @@
+import pytest
+import torch
+from sklearn.metrics import log_loss, r2_score, root_mean_squared_error
+from torch import nn
+
+from tune_bn.training import Split, evaluate
+from tune_bn.training.metrics import predict_outputs
+
+
+def linear(outputs: int) -> nn.Module:
+    layer = nn.Linear(3, outputs)
+    with torch.no_grad():
+        layer.weight.copy_(torch.arange(3.0 * outputs).sin().reshape(outputs, 3))
+        layer.bias.zero_()
+    return layer
+
+
+X = torch.arange(60.0).reshape(20, 3).cos()
+
+
+def test_classification_agrees_with_scikit_learn() -> None:
+    """To float32's rounding."""
+    y = torch.arange(20) % 4
+    found = evaluate(linear(4), Split(X, y), "classification")
+    logits = predict_outputs(linear(4), X)
+    assert found["accuracy"] == float((logits.argmax(1) == y).double().mean())
+    assert found["loss"] == pytest.approx(log_loss(y, logits.double().softmax(1)), rel=1e-5)
+
+
+def test_regression_agrees_with_scikit_learn() -> None:
+    """R² has no unit, the RMSE is in the target's own."""
+    y = torch.arange(20.0).sin()
+    found = evaluate(linear(1), Split(X, y, target_scale=50.0), "regression")
+    predicted = predict_outputs(linear(1), X)[:, 0]
+    assert found["r2"] == pytest.approx(r2_score(y, predicted), rel=1e-5)
+    assert found["rmse"] == pytest.approx(50 * root_mean_squared_error(y, predicted), rel=1e-5)
+
+
+def test_a_constant_target_explains_nothing() -> None:
+    assert evaluate(linear(1), Split(X, torch.ones(20)), "regression")["r2"] == 0.0
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_is_put_back(training: bool) -> None:
+    model = nn.Sequential(linear(4), nn.BatchNorm1d(4)).train(training)
+    evaluate(model, Split(X, torch.zeros(20, dtype=torch.int64)), "classification")
+    assert model.training is training
+
+
+def test_the_mode_is_put_back_after_an_error() -> None:
+    model = linear(4).train()
+    with pytest.raises(RuntimeError):
+        predict_outputs(model, torch.zeros(2, 5))
+    assert model.training
+
+
+def test_many_rows_are_the_same_as_few() -> None:
+    """Rows are taken some thousand at a time, to bound the memory."""
+    many = X.repeat(500, 1)
+    assert torch.allclose(predict_outputs(linear(4), many), linear(4)(many).detach())
