@@ -181,4 +181,4 @@ def _take_out_start(layer: EwaBatchNorm, momentum: float | None) -> None:
         with torch.no_grad():
             mean.div_(1 - left)
             var.sub_(left).div_(1 - left)
-        layer._rebuild_tracks()
+        layer._follow_running_statistics()

@@ -17,7 +17,14 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["can_read", "masked_moments", "merge_moments", "step_size", "total_weight"]
+__all__ = [
+    "can_read",
+    "lerp_compensated_",
+    "masked_moments",
+    "merge_moments",
+    "step_size",
+    "total_weight",
+]
 
 
 def step_size(count: Tensor, momentum: float | None) -> float | Tensor:
@@ -59,6 +66,36 @@ def can_read(count: Tensor) -> bool:
         and not torch._C._functorch.is_functorch_wrapped_tensor(count)
         and not torch._C._get_tracing_state()
     )
+
+
+def lerp_compensated_(average: Tensor, value: Tensor, step: float | Tensor, carry: Tensor) -> None:
+    """Move an average by ``step`` of the way to a value, in place, without losing what rounds off.
+
+    Kahan's summation: carry holds what the last steps rounded off and is added to the next. A
+    float32 average over 10,000 batches is otherwise wrong by 3e-6.
+
+    Args:
+        average: ``(C,)``, changed.
+        value: ``(C,)``.
+        step: in [0, 1].
+        carry: ``(C,)``, zeros at first; changed.
+    """
+    change = (value - average) * step + carry
+    new = average + change
+    # After an infinity or a NaN there is nothing to carry; a reset average must recover.
+    lost = (change - (new - average)).nan_to_num(0, 0, 0)
+    # A long way is mostly the value itself: going there in one step would round it to the
+    # average's precision.
+    if isinstance(step, Tensor):
+        is_long = step >= 0.5
+        carry.copy_(torch.where(is_long, 0, lost))
+        average.copy_(torch.where(is_long, torch.lerp(average, value, step), new))
+    elif step >= 0.5:
+        carry.zero_()
+        average.lerp_(value, step)
+    else:
+        carry.copy_(lost)
+        average.copy_(new)
 
 
 def total_weight(count: Tensor, decays: Tensor) -> Tensor:

@@ -170,4 +170,4 @@ def _set_statistics(norm: _BatchNorm, count: Tensor, mean: Tensor, var: Tensor) 
     running_var.copy_(var * count / (count - 1) if kind == "unbiased" else var)
     batches.clamp_(min=1)
     if isinstance(norm, EwaBatchNorm):
-        norm._rebuild_tracks()
+        norm._follow_running_statistics()

@@ -16,14 +16,17 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .errors import BatchNormError
-from .ewa import merge_moments, step_size, total_weight
+from .ewa import lerp_compensated_, merge_moments, step_size, total_weight
 from .options import UNSET, SingleValue, Variance, check_choice, check_decays, momentum_of
 
 __all__ = ["RunningStatistics"]
 
 # An average whose start weighs less than this (float32's resolution) has forgotten it.
 _FORGOTTEN = 2.0**-24
+# Above this decay, rounding of a float32 average adds up to more than 1e-6 of its value.
+_LONG_MEMORY = 0.99
 _RESET = (
+    "carry",
     "track_means",
     "track_vars",
     "batches_skipped",
@@ -42,6 +45,7 @@ class RunningStatistics(_BatchNorm):
     skip_nonfinite: bool = False
     accumulate: int = 1
     single_value: SingleValue = "raise"
+    _is_extended: bool = False  # there is more to a step than moving two float averages
     track_means: Tensor
     track_vars: Tensor
     track_steps: Tensor
@@ -76,6 +80,7 @@ class RunningStatistics(_BatchNorm):
         self.skip_nonfinite = skip_nonfinite
         self.accumulate = accumulate
         self.single_value = single_value
+        self._is_extended = bool(self.decays) or (self.decay > _LONG_MEMORY)
         self._register_statistics()
 
     @property
@@ -137,7 +142,9 @@ class RunningStatistics(_BatchNorm):
             add("track_vars", len(self.decays), size)
             steps = torch.tensor(self.decays, dtype=torch.float64).neg().add(1).unsqueeze(1)
             self.register_buffer("track_steps", steps.to(mean.device, dtype), persistent=False)
-            self._rebuild_tracks()
+            self._follow_running_statistics()
+        if self.decay > _LONG_MEMORY and dtype == torch.float32:
+            add("carry", 2, size)
         if self.skip_nonfinite:
             add("batches_skipped", dtype=torch.long)
         if self.accumulate > 1:
@@ -173,16 +180,13 @@ class RunningStatistics(_BatchNorm):
         running_mean, running_var, batches = self._statistics()
         batches.add_(1)
         step = step_size(batches, self.momentum)
-        if type(step) is float and type(factor) is float and not self.decays:
+        if type(step) is float and type(factor) is float and not self._is_extended:
             running_mean.lerp_(mean, step)
             # The same for the variance; two sums cost half of a product and a lerp.
             running_var.add_(running_var, alpha=-step).add_(var, alpha=step * factor)
             return
         var = var * factor
-        if isinstance(step, Tensor):
-            step = step.to(running_mean.dtype)
-        running_mean.lerp_(mean, step)
-        running_var.lerp_(var, step)
+        self._advance(mean, var, step)
         if self.decays:
             self.track_means.lerp_(mean, self.track_steps)
             self.track_vars.lerp_(var, self.track_steps)
@@ -196,6 +200,19 @@ class RunningStatistics(_BatchNorm):
         assert var is not None
         assert batches is not None
         return mean, var, batches
+
+    def _advance(self, mean: Tensor, var: Tensor, step: float | Tensor) -> None:
+        """Move the running statistics by a share of the way to new ones."""
+        running_mean, running_var, _ = self._statistics()
+        if isinstance(step, Tensor):
+            step = step.to(running_mean.dtype)
+        carry = self._buffers.get("carry")
+        if carry is None:
+            running_mean.lerp_(mean, step)
+            running_var.lerp_(var, step)
+        else:
+            lerp_compensated_(running_mean, mean, step, carry[0])
+            lerp_compensated_(running_var, var, step, carry[1])
 
     def _track_gated(
         self, mean: Tensor, var: Tensor, count: int | Tensor, gate: Tensor | None
@@ -237,12 +254,12 @@ class RunningStatistics(_BatchNorm):
             var = var * values / (values - 1).clamp(min=1)
         running_mean, running_var, batches = self._statistics()
         batches.add_(enters)
-        step = torch.as_tensor(
-            step_size(batches.clamp(min=1), self.momentum), dtype=mean.dtype, device=mean.device
+        step = torch.as_tensor(step_size(batches.clamp(min=1), self.momentum), device=mean.device)
+        self._advance(
+            torch.where(enters, mean, running_mean),
+            torch.where(enters, var, running_var),
+            torch.where(enters, step, 0),
         )
-        step = torch.where(enters, step, 0)
-        running_mean.lerp_(torch.where(enters, mean, running_mean), step)
-        running_var.lerp_(torch.where(enters, var, running_var), step)
         if self.decays:
             steps = torch.where(enters, self.track_steps, 0)
             self.track_means.lerp_(torch.where(enters, mean, 0), steps)
@@ -266,8 +283,11 @@ class RunningStatistics(_BatchNorm):
             if buffer is not None:
                 buffer.zero_()
 
-    def _rebuild_tracks(self) -> None:
-        """Let every kept average go on from the running statistics, which were set from outside."""
+    def _follow_running_statistics(self) -> None:
+        """Let what hangs on the running statistics follow them, after they were set directly."""
+        carry = self._buffers.get("carry")
+        if carry is not None:
+            carry.zero_()
         if self.decays and self._buffers.get("track_means") is not None:
             mean, var, _ = self._statistics()
             weights = self._track_weights()
@@ -321,7 +341,7 @@ class RunningStatistics(_BatchNorm):
             # Averages without a count, as in files older than num_batches_tracked: with a count
             # of 0 the next batch would replace them.
             batches.fill_(self._mature_count())
-        self._rebuild_tracks()
+        self._follow_running_statistics()
 
     def _mature_count(self) -> int:
         """Return the number of batches after which the start of the average is forgotten."""
