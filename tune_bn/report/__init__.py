@@ -1,0 +1,36 @@
+"""How a search narrowed, and what to do next: figures, advice and one page for any search."""
+
+try:
+    import plotly  # noqa: F401 - a missing package should say how to install it
+except ModuleNotFoundError as error:
+    if error.name != "plotly":
+        raise
+    raise ModuleNotFoundError(
+        "tune_bn.report needs plotly, but it is not installed. "
+        "Install it with: pip install 'tune-bn[report]'",
+        name="plotly",
+    ) from error
+
+from tune_bn.report.errors import ReportError
+from tune_bn.report.figures import (
+    plot_best_value,
+    plot_durations,
+    plot_intermediate_values,
+    plot_narrowing,
+    plot_windows,
+)
+from tune_bn.report.history import Results, TrialResult, results_of
+from tune_bn.report.page import write_report
+
+__all__ = [
+    "ReportError",
+    "Results",
+    "TrialResult",
+    "plot_best_value",
+    "plot_durations",
+    "plot_intermediate_values",
+    "plot_narrowing",
+    "plot_windows",
+    "results_of",
+    "write_report",
+]

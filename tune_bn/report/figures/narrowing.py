@@ -1,0 +1,425 @@
+"""How the search narrowed: every parameter's draws with the windows of the stages."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from tune_bn.core.space import Categorical
+from tune_bn.core.stages import Stage
+from tune_bn.report.errors import ReportError
+from tune_bn.report.figures.style import (
+    AMBER,
+    BLUE,
+    GREY,
+    INK,
+    VALUE_SCALE,
+    VERMILLION,
+    Axis,
+    axis_for,
+    base_figure,
+    empty_figure,
+)
+from tune_bn.report.figures.thinning import shown_trials
+from tune_bn.report.history import Results, TrialResult, results_of
+from tune_bn.report.text import number_text, plotly_text, value_text, window_text
+
+__all__ = ["chosen_params", "plot_narrowing", "plot_windows", "stage_spans"]
+
+_ROW_PX = 112
+_GAP_PX = 34
+_TOP_PX, _BOTTOM_PX = 92, 112
+
+
+def plot_narrowing(
+    source: Any, *, params: Sequence[str] | None = None, max_trials: int | None = 2000
+) -> go.Figure:
+    """Return a figure with a row per parameter: its value in each trial, and each stage's window.
+
+    Trials run along x, a parameter's own scale along y. Colour and size tell how a trial ranks
+    among the complete ones; pruned trials are open triangles, failed ones crosses, the best a star.
+
+    Args:
+        source: What `results_of` takes: an Optuna study, a Ray result grid, a `CoarseToFine`.
+        params: Names of the parameters to show, in this order; None for all.
+        max_trials: Show at most so many trials (≥ 10); None for all. The title says so.
+
+    Raises:
+        ReportError: If a name is none of the parameters, or the source is no search.
+
+    Example:
+        >>> import optuna
+        >>> from tune_bn.optuna import CoarseToFineSampler
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+        >>> study.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2, n_trials=30)
+        >>> plot_narrowing(study).layout.title.text
+        'How the search narrowed'
+    """
+    results = results_of(source)
+    title = "How the search narrowed" if results.stages else "Draws of each parameter"
+    names = chosen_params(results, params)
+    trials, note = shown_trials(results, max_trials)
+    if not names or not trials:
+        return empty_figure(title, "No finished trial has a parameter yet.")
+    rows = len(names)
+    inner = rows * _ROW_PX + (rows - 1) * _GAP_PX
+    figure = make_subplots(
+        rows=rows,
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=_GAP_PX / inner if rows > 1 else 0,
+        subplot_titles=[plotly_text(name) for name in names],
+    )
+    base_figure(figure, title=title, height=inner + _TOP_PX + _BOTTOM_PX)
+    figure.update_annotations(
+        x=0, xanchor="left", font={"size": 13, "color": INK, "weight": 600}, yshift=2
+    )
+    looks = _Looks(results, trials)
+    for row, name in enumerate(names, start=1):
+        axis = axis_for(results.space[name])
+        if results.stages:
+            figure.add_trace(_band(results, name, axis, is_first=row == 1), row=row, col=1)
+        for trace in looks.traces(name, axis, is_first=row == 1):
+            figure.add_trace(trace, row=row, col=1)
+        figure.update_yaxes(axis.options(), row=row, col=1)
+    _mark_stages(figure, results, rows)
+    last = max(t.number for t in results.trials)
+    figure.update_xaxes(range=[-0.5 - last * 0.012, last + 0.5 + last * 0.012])
+    figure.update_xaxes(title_text="Trial", row=rows, col=1)
+    figure.update_layout(
+        margin={"t": _TOP_PX, "b": _BOTTOM_PX},
+        legend={"y": 1 + 36 / inner},
+        coloraxis={
+            "colorscale": [list(stop) for stop in VALUE_SCALE],
+            "cmin": 0,
+            "cmax": 1,
+            "showscale": looks.has_values,
+            "colorbar": {
+                "orientation": "h",
+                "thickness": 9,
+                "len": 0.62,
+                "x": 0,
+                "xanchor": "left",
+                "y": -58 / inner,
+                "yanchor": "top",
+                "outlinewidth": 0,
+                "tickvals": [0, 0.5, 1],
+                "ticktext": looks.scale_text(),
+                "tickfont": {"size": 12},
+                "ticklabelposition": "outside bottom",
+            },
+        },
+    )
+    if note:
+        _note(figure, note)
+    return figure
+
+
+def _note(figure: go.Figure, note: str) -> None:
+    title = figure.layout.title.text
+    figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
+
+
+class _Looks:
+    """Colour, size and shape of every trial, the same in all rows."""
+
+    def __init__(self, results: Results, trials: tuple[TrialResult, ...]) -> None:
+        self.results = results
+        order = [t.number for t in results.ranked if t.state == "complete"]
+        top = max(len(order) - 1, 1)
+        self.goodness = {number: 1 - i / top for i, number in enumerate(order)}
+        best = results.front[:64]
+        self.best = best
+        shown_best = {t.number for t in best}
+        self.complete = [
+            t for t in trials if t.number in self.goodness and t.number not in shown_best
+        ]
+        # Drawn from the worst to the best, so that the good ones lie on top.
+        self.complete.sort(key=lambda t: self.goodness[t.number])
+        self.pruned = [t for t in trials if t.state == "pruned"]
+        self.failed = [t for t in trials if t.state == "failed"]
+        self.has_values = bool(self.goodness)
+
+    def scale_text(self) -> list[str]:
+        if len(self.results.directions) > 1:
+            return ["last front", "middle", "first front"]
+        values = [t.value for t in self.results.ranked if t.state == "complete"]
+        if not values:
+            return ["", "", ""]
+        ends = values[-1], values[len(values) // 2], values[0]
+        words = ("worst", "median", "best")
+        return [f"{word} {number_text(v)}" for word, v in zip(words, ends, strict=True)]
+
+    def traces(self, name: str, axis: Axis, *, is_first: bool) -> list[go.Scatter]:
+        goodness = np.array([self.goodness[t.number] for t in self.complete])
+        kinds: list[tuple[str, Sequence[TrialResult], dict[str, Any]]] = [
+            (
+                "failed",
+                self.failed,
+                {"symbol": "x-thin", "size": 7, "line": {"width": 2, "color": VERMILLION}},
+            ),
+            (
+                "pruned",
+                self.pruned,
+                {"symbol": "triangle-down-open", "size": 7, "color": GREY},
+            ),
+            (
+                "complete",
+                self.complete,
+                {
+                    "symbol": "circle",
+                    "size": 5 + 4 * goodness,
+                    "opacity": 0.55 + 0.45 * goodness,
+                    "color": goodness,
+                    "coloraxis": "coloraxis",
+                },
+            ),
+            (
+                "best" if len(self.results.directions) == 1 else "Pareto front",
+                self.best,
+                {
+                    "symbol": "star",
+                    "size": 15,
+                    "color": AMBER,
+                    "line": {"width": 1.2, "color": INK},
+                },
+            ),
+        ]
+        return [
+            self._trace(kind, trials, marker, name, axis, is_first)
+            for kind, trials, marker in kinds
+            if trials
+        ]
+
+    def _trace(
+        self,
+        kind: str,
+        trials: Sequence[TrialResult],
+        marker: dict[str, Any],
+        name: str,
+        axis: Axis,
+        is_first: bool,
+    ) -> go.Scatter:
+        values = [t.params.get(name) for t in trials]
+        about = [
+            (plotly_text(value_text(v)), _outcome(t)) for v, t in zip(values, trials, strict=True)
+        ]
+        return go.Scatter(
+            x=np.array([t.number for t in trials]),
+            y=axis.place(values),
+            mode="markers",
+            marker=marker,
+            name=kind,
+            legendgroup=kind,
+            showlegend=is_first,
+            customdata=about,
+            hovertemplate=(
+                f"trial %{{x}}<br>{plotly_text(name)} = %{{customdata[0]}}"
+                f"<br>%{{customdata[1]}}<extra>{kind}</extra>"
+            ),
+        )
+
+
+def _outcome(trial: TrialResult) -> str:
+    if trial.values:
+        values = ", ".join(number_text(v) for v in trial.values)
+        return f"{'value' if trial.state == 'complete' else 'last value'} {values}"
+    return plotly_text(trial.reason or f"no value ({trial.state})", 60)
+
+
+def _band(results: Results, name: str, axis: Axis, *, is_first: bool) -> go.Scatter:
+    """Return all windows of one parameter as one trace of rectangles."""
+    x: list[float] = []
+    y: list[float] = []
+    for stage, left, right in stage_spans(results):
+        if name not in stage.windows:
+            continue
+        low, high = axis.window(stage.windows[name])
+        x += [left, right, right, left, left, math.nan]
+        y += [low, low, high, high, low, math.nan]
+    return go.Scatter(
+        x=np.array(x),
+        y=np.array(y),
+        mode="lines",
+        fill="toself",
+        fillcolor="rgba(0,114,178,0.13)",
+        line={"width": 1, "color": "rgba(0,114,178,0.55)"},
+        name="window of the stage",
+        legendgroup="window",
+        showlegend=is_first,
+        hoverinfo="skip",
+    )
+
+
+def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
+    """Return each stage with the trial numbers between which it is drawn.
+
+    A stage reaches to where the next one begins, also where workers were a stage apart.
+    """
+    starts = [min(stage.trials) - 0.5 for stage in results.stages]
+    last = max((t.number for t in results.trials), default=0) + 0.5
+    ends = [*starts[1:], last]
+    spans = zip(results.stages, starts, ends, strict=True)
+    return [(stage, start, end) for stage, start, end in spans if end > start]
+
+
+def _mark_stages(figure: go.Figure, results: Results, rows: int) -> None:
+    """Write the stages' names above the rows, those that have room for it."""
+    spans = stage_spans(results)
+    if not spans:
+        return
+    whole = spans[-1][2] - spans[0][1]
+    place = "y domain" if rows else "paper"
+    free_from = -math.inf
+    for stage, left, right in spans:
+        wide = 0.075 * whole
+        if right - left < wide * 0.6 or left < free_from:
+            continue
+        free_from = left + wide
+        figure.add_annotation(
+            text=stage.name,
+            x=left,
+            xref="x",
+            xanchor="left",
+            y=1,
+            yref=place,
+            yanchor="bottom",
+            yshift=17,
+            showarrow=False,
+            font={"size": 11, "color": BLUE},
+        )
+
+
+def plot_windows(
+    source: Any, *, params: Sequence[str] | None = None, max_stages: int = 8
+) -> go.Figure:
+    """Return a figure with the windows of all parameters, stage by stage, over the full range.
+
+    A bar is the share of the parameter's scale that the stage's windows span, where on the scale it
+    lies, with its ends in the parameter's own units beside it.
+
+    Args:
+        source: What `results_of` takes.
+        params: Names of the parameters to show; None for all that are not categories.
+        max_stages: Show at most so many stages, first and last among them (≥ 2).
+
+    Raises:
+        ReportError: If a name is none of the parameters, or the source is no search.
+    """
+    results = results_of(source)
+    title = "Windows of each stage"
+    names = [
+        name
+        for name in chosen_params(results, params)
+        if params is not None or not isinstance(results.space[name], Categorical)
+    ]
+    if not results.stages or not names:
+        return empty_figure(title, "No trial recorded a stage: another sampler drew them.")
+    stages = _some(results.stages, max_stages)
+    figure = go.Figure()
+    bar, gap, head = 0.74, 1.0, 1.1
+    tick_places: list[float] = []
+    place = 0.0
+    for name in names:
+        parameter = results.space[name]
+        place += head
+        figure.add_annotation(
+            text=f"<b>{plotly_text(name)}</b>",
+            x=0,
+            xref="paper",
+            xanchor="left",
+            y=place - 0.8,
+            showarrow=False,
+            yanchor="middle",
+        )
+        for i, stage in enumerate(stages):
+            window = stage.windows.get(name, parameter.bounds)
+            low, high = _share(results, name, window)
+            text = window_text(window, is_choice=isinstance(parameter, Categorical))
+            shade = 0.25 + 0.6 * i / max(len(stages) - 1, 1)
+            for start, width, colour in (
+                (0.0, 1.0, "rgba(125,135,150,0.13)"),
+                (low, max(high - low, 0.006), f"rgba(0,114,178,{shade:.2f})"),
+            ):
+                figure.add_shape(
+                    type="rect",
+                    x0=start,
+                    x1=start + width,
+                    y0=place - bar / 2,
+                    y1=place + bar / 2,
+                    fillcolor=colour,
+                    line_width=0,
+                )
+            figure.add_trace(
+                go.Scatter(
+                    x=[1.015],
+                    y=[place],
+                    mode="text",
+                    text=[plotly_text(text, 26)],
+                    textposition="middle right",
+                    textfont={"size": 11.5},
+                    showlegend=False,
+                    hovertemplate=(
+                        f"{plotly_text(name)}, {stage.name}<br>{plotly_text(text, 80)}"
+                        f"<br>{high - low:.0%} of the scale<extra></extra>"
+                    ),
+                )
+            )
+            tick_places.append(place)
+            place += gap
+        place += 0.15
+    base_figure(figure, title=title, height=int(24 * place) + 110)
+    figure.update_yaxes(
+        range=[place - 0.3, -0.2],
+        tickvals=tick_places,
+        ticktext=[stage.name for _ in names for stage in stages],
+        showgrid=False,
+    )
+    figure.update_xaxes(
+        range=[0, 1.42],
+        tickvals=[0, 0.5, 1],
+        ticktext=["low end", "share of the scale", "high end"],
+        showgrid=False,
+    )
+    figure.update_layout(margin={"t": 56, "b": 40})
+    if len(stages) < len(results.stages):
+        _note(figure, f"{len(stages)} of {len(results.stages)} stages shown.")
+    return figure
+
+
+def _share(results: Results, name: str, window: tuple[Any, ...]) -> tuple[float, float]:
+    """Return the window's ends as positions on the scale, whole cells included."""
+    parameter = results.space[name]
+    if isinstance(parameter, Categorical):
+        return 0.0, len(window) / len(parameter.choices)
+    low, high = (parameter.position(end) for end in window)
+    half = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
+    return max(low - half, 0.0), min(high + half, 1.0)
+
+
+def _some(stages: Sequence[Stage], most: int) -> list[Stage]:
+    if len(stages) <= most:
+        return list(stages)
+    step = (len(stages) - 1) / (most - 1)
+    return [stages[round(i * step)] for i in range(most)]
+
+
+def chosen_params(results: Results, params: Sequence[str] | None) -> list[str]:
+    """Return the names to show, in order.
+
+    Raises:
+        ReportError: If one is none of the search's parameters.
+    """
+    if params is None:
+        return list(results.space)
+    for name in params:
+        if name not in results.space:
+            known = ", ".join(map(repr, results.space)) or "none"
+            raise ReportError(
+                f"A figure needs parameters that the search has, but got {name!r}. It has: {known}."
+            )
+    return list(params)

@@ -1,0 +1,273 @@
+"""How the search went along: best value by trial, intermediate values, time."""
+
+import math
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from tune_bn.report.errors import ReportError
+from tune_bn.report.figures.narrowing import stage_spans
+from tune_bn.report.figures.style import (
+    AMBER,
+    BLUE,
+    GREY,
+    INK,
+    VERMILLION,
+    base_figure,
+    empty_figure,
+)
+from tune_bn.report.figures.thinning import shown_trials
+from tune_bn.report.history import Results, results_of
+from tune_bn.report.text import number_text, plotly_text
+
+__all__ = ["plot_best_value", "plot_durations", "plot_intermediate_values"]
+
+
+def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None = 2000) -> go.Figure:
+    """Return a figure of each trial's value and the best one so far, with the stages shaded.
+
+    Args:
+        source: What `results_of` takes.
+        objective: Which objective, counted from 0.
+        max_trials: Show at most so many trials as points; None for all.
+
+    Raises:
+        ReportError: If there is no such objective, or the source is no search.
+    """
+    results = results_of(source)
+    if not 0 <= objective < len(results.directions):
+        raise ReportError(
+            f"plot_best_value needs 0 <= objective < {len(results.directions)}, but got "
+            f"objective={objective!r}."
+        )
+    name = results.objectives[objective]
+    title = "Best value by trial" if name == "value" else f"Best {name} by trial"
+    if not results.complete:
+        return empty_figure(title, "No trial has run to its end with a value.")
+    shown, note = shown_trials(results, max_trials, states=("complete", "pruned"))
+    figure = go.Figure()
+    for state, marker in (
+        ("pruned", {"symbol": "triangle-down-open", "size": 7, "color": GREY}),
+        ("complete", {"symbol": "circle", "size": 6, "color": GREY, "opacity": 0.75}),
+    ):
+        trials = [t for t in shown if t.state == state and t.is_ranked]
+        if trials and (state == "complete" or len(results.directions) == 1):
+            figure.add_trace(
+                go.Scatter(
+                    x=np.array([t.number for t in trials]),
+                    y=np.array([t.values[objective] for t in trials]),
+                    mode="markers",
+                    marker=marker,
+                    name="complete" if state == "complete" else "pruned, last value",
+                    hovertemplate="trial %{x}<br>%{y:.6g}<extra></extra>",
+                )
+            )
+    numbers, best = _best_so_far(results, objective)
+    figure.add_trace(
+        go.Scatter(
+            x=numbers,
+            y=best,
+            mode="lines",
+            line={"shape": "hv", "width": 2.5, "color": BLUE},
+            name="best so far",
+            hovertemplate="after trial %{x}<br>best %{y:.6g}<extra></extra>",
+        )
+    )
+    found = int(numbers[int(np.argmax(best == best[-1]))])
+    figure.add_trace(
+        go.Scatter(
+            x=[found],
+            y=[best[-1]],
+            mode="markers",
+            marker={
+                "symbol": "star",
+                "size": 15,
+                "color": AMBER,
+                "line": {"width": 1.2, "color": INK},
+            },
+            name=f"best: {number_text(float(best[-1]), 5)} (trial {found})",
+            hovertemplate="trial %{x}<br>%{y:.6g}<extra>best</extra>",
+        )
+    )
+    base_figure(figure, title=title, height=420)
+    low, high, hidden = _value_range(results, objective)
+    last = max(t.number for t in results.trials)
+    figure.update_yaxes(range=[low, high], title_text=plotly_text(name))
+    figure.update_xaxes(range=[-0.5 - last * 0.012, last + 0.5 + last * 0.012], title_text="Trial")
+    _shade_stages(figure, results)
+    if hidden:
+        note = f"{note} {hidden:,} much worse values lie outside.".strip()
+    if note:
+        figure.update_layout(
+            title_text=f"{plotly_text(title, 90)}<br><sup>{note}</sup>", meta={"note": note}
+        )
+    figure.update_layout(margin={"t": 98}, legend={"y": 1.07})
+    return figure
+
+
+def _best_so_far(results: Results, objective: int) -> tuple[Any, Any]:
+    complete = [t for t in results.complete if t.violation == 0] or list(results.complete)
+    values = np.array([t.values[objective] for t in complete])
+    maximize = results.directions[objective] == "maximize"
+    best = np.maximum.accumulate(values) if maximize else np.minimum.accumulate(values)
+    numbers = np.array([t.number for t in complete])
+    # Only the steps, and the last trial, so that 10,000 trials stay few points.
+    keep = np.flatnonzero(np.r_[True, best[1:] != best[:-1]])
+    last = max(t.number for t in results.trials)
+    return np.r_[numbers[keep], last], np.r_[best[keep], best[-1]]
+
+
+def _value_range(results: Results, objective: int) -> tuple[float, float, int]:
+    """Return the ends of the value axis, and how many values lie beyond it.
+
+    A single exploded loss would flatten everything else, so what lies further from the median
+    than four times the distance of the best, or of the middle half, is left outside.
+    """
+    values = np.array([t.values[objective] for t in results.complete])
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return -1.0, 1.0, len(values)
+    first, median, third = np.quantile(finite, [0.25, 0.5, 0.75])
+    maximize = results.directions[objective] == "maximize"
+    best = finite.max() if maximize else finite.min()
+    reach = 4 * max(abs(best - median) / 2, third - first)
+    if maximize:
+        low, high = max(finite.min(), median - reach), best
+    else:
+        low, high = best, min(finite.max(), median + reach)
+    hidden = int(np.sum((values < low) | (values > high)))
+    pad = 0.06 * (high - low) or 0.05 * max(abs(high), 1e-12)
+    return float(low - pad), float(high + pad), hidden
+
+
+def _shade_stages(figure: go.Figure, results: Results) -> None:
+    spans = stage_spans(results)
+    if not spans:
+        return
+    whole = spans[-1][2] - spans[0][1]
+    free_from = -math.inf
+    for i, (stage, left, right) in enumerate(spans):
+        if i % 2 == 0 and len(spans) <= 200:
+            figure.add_vrect(
+                x0=left, x1=right, fillcolor="rgba(0,114,178,0.09)", line_width=0, layer="below"
+            )
+        if right - left >= 0.045 * whole and left >= free_from:
+            free_from = left + 0.075 * whole
+            figure.add_annotation(
+                text=stage.name,
+                x=left,
+                xanchor="left",
+                y=1,
+                yref="y domain",
+                yanchor="bottom",
+                showarrow=False,
+                font={"size": 11, "color": BLUE},
+            )
+
+
+def plot_intermediate_values(source: Any, *, max_trials: int = 200) -> go.Figure:
+    """Return a figure of the values that trials reported on their way; pruned ones are faint.
+
+    Args:
+        source: What `results_of` takes.
+        max_trials: Show at most so many trials, the best among them.
+    """
+    results = results_of(source)
+    title = "Intermediate values"
+    with_steps = [t for t in results.trials if len(t.steps) > 0]
+    if not with_steps:
+        return empty_figure(title, "No trial reported values on its way.")
+    shown, note = shown_trials(results, max_trials)
+    best = results.best
+    figure = go.Figure()
+    kinds = (
+        ("failed", {"width": 1, "color": VERMILLION, "dash": "dot"}, 0.6),
+        ("pruned", {"width": 1, "color": GREY}, 0.45),
+        ("complete", {"width": 1.2, "color": BLUE}, 0.55),
+        ("best", {"width": 3, "color": VERMILLION}, 1.0),
+    )
+    for kind, line, opacity in kinds:
+        x: list[float] = []
+        y: list[float] = []
+        numbers: list[float] = []
+        for trial in shown:
+            own = "best" if best is not None and trial.number == best.number else trial.state
+            if own != kind or not trial.steps:
+                continue
+            x += [step for step, _ in trial.steps] + [math.nan]
+            y += [v if math.isfinite(v) else math.nan for _, v in trial.steps] + [math.nan]
+            numbers += [trial.number] * (len(trial.steps) + 1)
+        if x:
+            figure.add_trace(
+                go.Scatter(
+                    x=np.array(x),
+                    y=np.array(y),
+                    customdata=np.array(numbers),
+                    mode="lines+markers",
+                    marker={"size": 3 if kind != "best" else 6},
+                    line=line,
+                    opacity=opacity,
+                    name=kind if kind != "best" else f"best (trial {best.number if best else ''})",
+                    hovertemplate="trial %{customdata}<br>step %{x}: %{y:.6g}<extra></extra>",
+                )
+            )
+    base_figure(figure, title=title, height=400)
+    figure.update_xaxes(title_text="Step (epoch)")
+    figure.update_yaxes(title_text=plotly_text(results.objectives[0]), range=_step_range(results))
+    if note:
+        figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
+    return figure
+
+
+def _step_range(results: Results) -> list[float] | None:
+    values = np.array([v for t in results.trials for _, v in t.steps if math.isfinite(v)])
+    if values.size < 4:
+        return None
+    low, high = (float(q) for q in np.quantile(values, [0.02, 0.98]))
+    low = min(low, float(values.min())) if not results.maximize else low
+    high = max(high, float(values.max())) if results.maximize else high
+    pad = 0.05 * (high - low) or 0.5
+    return [low - pad, high + pad]
+
+
+def plot_durations(source: Any, *, max_trials: int | None = 2000) -> go.Figure:
+    """Return a figure of how long each trial took, in seconds.
+
+    Args:
+        source: What `results_of` takes.
+        max_trials: Show at most so many trials; None for all.
+    """
+    results = results_of(source)
+    title = "Time of each trial"
+    shown, note = shown_trials(results, max_trials)
+    figure = go.Figure()
+    looks = (
+        ("complete", {"symbol": "circle", "size": 6, "color": BLUE, "opacity": 0.7}),
+        ("pruned", {"symbol": "triangle-down-open", "size": 7, "color": GREY}),
+        (
+            "failed",
+            {"symbol": "x-thin", "size": 7, "line": {"width": 2, "color": VERMILLION}},
+        ),
+    )
+    for state, marker in looks:
+        trials = [t for t in shown if t.state == state and t.seconds is not None]
+        if trials:
+            figure.add_trace(
+                go.Scatter(
+                    x=np.array([t.number for t in trials]),
+                    y=np.array([t.seconds for t in trials], dtype=float),
+                    mode="markers",
+                    marker=marker,
+                    name=state,
+                    hovertemplate="trial %{x}<br>%{y:.3g} s<extra></extra>",
+                )
+            )
+    if not figure.data:
+        return empty_figure(title, "No trial recorded its time.")
+    base_figure(figure, title=title, height=340)
+    figure.update_xaxes(title_text="Trial")
+    figure.update_yaxes(title_text="Seconds", rangemode="tozero")
+    if note:
+        figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
+    return figure

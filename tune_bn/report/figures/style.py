@@ -1,0 +1,227 @@
+"""What all figures share: colours, type, and the axis that suits a parameter's scale.
+
+The colours are those of Okabe and Ito ("Color universal design", 2008), which people with any
+common colour vision tell apart, and each also reads on a dark page. No colour stands alone: state
+is also a marker's shape, value also its size, and every point names both when it is pointed at.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.report.text import number_text, plotly_text, value_text
+
+__all__ = [
+    "AMBER",
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "INK",
+    "SERIES",
+    "VALUE_SCALE",
+    "VERMILLION",
+    "Axis",
+    "axis_for",
+    "base_figure",
+    "empty_figure",
+    "log_ticks",
+]
+
+INK = "#1f2733"
+MUTED = "#566173"
+GRID = "rgba(125,135,150,0.22)"
+GREY = "#7c8796"
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+GREEN = "#009E73"
+AMBER = "#E69F00"
+SERIES = (BLUE, VERMILLION, GREEN, AMBER, "#CC79A7", "#56B4E9")
+# Worst to best: plasma's middle, which is neither lost on white nor on black.
+VALUE_SCALE = ((0.0, "#6a6fd0"), (0.5, "#b5479b"), (0.8, "#e2605e"), (1.0, "#f6952a"))
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+def base_figure(figure: go.Figure, *, title: str, height: int) -> go.Figure:
+    """Give a figure the common look, in place, and return it.
+
+    Args:
+        figure: Any figure.
+        title: Its title, as plain text.
+        height: In pixels.
+    """
+    figure.update_layout(
+        template="none",
+        title={
+            "text": plotly_text(title, 90),
+            "x": 0,
+            "xref": "paper",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 14},
+            "font": {"size": 16},
+        },
+        font={"family": FONT, "size": 13, "color": INK},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        height=height,
+        margin={"l": 64, "r": 16, "t": 76, "b": 52},
+        hoverlabel={"font": {"family": FONT, "size": 13}, "namelength": -1},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1,
+            "yanchor": "bottom",
+            "bgcolor": "rgba(0,0,0,0)",
+            "font": {"size": 12},
+            "itemsizing": "constant",
+        },
+        hovermode="closest",
+    )
+    axis = {
+        "gridcolor": GRID,
+        "linecolor": GRID,
+        "zeroline": False,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": "rgba(0,0,0,0)",
+        "tickfont": {"size": 12, "color": MUTED},
+        "title": {"font": {"size": 13, "color": MUTED}, "standoff": 8},
+        "automargin": True,
+    }
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    return figure
+
+
+def empty_figure(title: str, reason: str) -> go.Figure:
+    """Return a figure that says why there is nothing to see."""
+    figure = base_figure(go.Figure(), title=title, height=160)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    figure.add_annotation(
+        text=plotly_text(reason, 120), x=0, y=0.5, xref="paper", yref="paper", showarrow=False
+    )
+    return figure
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How a parameter's values are placed on an axis of a figure.
+
+    Args:
+        parameter: The parameter.
+        kind: ``"linear"``, ``"log"``, ``"one-minus-log"`` or ``"choices"``.
+        low: Lower end of the axis, in its own coordinate.
+        high: Upper end.
+        ticks: Places of the ticks, in the axis' coordinate; empty leaves them to plotly.
+        tick_text: What stands beside them, escaped.
+    """
+
+    parameter: Parameter
+    kind: str
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    tick_text: tuple[str, ...]
+
+    def place(self, values: Sequence[Any]) -> npt.NDArray[np.float64]:
+        """Return the coordinate of each value, shape (N,); NaN for one that has none."""
+        return np.array([self._coordinate(value) for value in values], dtype=np.float64)
+
+    def _coordinate(self, value: Any) -> float:
+        try:
+            return self._placed(value)
+        except (ValueError, TypeError):
+            return math.nan  # a gap in the figure; the tables show the value
+
+    def _placed(self, value: Any) -> float:
+        if isinstance(self.parameter, Categorical):
+            return float(self.parameter.index(value))
+        number = float(value)
+        if self.kind == "log":
+            return math.log10(number)
+        if self.kind == "one-minus-log":
+            return -math.log10(1.0 - number)
+        return number
+
+    def window(self, window: tuple[Any, ...]) -> tuple[float, float]:
+        """Return the ends of a window in the axis' coordinate; whole rows of a category."""
+        if self.kind == "choices":
+            places = [float(p) for p in self.place(window) if not math.isnan(p)]
+            return (min(places, default=0.0) - 0.5, max(places, default=0.0) + 0.5)
+        low, high = self.place(window)
+        if isinstance(self.parameter, Int) and self.kind == "linear":
+            half = self.parameter.step / 2
+            return float(low) - half, float(high) + half
+        return float(low), float(high)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of a plotly axis: range, ticks and their text."""
+        pad = (self.high - self.low) * 0.06 or 0.5
+        options: dict[str, Any] = {"range": [self.low - pad, self.high + pad]}
+        if self.ticks:
+            options |= {"tickvals": list(self.ticks), "ticktext": list(self.tick_text)}
+        return options
+
+
+def axis_for(parameter: Parameter) -> Axis:
+    """Return the axis on which a parameter was drawn: its own scale, its own units."""
+    bounds = parameter.bounds
+    if isinstance(parameter, Categorical):
+        text = tuple(plotly_text(value_text(choice), 18) for choice in bounds)
+        places = tuple(float(i) for i in range(len(bounds)))
+        return Axis(parameter, "choices", -0.5, len(bounds) - 0.5, places, text)
+    low, high = float(bounds[0]), float(bounds[-1])
+    if isinstance(parameter, Float) and parameter.one_minus_log:
+        ticks = log_ticks(1.0 - high, 1.0 - low)
+        places = tuple(-math.log10(t) for t in ticks)
+        text = tuple(number_text(1.0 - t, 8) for t in ticks)
+        ends = -math.log10(1.0 - low), -math.log10(1.0 - high)
+        return Axis(parameter, "one-minus-log", *ends, places, text)
+    if isinstance(parameter, (Float, Int)) and parameter.log:
+        ticks = log_ticks(low, high)
+        places = tuple(math.log10(t) for t in ticks)
+        text = tuple(number_text(t) for t in ticks)
+        return Axis(parameter, "log", math.log10(low), math.log10(high), places, text)
+    if isinstance(parameter, Int) and len(range(int(low), int(high) + 1, parameter.step)) <= 6:
+        values = range(int(low), int(high) + 1, parameter.step)
+        return Axis(
+            parameter, "linear", low, high, tuple(map(float, values)), tuple(map(str, values))
+        )
+    return Axis(parameter, "linear", low, high, (), ())
+
+
+def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Return round numbers between two ends of a log axis: powers of ten, or 1-2-5, or powers of 2.
+
+    Example:
+        >>> log_ticks(1e-4, 1.0)
+        [0.0001, 0.001, 0.01, 0.1, 1.0]
+        >>> log_ticks(16, 256)
+        [20.0, 50.0, 100.0, 200.0]
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    slack = 1 + 1e-9
+
+    def inside(mantissas: Sequence[float]) -> list[float]:
+        found = [float(f"{m}e{e}") for e in range(first, last + 1) for m in mantissas]
+        return [t for t in found if low / slack <= t <= high * slack]
+
+    tens = inside([1])
+    if len(tens) >= 3:
+        step = math.ceil(len(tens) / most)
+        return tens[::step]
+    for mantissas in ([1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7]):
+        ticks = inside(mantissas)
+        if len(ticks) >= 3:
+            return ticks
+    return [low, high] if low < high else [low]

@@ -1,0 +1,36 @@
+"""A search that was driven by hand, as plain records."""
+
+from tune_bn.core.search import CoarseToFine
+from tune_bn.report.history import Results, State, TrialResult
+
+__all__ = ["results_of_search"]
+
+_STATES: dict[str, State] = {"complete": "complete", "stopped": "pruned", "failed": "failed"}
+
+
+def results_of_search(search: CoarseToFine) -> Results:
+    """Return the trials that were told, with the space and the stages of the search."""
+    stages = tuple(search.stages())
+    stage_of = {number: stage.index for stage in stages for number in stage.trials}
+    trials = tuple(
+        TrialResult(
+            number=t.number,
+            params=t.params,
+            values=t.values,
+            state=_STATES[t.state],
+            stage=stage_of.get(t.number),
+            violation=t.violation,
+        )
+        for t in search.trials
+    )
+    many = len(search.directions) > 1
+    return Results(
+        name="search",
+        source="CoarseToFine",
+        trials=trials,
+        space=search.space,
+        directions=tuple(search.directions),
+        objectives=tuple(f"value {i}" if many else "value" for i in range(len(search.directions))),
+        stages=stages if any(s.index >= 0 for s in stages) else (),
+        sampler=f"CoarseToFine(seed={search.seed})",
+    )

@@ -1,0 +1,85 @@
+"""An Optuna study as plain records."""
+
+import math
+from importlib.metadata import version
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from tune_bn.core.space import Parameter
+from tune_bn.core.stages import Mark
+from tune_bn.optuna import stages
+from tune_bn.optuna.distributions import parameter_for
+from tune_bn.optuna.record import ranked_trial
+from tune_bn.optuna.sampler import STAGE_KEY
+from tune_bn.report.history import Results, State, TrialResult
+
+__all__ = ["results_of_study"]
+
+_STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+}
+_REASON_KEYS = ("tune_bn:reason", "fail_reason")
+
+
+def results_of_study(study: optuna.Study) -> Results:
+    """Return a study's trials, ranges and stages, read once and without copying them."""
+    trials = study.get_trials(deepcopy=False)
+    space: dict[str, Parameter] = {}
+    for trial in trials:
+        for name, distribution in trial.distributions.items():
+            space[name] = parameter_for(distribution)
+    found = stages(study)
+    is_staged = any(stage.index >= 0 for stage in found)
+    names = study.metric_names or (
+        ["value"]
+        if len(study.directions) == 1
+        else [f"value {i}" for i in range(len(study.directions))]
+    )
+    return Results(
+        name=study.study_name,
+        source="Optuna study",
+        trials=tuple(_record(t, study) for t in trials if t.state in _STATES),
+        space=space,
+        directions=tuple(direction.name.lower() for direction in study.directions),
+        objectives=tuple(names),
+        stages=tuple(found) if is_staged else (),
+        sampler="CoarseToFineSampler" if is_staged else "",
+        versions={"optuna": version("optuna")},
+    )
+
+
+def _record(trial: FrozenTrial, study: optuna.Study) -> TrialResult:
+    state = _STATES[trial.state]
+    steps = tuple(sorted((float(s), float(v)) for s, v in trial.intermediate_values.items()))
+    values: tuple[float, ...] = ()
+    if state == "complete":
+        values = tuple(map(float, trial.values))
+    elif state == "pruned":
+        told = next((v for _, v in reversed(steps) if not math.isnan(v)), None)
+        if told is not None and len(study.directions) == 1:
+            values = (told,)
+    mark = Mark.from_json(trial.user_attrs.get(STAGE_KEY))
+    ranked = ranked_trial(study.directions, trial)
+    duration = trial.duration
+    return TrialResult(
+        number=trial.number,
+        params=trial.params,
+        values=values,
+        state=state,
+        steps=steps,
+        stage=None if mark is None else mark.stage,
+        started=trial.datetime_start,
+        seconds=None if duration is None else duration.total_seconds(),
+        violation=0.0 if ranked is None else ranked.violation,
+        reason=_reason(trial),
+    )
+
+
+def _reason(trial: FrozenTrial) -> str:
+    attributes: dict[str, Any] = {**trial.system_attrs, **trial.user_attrs}
+    return next((str(attributes[key]) for key in _REASON_KEYS if key in attributes), "")

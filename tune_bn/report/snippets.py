@@ -1,0 +1,158 @@
+"""The best configuration as Python to paste: to try again, and to search on from."""
+
+import math
+from typing import Any
+
+from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.report.history import Results, TrialResult
+
+__all__ = ["enqueue_code", "points_code", "refined_space", "refined_space_code"]
+
+_COMPLEMENT = "1 - "
+_FEWEST = 5
+
+
+def enqueue_code(trial: TrialResult) -> str:
+    """Return Python that lets an Optuna study try a trial's configuration next.
+
+    Example:
+        >>> print(enqueue_code(TrialResult(0, {"x": 1.5}, (0.0,), "complete")))
+        study.enqueue_trial({
+            'x': 1.5,
+        })
+    """
+    return f"study.enqueue_trial({_dict_code(trial.params)})"
+
+
+def points_code(trial: TrialResult) -> str:
+    """Return Python that lets a Ray Tune search begin with a trial's configuration."""
+    point = _dict_code(trial.params)
+    return f"best = {point}\nCoarseToFineSearch(..., points_to_evaluate=[best])"
+
+
+def _dict_code(params: Any) -> str:
+    lines = "".join(f"    {name!r}: {value!r},\n" for name, value in params.items())
+    return "{\n" + lines + "}"
+
+
+def refined_space(results: Results) -> dict[str, Parameter]:
+    """Return a narrower space for a next search: what the best tenth spans, and a margin.
+
+    The margin is a tenth of the whole scale at each end, within the old range. Of a category stay
+    the choices that the best trials have. Parameters that no good trial has are left out.
+
+    Args:
+        results: A search with a complete trial.
+    """
+    complete = [t for t in results.ranked if t.state == "complete"]
+    best = complete[: max(len(complete) // 10, _FEWEST)]
+    refined: dict[str, Parameter] = {}
+    for name, parameter in results.space.items():
+        values = [t.params[name] for t in best if name in t.params]
+        try:
+            values = [parameter.nearest(v) for v in values]
+        except (TypeError, ValueError):
+            continue  # a value of another type than the range's
+        if not values:
+            continue
+        if isinstance(parameter, Categorical):
+            used = {parameter.index(v) for v in values}
+            refined[name] = Categorical([c for i, c in enumerate(parameter.choices) if i in used])
+            continue
+        low = parameter.window(min(values), 0.2)[0]
+        high = parameter.window(max(values), 0.2)[1]
+        refined[name] = _with_bounds(parameter, low, high)
+    return refined
+
+
+def _with_bounds(parameter: Parameter, low: Any, high: Any) -> Parameter:
+    if isinstance(parameter, Int):
+        return Int(int(low), int(high), log=parameter.log, step=parameter.step)
+    assert isinstance(parameter, Float)
+    if parameter.step is None:
+        low, high = _shorter(low, parameter.low), _shorter(high, parameter.high)
+    return Float(
+        low, high, log=parameter.log, one_minus_log=parameter.one_minus_log, step=parameter.step
+    )
+
+
+def _shorter(value: float, end: float) -> float:
+    """Return the value with three digits, so that the code can be read; the range's end as it is.
+
+    Near 1 the digits of the distance from 1 are what counts.
+    """
+    if value == end or value == 0 or not math.isfinite(value):
+        return value
+    if 0.9 < value < 1:
+        return float(f"{1 - float(f'{1 - value:.3g}'):.12g}")
+    return float(f"{value:.3g}")
+
+
+def refined_space_code(results: Results) -> str:
+    """Return Python of the refined space: of Ray results a ``param_space``, else suggest calls."""
+    space = refined_space(results)
+    if results.source.startswith("Ray"):
+        lines = [f"    {name!r}: {_ray_code(p)}," for name, p in space.items()]
+        return "\n".join(["param_space = {", *lines, "}"])
+    if results.source == "CoarseToFine":
+        lines = [f"    {name!r}: {_core_code(p)}," for name, p in space.items()]
+        return "\n".join(["space = {", *lines, "}"])
+    return "\n".join(f"{_variable(name)} = {_suggest_code(name, p)}" for name, p in space.items())
+
+
+def _variable(name: str) -> str:
+    bare = name.removeprefix(_COMPLEMENT)
+    found = "".join(c if c.isalnum() and c.isascii() else "_" for c in bare)
+    return found if found and not found[0].isdigit() else f"p_{found}"
+
+
+def _options(parameter: Parameter) -> str:
+    if not isinstance(parameter, (Float, Int)):
+        return ""
+    text = ", log=True" if parameter.log else ""
+    if isinstance(parameter, Float) and parameter.one_minus_log:
+        text += ", one_minus_log=True"
+    if parameter.step not in (None, 1) or (isinstance(parameter, Float) and parameter.step):
+        text += f", step={parameter.step!r}"
+    return text
+
+
+def _suggest_code(name: str, parameter: Parameter) -> str:
+    if isinstance(parameter, Categorical):
+        return f"trial.suggest_categorical({name!r}, {list(parameter.choices)!r})"
+    assert isinstance(parameter, (Float, Int))
+    low, high = parameter.low, parameter.high
+    if isinstance(parameter, Float) and parameter.log and name.startswith(_COMPLEMENT) and high < 1:
+        bare = name.removeprefix(_COMPLEMENT)
+        ends = f"{_complement(high)!r}, {_complement(low)!r}"
+        return f"suggest_one_minus_log(trial, {bare!r}, {ends})"
+    kind = "int" if isinstance(parameter, Int) else "float"
+    return f"trial.suggest_{kind}({name!r}, {low!r}, {high!r}{_options(parameter)})"
+
+
+def _complement(value: float) -> float:
+    return float(f"{1 - value:.12g}")
+
+
+def _core_code(parameter: Parameter) -> str:
+    if isinstance(parameter, Categorical):
+        return f"Categorical({list(parameter.choices)!r})"
+    assert isinstance(parameter, (Float, Int))
+    kind = type(parameter).__name__
+    return f"{kind}({parameter.low!r}, {parameter.high!r}{_options(parameter)})"
+
+
+def _ray_code(parameter: Parameter) -> str:
+    if isinstance(parameter, Categorical):
+        return f"tune.choice({list(parameter.choices)!r})"
+    assert isinstance(parameter, (Float, Int))
+    low, high = parameter.low, parameter.high
+    if isinstance(parameter, Int):  # Ray leaves the upper end out
+        if parameter.step != 1:
+            return f"tune.qrandint({low!r}, {high!r}, {parameter.step!r})"
+        return f"tune.{'lograndint' if parameter.log else 'randint'}({low!r}, {high + 1!r})"
+    if parameter.one_minus_log:
+        return f"one_minus_loguniform({low!r}, {high!r})"
+    if parameter.step is not None:
+        return f"tune.quniform({low!r}, {high!r}, {parameter.step!r})"
+    return f"tune.{'loguniform' if parameter.log else 'uniform'}({low!r}, {high!r})"
