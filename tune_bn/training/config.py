@@ -44,7 +44,7 @@ class Config:
 
     learning_rate: float = 0.1
     momentum: float = 0.9
-    weight_decay: float = 1e-4
+    weight_decay: float = 5e-3
     width: int = 128
     depth: int = 2
     batch_size: int = 64

@@ -4,7 +4,9 @@ The optimiser is stochastic gradient descent with Nesterov's momentum (Sutskever
 the importance of initialization and momentum in deep learning", section 2), its step size warmed
 up over the first twentieth of the steps and then taken to zero along half a cosine (Loshchilov
 and Hutter 2017, arXiv 1608.03983, equation 5, without restarts). Weight decay acts on the weight
-matrices only.
+matrices only. A gradient longer than 1 is shortened to 1 (Pascanu et al. 2013, arXiv 1211.5063,
+algorithm 1): the squared error of a regression has gradients without bound, and without this the
+step sizes that suit a classification end in NaN.
 
 Nothing is drawn from torch's global generators: the weights come from one generator of the seed,
 the order of the rows in an epoch from another of the seed and the epoch. That is also why a
@@ -34,6 +36,7 @@ from tune_bn.training.metrics import evaluate, loss_of
 __all__ = ["EpochMetrics", "Fit", "build_model", "fit", "step_size_factor"]
 
 _WARMUP_SHARE = 0.05
+_LONGEST_GRADIENT = 1.0
 _STEPS_BETWEEN_CHECKS = 50  # a check of the loss makes a GPU wait, so not in each step
 
 
@@ -220,8 +223,9 @@ class Fit:
                 f"Fit needs a device that torch can use, but got {device!r} ({line}). "
                 "Use device='cpu'."
             ) from error
-        matrices = [p for p in self.model.parameters() if p.ndim > 1]
-        others = [p for p in self.model.parameters() if p.ndim <= 1]
+        self._parameters = list(self.model.parameters())
+        matrices = [p for p in self._parameters if p.ndim > 1]
+        others = [p for p in self._parameters if p.ndim <= 1]
         self._optimizer = torch.optim.SGD(
             [
                 {"params": matrices, "weight_decay": config.weight_decay},
@@ -257,6 +261,7 @@ class Fit:
             loss = loss_of(self.model(x[rows]), y[rows], self.task)
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without annotations
+            nn.utils.clip_grad_norm_(self._parameters, _LONGEST_GRADIENT)
             self._optimizer.step()
             total += loss.detach() * len(rows)
             if (number + 1) % _STEPS_BETWEEN_CHECKS == 0 or number + 1 == len(batches):
