@@ -25,8 +25,9 @@ def predict(
         import pandas as pd
 
         from tune_bn.cli.errors import InputError
+        from tune_bn.core.files import write_atomically
         from tune_bn.training.tables import read_table
-        from tune_bn.tuning.result import load_model, write_atomically
+        from tune_bn.tuning.result import load_model
 
         if not model.exists():
             raise InputError(

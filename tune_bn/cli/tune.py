@@ -13,6 +13,7 @@ from tune_bn.cli.signals import stop_on_signals
 if TYPE_CHECKING:
     from tune_bn.training import Dataset
     from tune_bn.training.target import Task
+    from tune_bn.tuning.finish import WriteReport
 
 __all__ = ["tune"]
 
@@ -86,6 +87,7 @@ def tune(
                         out,
                         settings,
                         resume=resume,
+                        write_report=_report_writer(),
                         on_progress=on_progress,
                         is_stopped=stop,
                     )
@@ -123,6 +125,16 @@ def _announce(dataset: "Dataset") -> None:
     )
     for note in dataset.notes:
         print(f"note: {note}", file=sys.stderr)
+
+
+def _report_writer() -> "WriteReport | None":
+    import importlib
+
+    try:
+        writer: WriteReport = importlib.import_module("tune_bn.report").write_report
+    except (ImportError, AttributeError):
+        return None
+    return writer
 
 
 def _command_to_resume(context: typer.Context) -> str:

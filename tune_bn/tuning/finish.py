@@ -8,27 +8,37 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 from optuna.trial import TrialState
 from torch import nn
 
 from tune_bn import __version__
+from tune_bn.core.files import write_atomically
 from tune_bn.optuna import stages
 from tune_bn.training import Config, Dataset, DivergedError, evaluate, fit
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.final import FINALISTS, FOLDS, Finalist, all_but_test, play_final
 from tune_bn.tuning.folder import STUDY, replace_results
-from tune_bn.tuning.result import baselines, save_model, write_atomically
+from tune_bn.tuning.result import baselines, save_model
 from tune_bn.tuning.search import VALIDATION, Progress, Search, fit_seed
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, suggest_config
 from tune_bn.tuning.study import REASON, counted_trials
 
-__all__ = ["DEFAULT_NETWORK", "Outcome", "finish"]
+__all__ = ["DEFAULT_NETWORK", "Outcome", "WriteReport", "finish"]
 
 DEFAULT_NETWORK = "default network"
+
+
+class WriteReport(Protocol):
+    """Writes a page about a study; `tune_bn.report.write_report` is one."""
+
+    def __call__(
+        self, study: optuna.Study, path: Path, /, *, summary: dict[str, Any] | None = None
+    ) -> object:
+        """Writes the page to ``path``; ``summary`` is the content of ``best.json``."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,7 @@ def finish(
     settings: Settings,
     folder: Path,
     *,
+    write_report: WriteReport | None,
     on_progress: Callable[[Progress], None],
 ) -> Outcome:
     """Chooses and trains the best configuration, scores it, and writes the folder's results.
@@ -139,7 +150,8 @@ def finish(
             dataset=dataset,
             metrics={"test": test, "cross_validation": winner.scores},
         )
-        _write_report(study, staging / "report.html", summary)
+        if write_report is not None:
+            write_report(study, staging / "report.html", summary=summary)
         write_atomically(
             staging / "best.json", json.dumps(summary, indent=2, allow_nan=False) + "\n"
         )
@@ -257,13 +269,3 @@ def _stage_rows(study: optuna.Study) -> list[dict[str, Any]]:
 def _versions() -> dict[str, str]:
     names = ("numpy", "optuna", "pandas", "scikit-learn", "torch")
     return {"python": platform.python_version()} | {name: version(name) for name in names}
-
-
-def _write_report(study: optuna.Study, path: Path, summary: dict[str, Any]) -> None:
-    import importlib
-
-    try:
-        write_report = importlib.import_module("tune_bn.report").write_report
-    except (ImportError, AttributeError):
-        return
-    write_report(study, path, summary=summary)

@@ -7,9 +7,9 @@ from pathlib import Path
 import optuna
 
 from tune_bn.optuna import CoarseToFineSampler
-from tune_bn.training import Config, Dataset
+from tune_bn.training import Config, Dataset, fit
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.finish import Outcome, finish
+from tune_bn.tuning.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.folder import STUDY, open_folder, set_aside
 from tune_bn.tuning.search import Progress, Search
 from tune_bn.tuning.settings import DIRECTIONS, Settings
@@ -26,14 +26,15 @@ def tune(
     settings: Settings | None = None,
     *,
     resume: bool | None = None,
+    write_report: WriteReport | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     is_stopped: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Searches, trains the best configuration, scores it on the test rows and writes the results.
 
-    The folder gets ``study.db``, ``model.pt``, ``best.json`` and ``report.html``; the last three
-    replace earlier ones together, after everything else is done.
+    The folder gets ``study.db``, and ``model.pt``, ``best.json`` and ``report.html``, which replace
+    earlier ones together after everything else is done.
 
     Args:
         dataset: training rows for fitting, validation rows for the search, test rows for one score.
@@ -41,17 +42,20 @@ def tune(
         settings: how many trials, with which seed, and so on.
         resume: True: the folder must hold a study, which goes on. False: start over; an earlier
             run's files are moved to a sub-folder. None: go on where there is a study.
+        write_report: makes the report's page; None: no report.
         on_progress: called after each epoch and each ended trial.
         is_stopped: asked after each epoch; once it says True the run ends with `Stopped`.
         clock: seconds from any fixed point.
 
     Raises:
+        ConfigError: the device is not there.
         TuneError: a setting, the folder or its study cannot be used, or no configuration could be
             trained.
         Stopped: ``is_stopped`` said so; finished trials are kept and the same call goes on.
     """
     settings = settings or Settings()
     metric = settings.metric_for(dataset.task)
+    fit(Config(), dataset, epochs=1, device=settings.device)  # refuses an unknown device by itself
     identity = settings.identity(
         task=dataset.task, fingerprint=dataset.fingerprint, space=space_version()
     )
@@ -92,7 +96,15 @@ def tune(
                     device=settings.device,
                 )
             search.raise_if_stopped()
-            return finish(study, search, dataset, settings, folder, on_progress=on_progress)
+            return finish(
+                study,
+                search,
+                dataset,
+                settings,
+                folder,
+                write_report=write_report,
+                on_progress=on_progress,
+            )
 
 
 def _pruner(settings: Settings) -> optuna.pruners.BasePruner:

@@ -23,7 +23,7 @@ SPACE: dict[str, Parameter] = {
     "weight_decay": Float(1e-6, 1e-2, log=True),
     "width": Int(16, 256, log=True),
     "depth": Int(1, 4),
-    "batch_size": Int(16, 256, log=True),
+    "batch_size": Int(8, 128, log=True),
     "activation": Categorical(["relu", "gelu", "silu", "tanh"]),
     "norm": Categorical(["before_activation", "after_activation"]),
 }

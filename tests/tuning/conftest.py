@@ -1,0 +1,35 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tune_bn.training import Dataset, load_dataset
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """These networks are so small that a second thread only waits for the first."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV file of 90 rows: three classes, two inputs, nearly separable."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    x = rng.normal(size=(90, 2)) + 2.5 * np.stack([np.cos(2 * labels), np.sin(2 * labels)], axis=1)
+    path = tmp_path_factory.mktemp("data") / "blobs.csv"
+    lines = [f"{a:.6f},{b:.6f},{'xyz'[k]}" for (a, b), k in zip(x, labels, strict=True)]
+    path.write_text("a,b,kind\n" + "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(blobs: Path) -> Dataset:
+    """The blobs, loaded."""
+    return load_dataset(blobs, target="kind")

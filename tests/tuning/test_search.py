@@ -1,0 +1,155 @@
+from collections.abc import Iterator
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tune_bn.training import EpochMetrics
+from tune_bn.tuning.errors import Stopped
+from tune_bn.tuning.search import VALIDATION, Job, Progress, Search
+from tune_bn.tuning.settings import Settings
+from tune_bn.tuning.study import INTERRUPTED, REASON
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+class Scene:
+    """A search over a study in memory, with a clock and a stop button of its own."""
+
+    def __init__(self, settings: Settings, pruner: optuna.pruners.BasePruner | None = None) -> None:
+        self.study = optuna.create_study(
+            direction="maximize",
+            sampler=optuna.samplers.RandomSampler(seed=0),
+            pruner=pruner or optuna.pruners.NopPruner(),
+        )
+        self.now = 0.0
+        self.stopped = False
+        self.heard: list[Progress] = []
+        self.search = Search(
+            self.study,
+            settings,
+            metric="accuracy",
+            on_progress=self.heard.append,
+            is_stopped=lambda: self.stopped,
+            clock=lambda: self.now,
+        )
+
+    def train(self, accuracy: float = 0.5, epochs: int = 2) -> int:
+        """Trains the next job in no time; returns its number."""
+        job = self.search.begin()
+        assert job is not None
+        for epoch in range(1, epochs + 1):
+            if not self.search.epoch(job, metrics(epoch, accuracy)):
+                break
+        return job.number
+
+
+def metrics(epoch: int, accuracy: float = 0.5) -> EpochMetrics:
+    return EpochMetrics(epoch, train_loss=1.0, loss=1.0, score=accuracy, seconds=0.0)
+
+
+def begun(scene: Scene) -> Job:
+    job = scene.search.begin()
+    assert job is not None
+    return job
+
+
+def test_as_many_jobs_begin_as_trials_are_asked_for():
+    """Running ones count: four workers do not begin a fifth trial of four."""
+    scene = Scene(Settings(trials=2, epochs=2))
+    begun(scene)
+    begun(scene)
+    assert scene.search.begin() is None
+
+
+def test_a_trial_is_complete_after_its_last_epoch():
+    """Its value is the metric after it; its loss is kept, for ties."""
+    scene = Scene(Settings(trials=1, epochs=2))
+    scene.train(0.75)
+    [trial] = scene.study.trials
+    assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.75)
+    assert trial.intermediate_values == {1: 0.75, 2: 0.75}
+    assert trial.user_attrs[VALIDATION] == {"loss": 1.0, "score": 0.75}
+
+
+def test_a_bad_trial_is_pruned_at_the_first_epoch_that_shows_it():
+    """It counts towards the trials, and the epochs it is spared are not trained."""
+    scene = Scene(Settings(trials=1, epochs=9), optuna.pruners.ThresholdPruner(lower=0.3))
+    job = begun(scene)
+    assert not scene.search.epoch(job, metrics(1, 0.1))
+    assert scene.study.trials[0].state == TrialState.PRUNED
+    assert scene.search.begin() is None
+
+
+def test_a_failed_trial_counts_and_keeps_its_reason():
+    """Otherwise a space in which all diverges would be searched for ever."""
+    scene = Scene(Settings(trials=1, epochs=2))
+    scene.search.fail(begun(scene), "the loss became nan")
+    [trial] = scene.study.trials
+    assert (trial.state, trial.user_attrs[REASON]) == (TrialState.FAIL, "the loss became nan")
+    assert scene.search.begin() is None
+
+
+def test_a_stop_ends_a_trial_at_its_next_epoch():
+    """It is marked as interrupted and does not count; no other begins."""
+    scene = Scene(Settings(trials=3, epochs=9))
+    scene.train(epochs=9)
+    job = begun(scene)
+    scene.stopped = True
+    assert not scene.search.epoch(job, metrics(1))
+    assert scene.study.trials[1].user_attrs[REASON] == INTERRUPTED
+    assert scene.search.begin() is None
+    with pytest.raises(Stopped, match="Stopped after 1 of 3 trials"):
+        scene.search.raise_if_stopped()
+
+
+def test_time_ends_the_search():
+    """A trial that runs when time is up ends at its next epoch."""
+    scene = Scene(Settings(trials=3, epochs=2, timeout_s=10.0))
+    scene.train()
+    job = begun(scene)
+    scene.now = 10.0
+    assert not scene.search.epoch(job, metrics(1))
+    assert scene.search.begin() is None
+
+
+def test_time_does_not_end_a_search_with_nothing_to_hand_back():
+    """The first complete trial is waited for, however short the time."""
+    scene = Scene(Settings(trials=3, epochs=2, timeout_s=1.0))
+    scene.now = 99.0
+    scene.train()
+    assert scene.study.trials[0].state == TrialState.COMPLETE
+    assert scene.search.begin() is None
+
+
+def test_progress_tells_the_best_and_the_time_left():
+    """Two of four trials in 10 s leave 10 s."""
+    scene = Scene(Settings(trials=4, epochs=1))
+    scene.train(0.5, epochs=1)
+    scene.now = 10.0
+    scene.train(0.75, epochs=1)
+    last = scene.heard[-1]
+    assert (last.finished, last.best, last.left_s) == (2, 0.75, 10.0)
+    assert last.ended is not None
+    assert last.ended.state == "complete"
+
+
+def test_finished_trials_of_an_earlier_run_count():
+    """A run that goes on does what is left."""
+    scene = Scene(Settings(trials=2, epochs=1))
+    scene.train(0.5, epochs=1)
+    options: dict[str, Any] = {
+        "metric": "accuracy",
+        "on_progress": lambda _: None,
+        "is_stopped": lambda: False,
+    }
+    again = Search(scene.study, Settings(trials=2, epochs=1), **options)
+    assert again.begin() is not None
+    assert again.begin() is None

@@ -1,0 +1,51 @@
+from dataclasses import replace
+
+import pytest
+
+from tune_bn.tuning.errors import TuneError
+from tune_bn.tuning.settings import DIRECTIONS, METRICS, Settings
+
+
+@pytest.mark.parametrize("name", ["trials", "jobs", "epochs"])
+def test_none_of_something_is_refused(name: str) -> None:
+    """The message names the setting, the value and the remedy."""
+    with pytest.raises(TuneError, match=rf"{name} needs a whole number of at least 1, but got 0"):
+        replace(Settings(), **{name: 0})
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_a_seed_outside_its_range_is_refused(seed):
+    """Every part of a run takes 31 bits."""
+    with pytest.raises(TuneError, match=f"seed needs .* but got {seed}"):
+        Settings(seed=seed)
+
+
+@pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_timeout_that_is_no_duration_is_refused(timeout):
+    """A search of no time can find nothing."""
+    with pytest.raises(TuneError, match="timeout needs a number of seconds above 0"):
+        Settings(timeout_s=timeout)
+
+
+def test_a_metric_of_the_other_task_is_refused():
+    """The message offers the metrics of this task."""
+    with pytest.raises(TuneError, match="one of accuracy, loss for classification, but got 'r2'"):
+        Settings(metric="r2").metric_for("classification")
+
+
+def test_every_metric_has_a_direction():
+    """None is tuned the wrong way round for want of one."""
+    assert {name for names in METRICS.values() for name in names} == set(DIRECTIONS)
+
+
+def test_another_seed_is_another_study():
+    """The seed decides the split, so values under two seeds cannot be compared."""
+    of = {"task": "regression", "fingerprint": "f", "space": "s"}
+    assert Settings(seed=0).identity(**of) != Settings(seed=1).identity(**of)
+
+
+def test_more_trials_are_the_same_study():
+    """A study can be asked to go on for longer, with more jobs, or until a timeout."""
+    of = {"task": "regression", "fingerprint": "f", "space": "s"}
+    longer = Settings(trials=99, jobs=2, timeout_s=5.0)
+    assert Settings().identity(**of) == longer.identity(**of)

@@ -1,0 +1,62 @@
+import dataclasses
+
+import optuna
+import pytest
+
+from tune_bn.core.space import Int
+from tune_bn.training import Config
+from tune_bn.tuning import space
+from tune_bn.tuning.space import SPACE, params_of, space_version, suggest_config
+
+
+def random_study(n: int) -> optuna.Study:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: suggest_config(trial).learning_rate, n_trials=n)
+    return study
+
+
+def test_every_parameter_is_one_of_the_configuration():
+    """The space names nothing that a network does not have."""
+    assert set(SPACE) <= {field.name for field in dataclasses.fields(Config)}
+
+
+def test_the_default_configuration_is_inside_the_space():
+    """The search begins with it, so it has to be a point of the space."""
+    default = suggest_config(optuna.trial.FixedTrial(params_of(Config())))
+    assert default == Config()
+
+
+def test_a_finished_trial_gives_its_configuration_back():
+    """Reading a trial again gives what was trained, to the last bit."""
+    seen = {}
+
+    def objective(trial: optuna.Trial) -> float:
+        seen[trial.number] = suggest_config(trial)
+        return 0.0
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(objective, n_trials=20)
+    assert [suggest_config(trial) for trial in study.trials] == list(seen.values())
+
+
+def test_params_of_is_the_inverse_of_suggest_config():
+    """A configuration can be enqueued again under the names that Optuna stores."""
+    for trial in random_study(20).trials:
+        params = params_of(suggest_config(trial))
+        # 1 − β loses the last digits of what was drawn.
+        complement = pytest.approx(trial.params["1 - momentum"], rel=1e-9)
+        assert params == trial.params | {"1 - momentum": complement}
+
+
+def test_the_version_changes_with_a_range(monkeypatch):
+    """A study of another range is another study."""
+    before = space_version()
+    wider = {**SPACE, "depth": Int(1, 9)}
+    monkeypatch.setattr(space, "SPACE", wider)
+    assert space_version() != before
+
+
+def test_the_version_is_the_same_in_every_process():
+    """It is stored with the study, so it must not depend on hash seeds or on the order of keys."""
+    assert space_version() == space_version()
+    assert len(space_version()) == 12

@@ -1,0 +1,118 @@
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tune_bn.tuning.errors import TuneError
+from tune_bn.tuning.folder import STUDY
+from tune_bn.tuning.study import INTERRUPTED, REASON, counted_trials, open_study
+
+IDENTITY = {
+    "data": "d",
+    "task": "regression",
+    "metric": "r2",
+    "space": "s",
+    "seed": 0,
+    "epochs": 2,
+}
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+def opened(folder: Path, first: dict[str, Any] | None = None, **changes: Any) -> optuna.Study:
+    return open_study(
+        folder,
+        IDENTITY | changes,
+        direction="maximize",
+        sampler=optuna.samplers.RandomSampler(seed=0),
+        pruner=optuna.pruners.NopPruner(),
+        first=first,
+    )
+
+
+def test_a_study_goes_on_with_its_trials(tmp_path):
+    """Opening it again finds what was finished."""
+    study = opened(tmp_path)
+    study.tell(study.ask(), 1.0)
+    assert [trial.value for trial in opened(tmp_path).trials] == [1.0]
+
+
+def test_a_folder_name_may_hold_any_character(tmp_path):
+    """A path is no URL: ?, #, % and blanks stay what they are."""
+    folder = tmp_path / "a b?c#d%20e"
+    folder.mkdir()
+    opened(folder)
+    assert (folder / STUDY).exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"data": "x"}, "other data or another target"),
+        ({"space": "x"}, "another search space"),
+        ({"metric": "loss"}, r"another metric \('r2', not 'loss'\)"),
+        ({"seed": 1}, r"another seed \(0, not 1\)"),
+        ({"epochs": 3}, r"another number of epochs \(2, not 3\)"),
+    ],
+)
+def test_a_study_of_something_else_is_refused(tmp_path, change, words):
+    """The message says what differs and how to go on; the study stays as it was."""
+    opened(tmp_path)
+    before = (tmp_path / STUDY).read_bytes()
+    with pytest.raises(
+        TuneError, match=rf"holds one of {words}\. Choose another --out, or --fresh"
+    ):
+        opened(tmp_path, **change)
+    assert (tmp_path / STUDY).read_bytes() == before
+
+
+def test_a_study_that_others_made_is_refused(tmp_path):
+    """Its trials are of an unknown space."""
+    study = optuna.create_study(
+        storage=f"sqlite:///{tmp_path / STUDY}", study_name="tune_bn", direction="maximize"
+    )
+    study.tell(study.ask(), 1.0)
+    with pytest.raises(TuneError, match="trials that tune-bn did not make"):
+        opened(tmp_path)
+
+
+def test_a_file_that_is_no_study_is_refused(tmp_path):
+    """Whatever it is, it is kept."""
+    (tmp_path / STUDY).write_text("not a database, and long enough to be looked at" * 50)
+    with pytest.raises(TuneError, match=r"needs a study that Optuna can read.*not a database"):
+        opened(tmp_path)
+    assert (tmp_path / STUDY).read_text().startswith("not a database")
+
+
+def test_abandoned_trials_are_marked_and_do_not_count(tmp_path):
+    """What a killed process left running can be told from what failed by itself."""
+    opened(tmp_path).ask()
+    study = opened(tmp_path)
+    assert study.trials[0].state == TrialState.FAIL
+    assert study.trials[0].user_attrs[REASON] == INTERRUPTED
+    assert counted_trials(study) == []
+
+
+def test_the_first_params_are_tried_once(tmp_path):
+    """They begin a study, and a study that has tried them does not begin again."""
+    study = opened(tmp_path, first={"x": 0.25})
+    trial = study.ask()
+    assert trial.suggest_float("x", 0, 1) == 0.25
+    study.tell(trial, 1.0)
+    opened(tmp_path, first={"x": 0.25})
+    assert [t.state for t in opened(tmp_path, first={"x": 0.25}).trials] == [TrialState.COMPLETE]
+
+
+def test_the_first_params_are_tried_again_after_an_interruption(tmp_path):
+    """A stop during the first trial does not lose it."""
+    study = opened(tmp_path, first={"x": 0.25})
+    study.ask().suggest_float("x", 0, 1)
+    assert opened(tmp_path, first={"x": 0.25}).ask().suggest_float("x", 0, 1) == 0.25

@@ -1,0 +1,80 @@
+import os
+from dataclasses import replace
+
+import torch
+
+from tune_bn.training import Config, Dataset, EpochMetrics
+from tune_bn.tuning.search import Job
+from tune_bn.tuning.workers import one_thread, run_here, run_in_workers
+
+GOOD = Config(width=4, depth=1)
+DIVERGES = Config(learning_rate=1e30, width=4, depth=2, norm="none")
+
+
+class Ledger:
+    """Hands out configurations and writes down what it hears."""
+
+    def __init__(self, *configs: Config, stop_after: int = 99) -> None:
+        self.waiting = [Job(number, config, seed=number) for number, config in enumerate(configs)]
+        self.stop_after = stop_after
+        self.losses: dict[int, list[float]] = {}
+        self.failed: dict[int, str] = {}
+
+    def begin(self) -> Job | None:
+        return self.waiting.pop(0) if self.waiting else None
+
+    def epoch(self, job: Job, metrics: EpochMetrics) -> bool:
+        self.losses.setdefault(job.number, []).append(metrics.loss)
+        return metrics.epoch < min(self.stop_after, 3)
+
+    def fail(self, job: Job, reason: str) -> None:
+        self.failed[job.number] = reason
+
+
+def test_jobs_are_trained_here_one_after_the_other(tiny):
+    """Every job has its epochs, and one that diverges is told with its reason."""
+    ledger = Ledger(GOOD, DIVERGES, GOOD)
+    run_here(ledger, tiny, epochs=3)
+    assert {number: len(losses) for number, losses in ledger.losses.items()} == {0: 3, 2: 3}
+    assert "diverged in epoch 1" in ledger.failed[1]
+
+
+def test_a_job_ends_when_it_is_told_to(tiny):
+    """No epoch is trained after the answer."""
+    ledger = Ledger(GOOD, GOOD, stop_after=1)
+    run_here(ledger, tiny, epochs=3)
+    assert {number: len(losses) for number, losses in ledger.losses.items()} == {0: 1, 1: 1}
+
+
+def test_workers_give_what_training_here_gives(tiny):
+    """To the last bit, with more jobs than workers, one of which diverges."""
+    here, there = (Ledger(GOOD, DIVERGES, GOOD, GOOD) for _ in range(2))
+    with one_thread():
+        run_here(here, tiny, epochs=3)
+    run_in_workers(there, tiny, n_workers=2, epochs=3)
+    assert there.losses == here.losses
+    assert there.failed == here.failed
+
+
+class _Deadly:
+    """Kills the process that unpickles it."""
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return (os._exit, (7,))
+
+
+def test_a_worker_that_dies_costs_its_own_job(tiny: Dataset):
+    """The others go on, and the reason names the exit code."""
+    ledger = Ledger(GOOD, GOOD)
+    deadly = replace(tiny, notes=(_Deadly(),))  # type: ignore[arg-type]  # kills the worker
+    run_in_workers(ledger, deadly, n_workers=1, epochs=3)
+    reason = "its worker process ended unexpectedly (exit code 7)"
+    assert ledger.failed == {0: reason, 1: reason}
+
+
+def test_one_thread_puts_the_number_back():
+    """Within the block there is one, and after it as many as before."""
+    before = torch.get_num_threads()
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
