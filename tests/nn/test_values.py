@@ -4,19 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tune_bn.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
+from tests.support.batchnorm import LAYERS, SHAPES, count, moments, normal, plain, stats
+from tune_bn.nn import BatchNorm1d, EwaBatchNorm
 
-LAYERS: dict[tuple[int, ...], type[EwaBatchNorm]] = {
-    (8, 5): BatchNorm1d,
-    (4, 5, 3): BatchNorm1d,
-    (4, 5, 3, 3): BatchNorm2d,
-    (2, 5, 3, 2, 3): BatchNorm3d,
-}
 AFFINE = ["affine", "weight only", "bias only", "none"]
-
-
-def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 def build(cls: type[EwaBatchNorm], affine: str) -> EwaBatchNorm:
@@ -27,17 +18,6 @@ def build(cls: type[EwaBatchNorm], affine: str) -> EwaBatchNorm:
         for seed, parameter in enumerate(layer.parameters(), start=10):
             parameter.copy_(normal(5, seed=seed))
     return layer
-
-
-def plain(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
-    """Equations of algorithm 1 of Ioffe & Szegedy 2015, one line each."""
-    dims = [d for d in range(x.dim()) if d != 1]
-    shape = [1, -1] + [1] * (x.dim() - 2)
-    mean = x.sum(dims, keepdim=True) / (x.numel() / x.shape[1])
-    var = ((x - mean) ** 2).sum(dims, keepdim=True) / (x.numel() / x.shape[1])
-    y = (x - mean) / torch.sqrt(var + eps)
-    y = y if weight is None else y * weight.view(shape)
-    return y if bias is None else y + bias.view(shape)
 
 
 def derivatives(y: Tensor, x: Tensor, layer: nn.Module) -> list[Tensor]:
@@ -53,10 +33,10 @@ def derivatives(y: Tensor, x: Tensor, layer: nn.Module) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("affine", AFFINE)
-@pytest.mark.parametrize("shape", LAYERS, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_output_and_derivatives_equal_plain_operations(shape: tuple[int, ...], affine: str) -> None:
     """Training output, gradient and second gradient equal the textbook's equations to 1e-12."""
-    layer = build(LAYERS[shape], affine)
+    layer = build(LAYERS[len(shape)], affine)
     x = normal(*shape).requires_grad_()
     got = derivatives(layer(x), x, layer)
     expected = derivatives(plain(x, layer.weight, layer.bias, layer.eps), x, layer)
@@ -91,4 +71,72 @@ def test_statistics_are_the_weighted_sums(decay: float, steps: int, dtype: torch
     tolerance = 1e-12 if dtype == torch.float64 else 1e-6
     for got, expected in ((layer.running_mean, mean), (layer.running_var, var)):
         assert got is not None
-        torch.testing.assert_close(got.double(), expected, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(got.double(), expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.999, 0.99999, 1.0])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_one_batch_is_enough(shape: tuple[int, ...], decay: float) -> None:
+    """After one training batch, inference gives what training gave, whatever the decay."""
+    layer = LAYERS[len(shape)](5, decay=decay, dtype=torch.float64)
+    x = normal(*shape) * 1e-3 + 50
+    in_training = layer(x)
+    torch.testing.assert_close(layer.eval()(x), in_training, rtol=1e-9, atol=1e-9)
+    for got, expected in zip(stats(layer), moments(x), strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_unbiased_variance_on_request() -> None:
+    """variance="unbiased" keeps the variance divided by m - 1; training still uses 1 / m."""
+    x = normal(8, 5)
+    layer = BatchNorm1d(5, variance="unbiased", dtype=torch.float64)
+    torch.testing.assert_close(layer(x), plain(x, None, None, layer.eps))
+    torch.testing.assert_close(stats(layer)[1], x.var(0, correction=1), rtol=1e-12, atol=0)
+
+
+def test_momentum_is_one_minus_decay() -> None:
+    """Either word builds the same layer, and each can be read and set on it."""
+    assert BatchNorm1d(2, momentum=0.25).decay == 0.75
+    assert BatchNorm1d(2, decay=0.75).momentum == 0.25
+    assert BatchNorm1d(2).decay == 0.9
+    layer = BatchNorm1d(2)
+    layer.decay = 0.5
+    assert layer.momentum == 0.5
+
+
+def test_no_momentum_is_the_plain_average() -> None:
+    """momentum=None and decay=1 both average all batches alike, as in torch."""
+    batches = [normal(4, 3, seed=s) for s in range(5)]
+    expected = torch.stack([b.mean(0) for b in batches]).mean(0)
+    for layer in (
+        BatchNorm1d(3, momentum=None, dtype=torch.float64),
+        BatchNorm1d(3, decay=1.0, dtype=torch.float64),
+    ):
+        for batch in batches:
+            layer(batch)
+        assert layer.decay == 1.0
+        torch.testing.assert_close(stats(layer)[0], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_momentum_zero_keeps_the_statistics() -> None:
+    """momentum=0, which torch code sets to stop the statistics, stops them here too."""
+    layer = BatchNorm1d(3, momentum=0.0, dtype=torch.float64)
+    layer(normal(4, 3))
+    assert stats(layer)[0].abs().max() == 0
+    assert stats(layer)[1].eq(1).all()
+
+
+def test_an_empty_batch_changes_nothing() -> None:
+    """A batch of no rows gives no rows and leaves statistics and count alone."""
+    layer = BatchNorm1d(3)
+    assert layer(torch.zeros(0, 3)).shape == (0, 3)
+    assert count(layer) == 0
+    assert stats(layer)[1].eq(1).all()
+
+
+def test_without_statistics_inference_uses_the_batch() -> None:
+    """track_running_stats=False normalises by the batch in both modes, as in torch."""
+    layer = BatchNorm1d(3, track_running_stats=False, dtype=torch.float64)
+    x = normal(8, 3)
+    in_training = layer(x)
+    assert torch.equal(layer.eval()(x), in_training)

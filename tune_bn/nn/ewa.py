@@ -109,7 +109,8 @@ def total_weight(count: Tensor, decays: Tensor) -> Tensor:
         >>> total_weight(torch.tensor(2), torch.tensor([0.0, 0.5], dtype=torch.float64))
         tensor([1.0000, 0.7500], dtype=torch.float64)
     """
-    return -torch.expm1(count * torch.log(decays))
+    # A decay of 0 has no logarithm; the smallest number forgets as completely.
+    return -torch.expm1(count * torch.log(decays.clamp(min=torch.finfo(decays.dtype).tiny)))
 
 
 def merge_moments(

@@ -254,7 +254,9 @@ class RunningStatistics(_BatchNorm):
             var = var * values / (values - 1).clamp(min=1)
         running_mean, running_var, batches = self._statistics()
         batches.add_(enters)
-        step = torch.as_tensor(step_size(batches.clamp(min=1), self.momentum), device=mean.device)
+        step = torch.as_tensor(
+            step_size(batches.clamp(min=1), self.momentum), dtype=mean.dtype, device=mean.device
+        )
         self._advance(
             torch.where(enters, mean, running_mean),
             torch.where(enters, var, running_var),

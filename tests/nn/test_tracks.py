@@ -1,0 +1,181 @@
+"""Several averages in one run."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.support.batchnorm import count, normal, stats
+from tune_bn.nn import (
+    MLP,
+    BatchNorm1d,
+    BatchNormError,
+    best_decay,
+    load_tracks,
+    select_decay,
+    tracks_state,
+)
+
+DECAYS = (0.0, 0.5, 0.9, 0.99)
+
+
+def train(layer: nn.Module, steps: int, seed: int = 0) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    for step in range(steps):
+        layer(torch.randn(8, 3, generator=generator, dtype=torch.float64) + step)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 40])
+@pytest.mark.parametrize("variance", ["biased", "unbiased"])
+def test_each_track_equals_a_layer_with_that_decay(steps: int, variance: str) -> None:
+    """One run with several decays holds what as many runs with one decay hold, to 1e-12."""
+    several = BatchNorm1d(3, decays=DECAYS, variance=variance, dtype=torch.float64)  # type: ignore[arg-type] # a str
+    train(several, steps)
+    for decay in DECAYS:
+        single = BatchNorm1d(3, decay=decay, variance=variance, dtype=torch.float64)  # type: ignore[arg-type] # a str
+        train(single, steps)
+        select_decay(several, decay)
+        for got, expected in zip(stats(several), stats(single), strict=True):
+            torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+        assert several.decay == pytest.approx(decay)
+
+
+def test_the_five_keys_stay() -> None:
+    """The state_dict with tracks has torch's keys and loads into torch's layer and back."""
+    layer, theirs = BatchNorm1d(3, decays=DECAYS), nn.BatchNorm1d(3)
+    layer(normal(8, 3, dtype=torch.float32))
+    assert layer.state_dict().keys() == theirs.state_dict().keys()
+    theirs.load_state_dict(layer.state_dict())
+    other = BatchNorm1d(3, decays=DECAYS)
+    other.load_state_dict(theirs.state_dict())
+    for decay in DECAYS:
+        select_decay(other, decay)
+        torch.testing.assert_close(stats(other)[0], stats(layer)[0])
+
+
+def test_tracks_go_on_from_a_loaded_state() -> None:
+    """After loading, every track starts at the loaded statistics with their count of batches."""
+    source = BatchNorm1d(3, decay=0.5, dtype=torch.float64)
+    train(source, 4)
+    layer = BatchNorm1d(3, decay=0.5, decays=(0.5,), dtype=torch.float64)
+    layer.load_state_dict(source.state_dict())
+    train(source, 3, seed=1)
+    train(layer, 3, seed=1)
+    for got, expected in zip(layer.track(0.5), stats(source), strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_tracks_survive_a_checkpoint() -> None:
+    """tracks_state and load_tracks, after load_state_dict, restore every average."""
+    model = MLP(3, 2, width=4, decays=DECAYS).double()
+    train(model, 5)
+    other = MLP(3, 2, width=4, decays=DECAYS).double()
+    other.load_state_dict(model.state_dict())
+    load_tracks(other, tracks_state(model))
+    for m in (model, other):
+        select_decay(m, 0.99)
+    for got, expected in zip(other.buffers(), model.buffers(), strict=True):
+        assert torch.equal(got, expected)
+
+
+def test_load_tracks_refuses_another_model() -> None:
+    """Tracks of other layers or decays are refused by name."""
+    with pytest.raises(BatchNormError, match=r"needs the tracks .*layers\.1\.track_means"):
+        load_tracks(MLP(3, 2, decays=DECAYS), {})
+    state = tracks_state(MLP(3, 2, decays=(0.5,)))
+    with pytest.raises(BatchNormError, match="of shape"):
+        load_tracks(MLP(3, 2, decays=DECAYS), state)
+
+
+def test_select_before_any_batch_gives_the_start() -> None:
+    """Without a batch, every track is torch's start: mean 0, variance 1."""
+    layer = BatchNorm1d(3, decays=DECAYS)
+    select_decay(layer, 0.9)
+    assert stats(layer)[0].eq(0).all()
+    assert stats(layer)[1].eq(1).all()
+
+
+def test_best_decay_picks_the_lowest_loss() -> None:
+    """The decay whose evaluation is lowest is returned and in use; a NaN never wins."""
+    model = MLP(3, 2, width=4, decays=DECAYS).double()
+    train(model, 5)
+    losses = dict(zip(DECAYS, [float("nan"), 2.0, 1.0, 1.0], strict=True))
+    norms = [m for m in model.modules() if isinstance(m, BatchNorm1d)]
+
+    def evaluate(m: nn.Module) -> float:
+        assert not m.training
+        return losses[min(DECAYS, key=lambda d: abs(d - norms[0].decay))]
+
+    assert best_decay(model, evaluate) == 0.9
+    assert model.training
+    for norm in norms:
+        torch.testing.assert_close(stats(norm)[0], norm.track(0.9)[0])
+
+
+def test_best_decay_puts_the_old_statistics_back_on_failure() -> None:
+    """If evaluate raises, or is NaN throughout, statistics, decay and mode are as before."""
+    layer = BatchNorm1d(3, decay=0.7, decays=DECAYS, dtype=torch.float64)
+    train(layer, 5)
+    before = [b.clone() for b in layer.buffers()]
+
+    def fail(_: nn.Module) -> float:
+        raise KeyError("evaluation failed")
+
+    with pytest.raises(KeyError, match="evaluation failed"):
+        best_decay(layer, fail)
+    with pytest.raises(BatchNormError, match="got NaN for every decay"):
+        best_decay(layer, lambda _: float("nan"))
+    assert layer.training
+    assert layer.decay == pytest.approx(0.7)
+    assert all(torch.equal(a, b) for a, b in zip(before, layer.buffers(), strict=True))
+
+
+def test_tracks_reset_and_recover_with_the_layer() -> None:
+    """reset_running_stats empties the tracks, and the next batch fills them."""
+    layer = BatchNorm1d(3, decays=DECAYS, dtype=torch.float64)
+    train(layer, 5)
+    layer.reset_running_stats()
+    x = normal(8, 3)
+    layer(x)
+    for decay in DECAYS:
+        torch.testing.assert_close(layer.track(decay)[0], x.mean(0))
+
+
+def test_tracks_follow_the_gates() -> None:
+    """A batch that is skipped, masked out or pooled enters tracks and statistics alike."""
+    bad = torch.full((8, 3), float("nan"), dtype=torch.float64)
+    for options in ({"skip_nonfinite": True}, {"accumulate": 2}):
+        layer = BatchNorm1d(3, decay=0.5, decays=(0.5,), dtype=torch.float64, **options)
+        train(layer, 4)
+        if "skip_nonfinite" in options:
+            layer(bad)
+        assert count(layer) == (4 if "skip_nonfinite" in options else 2)
+        for got, expected in zip(layer.track(0.5), stats(layer), strict=True):
+            torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("decays", [(1.0,), (-0.1,), (0.9, 0.9)])
+def test_decays_out_of_range_are_refused(decays: tuple[float, ...]) -> None:
+    """A decay of 1 or more, below 0, or twice is an error."""
+    with pytest.raises(BatchNormError, match="each of decays"):
+        BatchNorm1d(3, decays=decays)
+
+
+def test_a_decay_that_is_not_kept_is_refused() -> None:
+    """The error names the decays there are; a model without tracks says how to get some."""
+    with pytest.raises(BatchNormError, match=r"one of the decays it keeps, \(0.5,\), but got 0.7"):
+        select_decay(BatchNorm1d(3, decays=(0.5,)), 0.7)
+    with pytest.raises(BatchNormError, match="layers that keep several averages"):
+        select_decay(MLP(3, 2), 0.7)
+    two: list[nn.Module] = [BatchNorm1d(3, decays=(0.5,)), BatchNorm1d(3, decays=(0.6,))]
+    with pytest.raises(BatchNormError, match="a decay that all layers keep"):
+        best_decay(nn.Sequential(*two), lambda _: 0.0)
+
+
+def test_memory_is_per_channel_only() -> None:
+    """Three tracks add 2 x 3 numbers per channel, and nothing per element of the input."""
+    one, three = BatchNorm1d(10), BatchNorm1d(10, decays=(0.8, 0.9, 0.99))
+
+    def numbers(layer: nn.Module) -> int:
+        return sum(t.numel() for t in layer.buffers() if isinstance(t, Tensor))
+
+    assert numbers(three) - numbers(one) == 2 * 3 * 10 + 3
