@@ -1,4 +1,4 @@
-from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,8 +9,9 @@ from tune_bn.tuning.settings import DIRECTIONS, METRICS, Settings
 @pytest.mark.parametrize("name", ["trials", "jobs", "epochs"])
 def test_none_of_something_is_refused(name: str) -> None:
     """The message names the setting, the value and the remedy."""
+    values: dict[str, Any] = {name: 0}
     with pytest.raises(TuneError, match=rf"{name} needs a whole number of at least 1, but got 0"):
-        replace(Settings(), **{name: 0})
+        Settings(**values)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31])

@@ -13,7 +13,6 @@ from tune_bn.cli.signals import stop_on_signals
 if TYPE_CHECKING:
     from tune_bn.training import Dataset
     from tune_bn.training.target import Task
-    from tune_bn.tuning.finish import WriteReport
 
 __all__ = ["tune"]
 
@@ -76,6 +75,7 @@ def tune(
 
         from tune_bn.cli.outcome import print_outcome
         from tune_bn.cli.progress import show_progress
+        from tune_bn.report import write_report
         from tune_bn.tuning.errors import Stopped
         from tune_bn.tuning.optuna_run import tune as run
 
@@ -87,7 +87,7 @@ def tune(
                         out,
                         settings,
                         resume=resume,
-                        write_report=_report_writer(),
+                        write_report=write_report,
                         on_progress=on_progress,
                         is_stopped=stop,
                     )
@@ -125,16 +125,6 @@ def _announce(dataset: "Dataset") -> None:
     )
     for note in dataset.notes:
         print(f"note: {note}", file=sys.stderr)
-
-
-def _report_writer() -> "WriteReport | None":
-    import importlib
-
-    try:
-        writer: WriteReport = importlib.import_module("tune_bn.report").write_report
-    except (ImportError, AttributeError):
-        return None
-    return writer
 
 
 def _command_to_resume(context: typer.Context) -> str:

@@ -36,7 +36,7 @@ class WriteReport(Protocol):
     """Writes a page about a study; `tune_bn.report.write_report` is one."""
 
     def __call__(
-        self, study: optuna.Study, path: Path, /, *, summary: dict[str, Any] | None = None
+        self, study: optuna.Study, path: Path, /, *, summary: Mapping[str, Any] | None = None
     ) -> object:
         """Writes the page to ``path``; ``summary`` is the content of ``best.json``."""
 

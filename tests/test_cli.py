@@ -1,0 +1,168 @@
+"""The command line from outside: whole runs on small tables, in this process."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+import tune_bn
+from tune_bn.cli import app
+from tune_bn.tuning import load_model
+
+FILES = ["best.json", "model.pt", "report.html", "study.db"]
+
+
+def command(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV file of 60 rows: two classes, two inputs."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    table = pd.DataFrame(rng.normal(size=(60, 2)) + 3.0 * labels[:, None], columns=["a", "b"])
+    table["kind"] = np.array(["no", "yes"])[labels]
+    path = tmp_path_factory.mktemp("data") / "blobs.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Parquet file of 60 rows: a number to predict from a number, a text and missing values."""
+    rng = np.random.default_rng(0)
+    size = rng.uniform(20, 200, 60)
+    town = rng.choice(["x", "y"], 60)
+    price = 3.0 * size + 100.0 * (town == "x") + rng.normal(size=60)
+    size[::7] = np.nan
+    path = tmp_path_factory.mktemp("data") / "prices.parquet"
+    pd.DataFrame({"size": size, "town": town, "price": price}).to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tuned(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """A finished run of three trials: its folder and what it printed."""
+    out = tmp_path_factory.mktemp("runs") / "blobs"
+    words = ["--data", blobs, "--target", "kind", "--trials", 3, "--epochs", 2, "--out", out]
+    return out, command("tune", *words)
+
+
+def test_a_run_writes_its_files_and_nothing_else(tuned):
+    """The folder holds the four files, and the lock that says who writes."""
+    out, result = tuned
+    assert result.exit_code == 0, result.output
+    assert sorted(file.name for file in out.iterdir()) == [".lock", *FILES]
+
+
+def test_a_run_prints_stages_scores_and_paths(tuned):
+    """What a person wants to know at the end, on stdout."""
+    out, result = tuned
+    for words in ("fine 1", "tuned network", "logistic regression", "default network", "best.json"):
+        assert words in result.stdout
+    assert "learning_rate" in result.stdout
+    assert str(out.name) in result.stdout
+
+
+def test_a_run_that_is_no_terminal_tells_each_trial_on_a_line(tuned):
+    """On stderr, so that the result can be piped."""
+    _, result = tuned
+    for number in (1, 2, 3):
+        assert f"trial {number}/3 · " in result.stderr
+    assert "trial 1/3" not in result.stdout
+
+
+def test_the_scores_that_are_written_are_the_models(tuned, blobs):
+    """The test score in best.json is the one in the model file, and both are of its weights."""
+    out, _ = tuned
+    best = json.loads((out / "best.json").read_text())
+    model = load_model(out / "model.pt")
+    assert model.metrics["test"] == best["best"]["test"]
+    assert model.config.to_dict() == best["best"]["params"]
+
+    from tune_bn.training import evaluate, load_dataset
+
+    data = load_dataset(blobs, target="kind")
+    assert evaluate(model.model, data.test, data.task) == pytest.approx(best["best"]["test"])
+
+
+def test_best_json_tells_where_it_comes_from(tuned):
+    """Seed, versions, fingerprint of the data and the counts of the search."""
+    best = json.loads((tuned[0] / "best.json").read_text())
+    assert best["seed"] == 0
+    assert best["tune_bn"] == tune_bn.__version__
+    assert len(best["data"]["fingerprint"]) == 64
+    assert best["search"]["trials"] == 3
+    assert {"python", "torch", "optuna"} <= set(best["versions"])
+
+
+def test_the_search_begins_with_the_default(tuned):
+    """Trial 0 is the network as it is without tuning."""
+    study = optuna.load_study(study_name="tune_bn", storage=f"sqlite:///{tuned[0]}/study.db")
+    assert study.trials[0].params["learning_rate"] == 0.1
+
+
+def test_the_same_command_gives_the_same_files_again(tuned, blobs, tmp_path):
+    """Another folder, the same seed: the same parameters and scores."""
+    words = ["--data", blobs, "--target", "kind", "--trials", 3, "--epochs", 2, "--out", tmp_path]
+    assert command("tune", *words).exit_code == 0
+    one, two = (json.loads((f / "best.json").read_text()) for f in (tuned[0], tmp_path))
+    for volatile in ("written", "search"):
+        del one[volatile], two[volatile]
+    assert one == two
+
+
+def test_more_trials_go_on_where_the_run_ended(tuned, blobs, tmp_path):
+    """The finished ones are not run again; values of the first three stay."""
+    out = tmp_path / "copy"
+    shutil.copytree(tuned[0], out)
+    words = ["--data", blobs, "--target", "kind", "--epochs", 2, "--out", out]
+    result = command("tune", *words, "--trials", 4)
+    assert result.exit_code == 0, result.output
+    assert json.loads((out / "best.json").read_text())["search"]["trials_in_this_run"] == 1
+
+
+def test_fresh_starts_over_and_keeps_what_was(tuned, blobs, tmp_path):
+    """The earlier run is in a sub-folder, whole."""
+    out = tmp_path / "copy"
+    shutil.copytree(tuned[0], out)
+    words = ["--data", blobs, "--target", "kind", "--epochs", 1, "--out", out]
+    assert command("tune", *words, "--trials", 1, "--fresh").exit_code == 0
+    assert sorted(file.name for file in (out / "earlier-1").iterdir()) == FILES
+    assert json.loads((out / "best.json").read_text())["search"]["trials"] == 1
+
+
+def test_a_number_is_tuned_for_as_well(prices, tmp_path):
+    """A Parquet file with text and missing values, two jobs, a metric to be small."""
+    words = ["--data", prices, "--target", "price", "--trials", 3, "--epochs", 2]
+    words += ["--metric", "rmse", "--jobs", 2, "--out", tmp_path]
+    result = command("tune", *words)
+    assert result.exit_code == 0, result.output
+    best = json.loads((tmp_path / "best.json").read_text())
+    assert {"r2", "rmse", "loss"} == set(best["best"]["test"])
+    assert "ridge regression" in best["baselines"]
+
+
+def test_predict_writes_a_prediction_for_each_row(tuned, blobs, tmp_path):
+    """With the probability of each class, and without needing the target column."""
+    rows = tmp_path / "new.csv"
+    pd.read_csv(blobs).drop(columns="kind").head(5).to_csv(rows, index=False)
+    out = tmp_path / "predictions.csv"
+    result = command("predict", "--model", tuned[0] / "model.pt", "--data", rows, "--out", out)
+    assert result.exit_code == 0, result.output
+    predicted = pd.read_csv(out)
+    assert list(predicted.columns) == ["prediction", "probability of no", "probability of yes"]
+    assert len(predicted) == 5
+    assert set(predicted["prediction"]) <= {"no", "yes"}
+    assert predicted.iloc[:, 1:].sum(axis=1).to_numpy() == pytest.approx(1.0)
+
+
+def test_version():
+    """One line, for bug reports."""
+    assert command("--version").stdout == f"tune-bn {tune_bn.__version__}\n"
