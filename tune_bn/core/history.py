@@ -71,7 +71,7 @@ class History:
         found = self._centres.get((name, n))
         if found is None:
             values = [t.params[name] for t in self._best if name in t.params]
-            found = self._centres[(name, n)] = tuple(values[:n])
+            found = self._centres[(name, n)] = tuple(values[: len(self.elites(n))])
         return found
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:

@@ -48,34 +48,16 @@ def _weights(n: int, power: float) -> tuple[float, ...]:
     return tuple(rank_weights(n, power))
 
 
-def _centre(name: str, parameter: Parameter, r: float, source: "_Source") -> Any:
+def _centre(
+    name: str, parameter: Parameter, r: float, history: History, narrowing: Narrowing
+) -> Any:
     """Return the value of a good trial, moved into the range; raise SpaceError if there is none."""
-    values = source.centres(name)
+    values = history.centres(name, narrowing.elites)
     if not values:
         raise SpaceError(f"No finished trial has a parameter {name!r}.")
-    weights = _weights(len(values), source.elite_power)
-    return parameter.nearest(values[bisect_right(weights, r)])
-
-
-class _Source:
-    """Where the centres of one trial's windows come from."""
-
-    __slots__ = ("_base", "_history", "_n", "elite_power")
-
-    def __init__(self, seed: int, number: int, history: History, narrowing: Narrowing) -> None:
-        self._history, self._n = history, narrowing.elites
-        self.elite_power = narrowing.elite_power
-        self._base: Mapping[str, Any] | None = None
-        if history.n_objectives > 1:
-            # One trial of the front: values mixed from its two ends would lie between them in
-            # the space, but seldom on the front.
-            front = history.elites(narrowing.elites)
-            self._base = front[int(uniforms(seed, number, "")[1] * len(front))].params
-
-    def centres(self, name: str) -> tuple[Any, ...]:
-        if self._base is not None and name in self._base:
-            return (self._base[name],)
-        return self._history.centres(name, self._n)
+    # The trials of a Pareto front are equally good.
+    power = narrowing.elite_power if history.n_objectives == 1 else 0.0
+    return parameter.nearest(values[bisect_right(_weights(len(values), power), r)])
 
 
 def _moved(
@@ -102,7 +84,7 @@ def fine_value(
     """
     r_elite, _, r_width, r = uniforms(seed, number, name)
     try:
-        centre = _centre(name, parameter, r_elite, _Source(seed, number, history, narrowing))
+        centre = _centre(name, parameter, r_elite, history, narrowing)
     except SpaceError:
         return parameter.draw(r)
     plan = stage_for(narrowing, history)
@@ -118,7 +100,6 @@ def _fine_params(
     narrowing: Narrowing,
     attempt: int,
 ) -> dict[str, Any]:
-    source = _Source(seed, number, history, narrowing)
     # After a few repetitions of tried configurations look wider, and change more.
     widening = 2.0 ** (attempt // _PATIENCE)
     width = min(plan.width * widening, 1.0)
@@ -130,7 +111,7 @@ def _fine_params(
     for name, parameter in space.items():
         r_elite, r_vary, r_width, r = uniforms(seed, number, name, attempt)
         try:
-            centre = _centre(name, parameter, r_elite, source)
+            centre = _centre(name, parameter, r_elite, history, narrowing)
         except SpaceError:
             params[name] = parameter.draw(r)
             continue
@@ -172,12 +153,14 @@ def propose(
     if plan.stage == 0:
         coarse = {n: coarse_value(seed, number, n, p, narrowing) for n, p in space.items()}
         return plan, coarse
-    params: dict[str, Any] = {}
+    first: dict[str, Any] = {}
     for attempt in range(_MAX_ATTEMPTS):
         params = _fine_params(seed, number, space, plan, history, narrowing, attempt)
         if not history.is_tried(space, params):
             return plan, params
-    return plan, _untried(seed, number, space, history) or params
+        first = first or params
+    # Where nothing is left to try, a repetition near the best says most about noise.
+    return plan, _untried(seed, number, space, history) or first
 
 
 def _untried(

@@ -216,7 +216,8 @@ class Float(Parameter):
         if self.step is None:
             return 0
         assert self._cells is not None
-        return min(max(round((value - self.low) / self.step), 0), self._cells - 1)
+        inside = min(max(value, self.low), self.high)
+        return min(round((inside - self.low) / self.step), self._cells - 1)
 
     def draw(self, r: float) -> float:  # noqa: D102
         if self._cells is not None:
@@ -245,8 +246,6 @@ class Float(Parameter):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
             raise SpaceError(f"Float needs a number, but got {value!r}.")
         if self._cells is not None:
-            if math.isinf(value):
-                return self._cell_value(0 if value < 0 else self._cells - 1)
             return self._cell_value(self._cell(value))
         return float(min(max(value, self.low), self.high))
 

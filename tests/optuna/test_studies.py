@@ -1,0 +1,180 @@
+"""Studies as people have them: old ones, enqueued trials, batches, many at once."""
+
+import math
+import warnings
+from collections.abc import Callable
+
+import optuna
+import pytest
+from optuna.samplers import BaseSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.trial import TrialState, create_trial
+
+from tune_bn import Narrowing
+from tune_bn.optuna import CoarseToFineSampler, stages
+from tune_bn.optuna.sampler import STAGE_KEY
+
+SPACE: dict[str, optuna.distributions.BaseDistribution] = {
+    "x": optuna.distributions.FloatDistribution(-5, 5),
+    "n": optuna.distributions.IntDistribution(1, 9),
+}
+
+
+def objective(trial: optuna.Trial) -> float:
+    """Return a loss with its optimum at x = 2, n = 4."""
+    return (trial.suggest_float("x", -5, 5) - 2) ** 2 + abs(trial.suggest_int("n", 1, 9) - 4)
+
+
+def stage_of(trial: optuna.trial.FrozenTrial) -> int:
+    """Return the stage that a trial says it was drawn in."""
+    return int(trial.user_attrs[STAGE_KEY]["stage"])
+
+
+@pytest.mark.parametrize("other", [RandomSampler, TPESampler, QMCSampler])
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_study_of_another_sampler_goes_on(other: Callable[..., BaseSampler]):
+    """Its trials count: the first trial is drawn in a fine stage around the best of them."""
+    study = optuna.create_study(sampler=other(seed=0))
+    study.optimize(objective, n_trials=20)
+    before = study.best_value
+    study.sampler = CoarseToFineSampler(seed=0)
+    study.optimize(objective, n_trials=60)
+    assert stage_of(study.trials[20]) == 1
+    assert study.best_value < before
+    assert [s.name for s in stages(study)[:2]] == ["given", "fine 1"]
+    assert stages(study)[0].trials == tuple(range(20))
+
+
+def test_another_sampler_goes_on_with_our_study():
+    """What the sampler writes disturbs no other one."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.optimize(objective, n_trials=15)
+    for other in (TPESampler(seed=0), GPSampler(seed=0, n_startup_trials=1)):
+        study.sampler = other
+        study.optimize(objective, n_trials=3)
+    assert len(study.trials) == 21
+
+
+def test_enqueued_trials_are_run_as_given():
+    """An enqueued configuration is used as it is, and counts for the ranking."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.enqueue_trial({"x": 2.0, "n": 4})
+    study.optimize(objective, n_trials=30)
+    assert study.trials[0].params == {"x": 2.0, "n": 4}
+    assert study.best_value == 0.0
+    late = [t.params["x"] for t in study.trials[20:]]
+    assert sum(abs(x - 2) < 1.5 for x in late) > 5
+
+
+def test_partly_enqueued_trials_get_the_rest_drawn():
+    """Of a partly enqueued configuration the missing part is drawn, coarse and fine."""
+    study = optuna.create_study(
+        sampler=CoarseToFineSampler(seed=0, narrowing=Narrowing(coarse_trials=4))
+    )
+    for _ in range(12):
+        study.enqueue_trial({"x": 1.25})
+    study.optimize(objective, n_trials=12)
+    assert all(t.params["x"] == 1.25 for t in study.trials)
+    assert len({t.params["n"] for t in study.trials}) > 2
+
+
+def test_a_best_outside_the_range_is_clipped():
+    """Optuna runs an enqueued value outside the range; the windows lie at the nearest end."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.enqueue_trial({"x": 9.0, "n": 50})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Optuna's own, about the enqueued values
+        study.optimize(lambda t: -objective(t), n_trials=1)
+    study.optimize(lambda t: -objective(t), n_trials=40)
+    assert all(-5 <= t.params["x"] <= 5 and 1 <= t.params["n"] <= 9 for t in study.trials[1:])
+    assert stages(study)[-1].windows["x"][1] <= 5
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_partial_fixed_sampler():
+    """Inside PartialFixedSampler the fixed parameter stays, the other is narrowed."""
+    inner = CoarseToFineSampler(seed=0)
+    study = optuna.create_study(sampler=optuna.samplers.PartialFixedSampler({"n": 3}, inner))
+    study.optimize(objective, n_trials=60)
+    assert {t.params["n"] for t in study.trials} == {3}
+    assert abs(study.best_params["x"] - 2) < 0.3
+
+
+def test_batches_of_32_with_no_tell():
+    """Ninety-six trials asked for before any is told are 96 different points."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    asked = [study.ask(SPACE) for _ in range(96)]
+    assert len({t.params["x"] for t in asked}) == 96
+    for trial in asked:
+        study.tell(trial, abs(trial.params["x"]))
+    batch = [study.ask(SPACE) for _ in range(32)]
+    assert len({(t.params["x"], t.params["n"]) for t in batch}) == 32
+    assert all(stage_of(t) > 0 for t in study.get_trials()[96:])
+
+
+def test_one_sampler_object_for_several_studies():
+    """Studies that share a sampler object do not see each other's trials."""
+    shared = CoarseToFineSampler(seed=0)
+    storage = optuna.storages.InMemoryStorage()
+    studies = [optuna.create_study(sampler=shared, storage=storage) for _ in range(2)]
+    studies.append(optuna.create_study(sampler=shared))
+    for _ in range(30):
+        for study in studies:
+            study.tell(trial := study.ask(SPACE), abs(trial.params["x"] - 2))
+    alone = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    for _ in range(30):
+        alone.tell(trial := alone.ask(SPACE), abs(trial.params["x"] - 2))
+    for study in studies:
+        assert [t.params for t in study.trials] == [t.params for t in alone.trials]
+
+
+def test_a_study_deleted_and_made_again_starts_anew():
+    """A new study under an old name has nothing of the old one."""
+    sampler = CoarseToFineSampler(seed=0)
+    url = "sqlite:///:memory:"
+    storage = optuna.storages.RDBStorage(
+        url, engine_kwargs={"connect_args": {"check_same_thread": False}}
+    )
+    first = optuna.create_study(study_name="s", sampler=sampler, storage=storage)
+    first.optimize(objective, n_trials=12)
+    optuna.delete_study(study_name="s", storage=storage)
+    second = optuna.create_study(study_name="s", sampler=sampler, storage=storage)
+    second.optimize(objective, n_trials=12)
+    assert [t.params for t in second.trials] == [t.params for t in first_params(url, 12)]
+
+
+def first_params(url: str, n: int) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials of a study of its own with the same seed."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.optimize(objective, n_trials=n)
+    return study.trials
+
+
+def test_a_new_sampler_on_an_old_study_does_not_replay():
+    """Resumed with the same seed, a study gets new points, the ones it would have got anyway."""
+    whole = optuna.create_study(sampler=CoarseToFineSampler(seed=4))
+    whole.optimize(objective, n_trials=40)
+    parts = optuna.create_study()
+    for _ in range(8):
+        parts.sampler = CoarseToFineSampler(seed=4)
+        parts.optimize(objective, n_trials=5)
+    assert [t.params for t in parts.trials] == [t.params for t in whole.trials]
+
+
+def test_a_study_without_parameters():
+    """An objective that suggests nothing is no error."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.optimize(lambda t: float(t.number), n_trials=15)
+    assert [s.windows for s in stages(study)] == [{}]
+
+
+def test_trials_added_from_elsewhere_count():
+    """Trials taken over with add_trial are history like any other."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    for x in range(-5, 5):
+        study.add_trial(
+            create_trial(params={"x": x, "n": 4}, distributions=SPACE, value=abs(x - 2))
+        )
+    study.optimize(objective, n_trials=20)
+    assert stage_of(study.trials[10]) == 1
+    assert all(t.state == TrialState.COMPLETE for t in study.trials)
+    assert math.isfinite(study.best_value)
