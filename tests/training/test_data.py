@@ -259,15 +259,6 @@ def test_ten_rows_are_enough(tmp_path: Path) -> None:
     assert len(list(Fit(Config(width=4, depth=1), data, epochs=2))) == 2
 
 
-def test_validation_rows_may_join_the_training_rows(digits: Dataset) -> None:
-    """For the last training; the test rows and the preprocessing stay."""
-    joined = digits.with_validation_rows()
-    assert torch.equal(joined.train.x, torch.cat([digits.train.x, digits.validation.x]))
-    assert torch.equal(joined.train.y, torch.cat([digits.train.y, digits.validation.y]))
-    assert joined.test is digits.test
-    assert joined.preprocessing is digits.preprocessing
-
-
 def test_a_dataset_is_frozen(digits: Dataset) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         digits.name = "other"  # type: ignore[misc] # the refusal is the test

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -108,20 +108,6 @@ class Dataset:
     def classes(self) -> tuple[Label, ...] | None:
         """The class labels in the order of the outputs; None for regression."""
         return self.preprocessing.target.classes
-
-    def with_validation_rows(self) -> Dataset:
-        """Returns the data with the validation rows among the training rows, for a last training.
-
-        Once a configuration is chosen, its final network may learn from them too; the test rows
-        stay apart. What is measured on the validation rows then says nothing about new rows. The
-        preprocessing stays as it was learned from the first training rows.
-        """
-        train = Split(
-            torch.cat([self.train.x, self.validation.x]),
-            torch.cat([self.train.y, self.validation.y]),
-            self.train.target_scale,
-        )
-        return replace(self, train=train)
 
 
 def load_dataset(
