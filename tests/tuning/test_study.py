@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +21,29 @@ IDENTITY = {
 }
 
 
+_open = ExitStack()
+
+
 @pytest.fixture(autouse=True)
-def _quiet():
+def _quiet() -> Iterator[None]:
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     yield
     optuna.logging.set_verbosity(before)
+    _open.close()
 
 
 def opened(folder: Path, first: dict[str, Any] | None = None, **changes: Any) -> optuna.Study:
-    return open_study(
-        folder,
-        IDENTITY | changes,
-        direction="maximize",
-        sampler=optuna.samplers.RandomSampler(seed=0),
-        pruner=optuna.pruners.NopPruner(),
-        first=first,
+    """Opens a study until the test ends."""
+    return _open.enter_context(
+        open_study(
+            folder,
+            IDENTITY | changes,
+            direction="maximize",
+            sampler=optuna.samplers.RandomSampler(seed=0),
+            pruner=optuna.pruners.NopPruner(),
+            first=first,
+        )
     )
 
 

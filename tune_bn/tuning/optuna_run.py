@@ -67,8 +67,9 @@ def tune(
             )
         if resume is False:
             set_aside(folder)
-        with _quiet_optuna():
-            study = open_study(
+        with (
+            _quiet_optuna(),
+            open_study(
                 folder,
                 identity,
                 direction=DIRECTIONS[metric],
@@ -76,7 +77,8 @@ def tune(
                 pruner=_pruner(settings),
                 # What a person would try first; the search has to beat it.
                 first=params_of(Config()),
-            )
+            ) as study,
+        ):
             search = Search(
                 study,
                 settings,

@@ -30,6 +30,7 @@ _OTHER = {
 }
 
 
+@contextmanager
 def open_study(
     folder: Path,
     identity: dict[str, Any],
@@ -38,8 +39,8 @@ def open_study(
     sampler: optuna.samplers.BaseSampler,
     pruner: optuna.pruners.BasePruner,
     first: dict[str, Any] | None = None,
-) -> optuna.Study:
-    """Returns the folder's study with what it has finished, or a new one.
+) -> Iterator[optuna.Study]:
+    """Yields the folder's study with what it has finished, or a new one; closes it at the end.
 
     Trials that a killed process left running are marked as failed: nothing runs them any more.
 
@@ -58,35 +59,41 @@ def open_study(
     # URL.create escapes what a path may hold and a URL may not.
     url = sqlalchemy.URL.create("sqlite", database=str(file)).render_as_string()
     is_new = not file.exists()
+    storage = None
     try:
-        storage = optuna.storages.RDBStorage(
-            url, engine_kwargs={"connect_args": {"timeout": 60}}, skip_compatibility_check=False
-        )
-        study = optuna.create_study(
-            storage=storage,
-            study_name=STUDY_NAME,
-            direction=direction,
-            sampler=sampler,
-            pruner=pruner,
-            load_if_exists=True,
-        )
-        found = study.user_attrs.get(_IDENTITY)
-        n_trials = len(study.get_trials(deepcopy=False))
-    except _STORAGE_ERRORS as error:
-        if is_new:
-            raise
-        raise TuneError(
-            f"--resume needs a study that Optuna can read, but {str(file)!r} is none "
-            f"({_line(error)}). Use --fresh (the file is kept), or another --out."
-        ) from error
-    if found is None and n_trials == 0:  # new, or its process was killed while making it
-        study.set_user_attr(_IDENTITY, identity)
-    elif found != identity:
-        _refuse(folder, found, identity)
-    _fail_abandoned(study, storage)
-    if first is not None:
-        _enqueue_once(study, first)
-    return study
+        try:
+            storage = optuna.storages.RDBStorage(
+                url, engine_kwargs={"connect_args": {"timeout": 60}}
+            )
+            study = optuna.create_study(
+                storage=storage,
+                study_name=STUDY_NAME,
+                direction=direction,
+                sampler=sampler,
+                pruner=pruner,
+                load_if_exists=True,
+            )
+            found = study.user_attrs.get(_IDENTITY)
+            n_trials = len(study.get_trials(deepcopy=False))
+        except _STORAGE_ERRORS as error:
+            if is_new:
+                raise
+            raise TuneError(
+                f"--resume needs a study that Optuna can read, but {str(file)!r} is none "
+                f"({_line(error)}). Use --fresh (the file is kept), or another --out."
+            ) from error
+        if found is None and n_trials == 0:  # new, or its process was killed while making it
+            study.set_user_attr(_IDENTITY, identity)
+        elif found != identity:
+            _refuse(folder, found, identity)
+        _fail_abandoned(study, storage)
+        if first is not None:
+            _enqueue_once(study, first)
+        yield study
+    finally:
+        if storage is not None:
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 def counted_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:

@@ -1,0 +1,279 @@
+"""Whatever is wrong with what was asked ends in one line, exit code 2, and nothing lost."""
+
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from tune_bn.cli import app
+from tune_bn.tuning.folder import open_folder
+
+
+def tune(*words: object) -> Result:
+    return CliRunner().invoke(app, ["tune", *map(str, words)])
+
+
+def require_one_line(result: Result, *words: str) -> None:
+    """Fails unless the command ended as bad input should."""
+    assert result.exit_code == 2, (result.output, result.exception)
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("tune-bn: "), result.stderr
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in last
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Returns the content of each file in a folder but the lock, which any run rewrites."""
+    return {f.name: f.read_bytes() for f in sorted(folder.iterdir()) if f.name != ".lock"}
+
+
+def good_table() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    kind = np.arange(40) % 2
+    return pd.DataFrame({"a": rng.normal(size=40) + 2.0 * kind, "b": 1.0 * np.arange(40)}).assign(
+        kind=np.array(["no", "yes"])[kind]
+    )
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "table.csv"
+    good_table().to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def earlier(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run."""
+    out = tmp_path_factory.mktemp("runs") / "earlier"
+    result = tune(*quick(table, out))
+    assert result.exit_code == 0, result.output
+    return out
+
+
+@pytest.fixture
+def out(earlier: Path, tmp_path: Path) -> Path:
+    """A copy of it, to go wrong in."""
+    return Path(shutil.copytree(earlier, tmp_path / "out"))
+
+
+def quick(data: object, out: object) -> list[object]:
+    return ["--data", data, "--target", "kind", "--trials", 2, "--epochs", 1, "--out", out]
+
+
+def test_the_judge_refuses_a_good_run(table, tmp_path):
+    """The judge of this file can fail: on a run that ends well, and on a line without the word."""
+    bad, good = tune(*quick(table, tmp_path), "--trials", 0), tune("--help")
+    require_one_line(bad, "trials")
+    with pytest.raises(AssertionError):
+        require_one_line(good)
+    with pytest.raises(AssertionError):
+        require_one_line(bad, "no such word")
+
+
+def spoiled(folder: Path, name: str) -> Path:
+    """Writes a table with one thing wrong."""
+    path, table = folder / f"{name}.csv", good_table()
+    if name == "empty":
+        path.write_text("")
+        return path
+    if name == "unparseable":
+        path.write_text('a,b,kind\n1,2,"no\n3,4,yes,5,6\n')
+        return path
+    if name == "unknown":
+        path = folder / "table.xlsx"
+    elif name == "one class":
+        table["kind"] = "no"
+    elif name == "rare class":
+        table.loc[0, "kind"] = "maybe"
+    elif name == "missing column":
+        table["a"] = np.nan
+    elif name == "infinite":
+        table.loc[3, "a"] = np.inf
+    elif name == "two rows":
+        table = table.head(2)
+    elif name == "no target":
+        table = table.rename(columns={"kind": "kinds"})
+    elif name == "mixed":
+        table["b"] = [str(value) for value in table["b"][:-1]] + ["many"]
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("empty", ["empty"]),
+        ("unparseable", ["pars"]),
+        ("unknown", ["xlsx"]),
+        ("one class", ["kind"]),
+        ("rare class", ["maybe"]),
+        ("missing column", ["'a'"]),
+        ("infinite", ["'a'"]),
+        ("two rows", ["2"]),
+        ("no target", ["'kind'", "kinds"]),
+    ],
+)
+def test_a_table_that_cannot_be_used(tmp_path, name, words):
+    """The line says what is wrong with it, and no folder is made."""
+    result = tune(*quick(spoiled(tmp_path, name), tmp_path / "runs" / "out"))
+    require_one_line(result, *words)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_missing_file(tmp_path):
+    """The path is in the line."""
+    require_one_line(tune(*quick(tmp_path / "nowhere.csv", tmp_path / "out")), "nowhere.csv")
+
+
+def test_a_number_is_wanted_of_text(table, tmp_path):
+    """A regression on a text column."""
+    words = quick(table, tmp_path / "out")
+    require_one_line(tune(*words, "--task", "regression"), "'kind'")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--trials", 0),
+        ("--trials", -3),
+        ("--jobs", 0),
+        ("--epochs", 0),
+        ("--timeout", 0),
+        ("--seed", -1),
+        ("--metric", "r2"),
+        ("--metric", "f1"),
+        ("--task", "clustering"),
+        ("--device", "abacus"),
+    ],
+)
+def test_an_option_outside_its_range(table, tmp_path, option, value):
+    """The option and the value are in the line, and no folder is made."""
+    result = tune(*quick(table, tmp_path / "out"), option, value)
+    require_one_line(result, option.strip("-"), str(value))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (["--seed", 1], ["other data", "another seed (0, not 1)"]),
+        (["--epochs", 2], ["another number of epochs (1, not 2)"]),
+        (["--metric", "loss"], ["another metric"]),
+        (["--data", "digits", "--target", "target"], ["other data"]),
+    ],
+)
+def test_a_folder_of_another_study(table, out, changes, words):
+    """It is refused, and every file stays as it was."""
+    before = files(out)
+    result = tune(*quick(table, out), *changes)
+    require_one_line(result, *[word for word in words if "data" not in word or "--data" in changes])
+    assert "--fresh" in result.stderr
+    assert files(out) == before
+
+
+def test_a_study_of_another_space(table, out, monkeypatch):
+    """A newer version of the tool that searches other ranges does not mix them."""
+    monkeypatch.setattr("tune_bn.tuning.optuna_run.space_version", lambda: "another")
+    before = files(out)
+    require_one_line(tune(*quick(table, out)), "another search space")
+    assert files(out) == before
+
+
+def test_resume_of_nothing(table, tmp_path):
+    """Asked for by name, it needs a study."""
+    require_one_line(tune(*quick(table, tmp_path / "out"), "--resume"), "--resume", "study.db")
+
+
+def test_a_damaged_study(table, out):
+    """It is neither used nor overwritten."""
+    (out / "study.db").write_bytes(b"damaged" * 500)
+    before = files(out)
+    require_one_line(tune(*quick(table, out)), "--fresh")
+    assert files(out) == before
+
+
+def test_a_folder_in_use(table, out):
+    """Another run's folder is left alone."""
+    before = files(out)
+    with open_folder(out):
+        require_one_line(tune(*quick(table, out)), str(os.getpid()))
+    assert files(out) == before
+
+
+def test_a_folder_that_is_a_file(table, tmp_path):
+    """It stays a file."""
+    (tmp_path / "file").write_text("mine")
+    require_one_line(tune(*quick(table, tmp_path / "file")), "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_read_only_folder(table):
+    """One that not even root can write to."""
+    if not Path("/proc/self").exists():
+        pytest.skip("this system has no /proc, which no one can write to")
+    require_one_line(tune(*quick(table, "/proc/tune-bn")), "/proc/tune-bn")
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_disk_that_fills_up_at_the_end(table, out, monkeypatch, call):
+    """Whichever file does not fit, the earlier results stay together, and no other file is left."""
+    before = {name: content for name, content in files(out).items() if name != "study.db"}
+    calls = iter(range(1, 99))
+
+    def full(_descriptor: int) -> None:
+        if next(calls) == 2 * call - 1:  # each file is flushed, and then its folder
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tune_bn.core.files.os.fsync", full)
+    require_one_line(tune(*quick(table, out), "--trials", 3), "no space left on device")
+    assert {name: content for name, content in files(out).items() if name != "study.db"} == before
+    monkeypatch.undo()
+    assert tune(*quick(table, out), "--trials", 3).exit_code == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB: less than a study needs."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    try:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting a small file system is not allowed here")
+    try:
+        yield folder
+    finally:
+        # Lazily: a study that could not be made may leave its file open for a moment.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full(table, small_disk):
+    """The study itself does not fit."""
+    require_one_line(tune(*quick(table, small_disk / "out")), "full")
+
+
+def test_predict_without_a_model(table, tmp_path):
+    """The line says where a model comes from."""
+    result = CliRunner().invoke(
+        app, ["predict", "--model", str(tmp_path / "model.pt"), "--data", str(table)]
+    )
+    require_one_line(result, "model.pt")
+
+
+def test_predict_with_a_column_missing(earlier, tmp_path):
+    """The column is in the line, and nothing is written."""
+    rows, out = tmp_path / "rows.csv", tmp_path / "out.csv"
+    good_table()[["a"]].to_csv(rows, index=False)
+    words = ["predict", "--model", earlier / "model.pt", "--data", rows, "--out", out]
+    require_one_line(CliRunner().invoke(app, [str(word) for word in words]), "'b'")
+    assert not out.exists()
