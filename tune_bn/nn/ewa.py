@@ -19,6 +19,7 @@ from torch import Tensor
 
 __all__ = [
     "can_read",
+    "lerp_by_tensor_",
     "lerp_compensated_",
     "masked_moments",
     "merge_moments",
@@ -66,6 +67,14 @@ def can_read(count: Tensor) -> bool:
         and not torch._C._functorch.is_functorch_wrapped_tensor(count)
         and not torch._C._get_tracing_state()
     )
+
+
+def lerp_by_tensor_(average: Tensor, value: Tensor, step: Tensor) -> None:
+    """Move an average in place by a step that is a tensor, under ``torch.func.vmap``, too.
+
+    (torch 2.13 has no batching rule for ``lerp_`` with a tensor.)
+    """
+    average.copy_(torch.lerp(average, value, step))
 
 
 def lerp_compensated_(average: Tensor, value: Tensor, step: float | Tensor, carry: Tensor) -> None:

@@ -59,10 +59,10 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
             reasons[node.target] = "the model calls it more than once"
         elif before is not None and _width(before)[1] == norm.num_features:
             _fold_into_before(before, norm)
-            folded.set_submodule(str(node.target), nn.Identity())
+            folded.set_submodule(str(node.target), nn.Identity().eval())
         elif after is not None and _width(after)[0] == norm.num_features:
             _fold_into_after(after, norm)
-            folded.set_submodule(str(node.target), nn.Identity())
+            folded.set_submodule(str(node.target), nn.Identity().eval())
         else:
             reasons[node.target] = "no Linear or Conv of its own is right beside it"
     if reasons and not partial:

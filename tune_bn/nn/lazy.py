@@ -44,6 +44,9 @@ class _LazyEwa(EwaBatchNorm):
     ) -> None:
         """Take the number of channels from the first batch."""
         self._torch_class.initialize_parameters(self, input)
+        # A state loaded before the first batch has sized the tensors; torch forgets the number.
+        sized = next((t for t in (self.weight, self.running_mean) if isinstance(t, Tensor)), input)
+        self.num_features = sized.shape[0] if sized is not input else input.shape[1]
         self._register_statistics()
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .errors import BatchNormError
-from .ewa import lerp_compensated_, merge_moments, step_size, total_weight
+from .ewa import lerp_by_tensor_, lerp_compensated_, merge_moments, step_size, total_weight
 from .options import UNSET, SingleValue, Variance, check_choice, check_decays, momentum_of
 
 __all__ = ["RunningStatistics"]
@@ -187,7 +187,10 @@ class RunningStatistics(_BatchNorm):
             return
         var = var * factor
         self._advance(mean, var, step)
-        if self.decays:
+        if self.decays and isinstance(step, Tensor):
+            lerp_by_tensor_(self.track_means, mean, self.track_steps)
+            lerp_by_tensor_(self.track_vars, var, self.track_steps)
+        elif self.decays:
             self.track_means.lerp_(mean, self.track_steps)
             self.track_vars.lerp_(var, self.track_steps)
 
@@ -204,15 +207,18 @@ class RunningStatistics(_BatchNorm):
     def _advance(self, mean: Tensor, var: Tensor, step: float | Tensor) -> None:
         """Move the running statistics by a share of the way to new ones."""
         running_mean, running_var, _ = self._statistics()
+        carry = self._buffers.get("carry")
         if isinstance(step, Tensor):
             step = step.to(running_mean.dtype)
-        carry = self._buffers.get("carry")
-        if carry is None:
-            running_mean.lerp_(mean, step)
-            running_var.lerp_(var, step)
-        else:
+        if carry is not None:
             lerp_compensated_(running_mean, mean, step, carry[0])
             lerp_compensated_(running_var, var, step, carry[1])
+        elif isinstance(step, Tensor):
+            lerp_by_tensor_(running_mean, mean, step)
+            lerp_by_tensor_(running_var, var, step)
+        else:
+            running_mean.lerp_(mean, step)
+            running_var.lerp_(var, step)
 
     def _track_gated(
         self, mean: Tensor, var: Tensor, count: int | Tensor, gate: Tensor | None
@@ -264,8 +270,8 @@ class RunningStatistics(_BatchNorm):
         )
         if self.decays:
             steps = torch.where(enters, self.track_steps, 0)
-            self.track_means.lerp_(torch.where(enters, mean, 0), steps)
-            self.track_vars.lerp_(torch.where(enters, var, 0), steps)
+            lerp_by_tensor_(self.track_means, torch.where(enters, mean, 0), steps)
+            lerp_by_tensor_(self.track_vars, torch.where(enters, var, 0), steps)
 
     def flush(self) -> None:
         """Let an incomplete pool of micro-batches enter the averages as it is."""
