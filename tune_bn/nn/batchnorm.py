@@ -30,9 +30,6 @@ from .statistics import RunningStatistics
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
 
 
-_graph_task = torch._C._current_graph_task_id  # -1 outside a backward pass
-
-
 class EwaBatchNorm(RunningStatistics):
     """What the layers of all dimensions share; use ``BatchNorm1d/2d/3d`` or ``SyncBatchNorm``.
 
@@ -158,9 +155,7 @@ class EwaBatchNorm(RunningStatistics):
             return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
         mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)
         output = torch.batch_norm(input, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
-        # In backward, this forward pass is an activation checkpoint's recomputation of one that
-        # was counted already. (It has to run the same operation: saved tensors are compared.)
-        if count and _graph_task() == -1:
+        if count and not _is_recomputation():
             self._track(mean, var, count, biased=False)
         return output
 
@@ -187,7 +182,7 @@ class EwaBatchNorm(RunningStatistics):
             wide = x if mean is None else x.to(mean.dtype)
             count, batch_mean, batch_var = self._masked_moments(wide, keep)
             is_tracked = self.training and not self.stats_paused and mean is not None
-            if is_tracked and _graph_task() == -1:
+            if is_tracked and not _is_recomputation():
                 mean_only, var_only = batch_mean.detach(), batch_var.detach()
                 self._track(mean_only, var_only, count, biased=True, gate=count > 1)
             mean, var = batch_mean, batch_var
@@ -277,3 +272,12 @@ class BatchNorm3d(EwaBatchNorm, nn.BatchNorm3d):
     """
 
     _input_dims = (5,)
+
+
+def _is_recomputation() -> bool:
+    """Tell whether an activation checkpoint runs this forward pass a second time, in backward.
+
+    It was counted the first time. (It has to run the same operation all the same: checkpointing
+    compares the saved tensors.) A compiled graph cannot ask.
+    """
+    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1

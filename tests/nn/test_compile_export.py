@@ -1,0 +1,125 @@
+"""torch.compile, torch.export and both ONNX exporters."""
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.support.batchnorm import normal
+from tune_bn.nn import BatchNorm1d, BatchNorm2d
+
+
+def f32(*shape: int, seed: int = 0) -> Tensor:
+    return normal(*shape, seed=seed, dtype=torch.float32)
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"momentum": None},
+    {"decays": (0.5, 0.99), "skip_nonfinite": True, "accumulate": 2, "decay": 0.999},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["default", "plain average", "all options"])
+def test_compiled_training_equals_eager_without_recompiling(options: dict[str, Any]) -> None:
+    """fullgraph=True traces one graph, which stays as t grows, and gives eager's values."""
+    torch._dynamo.reset()
+    graphs: list[Any] = []
+
+    def backend(module: Any, inputs: Any) -> Any:
+        graphs.append(module)
+        return module.forward
+
+    eager, traced = BatchNorm1d(4, **options), BatchNorm1d(4, **options)
+    compiled = torch.compile(traced, backend=backend, fullgraph=True)
+    for step in range(12):
+        a, b = (f32(8, 4, seed=step).requires_grad_() for _ in range(2))
+        y, z = compiled(a), eager(b)
+        torch.testing.assert_close(y, z)
+        y.pow(3).sum().backward()
+        z.pow(3).sum().backward()
+        torch.testing.assert_close(a.grad, b.grad)
+    assert len(graphs) == 1
+    for p, q in zip(traced.buffers(), eager.buffers(), strict=True):
+        torch.testing.assert_close(p, q)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")  # torch's own
+def test_inductor_gives_eagers_values() -> None:
+    """The default compiler, forward and backward, gives eager's values and statistics."""
+    torch._dynamo.reset()
+    eager, traced = BatchNorm2d(4, decay=0.999), BatchNorm2d(4, decay=0.999)
+    compiled = torch.compile(traced, fullgraph=True)
+    for step in range(3):
+        a, b = (f32(4, 4, 5, 5, seed=step).requires_grad_() for _ in range(2))
+        y, z = compiled(a), eager(b)
+        y.pow(3).sum().backward()
+        z.pow(3).sum().backward()
+        torch.testing.assert_close(y, z)
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-4)
+    for p, q in zip(traced.buffers(), eager.buffers(), strict=True):
+        torch.testing.assert_close(p, q)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("options", OPTIONS[:2])
+def test_export(training: bool, options: dict[str, Any]) -> None:
+    """torch.export takes the layer in both modes; the program updates the same statistics."""
+    layer, twin = BatchNorm1d(4, **options), BatchNorm1d(4, **options)
+    for m in (layer, twin):
+        m(f32(8, 4, seed=5))
+        m.train(training)
+    program = torch.export.export(layer, (f32(8, 4),)).module()
+    for seed in range(3):
+        torch.testing.assert_close(program(f32(8, 4, seed=seed)), twin(f32(8, 4, seed=seed)))
+    buffers = dict(program.named_buffers())
+    for name, expected in twin.named_buffers():
+        torch.testing.assert_close(buffers[name], expected)
+
+
+class Net(nn.Sequential):
+    """A convolution and a linear layer, each followed by batch norm, with trained statistics."""
+
+    def __init__(self) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            super().__init__(
+                nn.Conv2d(1, 2, 3), BatchNorm2d(2, decays=(0.5,)), nn.ReLU(), nn.Flatten(),
+                nn.Linear(32, 3), BatchNorm1d(3),
+            )  # fmt: skip
+        for seed in range(3):
+            self(f32(4, 1, 6, 6, seed=seed) * 2 + 1)
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["eval", "left in training"])
+@pytest.mark.parametrize("dynamo", [True, False], ids=["dynamo", "torchscript"])
+def test_onnx(dynamo: bool, training: bool) -> None:
+    """Both exporters give a file whose outputs are inference's, even from a model in training."""
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    model = Net()
+    x = f32(4, 1, 6, 6, seed=9)
+    expected = model.eval()(x).detach().numpy()
+    model.train(training)
+    before = [b.clone() for b in model.buffers()]
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # The exporters' own deprecations, and their advice to switch to inference.
+        warnings.simplefilter("ignore")
+        if dynamo:
+            program = torch.onnx.export(model, (x,), dynamo=True, verbose=False)
+            assert program is not None
+            proto = program.model_proto
+        else:
+            mode = torch.onnx.TrainingMode.PRESERVE
+            torch.onnx.export(model, (x,), file, dynamo=False, training=mode)  # type: ignore[arg-type] # takes files, too
+            proto = onnx.load_model_from_string(file.getvalue())
+    session = ReferenceEvaluator(proto)
+    outputs: Any = session.run(None, {session.input_names[0]: x.numpy()})
+    np.testing.assert_allclose(outputs[0], expected, rtol=1e-5, atol=1e-5)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.buffers(), strict=True))
