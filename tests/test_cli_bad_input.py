@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -241,20 +242,21 @@ def test_a_disk_that_fills_up_at_the_end(table, out, monkeypatch, call):
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk() -> Iterator[Path]:
     """A file system of 64 KiB: less than a study needs."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp())  # not pytest's: it must not try to clean up a mount
     try:
         mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
         subprocess.run(mount, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
+        folder.rmdir()
         pytest.skip("mounting a small file system is not allowed here")
     try:
         yield folder
     finally:
         # Lazily: a study that could not be made may leave its file open for a moment.
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        folder.rmdir()
 
 
 def test_a_disk_that_is_really_full(table, small_disk):

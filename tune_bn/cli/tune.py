@@ -56,6 +56,13 @@ def tune(
     """Tune a batch-norm network: search, retrain the best, score it on untouched rows."""
     with end_in_one_line():
         known_task = _known_task(task)
+        # All at once, so that a package that is missing is named before anything is done.
+        from tune_bn.cli.outcome import print_outcome
+        from tune_bn.cli.progress import show_progress
+        from tune_bn.report import write_report
+        from tune_bn.training import load_dataset
+        from tune_bn.tuning.errors import Stopped
+        from tune_bn.tuning.optuna_run import tune as run
         from tune_bn.tuning.settings import Settings
 
         settings = Settings(
@@ -67,18 +74,9 @@ def tune(
             epochs=epochs,
             device=device,
         )
-        from tune_bn.training import load_dataset
-
         dataset = load_dataset(data, target=target, task=known_task, seed=seed)
         metric_name = settings.metric_for(dataset.task)
         _announce(dataset)
-
-        from tune_bn.cli.outcome import print_outcome
-        from tune_bn.cli.progress import show_progress
-        from tune_bn.report import write_report
-        from tune_bn.tuning.errors import Stopped
-        from tune_bn.tuning.optuna_run import tune as run
-
         with stop_on_signals() as stop:
             try:
                 with show_progress(metric_name) as on_progress:
