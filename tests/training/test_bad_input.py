@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,7 @@ def test_regression_of_text_names_the_value(tmp_path: Path) -> None:
     file = frame(tmp_path, a=NUMBERS, y=["1.5", "much", *["2"] * 28])
     message = refusal(file, target="y", task="regression")
     assert "'much' in data row 2" in message
+    assert "task='classification'" in message
 
 
 def test_regression_of_truth_values(tmp_path: Path) -> None:
@@ -305,6 +307,21 @@ def test_a_column_of_numbers_with_typing_errors(tmp_path: Path) -> None:
 def test_nested_values(tmp_path: Path) -> None:
     file = frame(tmp_path, a=[[1.0, 2.0]] * ROWS, y=NUMBERS)
     assert "'a' holds" in refusal(file, target="y")
+
+
+def test_dates_beyond_the_calendar(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=[date(1, 1, 1), date(9999, 12, 31)] * 15, y=NUMBERS)
+    assert "'a' needs dates from 1678 to 2261" in refusal(file, target="y")
+
+
+def test_impossible_dates(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=["2024-05-31", "2024-02-30"] * 15, y=NUMBERS)
+    assert "'2024-02-30' in data row 2" in refusal(file, target="y")
+
+
+def test_a_long_value_is_shortened(tmp_path: Path) -> None:
+    file = frame(tmp_path, a=NUMBERS, y=["long " * 1000] * ROWS)
+    assert "…" in refusal(file, target="y", task="regression")
 
 
 def test_durations(tmp_path: Path) -> None:

@@ -122,11 +122,22 @@ def _found(values: pd.Series, bad: npt.NDArray[np.bool_]) -> str:
     where = f" in data row {row + 1}" if isinstance(row, int | np.integer) else ""
     count = int(bad.sum())
     more = f" and {count - 1} more" if count > 1 else ""
-    return f"got {values.iloc[place]!r}{where}{more}"
+    shown = repr(values.iloc[place])
+    return f"got {shown if len(shown) <= 60 else shown[:59] + '…'}{where}{more}"
 
 
-def numbers_of(name: str, column: pd.Series) -> npt.NDArray[np.float64]:
+def numbers_of(
+    name: str,
+    column: pd.Series,
+    *,
+    remedy: str = "Correct these cells, or leave them empty.",
+) -> npt.NDArray[np.float64]:
     """Returns a column as floats of shape (N,), missing values as NaN.
+
+    Args:
+        name: For the message.
+        column: N values of any kind.
+        remedy: The last sentence of the message.
 
     Raises:
         DataError: A value is text or anything else that is no number.
@@ -139,10 +150,7 @@ def numbers_of(name: str, column: pd.Series) -> npt.NDArray[np.float64]:
     result = np.asarray(values.to_numpy(), dtype=np.float64)
     bad = np.isnan(result) & ~missing
     if bad.any():
-        raise DataError(
-            f"Column {name!r} needs numbers, but {_found(column, bad)}. "
-            "Correct these cells, or leave them empty."
-        )
+        raise DataError(f"Column {name!r} needs numbers, but {_found(column, bad)}. {remedy}")
     return result
 
 
@@ -153,18 +161,24 @@ def dates_as_days(name: str, column: pd.Series) -> npt.NDArray[np.float64]:
         DataError: A value is no date.
     """
     missing = column.isna().to_numpy(dtype=bool)
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        stamps = pd.to_datetime(column, utc=True)
-    else:
-        texts = column.map(lambda value: value if isinstance(value, str) else _iso(value))
-        stamps = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
+    try:
+        if pd.api.types.is_datetime64_any_dtype(column.dtype):
+            stamps = pd.to_datetime(column, utc=True)
+        else:
+            texts = column.map(lambda value: value if isinstance(value, str) else _iso(value))
+            stamps = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
+        days = (stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    except pd.errors.OutOfBoundsDatetime as error:
+        raise DataError(
+            f"Column {name!r} needs dates from 1678 to 2261, but pandas could not convert it "
+            f"({error}). Correct these cells, or leave them empty."
+        ) from error
     bad = stamps.isna().to_numpy(dtype=bool) & ~missing
     if bad.any():
         raise DataError(
             f"Column {name!r} needs dates like 2024-05-31, but {_found(column, bad)}. "
             "Correct these cells, or leave them empty."
         )
-    days = (stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
     return np.asarray(days.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 

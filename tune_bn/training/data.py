@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from tune_bn.training.columns import column_kind, numbers_of, require_finite
+from tune_bn.training.columns import column_kind, dates_as_days, numbers_of, require_finite
 from tune_bn.training.errors import DataError
 from tune_bn.training.preprocessing import (
     DroppedColumn,
@@ -282,8 +282,11 @@ def _require_features(features: pd.DataFrame, target: str) -> None:
             f"empty{more}. Fill it, or remove it."
         )
     for name in features.columns:
-        if column_kind(str(name), features[name]) == "number":
-            require_finite([str(name)], numbers_of(str(name), features[name])[:, None])
+        kind = column_kind(name, features[name])
+        if kind == "number":
+            require_finite([name], numbers_of(name, features[name])[:, None])
+        elif kind == "date":
+            dates_as_days(name, features[name])
 
 
 def _standardisation(name: str, train: npt.NDArray[np.float64]) -> Target:

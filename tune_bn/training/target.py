@@ -163,7 +163,9 @@ def target_numbers(name: str, column: pd.Series) -> npt.NDArray[np.float64]:
         )
     if not pd.api.types.is_string_dtype(column.dtype):
         _refuse_dates(name, column)
-    values = numbers_of(name, column)
+    values = numbers_of(
+        name, column, remedy="Correct these cells, or use task='classification' for classes."
+    )
     require_finite([name], values[:, None])
     require_varied(name, len(np.unique(values)), float(values[0]))
     return values
