@@ -219,3 +219,30 @@ def test_of_several_objectives_the_front_is_where_centres_come_from():
         centres.update(min((0.1, 0.5, 0.9), key=lambda c: abs(c - v)) for v in params.values())
     assert centres[0.5] == 0
     assert abs(centres[0.1] / 2000 - 0.5) < 0.05  # four standard errors
+
+
+def test_a_changed_category_comes_with_a_continuous_value_that_is_new():
+    """Workers that change one category around one trial still try different configurations."""
+    space = {"x": Float(0, 1), "kind": Categorical(["a", "b"]), "n": Int(0, 2)}
+    history = history_of({"x": 0.5, "kind": "a", "n": 1})
+    narrowing = Narrowing(coarse_trials=1, elites=1, vary=1.0, min_width=0.01)
+    drawn = [propose(0, n, space, history, narrowing)[1] for n in range(300)]
+    assert len({p["x"] for p in drawn}) == 300
+    little = [p for p in drawn if abs(p["x"] - 0.5) <= 0.005]
+    assert len(little) > 100
+    # What is left as it was in all but x was moved in x as far as the window reaches.
+    only_x = [p["x"] for p in drawn if (p["kind"], p["n"]) == ("a", 1)]
+    assert max(abs(x - 0.5) for x in only_x) > 0.1
+
+
+def test_choices_may_be_arrays():
+    """Choices whose comparison is no truth value are drawn like any others."""
+    import numpy as np
+
+    arrays = [np.arange(3), np.arange(4)]
+    space = {"a": Categorical(arrays), "x": Float(0, 1)}
+    history = history_of({"a": arrays[0], "x": 0.5})
+    for n in range(20):
+        _, params = propose(0, n, space, history, FINE)
+        assert any(params["a"] is a for a in arrays)
+        history.remember(space, params)

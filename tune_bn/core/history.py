@@ -9,8 +9,9 @@ from bisect import insort
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tune_bn.core.errors import SpaceError
 from tune_bn.core.pareto import Fronts
-from tune_bn.core.space import Parameter
+from tune_bn.core.space import Categorical, Parameter
 from tune_bn.core.trial import Trial, rank_key
 
 __all__ = ["History"]
@@ -75,25 +76,30 @@ class History:
         return found
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
-        """Note a configuration as tried, if it has a finite number of neighbours to repeat."""
-        key = self._key(space, params)
-        if key is not None:
-            self._tried.add(key)
+        """Note a configuration as tried, so that it is not drawn again."""
+        self._tried.add(_key(space, params))
 
     def is_tried(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> bool:
-        """Tell whether the configuration was tried; one with a continuous value never was."""
-        key = self._key(space, params)
-        return key is not None and key in self._tried
+        """Tell whether the configuration was tried before."""
+        return _key(space, params) in self._tried
 
-    @staticmethod
-    def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int | None:
-        cells: list[tuple[str, float]] = []
-        for name, value in params.items():
-            parameter = space.get(name)
-            if parameter is None or parameter.n_cells is None:
-                return None
-            cells.append((name, parameter.position(value)))
-        return hash(tuple(sorted(cells)))
+
+def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int:
+    """Return a number that stands for the configuration, whatever the order of its parameters.
+
+    A hash is kept in place of the configuration: of 100,000 trials two have the same by accident
+    with a probability below 1e-9, and then one of them is drawn anew.
+    """
+    cells = []
+    for name, value in params.items():
+        parameter = space.get(name)
+        if isinstance(parameter, Categorical):
+            try:
+                value = parameter.index(value)  # noqa: PLW2901 - choices may be unhashable
+            except SpaceError:
+                continue  # no longer a choice
+        cells.append((name, value))
+    return hash(frozenset(cells))
 
 
 def rank_weights(n: int, power: float) -> Sequence[float]:

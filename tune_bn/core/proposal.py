@@ -24,6 +24,8 @@ _PATIENCE = 4
 _LARGEST_ENUMERATION = 2000
 _LARGEST_SPACE = 10**12
 
+_Kept = tuple[str, Any, float, float]  # name, centre, and the two numbers that would move it
+
 
 def coarse_value(
     seed: int, number: int, name: str, parameter: Parameter, narrowing: Narrowing
@@ -70,6 +72,11 @@ def _moved(
     return parameter.draw_near(centre, width**power, r)
 
 
+def _differs(parameter: Parameter, a: Any, b: Any) -> bool:
+    """Tell two values apart. Choices may be arrays, whose ``==`` is no truth value."""
+    return a is not b if isinstance(parameter, Categorical) else bool(a != b)
+
+
 def fine_value(
     seed: int,
     number: int,
@@ -106,25 +113,38 @@ def _fine_params(
     dimensions = max(len(history.best.params.keys() & space.keys()), 1)
     chance = 1.0 if narrowing.vary is None else narrowing.vary * widening / dimensions
     params: dict[str, Any] = {}
-    kept: list[tuple[str, Any, float, float]] = []
-    is_changed = False
+    kept: list[_Kept] = []
+    is_changed = is_unique = False
     for name, parameter in space.items():
         r_elite, r_vary, r_width, r = uniforms(seed, number, name, attempt)
         try:
             centre = _centre(name, parameter, r_elite, history, narrowing)
         except SpaceError:
             params[name] = parameter.draw(r)
+            is_changed, is_unique = True, is_unique or parameter.n_cells is None
             continue
+        params[name] = centre
         if r_vary < chance:
-            is_changed = True
             params[name] = _moved(parameter, centre, width, narrowing, r_width, r)
+            is_changed = is_changed or _differs(parameter, params[name], centre)
+            is_unique = is_unique or parameter.n_cells is None
         else:
-            params[name] = centre
             kept.append((name, centre, r_width, r))
+    if is_changed and is_unique:
+        return params
+    r_pick, r_continuous, _, _ = uniforms(seed, number, "", attempt)
     if not is_changed and kept:
-        pick = int(uniforms(seed, number, "", attempt)[0] * len(kept))
-        name, centre, r_width, r = kept[pick]
+        name, centre, r_width, r = kept[int(r_pick * len(kept))]
         params[name] = _moved(space[name], centre, width, narrowing, r_width, r)
+        is_changed = _differs(space[name], params[name], centre)
+        is_unique = space[name].n_cells is None
+    # Two workers may change the same category around the same trial. A continuous parameter that
+    # moves as little as the schedule ever moves one makes them two configurations.
+    continuous = [k for k in kept if space[k[0]].n_cells is None]
+    if not is_unique and continuous:
+        name, centre, _, r = continuous[int(r_continuous * len(continuous))]
+        little = min(narrowing.min_width, width) if is_changed else width
+        params[name] = space[name].draw_near(centre, little, r)
     return params
 
 

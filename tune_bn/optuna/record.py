@@ -77,6 +77,8 @@ class StudyRecord:
                 self._take_in(study.directions, trial)
             else:
                 self._unfinished.add(trial.number)
+                if trial.params:  # another worker's: what it is trying should not be tried twice
+                    self.history.remember(self.parameters, trial.params)
 
     def _new_trials(self, study: "Study", number: int) -> Iterable[FrozenTrial]:
         storage, study_id = study._storage, study._study_id

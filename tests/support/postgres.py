@@ -1,0 +1,87 @@
+"""A PostgreSQL server of a test's own: started on loopback, stopped and removed afterwards."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["Server", "find_binaries", "free_port", "running_server"]
+
+
+def find_binaries() -> Path | None:
+    """Return the folder of ``initdb`` and ``pg_ctl``; None if PostgreSQL is not installed."""
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).parent
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return debian[-1].parent if debian else None
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """A running server.
+
+    Args:
+        binaries: Folder of ``pg_ctl``.
+        folder: Its data folder.
+        port: Its port on 127.0.0.1.
+    """
+
+    def __init__(self, binaries: Path, folder: Path, port: int) -> None:
+        self.binaries, self.folder, self.port = binaries, folder, port
+
+    @property
+    def url(self) -> str:
+        """Address for SQLAlchemy."""
+        return f"postgresql+psycopg2://tester@127.0.0.1:{self.port}/postgres"
+
+    def control(self, *command: str) -> None:
+        """Run ``pg_ctl`` as the user that owns the data."""
+        _run([str(self.binaries / "pg_ctl"), "-D", str(self.folder), "-w", *command])
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} -c fsync=off"
+        self.control("-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash would."""
+        self.control("-m", "immediate", "stop")
+
+
+def _run(command: list[str]) -> None:
+    """Run a command, as the user ``postgres`` where we are root, whom the server refuses."""
+    if os.geteuid() == 0:
+        command = ["runuser", "-u", "postgres", "--", *command]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=60)
+
+
+@contextmanager
+def running_server(binaries: Path) -> Iterator[Server]:
+    """Yield a fresh server; stop it and remove its data afterwards."""
+    # Not pytest's own folder: another user has to reach it.
+    with tempfile.TemporaryDirectory(prefix="pg-") as root:
+        folder = Path(root, "data")
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam("postgres")
+            os.chown(root, owner.pw_uid, owner.pw_gid)
+        options = ["-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        _run([str(binaries / "initdb"), "-D", str(folder), *options])
+        server = Server(binaries, folder, free_port())
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -1,0 +1,54 @@
+"""One worker of a study, as a process of its own: ``python -m tests.support.worker …``.
+
+The objective is cheap and on three scales. With ``--hang-at N`` the trial with that number says
+so on standard output, in the middle of its work, and waits to be killed.
+"""
+
+import argparse
+import sys
+import threading
+
+import optuna
+
+from tests.support.storages import open_storage
+from tune_bn.optuna import CoarseToFineSampler
+
+
+def space_of(trial: optuna.Trial) -> tuple[float, int, str]:
+    """Suggest the three parameters."""
+    return (
+        trial.suggest_float("alpha", 1e-4, 1, log=True),
+        trial.suggest_int("n", 1, 1000),
+        trial.suggest_categorical("kind", ["a", "b"]),
+    )
+
+
+def main() -> None:
+    """Run the trials."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("storage")
+    parser.add_argument("study")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--trials", type=int, default=10)
+    parser.add_argument("--hang-at", type=int, default=-1)
+    args = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def objective(trial: optuna.Trial) -> float:
+        alpha, n, kind = space_of(trial)
+        if trial.number >= args.hang_at >= 0:
+            print("hanging", trial.number, flush=True)
+            threading.Event().wait()
+        return alpha + abs(n - 300) / 1000 + (kind == "b")
+
+    study = optuna.load_study(
+        study_name=args.study,
+        storage=open_storage(args.storage),
+        sampler=CoarseToFineSampler(seed=args.seed),
+    )
+    study.optimize(objective, n_trials=args.trials)
+    sys.stdout.write("done\n")
+
+
+if __name__ == "__main__":
+    main()
