@@ -1,5 +1,7 @@
 import dataclasses
 import warnings
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes
 
-from tune_bn.training import Config, Dataset, Fit, evaluate, load_dataset
+from tune_bn.training import Config, Dataset, Fit, Preprocessing, evaluate, load_dataset
 from tune_bn.training.data import split_rows
 from tune_bn.training.target import infer_task
 
@@ -262,3 +264,43 @@ def test_ten_rows_are_enough(tmp_path: Path) -> None:
 def test_a_dataset_is_frozen(digits: Dataset) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         digits.name = "other"  # type: ignore[misc] # the refusal is the test
+
+
+KINDS: dict[str, Any] = {
+    "nullable integers": pd.array([1, 2, None, 4] * 10, dtype="Int64"),
+    "nullable floats": pd.array([1.5, None, 2.5, 4.0] * 10, dtype="Float64"),
+    "nullable truth values": pd.array([True, None, False, True] * 10, dtype="boolean"),
+    "decimals": [Decimal("1.5"), None, Decimal("2.5"), Decimal(4)] * 10,
+    "half floats": np.arange(ROWS, dtype=np.float16),
+    "bytes of unsigned integers": np.arange(ROWS, dtype=np.uint8),
+    "integers beyond 2 to the 53": 2**62 + np.arange(ROWS) * 2**40,
+    "tiny floats": np.arange(ROWS) * 1e-300,
+    "huge floats": np.arange(ROWS) * 1e300,
+    "numbers as text": [str(i) for i in range(ROWS)],
+    "text": ["a", None, "b", "a"] * 10,
+    "empty text": ["a", "", "b", "a"] * 10,
+    "categories": pd.Categorical(["a", None, "b", "a"] * 10),
+    "categories of integers": pd.Categorical([1, None, 2, 1] * 10),
+    "dates": [date(2024, 1, day) for day in (1, 2, 3, 4)] * 10,
+    "times with a zone": pd.date_range("2024-01-01", periods=ROWS, tz="Europe/Paris"),
+    "ISO text with zones": ["2024-05-31T10:00:00+02:00", "2024-06-01"] * 20,
+}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_usual_kind_of_column_can_be_used(tmp_path: Path, kind: str, suffix: str) -> None:
+    """Finite inputs, an equal preprocessing from JSON, and one row as in the whole table."""
+    file = tmp_path / f"t{suffix}"
+    frame = table(a=KINDS[kind])
+    if suffix == ".csv":
+        frame.to_csv(file, index=False)
+    else:
+        frame.to_parquet(file)
+    learned = load_dataset(file, target="y").preprocessing
+    assert Preprocessing.from_json(learned.to_json()) == learned
+    rows = frame.drop(columns="y")
+    inputs = learned.transform(rows)
+    assert torch.isfinite(inputs).all()
+    assert torch.equal(learned.transform(rows.iloc[[7]]), inputs[[7]])
+    assert any(name.startswith("a") for name in learned.feature_names)

@@ -21,13 +21,14 @@ __all__ = [
     "column_kind",
     "dates_as_days",
     "numbers_of",
-    "require_clean_numbers",
     "require_finite",
 ]
 
 Kind = Literal["number", "category", "date"]
 
 _ISO_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.*)?"
+# Text counts as meant to be numbers from this share of its rows, and above so many values. Fewer
+# may well be codes, which are better categories.
 _NUMERIC_SHARE = 0.9
 _NUMERIC_VALUES = 20
 
@@ -51,13 +52,14 @@ def category_key(value: object) -> str:
 def column_kind(name: str, column: pd.Series) -> Kind:
     """Returns how a column is used: as a number, as categories, or as a date.
 
-    Numbers are numbers; text, truth values and pandas' categories are categories; timestamps, and
-    text that is an ISO date (2024-05-31) in every row, are dates.
+    Numbers are numbers; text, truth values and pandas' categories are categories; timestamps are
+    dates. Text that is an ISO date (2024-05-31) in every row is a date, and text that is a number
+    in every row, with more than 20 different values, is a number.
 
     Raises:
         DataError: The column holds something else (lists, durations, complex numbers, bytes), or
-            text in which at least 90 % of the rows, with more than 20 different values, are
-            numbers: that is a column of numbers with typing errors.
+            text in which 90 % of the rows or more, but not all, are numbers, with more than 20
+            different ones: that is a column of numbers with typing errors.
     """
     types = pd.api.types
     dtype = column.dtype
@@ -77,8 +79,7 @@ def column_kind(name: str, column: pd.Series) -> Kind:
         if found in ("date", "datetime", "datetime64"):
             return "date"
         if found in ("string", "mixed-integer") or _all_scalars(column):
-            require_clean_numbers(name, column)
-            return "date" if _all_iso_dates(column) else "category"
+            return _text_kind(name, column)
     raise DataError(
         f"Data needs columns of numbers, text, truth values or dates, but column {name!r} holds "
         f"{found} values. Convert it to one of these, or remove it."
@@ -89,30 +90,25 @@ def _all_scalars(column: pd.Series) -> bool:
     return all(isinstance(value, str | bool | numbers.Real) for value in column.dropna())
 
 
-def _all_iso_dates(column: pd.Series) -> bool:
-    values = column.dropna()
+def _all_iso_dates(values: pd.Series) -> bool:
     if not values.map(lambda value: isinstance(value, str)).all():
         return False
     return bool(values.astype(str).str.fullmatch(_ISO_DATE).all())
 
 
-def require_clean_numbers(name: str, column: pd.Series) -> None:
-    """Refuses text that is nearly all numbers, since each of them would become a category.
-
-    Raises:
-        DataError: Some but not all rows are text that is no number, as `column_kind` says.
-    """
+def _text_kind(name: str, column: pd.Series) -> Kind:
+    """Returns what text stands for; numbers with typing errors among them are refused."""
     values = column.dropna()
     as_numbers = pd.to_numeric(values.astype(str), errors="coerce")
     numeric = as_numbers.notna().to_numpy()
-    if numeric.all() or numeric.mean() < _NUMERIC_SHARE:
-        return
-    if as_numbers.nunique() <= _NUMERIC_VALUES:
-        return
-    raise DataError(
-        f"Column {name!r} needs numbers, as in {int(numeric.sum())} of its rows, but "
-        f"{_found(values, ~numeric)}. Correct these cells, or leave them empty."
-    )
+    if numeric.mean() >= _NUMERIC_SHARE and as_numbers.nunique() > _NUMERIC_VALUES:
+        if numeric.all():
+            return "number"
+        raise DataError(
+            f"Column {name!r} needs numbers, as in {int(numeric.sum())} of its rows, but "
+            f"{_found(values, ~numeric)}. Correct these cells, or leave them empty."
+        )
+    return "date" if _all_iso_dates(values) else "category"
 
 
 def _found(values: pd.Series, bad: npt.NDArray[np.bool_]) -> str:
