@@ -363,6 +363,23 @@ class CoarseToFine:
         """All trials that were told or added, in order of their numbers."""
         return [self._finished[n] for n in sorted(self._finished)]
 
+    def params(self, number: int) -> Mapping[str, Any]:
+        """Return the values of a trial, running or finished.
+
+        Raises:
+            KeyError: If there is none with this number.
+        """
+        known = self._pending.get(number)
+        return known.params if known is not None else self._finished[number].params
+
+    def state(self, number: int) -> Literal["running"] | State:
+        """Return ``"running"``, or how the trial ended.
+
+        Raises:
+            KeyError: If there is none with this number.
+        """
+        return "running" if number in self._pending else self._finished[number].state
+
     def stages(self) -> list[Stage]:
         """Return the stages so far: trials, width, windows, and best value of each."""
         one = len(self.directions) == 1

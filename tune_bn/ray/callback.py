@@ -1,0 +1,121 @@
+"""A Tune callback that says when the search narrows, and leaves its stages beside the results."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyarrow.fs import LocalFileSystem
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from tune_bn.core.files import write_atomically
+from tune_bn.core.stages import Stage
+from tune_bn.core.state import encode_number
+from tune_bn.ray.search import CoarseToFineSearch
+
+__all__ = ["StagesCallback", "stages_to_json"]
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = "tune_bn.stages"
+_VERSION = 1
+
+
+class StagesCallback(Callback):
+    """Logs each change of stage, and keeps ``stages.json`` in the experiment's folder up to date.
+
+    Args:
+        search: The search algorithm of the run: the object itself, not a wrapper around it.
+
+    Example:
+        >>> from ray import tune
+        >>> from tune_bn.ray import CoarseToFineSearch, StagesCallback
+        >>> search = CoarseToFineSearch()
+        >>> run_config = tune.RunConfig(callbacks=[StagesCallback(search)])
+    """
+
+    def __init__(self, search: CoarseToFineSearch) -> None:
+        self._search = search
+        self._stage: int | None = None
+
+    def on_trial_start(
+        self,
+        iteration: int,  # noqa: ARG002 - Tune's signature
+        trials: Sequence[Trial],  # noqa: ARG002
+        trial: Trial,
+        **info: Any,  # noqa: ARG002
+    ) -> None:
+        """Log and write if the latest trial was drawn in another stage than the one before."""
+        latest = self._search.latest
+        if latest is None or latest.stage == self._stage:
+            return
+        self._stage = latest.stage
+        stages = self._search.stages()
+        name = next((s.name for s in stages if s.index == latest.stage), "given")
+        best = min if self._search.mode == "min" else max
+        values = [s.best_value for s in stages if s.best_value is not None]
+        logger.info(
+            "Stage %s: windows cover %.3g of each range, from trial %d on%s",
+            name,
+            latest.width,
+            latest.number,
+            f"; best so far {best(values):.6g}" if values else "",
+        )
+        self._write(trial)
+
+    def on_experiment_end(self, trials: Sequence[Trial], **info: Any) -> None:  # noqa: ARG002
+        """Write the stages of the whole run."""
+        if trials:
+            self._write(trials[0])
+
+    def _write(self, trial: Trial) -> None:
+        text = stages_to_json(
+            self._search.stages(),
+            self._search.trial_ids,
+            metric=self._search.metric,
+            mode=self._search.mode,
+        )
+        storage = trial.storage
+        assert storage is not None
+        path = f"{storage.experiment_fs_path}/stages.json"
+        files: Any = storage.storage_filesystem
+        if isinstance(files, LocalFileSystem):
+            write_atomically(path, text)
+        else:  # an object store takes a whole object or none
+            with files.open_output_stream(path) as stream:
+                stream.write(text.encode())
+
+
+def stages_to_json(
+    stages: Sequence[Stage], trial_ids: Mapping[int, str], *, metric: Any, mode: Any
+) -> str:
+    """Return stages as a JSON text.
+
+    Args:
+        stages: What ``stages()`` of a search returned.
+        trial_ids: Tune's id by trial number; trials that Tune did not run have none.
+        metric: Name of what was optimised.
+        mode: ``"min"`` or ``"max"``.
+    """
+    records = [
+        {
+            "index": stage.index,
+            "name": stage.name,
+            "width": stage.width,
+            "trials": list(stage.trials),
+            "trial_ids": [trial_ids.get(number) for number in stage.trials],
+            "windows": {name: [*map(_plain, ends)] for name, ends in stage.windows.items()},
+            "best_value": None if stage.best_value is None else encode_number(stage.best_value),
+        }
+        for stage in stages
+    ]
+    head = {"format": _FORMAT, "version": _VERSION, "metric": metric, "mode": mode}
+    return json.dumps({**head, "stages": records}, indent=1, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Return an end of a window or a choice as JSON can hold it."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return encode_number(value) if isinstance(value, float) else repr(value)

@@ -1,0 +1,482 @@
+"""The search algorithm for Ray Tune: coarse-to-fine random search as a `Searcher`.
+
+Tune tells a search algorithm little about how a trial ended: one that a scheduler stopped looks
+exactly like one that ran to its end. So nothing here depends on it: every trial that brought a
+value counts as complete, with how far it trained as its progress, and the core compares progress
+before the value.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ray.air.constants import TRAINING_ITERATION
+from ray.tune.result import DEFAULT_METRIC
+from ray.tune.search import UNDEFINED_METRIC_MODE, UNDEFINED_SEARCH_SPACE
+from ray.tune.search.searcher import Searcher
+
+from tune_bn.core.errors import StateError
+from tune_bn.core.files import write_atomically
+from tune_bn.core.narrowing import Narrowing
+from tune_bn.core.search import (
+    CoarseToFine,
+    Finished,
+    State,
+    Suggestion,
+    checked_narrowing,
+    checked_seed,
+)
+from tune_bn.core.stages import Stage
+from tune_bn.core.state import decode_params, encode_params
+from tune_bn.ray.objectives import as_values, check_objectives, names_of
+from tune_bn.ray.past import PastResult, past_results, progress_of, values_of
+from tune_bn.ray.space import Space
+from tune_bn.ray.state import decode, decode_past, encode, encode_past
+from tune_bn.ray.tree import NotPlainError, decode_tree, encode_tree, read_config
+
+__all__ = ["CoarseToFineSearch"]
+
+logger = logging.getLogger(__name__)
+
+
+class CoarseToFineSearch(Searcher):
+    """Random search that starts wide and zooms in, as a search algorithm of Ray Tune.
+
+    It takes any Tune search space but ``grid_search``, gives the same draws for the same seed as
+    `tune_bn.CoarseToFine` by hand, and works with any scheduler that Tune allows beside a search
+    algorithm. A trial that was stopped early never counts as better than one that trained
+    further, whatever its last value.
+
+    Args:
+        space: A Tune search space. Leave it out, and pass ``param_space`` to the ``Tuner``.
+        metric: Name of the result to optimise, or a list of names.
+        mode: ``"min"`` or ``"max"``, or a list of them.
+        points_to_evaluate: Configurations to try first: nested, flat ("a/b"), or partial; what is
+            missing is drawn.
+        evaluated_rewards: Results of ``points_to_evaluate``, if they are known: then these are
+            not run again. They count as results of trials that trained as far as any.
+        seed: Seed of all draws, 0 ≤ seed < 2⁶⁴; None takes one from the operating system.
+        narrowing: The schedule. None sizes it by ``num_samples``; ``Narrowing.off()`` is plain
+            random search. With a ``Repeater``, which runs each point several times, give
+            ``Narrowing.for_budget(num_samples // repeat)``.
+        time_attr: The result that tells how far a trial trained, as for the scheduler. Trials are
+            compared by it first, so it should be one that equal effort makes equal.
+
+    Raises:
+        SpaceError: If the space holds what cannot be drawn, or a point does not fit it; a
+            ValueError.
+        ValueError: If a metric, mode or seed cannot be, or rewards do not fit the points.
+
+    Example:
+        >>> from ray import tune
+        >>> search = CoarseToFineSearch({"x": tune.uniform(0, 10)}, "loss", "min", seed=0)
+        >>> for i in range(60):
+        ...     config = search.suggest(str(i))
+        ...     search.on_trial_complete(str(i), {"loss": (config["x"] - 3) ** 2})
+        >>> abs(search.best.params["x"] - 3) < 0.1
+        True
+    """
+
+    # The file is JSON; Ray's own search algorithms pickle.
+    CKPT_FILE_TMPL = "searcher-state-{}.json"
+
+    def __init__(
+        self,
+        space: Mapping[str, Any] | None = None,
+        metric: str | list[str] | None = None,
+        mode: str | list[str] | None = None,
+        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+        evaluated_rewards: Sequence[Any] | None = None,
+        *,
+        seed: int | None = None,
+        narrowing: Narrowing | None = None,
+        time_attr: str = TRAINING_ITERATION,
+    ) -> None:
+        check_objectives(metric, mode)
+        super().__init__(metric=metric, mode=mode)  # type: ignore[arg-type]  # lists are allowed
+        self._seed = checked_seed(seed, "CoarseToFineSearch")
+        self._narrowing = narrowing and checked_narrowing(narrowing, "CoarseToFineSearch")
+        self._time_attr = time_attr
+        self._n_samples: int | None = None
+        self._space: Space | None = None
+        self._is_whole = space is not None  # whether suggestions hold the constants as well
+        self._search: CoarseToFine | None = None
+        self._numbers: dict[str, int] = {}
+        self._encoded_numbers: list[str] = []  # as JSON, so that saving often stays cheap
+        self._last: dict[str, tuple[float | None, tuple[float, ...]]] = {}
+        self._latest: Suggestion | None = None
+        points = [dict(point) for point in points_to_evaluate or ()]
+        past: list[PastResult] = []
+        if evaluated_rewards is not None:
+            if len(evaluated_rewards) != len(points):
+                raise ValueError(
+                    "CoarseToFineSearch needs as many evaluated_rewards as points_to_evaluate, but "
+                    f"got {len(evaluated_rewards)} and {len(points)}."
+                )
+            for point, reward in zip(points, evaluated_rewards, strict=True):
+                values = as_values(reward)
+                past.append(PastResult(point, values, None, reward is None, is_strict=True))
+            points = []
+        # Points and past results wait as they were given for the space, then as values of it.
+        self._raw_points, self._raw_past = points, past
+        self._points: list[dict[str, Any]] = []
+        self._past: list[PastResult] = []
+        self._unread: dict[str, Any] | None = None
+        if space is not None:
+            self._set_space(Space(read_config(dict(space))))
+
+    # What Tune calls.
+
+    def set_search_properties(
+        self,
+        metric: str | list[str] | None,
+        mode: str | list[str] | None,
+        config: dict[str, Any],
+        **spec: Any,
+    ) -> bool:
+        """Take metric, mode, space and number of samples from the ``Tuner``.
+
+        Returns:
+            False if the config holds domains, but the search has another space already.
+        """
+        metric, mode = metric or self._metric, mode or self._mode
+        check_objectives(metric, mode)
+        tree = read_config(dict(config))
+        if self._space is None or tree.is_open:
+            space = Space(tree)
+            if self._space is not None and self._space.parameters != space.parameters:
+                return False
+            self._set_space(space)
+        self._metric, self._mode = metric, mode  # type: ignore[assignment]  # or lists
+        n_samples = spec.get("num_samples")
+        self._n_samples = n_samples if isinstance(n_samples, int) and n_samples > 0 else None
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        """Return the next configuration; for an id that was asked for before, the same again.
+
+        Raises:
+            RuntimeError: If space, metric or mode are not known yet.
+        """
+        space, search = self._started()
+        if search is None:
+            return space.config({}, with_constants=self._is_whole)
+        if trial_id in self._numbers:
+            params = search.params(self._numbers[trial_id])
+            return space.config(params, with_constants=self._is_whole)
+        suggestion = self._latest = search.ask(self._points[0] if self._points else None)
+        del self._points[:1]
+        self._note(trial_id, suggestion.number)
+        return space.config(suggestion.params, with_constants=self._is_whole)
+
+    def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        """Remember how far a running trial got: one that is stopped while paused reports nothing.
+
+        Results of trials that have ended, or of an earlier iteration, change nothing.
+        """
+        values = values_of(result, self._metrics)
+        if values is None or self._is_finished(trial_id):
+            return
+        progress = progress_of(result, self._time_attr)
+        known = self._last.get(trial_id)
+        if known is None or known[0] is None or progress is None or progress >= known[0]:
+            self._last[trial_id] = (progress, values)
+
+    def on_trial_complete(
+        self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Take in how a trial ended.
+
+        A trial without a value, with NaN or with an error counts as failed; if a retry of it
+        brings a value later, that counts. An unknown trial, as after a restart, is learned from
+        the config that its result holds. What was told already is not counted twice.
+        """
+        result = result or {}
+        seen_progress, seen_values = self._last.pop(trial_id, (None, None))
+        if self._space is None or not self._metrics or self._is_finished(trial_id):
+            return
+        space, search = self._started()
+        if search is None:
+            return
+        values = values_of(result, self._metrics) or seen_values
+        progress = progress_of(result, self._time_attr)
+        progress = seen_progress if progress is None else progress
+        if trial_id in self._numbers:
+            state: State = "failed" if error else "complete"
+            search.tell(self._numbers[trial_id], values, state=state, progress=progress)
+            return
+        prefix = "config/"
+        config = {k[len(prefix) :]: v for k, v in result.items() if k.startswith(prefix)}
+        if isinstance(result.get("config"), Mapping):
+            config = dict(result["config"])
+        params = space.values(config, is_strict=False)
+        if params:
+            logger.info("Trial %s was not known; learned from its config.", trial_id)
+            past = PastResult(params, values, progress, error)
+            self._note(trial_id, _add(search, past))
+
+    def on_pause(self, trial_id: str) -> None:
+        """Do nothing: ``HyperBandForBOHB`` calls it."""
+
+    def on_unpause(self, trial_id: str) -> None:
+        """Do nothing: ``HyperBandForBOHB`` calls it."""
+
+    # Results from elsewhere.
+
+    def add_evaluated_point(
+        self,
+        parameters: Mapping[str, Any],
+        value: Any,
+        error: bool = False,
+        pruned: bool = False,
+        intermediate_values: list[float] | None = None,
+    ) -> None:
+        """Take in the result of a configuration that was run elsewhere.
+
+        Args:
+            parameters: The configuration: nested, flat ("a/b"), or partial.
+            value: Its value, or one for each metric.
+            error: Whether it failed.
+            pruned: Whether it was stopped early.
+            intermediate_values: Its values per iteration; their number tells how far it trained.
+                Without them, and not pruned, it counts as having trained as far as any.
+
+        Raises:
+            SpaceError: If the configuration does not fit the space.
+        """
+        progress = float(len(intermediate_values)) if intermediate_values else None
+        if pruned and progress is None:
+            progress = 0.0
+        is_failed = error or value is None
+        past = PastResult(dict(parameters), as_values(value), progress, is_failed, is_strict=True)
+        self._take_past([past])
+
+    def add_evaluated_trials(self, trials_or_analysis: Any, metric: Any = None) -> None:
+        """Take in the trials of another experiment, finished or not.
+
+        Values that do not fit the space are left out, so the space may have changed; a trial of
+        which nothing fits, or without the metric, is skipped.
+
+        Args:
+            trials_or_analysis: A ``ResultGrid``, an ``ExperimentAnalysis``, a ``Trial`` or
+                ``Result``, or a list of these.
+            metric: Name of the result to optimise, or a list of names; None is the search's own.
+
+        Raises:
+            TypeError: If it is something else.
+            ValueError: If no metric is given, and the search has none yet.
+        """
+        metrics = self._metrics if metric is None else names_of(metric)
+        if not metrics:
+            raise ValueError(
+                "add_evaluated_trials needs a metric, but neither it nor the search has one."
+            )
+        self._take_past(past_results(trials_or_analysis, metrics, self._time_attr))
+
+    # What it found.
+
+    @property
+    def seed(self) -> int:
+        """The seed; where none was given, the one that was taken from the operating system."""
+        return self._seed
+
+    @property
+    def trials(self) -> list[Finished]:
+        """All trials that have ended, in order of their numbers, with flat parameter names."""
+        return self._search.trials if self._search is not None else []
+
+    @property
+    def best(self) -> Finished:
+        """The best trial: furthest, then by value.
+
+        Raises:
+            ValueError: If no trial has finished with a value.
+        """
+        if self._search is None:
+            raise ValueError(
+                "CoarseToFineSearch.best needs a finished trial, but there is none yet."
+            )
+        return self._search.best
+
+    @property
+    def latest(self) -> Suggestion | None:
+        """The last suggestion since this object was made or restored."""
+        return self._latest
+
+    @property
+    def trial_ids(self) -> dict[int, str]:
+        """Tune's id for the number of each trial that Tune ran."""
+        return {number: trial_id for trial_id, number in self._numbers.items()}
+
+    def stages(self) -> list[Stage]:
+        """Return the stages so far: trials, width, windows, and best value of each."""
+        return self._search.stages() if self._search is not None else []
+
+    # Saving.
+
+    def save(self, checkpoint_path: str) -> None:
+        """Write the state as JSON, whole or not at all.
+
+        Raises:
+            StateError: If the space is not known yet, and points hold what JSON cannot.
+            OSError: If the file cannot be written.
+        """
+        tree = None
+        if self._space is not None:
+            try:
+                tree = encode_tree(self._space.tree)
+            except NotPlainError:
+                tree = None  # whoever restores it brings the space
+        if self._unread is not None:
+            raise StateError(_NEEDS_SPACE)
+        parameters = self._space.parameters if self._space is not None else {}
+        head = {
+            "metric": self._metric,
+            "mode": self._mode,
+            "seed": self._seed,
+            "narrowing": self._narrowing and self._narrowing.to_json(),
+            "time_attr": self._time_attr,
+            "num_samples": self._n_samples,
+            "is_whole": self._is_whole,
+            "has_space": self._space is not None,
+            "space": tree,
+            "last": {i: [p, [*map(repr, v)]] for i, (p, v) in self._last.items()},
+            "raw_points": self._raw_points,
+            "raw_past": [encode_past(p, p.config) for p in self._raw_past],
+            "points": [encode_params(parameters, p) for p in self._points],
+            "past": [encode_past(p, encode_params(parameters, p.config)) for p in self._past],
+        }
+        search = None if self._search is None else self._search.to_json()
+        text = encode(head, self._encoded_numbers, search)
+        write_atomically(checkpoint_path, text)
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Continue from a saved state; all of this object's own is replaced by it.
+
+        The space is in the file unless it holds objects or ``sample_from``; then pass it before
+        or after, in the constructor or by ``set_search_properties``.
+
+        Raises:
+            StateError: If the file is no saved state, or does not fit the space.
+            OSError: If the file cannot be read.
+        """
+        state = decode(Path(checkpoint_path).read_text(encoding="utf-8"))
+        self._metric, self._mode = state["metric"], state["mode"]
+        self._seed, self._time_attr = state["seed"], state["time_attr"]
+        narrowing = state["narrowing"]
+        self._narrowing = None if narrowing is None else Narrowing.from_json(narrowing)
+        self._n_samples, self._latest = state["num_samples"], None
+        self._numbers, self._encoded_numbers = {}, []
+        for trial_id, number in state["numbers"].items():
+            self._note(trial_id, number)
+        self._last = {i: (p, tuple(map(float, v))) for i, (p, v) in state["last"].items()}
+        self._raw_points = state["raw_points"]
+        self._raw_past = [decode_past(p) for p in state["raw_past"]]
+        self._search, self._points, self._past = None, [], []
+        self._unread = state if state["has_space"] else None
+        if self._space is None:
+            self._is_whole = state["is_whole"]
+            if state["space"] is not None:
+                self._space = Space(decode_tree(state["space"]))
+        if self._space is not None:
+            self._set_space(self._space)
+
+    def _read_rest(self, space: Space) -> None:
+        """Read the part of a saved state that needs the space."""
+        state, self._unread = self._unread, None
+        if state is None:
+            return
+        parameters = space.parameters
+        try:
+            self._points = [decode_params(parameters, p) for p in state["points"]]
+            past = [decode_past(p) for p in state["past"]]
+            self._past = [replace(p, config=decode_params(parameters, p.config)) for p in past]
+        except (KeyError, IndexError, ValueError) as error:
+            raise StateError(f"The saved points do not fit the space: {error!r}.") from error
+        if state["search"] is not None:
+            self._search = CoarseToFine.from_json(state["search"], space=parameters)
+
+    # Inside.
+
+    @property
+    def _metrics(self) -> tuple[str, ...]:
+        return names_of(self._metric)
+
+    def _note(self, trial_id: str, number: int) -> None:
+        self._numbers[trial_id] = number
+        self._encoded_numbers.append(f"{json.dumps(trial_id)}: {number}")
+
+    def _is_finished(self, trial_id: str) -> bool:
+        number = self._numbers.get(trial_id)
+        return (
+            number is not None
+            and self._search is not None
+            and self._search.state(number) in ("complete", "stopped")
+        )
+
+    def _set_space(self, space: Space) -> None:
+        points = [space.values(p, is_strict=True) for p in self._raw_points]
+        self._space, self._raw_points = space, []
+        self._read_rest(space)
+        self._points += points
+        past, self._raw_past = self._raw_past, []
+        self._take_past(past)
+
+    def _take_past(self, past: list[PastResult]) -> None:
+        """Take in past results: now, or when the space and the number of objectives are known."""
+        if self._space is None:
+            self._raw_past += past
+            return
+        for result in past:
+            params = self._space.values(result.config, is_strict=result.is_strict)
+            if not params:
+                logger.info("A past result has no parameter of the space: %r", result.config)
+                continue
+            known = replace(result, config=params)
+            if self._search is None:
+                self._past.append(known)
+            else:
+                _add(self._search, known)
+
+    def _started(self) -> tuple[Space, CoarseToFine | None]:
+        """Return the space and the search; None for a search if all of the space is constant."""
+        name = type(self).__name__
+        if self._unread is not None:
+            raise RuntimeError(_NEEDS_SPACE)
+        if self._space is None:
+            raise RuntimeError(UNDEFINED_SEARCH_SPACE.format(cls=name, space="space"))
+        if self._mode and not self._metric:
+            self._metric = DEFAULT_METRIC
+        if not self._metric or not self._mode:
+            text = UNDEFINED_METRIC_MODE.format(cls=name, metric=self._metric, mode=self._mode)
+            raise RuntimeError(text)
+        if self._search is None and self._space.parameters:
+            narrowing = self._narrowing
+            if narrowing is None and self._n_samples is not None:
+                narrowing = Narrowing.for_budget(self._n_samples)
+            modes = names_of(self._mode)
+            self._search = CoarseToFine(
+                self._space.parameters,
+                seed=self._seed,
+                narrowing=narrowing,
+                directions=["minimize" if mode == "min" else "maximize" for mode in modes],
+                conditions=self._space.conditions,
+            )
+            for past in self._past:
+                _add(self._search, past)
+            self._past = []
+        return self._space, self._search
+
+
+_NEEDS_SPACE = (
+    "The restored search has a space that JSON cannot hold. Pass the same space again: "
+    "CoarseToFineSearch(space), or param_space of the Tuner."
+)
+
+
+def _add(search: CoarseToFine, past: PastResult) -> int:
+    state: State = "failed" if past.is_failed else "complete"
+    return search.add(past.config, past.values, state=state, progress=past.progress)

@@ -1,0 +1,265 @@
+"""A Tune config as a flat space, and the way back: from drawn values to a trial's config."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ray.tune.search import sample
+from ray.tune.search.variant_generator import RecursiveDependencyError, assign_value
+
+from tune_bn.core.errors import SpaceError
+from tune_bn.core.space import Categorical, Parameter, is_same_choice
+from tune_bn.ray.tree import Node, build
+
+__all__ = ["Space"]
+
+logger = logging.getLogger(__name__)
+
+_PLACEHOLDERS = ("__fn_ph", "__ref_ph")  # ray/tune/impl/placeholder.py
+
+
+class Space:
+    """The domains of a config, one parameter of the core for each.
+
+    Args:
+        tree: The config; see `tune_bn.ray.tree`.
+
+    Raises:
+        SpaceError: If two domains have one name.
+    """
+
+    def __init__(self, tree: Node) -> None:
+        self.tree = tree
+        self.parameters: dict[str, Parameter] = {}
+        self._branches: dict[str, tuple[str, int]] = {}
+        self._add(tree, None)
+        self._has_functions = any(node.kind == "function" for node in tree.walk())
+
+    def _add(self, node: Node, branch: tuple[str, int] | None) -> None:
+        if node.parameter is not None:
+            if node.name in self.parameters:
+                raise SpaceError(
+                    f"Two domains of the space have one name, {node.name!r}. Rename a key."
+                )
+            self.parameters[node.name] = node.parameter
+            if branch is not None:
+                self._branches[node.name] = branch
+        for key, child in node.children.items():
+            self._add(child, (node.name, key) if node.kind == "choice" else branch)
+
+    @property
+    def conditions(self) -> dict[str, tuple[str, Any]]:
+        """For each domain within a category: the name of the choice, and the category."""
+        return {
+            name: (parent, self.parameters[parent].bounds[index])
+            for name, (parent, index) in self._branches.items()
+        }
+
+    def config(self, values: Mapping[str, Any], *, with_constants: bool) -> dict[str, Any]:
+        """Return the config of a trial, every ``sample_from`` computed.
+
+        Args:
+            values: Value of every parameter that its choices open.
+            with_constants: Whether to return the whole config, or only what is not constant; a
+                list or tuple in which something is drawn is returned whole.
+        """
+        if not self._has_functions:
+            config: dict[str, Any] = build(self.tree, values, with_constants)
+            return config
+        whole: dict[str, Any] = build(self.tree, values, True)
+        _compute(whole)
+        return whole if with_constants else _open_part(self.tree, whole)
+
+    def values(self, config: Mapping[str, Any], *, is_strict: bool) -> dict[str, Any]:
+        """Return the parameters' values that a config holds; parameters may be missing.
+
+        Args:
+            config: Nested, or flat with keys like "optimizer/lr".
+            is_strict: Whether what does not fit is an error; otherwise it is left out.
+
+        Raises:
+            SpaceError: If ``is_strict`` and a name is unknown or a value does not fit.
+        """
+        found: dict[str, Any] = {}
+        self._match(self.tree, _unflattened(config), found, is_strict)
+        return found
+
+    def _match(self, node: Node, given: Any, found: dict[str, Any], is_strict: bool) -> bool:
+        """Read ``given`` into ``found``; return whether all of it fits."""
+        if node.kind == "parameter":
+            assert node.parameter is not None
+            try:
+                found[node.name] = _plain_number(node.parameter, given)
+            except SpaceError as error:
+                return _refused(is_strict, f"A point's {node.name!r} does not fit: {error}")
+            return True
+        if node.kind == "choice":
+            return self._match_choice(node, given, found, is_strict)
+        if node.kind == "dict":
+            return self._match_dict(node, given, found, is_strict)
+        if node.kind in ("list", "tuple") and node.is_open:
+            items = _items(given, len(node.children))
+            if items is None:
+                text = f"{len(node.children)} items at {node.name!r}, but got {given!r}."
+                return _refused(is_strict, f"A point needs {text}")
+            fits = [self._match(node.children[i], v, found, is_strict) for i, v in items]
+            return all(fits)
+        if node.kind == "function" or _is_same(build(node, {}, True), given):
+            return True
+        if is_strict and not _is_placeholder(node.value):
+            logger.warning(
+                "A point has %s=%r, but the space has the constant %r, which is kept.",
+                node.name,
+                given,
+                build(node, {}, True),
+            )
+        return _is_placeholder(node.value)
+
+    def _match_dict(self, node: Node, given: Any, found: dict[str, Any], is_strict: bool) -> bool:
+        if not isinstance(given, Mapping):
+            return _refused(is_strict, f"A point needs a dict at {node.name!r}, but got {given!r}.")
+        fits = True
+        for key, value in given.items():
+            if key in node.children:
+                fits &= self._match(node.children[key], value, found, is_strict)
+            else:
+                known = ", ".join(map(str, node.children))
+                path = f"{node.name}/{key}" if node.name else str(key)
+                fits = _refused(is_strict, f"The space has no {path!r}; it has {known}.")
+        return fits
+
+    def _match_choice(self, node: Node, given: Any, found: dict[str, Any], is_strict: bool) -> bool:
+        assert isinstance(node.parameter, Categorical)
+        for i, child in node.children.items():
+            inside: dict[str, Any] = {}
+            if child.is_open:
+                needed = {name for name, at in self._branches.items() if at == (node.name, i)}
+                fits = self._match(child, given, inside, False) and needed <= inside.keys()
+            else:
+                fits = _is_same(build(child, {}, True), given)
+            if fits:
+                found[node.name] = node.parameter.choices[i]
+                found.update(inside)
+                return True
+        choices = list(node.parameter.choices)
+        return _refused(is_strict, f"A point's {node.name!r} is none of {choices!r}: {given!r}.")
+
+
+def _is_placeholder(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and value[0] in _PLACEHOLDERS
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    return is_same_choice(a, b) or is_same_choice(_listed(a), _listed(b))
+
+
+def _listed(value: Any) -> Any:
+    """Return the value with tuples as lists, as which they come back from a stored result."""
+    if isinstance(value, (list, tuple)):
+        return [_listed(v) for v in value]
+    if isinstance(value, Mapping):
+        return {k: _listed(v) for k, v in value.items()}
+    return value
+
+
+def _plain_number(parameter: Parameter, given: Any) -> Any:
+    """Return a number as Python's own int or float, as the parameter has it.
+
+    Raises:
+        SpaceError: If it is none, or has a fraction where the parameter has none.
+    """
+    if hasattr(given, "item") and getattr(given, "ndim", 0) == 0:
+        given = given.item()  # of numpy
+    if not isinstance(parameter.nearest(given), int):
+        return float(given)
+    if int(given) != given:
+        raise SpaceError(f"it needs a whole number, but got {given!r}.")
+    return int(given)
+
+
+def _refused(is_strict: bool, text: str) -> bool:
+    if is_strict:
+        raise SpaceError(text)
+    return False
+
+
+def _items(given: Any, n: int) -> list[tuple[int, Any]] | None:
+    """Return the given items of a sequence by place; None if they do not fit ``n`` places."""
+    if isinstance(given, (list, tuple)):
+        return list(enumerate(given)) if len(given) == n else None
+    if isinstance(given, Mapping) and all(str(k).isdigit() and int(k) < n for k in given):
+        return [(int(k), v) for k, v in given.items()]  # "layers/1": 32
+    return None
+
+
+def _unflattened(config: Mapping[str, Any]) -> dict[Any, Any]:
+    """Return a config with keys like "a/b" as a nested one."""
+    nested: dict[Any, Any] = {}
+    for key, value in config.items():
+        *parents, last = key.split("/") if isinstance(key, str) else [key]
+        level = nested
+        for parent in parents:
+            inner = level.get(parent)
+            level[parent] = dict(inner) if isinstance(inner, Mapping) else {}
+            level = level[parent]
+        both = isinstance(value, Mapping) and isinstance(level.get(last), Mapping)
+        level[last] = {**level[last], **value} if both else value
+    return nested
+
+
+def _functions(value: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], sample.Function]:
+    """Return the ``sample_from`` domains in a config by path."""
+    if isinstance(value, sample.Function):
+        return {path: value}
+    items: Any = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    found = {}
+    for key, item in items:
+        found.update(_functions(item, (*path, key)))
+    return found
+
+
+class _Guarded(dict[str, Any]):
+    """A config that raises where something is read that is not yet computed."""
+
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        if _functions(value):
+            raise RecursiveDependencyError(f"{key!r} is not computed yet")
+        return _Guarded(value) if isinstance(value, dict) else value
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return an item, or the default."""
+        return self[key] if key in self else default  # noqa: SIM401 - `get` is what is defined here
+
+
+def _compute(config: dict[str, Any]) -> None:
+    """Replace each ``sample_from`` in a config by its value, once what it reads is computed."""
+    waiting = _functions(config)
+    while waiting:
+        later = {}
+        for path, function in waiting.items():
+            try:
+                value = function.sample(config=_Guarded(config))
+            except RecursiveDependencyError:  # noqa: PERF203 - the order is found by trying
+                later[path] = function
+            else:
+                assign_value(config, path, value)
+        if len(later) == len(waiting):
+            names = ", ".join("/".join(map(str, path)) for path in later)
+            raise SpaceError(
+                f"tune.sample_from at {names} read each other. Let one read drawn values only."
+            )
+        waiting = later
+
+
+def _open_part(node: Node, config: dict[str, Any]) -> dict[str, Any]:
+    """Return what is not constant in a config, with lists, tuples and categories whole."""
+    return {
+        key: _open_part(child, config[key]) if child.kind == "dict" else config[key]
+        for key, child in node.children.items()
+        if child.is_open
+    }

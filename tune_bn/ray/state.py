@@ -1,0 +1,73 @@
+"""The state of a search algorithm as JSON: readable, and safe to read from anywhere."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tune_bn.core.errors import StateError
+from tune_bn.core.state import encode_number
+from tune_bn.ray.past import PastResult
+
+__all__ = ["decode", "decode_past", "encode", "encode_past"]
+
+_FORMAT = "tune_bn.ray.search"
+_VERSION = 1
+
+
+def encode(head: Mapping[str, Any], numbers: Sequence[str], search: str | None) -> str:
+    """Return the text of a search algorithm: what ``head`` holds, and the search's own text.
+
+    Args:
+        head: Anything that JSON can hold.
+        numbers: The number of each trial id, as JSON: ``'"1a2b": 3'``.
+        search: What ``CoarseToFine.to_json`` returned.
+
+    Raises:
+        StateError: If ``head`` holds what JSON cannot.
+    """
+    try:
+        text = json.dumps({"format": _FORMAT, "version": _VERSION, **head}, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StateError(
+            "CoarseToFineSearch cannot save points that hold objects before it knows the space: "
+            f"{error}. Pass the space first."
+        ) from error
+    return f'{text[:-1]}, "numbers": {{{", ".join(numbers)}}}, "search": {search or "null"}}}\n'
+
+
+def decode(text: str) -> dict[str, Any]:
+    """Return what `encode` was given; the search's own text under ``"search"``.
+
+    Raises:
+        StateError: If the text is none, or comes from a later version.
+    """
+    try:
+        state: dict[str, Any] = json.loads(text)
+        if state["format"] != _FORMAT:
+            raise KeyError("format")
+        version = state["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StateError(
+            "CoarseToFineSearch.restore needs a file that save wrote, but got "
+            f"{text[:40]!r}…: {error!r}."
+        ) from error
+    if version != _VERSION:
+        raise StateError(
+            f"CoarseToFineSearch reads states of version {_VERSION}, but got version {version!r}. "
+            "Update tune-bn, or start a new search with add_evaluated_trials."
+        )
+    state["search"] = json.dumps(state["search"]) if state["search"] is not None else None
+    return state
+
+
+def encode_past(past: PastResult, config: Mapping[str, Any]) -> list[Any]:
+    """Return a past result as plain data, with ``config`` in the place of its own."""
+    values = None if past.values is None else [*map(encode_number, past.values)]
+    return [dict(config), values, past.progress, past.is_failed, past.is_strict]
+
+
+def decode_past(data: list[Any]) -> PastResult:
+    """Return the past result that `encode_past` encoded."""
+    config, values, progress, is_failed, is_strict = data
+    found = None if values is None else tuple(map(float, values))
+    return PastResult(config, found, progress, is_failed, is_strict=is_strict)

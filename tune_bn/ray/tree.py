@@ -1,0 +1,223 @@
+"""A Tune config as a tree of nodes: what is drawn in it, what is computed, what is constant.
+
+A domain is named by its path, joined by "/"; on a single level the name is the key itself. Lists
+and tuples are nodes too, and so are the categories of a ``tune.choice``, in which further domains
+may lie.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ray.tune.search import sample
+
+from tune_bn.core.errors import SpaceError
+from tune_bn.core.space import Categorical, Parameter
+from tune_bn.core.state import encode_number
+from tune_bn.ray.domains import parameter_for, parameter_from_json
+
+__all__ = ["Branch", "Node", "NotPlainError", "build", "decode_tree", "encode_tree", "read_config"]
+
+
+class Branch(str):
+    """A category that holds domains itself, as it is shown among the choices."""
+
+    __slots__ = ()
+
+
+class NotPlainError(ValueError):
+    """A config holds an object that JSON cannot."""
+
+
+@dataclass
+class Node:
+    """A part of the config.
+
+    Args:
+        kind: ``"constant"``, ``"function"``, ``"parameter"``, ``"choice"``, ``"dict"``, ``"list"``
+            or ``"tuple"``.
+        name: Path of a parameter or a choice, joined by "/".
+        value: The constant, the ``sample_from`` domain, or the type of a tuple.
+        children: Parts by key of a dict, by place in a sequence or among the categories.
+        parameter: Of a parameter or a choice, what the core draws.
+    """
+
+    kind: str
+    name: str = ""
+    value: Any = None
+    children: dict[Any, "Node"] = field(default_factory=dict)
+    parameter: Parameter | None = None
+    is_open: bool = field(init=False)
+    """Whether anything in it is drawn or computed."""
+
+    def __post_init__(self) -> None:
+        inside = any(child.is_open for child in self.children.values())
+        self.is_open = inside or self.kind in ("function", "parameter", "choice")
+
+    def walk(self) -> Iterator["Node"]:
+        """Yield the node and all nodes inside, each before those inside it."""
+        yield self
+        for child in self.children.values():
+            yield from child.walk()
+
+
+def read_config(value: Any, path: tuple[Any, ...] = ()) -> Node:
+    """Return a Tune config, or a part of it, as a tree.
+
+    Raises:
+        SpaceError: If it holds a ``grid_search``, a key with "/", or an unknown domain.
+    """
+    name = "/".join(map(str, path))
+    if isinstance(value, sample.Function):
+        return Node("function", name, value)
+    if isinstance(value, sample.Categorical):
+        if isinstance(value.sampler, sample.Grid):
+            raise _grid_error(name)
+        if not value.categories:
+            raise SpaceError(f"tune.choice needs at least one category, but {name!r} has none.")
+        children = {i: read_config(c, (*path, i)) for i, c in enumerate(value.categories)}
+        return _choice(name, children)
+    if isinstance(value, sample.Domain):
+        return Node("parameter", name, parameter=parameter_for(value, name))
+    if isinstance(value, dict):
+        _check_dict(value, name)
+        items = {key: read_config(item, (*path, key)) for key, item in value.items()}
+        return Node("dict", name, children=items)
+    if isinstance(value, (list, tuple)):
+        parts = {i: read_config(item, (*path, i)) for i, item in enumerate(value)}
+        if isinstance(value, list):
+            return Node("list", name, children=parts)
+        if any(child.is_open for child in parts.values()):
+            return Node("tuple", name, type(value), parts)
+    return Node("constant", name, value)
+
+
+def _choice(name: str, children: dict[Any, Node]) -> Node:
+    choices = [
+        Branch(f"{i}: {_shown(child)}") if child.is_open else build(child, {}, True)
+        for i, child in children.items()
+    ]
+    return Node("choice", name, children=children, parameter=Categorical(choices))
+
+
+def _shown(node: Node) -> str:
+    if node.kind == "constant":
+        return repr(node.value)
+    if node.kind == "dict":
+        return "{" + ", ".join(f"{k!r}: {_shown(c)}" for k, c in node.children.items()) + "}"
+    if node.kind in ("list", "tuple"):
+        inside = ", ".join(map(_shown, node.children.values()))
+        return f"[{inside}]" if node.kind == "list" else f"({inside})"
+    return "…"
+
+
+def _check_dict(value: Mapping[Any, Any], name: str) -> None:
+    if len(value) == 1 and "grid_search" in value:
+        raise _grid_error(name)
+    if len(value) == 1 and isinstance(value.get("eval"), str):
+        raise SpaceError(
+            f"CoarseToFineSearch does not evaluate text, but got {dict(value)!r} at {name!r}. "
+            "Use tune.sample_from(lambda config: ...)."
+        )
+    for key in value:
+        if isinstance(key, str) and "/" in key:
+            raise SpaceError(
+                f'CoarseToFineSearch needs keys without "/", but got {key!r}: Tune joins the '
+                "levels of a nested config by it. Use nested dicts, or another sign."
+            )
+
+
+def _grid_error(name: str) -> SpaceError:
+    return SpaceError(
+        "CoarseToFineSearch draws at random and has no grid, but got tune.grid_search at "
+        f"{name!r}. Use tune.choice(values); or, to run each value of a grid, run without a "
+        "search_alg."
+    )
+
+
+def build(node: Node, values: Mapping[str, Any], with_constants: bool) -> Any:
+    """Return the part of a config that a node describes; a ``sample_from`` is left as it is.
+
+    Args:
+        node: The part.
+        values: Value of every parameter that its choices open.
+        with_constants: Whether to leave out what is constant in dicts. A list, a tuple or a
+            category in which something is drawn is returned whole.
+    """
+    if node.kind == "parameter":
+        return values[node.name]
+    if node.kind == "choice":
+        assert isinstance(node.parameter, Categorical)
+        index = node.parameter.index(values[node.name])
+        return build(node.children[index], values, True)
+    if node.kind == "dict":
+        return {
+            key: build(child, values, with_constants)
+            for key, child in node.children.items()
+            if with_constants or child.is_open
+        }
+    if node.kind == "list":
+        return [build(child, values, True) for child in node.children.values()]
+    if node.kind == "tuple":
+        items = [build(child, values, True) for child in node.children.values()]
+        # A named tuple takes its items one by one.
+        return node.value(*items) if hasattr(node.value, "_fields") else node.value(items)
+    return node.value
+
+
+def encode_tree(node: Node) -> Any:
+    """Return a tree as plain data for JSON.
+
+    Raises:
+        NotPlainError: If there is an object in it, or a ``sample_from``.
+    """
+    if node.kind == "constant":
+        return {"constant": _encode_constant(node.value)}
+    if node.kind == "parameter":
+        assert node.parameter is not None
+        return {"parameter": node.parameter.to_json()}
+    if node.kind == "function" or (node.kind == "tuple" and node.value is not tuple):
+        raise NotPlainError(f"JSON cannot hold {node.value!r} at {node.name!r}.")
+    keys = list(node.children)
+    if not all(isinstance(key, (str, int)) for key in keys):
+        raise NotPlainError(f"JSON cannot hold the keys {keys!r} at {node.name!r}.")
+    return {node.kind: [[key, encode_tree(child)] for key, child in node.children.items()]}
+
+
+def decode_tree(data: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Node:
+    """Return the tree that `encode_tree` encoded.
+
+    Raises:
+        SpaceError: If the data describe none.
+    """
+    ((kind, content),) = data.items()
+    name = "/".join(map(str, path))
+    if kind == "constant":
+        return Node(kind, name, _decode_constant(content))
+    if kind == "parameter":
+        return Node(kind, name, parameter=parameter_from_json(content))
+    if kind not in ("choice", "dict", "list", "tuple"):
+        raise SpaceError(f"A saved space has no part of kind {kind!r}.")
+    children = {key: decode_tree(child, (*path, key)) for key, child in content}
+    if kind == "choice":
+        return _choice(name, children)
+    return Node(kind, name, tuple if kind == "tuple" else None, children)
+
+
+def _encode_constant(value: Any) -> Any:
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else {"float": encode_number(value)}
+    if type(value) is tuple:
+        return {"tuple": [_encode_constant(item) for item in value]}
+    raise NotPlainError(f"JSON cannot hold {value!r}.")
+
+
+def _decode_constant(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        if "float" in data:
+            return float(data["float"])
+        return tuple(_decode_constant(item) for item in data["tuple"])
+    return data
