@@ -11,25 +11,44 @@ except ModuleNotFoundError as error:
         name="plotly",
     ) from error
 
+from tune_bn.report.advice import Advice, advise
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures import (
     plot_best_value,
+    plot_confusion,
     plot_durations,
+    plot_importances,
+    plot_inference_statistics,
     plot_intermediate_values,
+    plot_loss_curves,
     plot_narrowing,
+    plot_parallel,
+    plot_pareto,
+    plot_predictions,
     plot_windows,
 )
 from tune_bn.report.history import Results, TrialResult, results_of
+from tune_bn.report.network import NetworkResults
 from tune_bn.report.page import write_report
 
 __all__ = [
+    "Advice",
+    "NetworkResults",
     "ReportError",
     "Results",
     "TrialResult",
+    "advise",
     "plot_best_value",
+    "plot_confusion",
     "plot_durations",
+    "plot_importances",
+    "plot_inference_statistics",
     "plot_intermediate_values",
+    "plot_loss_curves",
     "plot_narrowing",
+    "plot_parallel",
+    "plot_pareto",
+    "plot_predictions",
     "plot_windows",
     "results_of",
     "write_report",

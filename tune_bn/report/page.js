@@ -4,6 +4,7 @@
   const config = {
     responsive: true,
     displaylogo: false,
+    displayModeBar: "hover",
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
   };
   const plots = [...document.querySelectorAll(".plot")];

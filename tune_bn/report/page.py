@@ -1,28 +1,36 @@
 """One HTML file about a search, that opens offline and that a colleague understands."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from tune_bn.core.files import write_atomically
-from tune_bn.core.space import Categorical
+from tune_bn.core.space import Categorical, Parameter
 from tune_bn.report import tables
+from tune_bn.report.advice import Advice, advise
 from tune_bn.report.figures import (
     plot_best_value,
     plot_durations,
+    plot_importances,
     plot_intermediate_values,
     plot_narrowing,
+    plot_parallel,
+    plot_pareto,
     plot_windows,
 )
+from tune_bn.report.figures.relations import importances
 from tune_bn.report.history import Results, results_of
 from tune_bn.report.markup import code_block, figure_block, plain, section, table_block
-from tune_bn.report.snippets import enqueue_code, points_code, refined_space_code
-from tune_bn.report.text import duration_text, number_text
+from tune_bn.report.network import NetworkResults, network_figures
+from tune_bn.report.snippets import enqueue_code, parameter_code, points_code, refined_space_code
+from tune_bn.report.summary import answers, key_numbers, title_of
 
 __all__ = ["page", "write_report"]
 
@@ -31,7 +39,11 @@ _MOST_POINTS = 800
 
 
 def write_report(
-    source: Any, path: str | os.PathLike[str], *, summary: Mapping[str, Any] | None = None
+    source: Any,
+    path: str | os.PathLike[str],
+    *,
+    summary: Mapping[str, Any] | None = None,
+    network: NetworkResults | None = None,
 ) -> None:
     """Write one HTML file about a search; whole or not at all.
 
@@ -43,8 +55,9 @@ def write_report(
             `tune_bn.report.Results`.
         path: The file, replaced if it exists.
         summary: Plain data that the search does not hold itself: ``best.test`` and ``baselines``
-            (scores on test rows), ``data.name``, ``seed``, ``versions``, and whatever else is to
-            be shown beside them.
+            (scores on test rows), ``metric``, ``data.name``, ``seed``, ``versions``, and whatever
+            else is to be shown beside them.
+        network: What is to be shown of the tuned network itself.
 
     Raises:
         ReportError: If the source is no search.
@@ -60,27 +73,46 @@ def write_report(
         ...     Path(folder, "report.html").stat().st_size < 6_000_000
         True
     """
-    write_atomically(Path(path), page(source, summary=summary))
+    write_atomically(Path(path), page(source, summary=summary, network=network))
 
 
-def page(source: Any, *, summary: Mapping[str, Any] | None = None) -> str:
+def page(
+    source: Any,
+    *,
+    summary: Mapping[str, Any] | None = None,
+    network: NetworkResults | None = None,
+) -> str:
     """Return what `write_report` writes, as text."""
-    results = results_of(source)
     given = dict(summary or {})
-    title = _title(results, given)
+    results = _with_metric_name(results_of(source), given)
+    advice = advise(results)
     blocks = [
-        ("summary", "Summary", _summary(results, given)),
-        ("narrowing", "How the search went", _search_figures(results)),
+        ("summary", "Summary", _summary(results, given, advice)),
+        ("advice", "Advice", _advice(results, advice)),
+        ("search", "How the search went", _search_figures(results)),
+        ("parameters", "What the parameters do", _parameter_figures(results)),
+        ("network", "The best network", network_figures(network) if network else []),
         ("best", "Best configuration", _best_configuration(results)),
         ("stages", "Stages", _stages(results)),
         ("run", "How it was run", [table_block(tables.run_table(results, given))]),
     ]
-    blocks = [block for block in blocks if block[2]]
+    blocks = [block for block in blocks if any(block[2])]
     links = "".join(f'<li><a href="#{name}">{plain(text)}</a></li>' for name, text, _ in blocks)
-    sections = "\n".join(section(*block) for block in blocks)
+    title = title_of(results, given)
+    return _document(title, _subtitle(results), links, _numbers(results, given), blocks)
+
+
+def _document(
+    title: str,
+    subtitle: str,
+    links: str,
+    numbers: str,
+    blocks: Sequence[tuple[str, str, list[str]]],
+) -> str:
     folder = files("tune_bn.report")
     style = folder.joinpath("page.css").read_text(encoding="utf-8")
     script = folder.joinpath("page.js").read_text(encoding="utf-8")
+    sections = "\n".join(section(*block) for block in blocks)
     now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     # No address may be fetched: the page works offline because it cannot do otherwise.
     policy = (
@@ -102,11 +134,11 @@ def page(source: Any, *, summary: Mapping[str, Any] | None = None) -> str:
 <header>
 <p class="eyebrow">tune_bn report</p>
 <h1>{plain(title)}</h1>
-<p class="lead">{plain(_subtitle(results))}</p>
+<p class="lead">{plain(subtitle)}</p>
 </header>
 <nav aria-label="Sections"><ul>{links}</ul></nav>
 <main>
-{_key_numbers(results, given)}
+{numbers}
 <noscript><p>The figures need JavaScript; the tables do not.</p></noscript>
 {sections}
 </main>
@@ -119,10 +151,12 @@ def page(source: Any, *, summary: Mapping[str, Any] | None = None) -> str:
 """
 
 
-def _title(results: Results, summary: Mapping[str, Any]) -> str:
-    data = summary.get("data")
-    name = data.get("name") if isinstance(data, Mapping) else summary.get("dataset")
-    return f"Tuning on {name}" if name else f"{results.source} “{results.name}”"
+def _with_metric_name(results: Results, summary: Mapping[str, Any]) -> Results:
+    """Call a nameless objective by the metric that the summary names."""
+    metric = summary.get("metric")
+    if isinstance(metric, str) and results.objectives == ("value",):
+        return replace(results, objectives=(metric,))
+    return results
 
 
 def _subtitle(results: Results) -> str:
@@ -136,56 +170,19 @@ def _subtitle(results: Results) -> str:
     return f"{what}: {goal}{begun}."
 
 
-def _key_numbers(results: Results, summary: Mapping[str, Any]) -> str:
-    numbers: list[tuple[str, str, str]] = []
-    best = results.best
-    if len(results.directions) > 1:
-        numbers.append(("Pareto front", f"{len(results.front)} trials", "none beats another"))
-    elif best is not None:
-        name = results.objectives[0]
-        what = "Best value" if name == "value" else f"Best {name}"
-        numbers.append((what, number_text(best.value, 5), f"trial {best.number}"))
-    scores = tables.scores_table(summary)
-    if scores is not None and scores.rows[0][0] == "best network":
-        numbers.append(("On the test rows", scores.rows[0][1], scores.columns[1]))
-    numbers.append(("Trials", f"{len(results.trials):,}", _counts(results)))
-    if results.stages:
-        width = results.stages[-1].width
-        numbers.append(("Stages", f"{len(results.stages):,}", f"windows down to {width:.0%}"))
-    seconds = _wall_seconds(results)
-    if seconds is not None:
-        numbers.append(("Time", duration_text(seconds), "first start to last end"))
+def _numbers(results: Results, summary: Mapping[str, Any]) -> str:
     cells = "".join(
         f"<div><dt>{plain(name)}</dt><dd>{plain(value)}<small>{plain(about)}</small></dd></div>"
-        for name, value, about in numbers
+        for name, value, about in key_numbers(results, summary)
     )
     return f'<dl class="numbers">{cells}</dl>'
 
 
-def _counts(results: Results) -> str:
-    words = {"complete": "complete", "pruned": "pruned", "failed": "failed", "running": "running"}
-    found = {state: sum(t.state == state for t in results.trials) for state in words}
-    return ", ".join(f"{n:,} {words[state]}" for state, n in found.items() if n) or "none yet"
-
-
-def _wall_seconds(results: Results) -> float | None:
-    timed = [t for t in results.trials if t.started is not None and t.seconds is not None]
-    if not timed:
-        return None
-    first = min(t.started for t in timed if t.started is not None)
-    return max((t.started - first).total_seconds() + (t.seconds or 0.0) for t in timed if t.started)
-
-
-def _summary(results: Results, summary: Mapping[str, Any]) -> list[str]:
-    names = ", ".join(results.space) or "none yet"
-    answers = [
-        (
-            "What was searched",
-            f"{len(results.space)} parameters ({names}), in {len(results.trials):,} trials.",
-        ),
-        ("What was found", _found(results)),
-    ]
-    rows = "".join(f"<dt>{plain(q)}</dt><dd>{plain(a)}</dd>" for q, a in answers)
+def _summary(results: Results, summary: Mapping[str, Any], advice: Sequence[Advice]) -> list[str]:
+    rows = "".join(
+        f"<dt>{plain(question)}</dt><dd>{plain(answer)}</dd>"
+        for question, answer in answers(results, summary, advice)
+    )
     scores = tables.scores_table(summary)
     return [
         f'<dl class="answers">{rows}</dl>',
@@ -193,69 +190,136 @@ def _summary(results: Results, summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _found(results: Results) -> str:
-    best = results.best
-    if not results.trials:
-        return "Nothing: the search has no trials yet."
-    if best is None:
-        reasons = [t.reason for t in results.trials if t.reason]
-        why = f" The first reason given: {reasons[0]}" if reasons else ""
-        return f"Nothing: no trial has run to its end with a value.{why}"
-    if len(results.directions) > 1:
-        return f"{len(results.front)} trials that no other beats in every objective."
-    return f"Trial {best.number} reached {number_text(best.value, 6)}."
+def _advice(results: Results, advice: Sequence[Advice]) -> list[str]:
+    if not advice:
+        return []
+    items = "".join(
+        f"<li><p>{plain(a.text)}</p>"
+        + (f"<code>{plain(_range_code(results, a))}</code>" if a.suggestion is not None else "")
+        + f'<p class="evidence">{plain(a.evidence)}</p></li>'
+        for a in advice
+    )
+    return [
+        '<p class="caption">Each rule speaks only where chance is an unlikely explanation; all '
+        "together they are wrong in about one of twenty searches that have nothing to find.</p>",
+        f'<ul class="advice">{items}</ul>',
+    ]
+
+
+def _range_code(results: Results, advice: Advice) -> str:
+    assert isinstance(advice.suggestion, Parameter)
+    return parameter_code(results, advice.parameter or "", advice.suggestion)
 
 
 def _search_figures(results: Results) -> list[str]:
     if not results.trials:
         return []
-    names = list(results.space)[:_MOST_PARAMS]
+    names = _shown_names(results)
+    several = len(results.directions) > 1
     best = tables.best_trials_table(results)
-    figures = [
+    band = "The blue band is what the windows of a stage span; a share of the draws uses a wider "
+    hidden = len(results.space) - len(names)
+    blocks = [
         figure_block(
-            "plot-best",
-            plot_best_value(results, max_trials=_MOST_POINTS),
+            f"plot-best-{i}",
+            plot_best_value(results, objective=i, max_trials=_MOST_POINTS),
             "Each point is a trial, the line the best value so far."
             + (" Shaded: every other stage." if results.stages else ""),
-            tables.improvements_table(results) if len(results.directions) == 1 else best,
-        ),
+            best if several else tables.improvements_table(results),
+        )
+        for i in range(min(len(results.directions), 3))
+    ]
+    if several and results.complete:
+        blocks.insert(
+            0,
+            figure_block(
+                "plot-pareto",
+                plot_pareto(results, max_trials=_MOST_POINTS),
+                "No trial is better in both objectives than one on the front.",
+                best,
+            ),
+        )
+    blocks.append(
         figure_block(
             "plot-narrowing",
             plot_narrowing(results, params=names, max_trials=_MOST_POINTS),
-            "A row for each parameter, on the scale on which it was drawn. "
-            + ("The blue band is what the windows of the stage span. " if results.stages else "")
-            + "Larger and more orange is better.",
+            "A row for each parameter, on the scale on which it was drawn. Larger and more orange "
+            "is better. "
+            + (f"{band}one, so some points lie outside. " if results.stages else "")
+            + (f"{hidden} more parameters are in the tables only." if hidden > 0 else ""),
             best,
-        ),
-    ]
-    if results.stages and any(not isinstance(p, Categorical) for p in results.space.values()):
-        figures.append(
+        )
+    )
+    if results.stages and any(not isinstance(results.space[n], Categorical) for n in names):
+        numeric = [n for n in names if not isinstance(results.space[n], Categorical)]
+        blocks.append(
             figure_block(
                 "plot-windows",
-                plot_windows(results),
+                plot_windows(results, params=numeric),
                 "How much of each parameter's scale the windows of a stage span, and where.",
                 tables.stage_table(results),
             )
         )
-    if any(t.steps for t in results.trials):
-        figures.append(
+    conditions: tuple[tuple[bool, str, Callable[[], go.Figure], str, tables.Table], ...] = (
+        (
+            any(t.steps for t in results.trials),
+            "plot-steps",
+            lambda: plot_intermediate_values(results),
+            "What trials reported on their way; those that were stopped early are faint.",
+            tables.steps_table(results),
+        ),
+        (
+            any(t.seconds is not None for t in results.trials),
+            "plot-time",
+            lambda: plot_durations(results, max_trials=_MOST_POINTS),
+            "",
+            tables.durations_table(results),
+        ),
+    )
+    blocks += [
+        figure_block(name, make(), caption, table)
+        for is_known, name, make, caption, table in conditions
+        if is_known
+    ]
+    return blocks
+
+
+def _shown_names(results: Results) -> list[str]:
+    """Return the parameters that have room on the page: those that most trials have."""
+    if len(results.space) <= _MOST_PARAMS:
+        return list(results.space)
+    count = {name: sum(name in t.params for t in results.trials) for name in results.space}
+    kept = set(sorted(count, key=lambda name: -count[name])[:_MOST_PARAMS])
+    return [name for name in results.space if name in kept]
+
+
+def _parameter_figures(results: Results) -> list[str]:
+    blocks = []
+    for i in range(min(len(results.directions), 3)):
+        try:
+            found = importances(results, objective=i)
+        except ModuleNotFoundError:
+            break  # Optuna works them out; everything else needs none
+        if found:
+            blocks.append(
+                figure_block(
+                    f"plot-importances-{i}",
+                    plot_importances(results, objective=i),
+                    "Optuna's estimate of how much each parameter decides the value. After a "
+                    "search has narrowed it says what still matters there.",
+                    tables.importance_table(found),
+                )
+            )
+    if len(results.complete) >= 10 and len(results.space) >= 2:
+        blocks.append(
             figure_block(
-                "plot-steps",
-                plot_intermediate_values(results),
-                "What trials reported on their way; those that were stopped early are faint.",
-                tables.steps_table(results),
+                "plot-parallel",
+                plot_parallel(results),
+                "A line for each of the best trials across the parameters; lines that meet agree.",
+                tables.best_trials_table(results),
             )
         )
-    if any(t.seconds is not None for t in results.trials):
-        figures.append(
-            figure_block(
-                "plot-time",
-                plot_durations(results, max_trials=_MOST_POINTS),
-                "",
-                tables.durations_table(results),
-            )
-        )
-    return figures
+    return blocks
 
 
 def _best_configuration(results: Results) -> list[str]:
@@ -264,20 +328,20 @@ def _best_configuration(results: Results) -> list[str]:
         return []
     rows = tuple((name, repr(value)) for name, value in best.params.items())
     table = tables.Table("Best configuration", ("Parameter", "Value"), rows)
-    ray = results.source.startswith("Ray")
-    again = points_code(best) if ray else enqueue_code(best)
-    return [
-        table_block(table),
-        code_block("Try it again, with Ray Tune" if ray else "Try it again, with Optuna", again),
-        code_block(
-            "Try it again, with Optuna" if ray else "Try it again, with Ray Tune",
-            enqueue_code(best) if ray else points_code(best),
-        ),
-        code_block("Search on in a narrower space", refined_space_code(results)),
+    codes = [
+        code_block("Try it again, with Optuna", enqueue_code(best)),
+        code_block("Try it again, with Ray Tune", points_code(best)),
     ]
+    if results.source.startswith("Ray"):
+        codes.reverse()
+    of_several = (
+        '<p class="caption">One end of the Pareto front; the others are in its table.</p>'
+        if len(results.directions) > 1
+        else ""
+    )
+    narrower = code_block("Search on in a narrower space", refined_space_code(results))
+    return [of_several, table_block(table), *codes, narrower]
 
 
 def _stages(results: Results) -> list[str]:
-    if not results.stages:
-        return []
-    return [table_block(tables.stage_table(results))]
+    return [table_block(tables.stage_table(results))] if results.stages else []

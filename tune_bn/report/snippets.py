@@ -6,7 +6,7 @@ from typing import Any
 from tune_bn.core.space import Categorical, Float, Int, Parameter
 from tune_bn.report.history import Results, TrialResult
 
-__all__ = ["enqueue_code", "points_code", "refined_space", "refined_space_code"]
+__all__ = ["enqueue_code", "parameter_code", "points_code", "refined_space", "refined_space_code"]
 
 _COMPLEMENT = "1 - "
 _FEWEST = 5
@@ -100,6 +100,15 @@ def refined_space_code(results: Results) -> str:
     return "\n".join(f"{_variable(name)} = {_suggest_code(name, p)}" for name, p in space.items())
 
 
+def parameter_code(results: Results, name: str, parameter: Parameter) -> str:
+    """Return Python that declares one parameter, in the words of the framework searched with."""
+    if results.source.startswith("Ray"):
+        return f"{name!r}: {_ray_code(parameter)}"
+    if results.source == "CoarseToFine":
+        return f"{name!r}: {_core_code(parameter)}"
+    return _suggest_code(name, parameter)
+
+
 def _variable(name: str) -> str:
     bare = name.removeprefix(_COMPLEMENT)
     found = "".join(c if c.isalnum() and c.isascii() else "_" for c in bare)
@@ -122,6 +131,8 @@ def _suggest_code(name: str, parameter: Parameter) -> str:
         return f"trial.suggest_categorical({name!r}, {list(parameter.choices)!r})"
     assert isinstance(parameter, (Float, Int))
     low, high = parameter.low, parameter.high
+    if isinstance(parameter, Float) and parameter.one_minus_log:
+        return f"suggest_one_minus_log(trial, {name!r}, {low!r}, {high!r})"
     if isinstance(parameter, Float) and parameter.log and name.startswith(_COMPLEMENT) and high < 1:
         bare = name.removeprefix(_COMPLEMENT)
         ends = f"{_complement(high)!r}, {_complement(low)!r}"

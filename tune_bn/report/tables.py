@@ -16,6 +16,7 @@ __all__ = [
     "Table",
     "best_trials_table",
     "durations_table",
+    "importance_table",
     "improvements_table",
     "run_table",
     "scores_table",
@@ -134,6 +135,12 @@ def steps_table(results: Results, *, most: int = 50) -> Table:
     return Table("Intermediate values", columns, rows, n_text_columns=0)
 
 
+def importance_table(found: Mapping[str, float]) -> Table:
+    """Return the importance of each parameter, the largest first."""
+    rows = tuple((name, f"{share:.1%}") for name, share in found.items())
+    return Table("Importance of each parameter", ("Parameter", "Share"), rows)
+
+
 def durations_table(results: Results) -> Table:
     """Return how long trials of each state took."""
     rows = []
@@ -158,7 +165,7 @@ def scores_table(summary: Mapping[str, Any]) -> Table | None:
     best = summary.get("best")
     scores: dict[str, Any] = {}
     if isinstance(best, Mapping) and isinstance(best.get("test"), Mapping):
-        scores["best network"] = best["test"]
+        scores["chosen network"] = best["test"]
     for key in ("scores", "baselines"):
         given = summary.get(key)
         if isinstance(given, Mapping):

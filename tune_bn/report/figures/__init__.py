@@ -1,16 +1,30 @@
 """Figures of a search; each function returns a ``plotly.graph_objects.Figure``."""
 
 from tune_bn.report.figures.narrowing import plot_narrowing, plot_windows
+from tune_bn.report.figures.network import (
+    plot_confusion,
+    plot_inference_statistics,
+    plot_loss_curves,
+    plot_predictions,
+)
 from tune_bn.report.figures.progress import (
     plot_best_value,
     plot_durations,
     plot_intermediate_values,
 )
+from tune_bn.report.figures.relations import plot_importances, plot_parallel, plot_pareto
 
 __all__ = [
     "plot_best_value",
+    "plot_confusion",
     "plot_durations",
+    "plot_importances",
+    "plot_inference_statistics",
     "plot_intermediate_values",
+    "plot_loss_curves",
     "plot_narrowing",
+    "plot_parallel",
+    "plot_pareto",
+    "plot_predictions",
     "plot_windows",
 ]

@@ -31,7 +31,7 @@ __all__ = ["chosen_params", "plot_narrowing", "plot_windows", "stage_spans"]
 
 _ROW_PX = 112
 _GAP_PX = 34
-_TOP_PX, _BOTTOM_PX = 92, 112
+_TOP_PX, _BOTTOM_PX = 100, 112
 
 
 def plot_narrowing(
@@ -72,12 +72,10 @@ def plot_narrowing(
         cols=1,
         shared_xaxes=True,
         vertical_spacing=_GAP_PX / inner if rows > 1 else 0,
-        subplot_titles=[plotly_text(name) for name in names],
+        subplot_titles=[_row_title(results, name) for name in names],
     )
     base_figure(figure, title=title, height=inner + _TOP_PX + _BOTTOM_PX)
-    figure.update_annotations(
-        x=0, xanchor="left", font={"size": 13, "color": INK, "weight": 600}, yshift=2
-    )
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK}, yshift=2)
     looks = _Looks(results, trials)
     for row, name in enumerate(names, start=1):
         axis = axis_for(results.space[name])
@@ -92,7 +90,7 @@ def plot_narrowing(
     figure.update_xaxes(title_text="Trial", row=rows, col=1)
     figure.update_layout(
         margin={"t": _TOP_PX, "b": _BOTTOM_PX},
-        legend={"y": 1 + 36 / inner},
+        legend={"y": 1 + 42 / inner},
         coloraxis={
             "colorscale": [list(stop) for stop in VALUE_SCALE],
             "cmin": 0,
@@ -117,6 +115,14 @@ def plot_narrowing(
     if note:
         _note(figure, note)
     return figure
+
+
+def _row_title(results: Results, name: str) -> str:
+    parameter = results.space[name]
+    scale = {"log": "log scale", "one-minus-log": "one-minus-log scale"}
+    word = scale.get(axis_for(parameter).kind, "")
+    title = f"<b>{plotly_text(name)}</b>"
+    return f"{title}  <span style='font-size:11px'>{word}</span>" if word else title
 
 
 def _note(figure: go.Figure, note: str) -> None:
@@ -189,11 +195,12 @@ class _Looks:
                 },
             ),
         ]
-        return [
+        traces = [
             self._trace(kind, trials, marker, name, axis, is_first)
             for kind, trials, marker in kinds
             if trials
         ]
+        return [*traces, _legend_key()] if is_first and self.complete else traces
 
     def _trace(
         self,
@@ -215,13 +222,26 @@ class _Looks:
             marker=marker,
             name=kind,
             legendgroup=kind,
-            showlegend=is_first,
+            # The legend would show a colour that is none of the scale's; _legend_key stands in.
+            showlegend=is_first and "coloraxis" not in marker,
             customdata=about,
             hovertemplate=(
                 f"trial %{{x}}<br>{plotly_text(name)} = %{{customdata[0]}}"
                 f"<br>%{{customdata[1]}}<extra>{kind}</extra>"
             ),
         )
+
+
+def _legend_key() -> go.Scatter:
+    return go.Scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        marker={"symbol": "circle", "size": 8, "color": VALUE_SCALE[1][1]},
+        name="complete (colour: value)",
+        legendgroup="complete",
+        hoverinfo="skip",
+    )
 
 
 def _outcome(trial: TrialResult) -> str:
@@ -288,7 +308,7 @@ def _mark_stages(figure: go.Figure, results: Results, rows: int) -> None:
             y=1,
             yref=place,
             yanchor="bottom",
-            yshift=17,
+            yshift=21,
             showarrow=False,
             font={"size": 11, "color": BLUE},
         )
@@ -320,21 +340,27 @@ def plot_windows(
     if not results.stages or not names:
         return empty_figure(title, "No trial recorded a stage: another sampler drew them.")
     stages = _some(results.stages, max_stages)
-    figure = go.Figure()
     bar, gap, head = 0.74, 1.0, 1.1
-    tick_places: list[float] = []
+    places: list[float] = []
+    texts: list[str] = []
+    about: list[str] = []
+    # Handed over as whole lists: plotly checks all shapes again each time that one is added.
+    shapes: list[dict[str, Any]] = []
+    headings: list[dict[str, Any]] = []
     place = 0.0
     for name in names:
         parameter = results.space[name]
         place += head
-        figure.add_annotation(
-            text=f"<b>{plotly_text(name)}</b>",
-            x=0,
-            xref="paper",
-            xanchor="left",
-            y=place - 0.8,
-            showarrow=False,
-            yanchor="middle",
+        headings.append(
+            {
+                "text": f"<b>{plotly_text(name)}</b>",
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": place - 0.8,
+                "yanchor": "middle",
+                "showarrow": False,
+            }
         )
         for i, stage in enumerate(stages):
             window = stage.windows.get(name, parameter.bounds)
@@ -345,37 +371,43 @@ def plot_windows(
                 (0.0, 1.0, "rgba(125,135,150,0.13)"),
                 (low, max(high - low, 0.006), f"rgba(0,114,178,{shade:.2f})"),
             ):
-                figure.add_shape(
-                    type="rect",
-                    x0=start,
-                    x1=start + width,
-                    y0=place - bar / 2,
-                    y1=place + bar / 2,
-                    fillcolor=colour,
-                    line_width=0,
+                shapes.append(
+                    {
+                        "type": "rect",
+                        "x0": start,
+                        "x1": start + width,
+                        "y0": place - bar / 2,
+                        "y1": place + bar / 2,
+                        "fillcolor": colour,
+                        "line": {"width": 0},
+                    }
                 )
-            figure.add_trace(
-                go.Scatter(
-                    x=[1.015],
-                    y=[place],
-                    mode="text",
-                    text=[plotly_text(text, 26)],
-                    textposition="middle right",
-                    textfont={"size": 11.5},
-                    showlegend=False,
-                    hovertemplate=(
-                        f"{plotly_text(name)}, {stage.name}<br>{plotly_text(text, 80)}"
-                        f"<br>{high - low:.0%} of the scale<extra></extra>"
-                    ),
-                )
+            texts.append(plotly_text(text, 26))
+            about.append(
+                f"{plotly_text(name)}, {stage.name}<br>{plotly_text(text, 80)}"
+                f"<br>{high - low:.0%} of the scale"
             )
-            tick_places.append(place)
+            places.append(place)
             place += gap
         place += 0.15
+    figure = go.Figure(
+        go.Scatter(
+            x=[1.015] * len(places),
+            y=places,
+            mode="text",
+            text=texts,
+            textposition="middle right",
+            textfont={"size": 11.5},
+            showlegend=False,
+            customdata=about,
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+    figure.update_layout(shapes=shapes, annotations=headings)
     base_figure(figure, title=title, height=int(24 * place) + 110)
     figure.update_yaxes(
         range=[place - 0.3, -0.2],
-        tickvals=tick_places,
+        tickvals=places,
         ticktext=[stage.name for _ in names for stage in stages],
         showgrid=False,
     )

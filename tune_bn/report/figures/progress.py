@@ -23,6 +23,8 @@ from tune_bn.report.text import number_text, plotly_text
 
 __all__ = ["plot_best_value", "plot_durations", "plot_intermediate_values"]
 
+_MOST_SHADED = 200
+
 
 def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None = 2000) -> go.Figure:
     """Return a figure of each trial's value and the best one so far, with the stages shaded.
@@ -147,23 +149,38 @@ def _shade_stages(figure: go.Figure, results: Results) -> None:
         return
     whole = spans[-1][2] - spans[0][1]
     free_from = -math.inf
-    for i, (stage, left, right) in enumerate(spans):
-        if i % 2 == 0 and len(spans) <= 200:
-            figure.add_vrect(
-                x0=left, x1=right, fillcolor="rgba(0,114,178,0.09)", line_width=0, layer="below"
-            )
+    names: list[dict[str, Any]] = []
+    for stage, left, right in spans:
         if right - left >= 0.045 * whole and left >= free_from:
             free_from = left + 0.075 * whole
-            figure.add_annotation(
-                text=stage.name,
-                x=left,
-                xanchor="left",
-                y=1,
-                yref="y domain",
-                yanchor="bottom",
-                showarrow=False,
-                font={"size": 11, "color": BLUE},
+            names.append(
+                {
+                    "text": stage.name,
+                    "x": left,
+                    "xanchor": "left",
+                    "y": 1,
+                    "yref": "y domain",
+                    "yanchor": "bottom",
+                    "showarrow": False,
+                    "font": {"size": 11, "color": BLUE},
+                }
             )
+    shades = [
+        {
+            "type": "rect",
+            "x0": left,
+            "x1": right,
+            "y0": 0,
+            "y1": 1,
+            "yref": "y domain",
+            "fillcolor": "rgba(0,114,178,0.09)",
+            "line": {"width": 0},
+            "layer": "below",
+        }
+        for _, left, right in spans[::2]
+        if len(spans) <= _MOST_SHADED
+    ]
+    figure.update_layout(shapes=shades, annotations=names)
 
 
 def plot_intermediate_values(source: Any, *, max_trials: int = 200) -> go.Figure:

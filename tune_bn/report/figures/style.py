@@ -23,6 +23,7 @@ __all__ = [
     "GREEN",
     "GREY",
     "INK",
+    "MUTED",
     "SERIES",
     "VALUE_SCALE",
     "VERMILLION",
@@ -85,6 +86,7 @@ def base_figure(figure: go.Figure, *, title: str, height: int) -> go.Figure:
             "itemsizing": "constant",
         },
         hovermode="closest",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
     )
     axis = {
         "gridcolor": GRID,
@@ -194,9 +196,9 @@ def axis_for(parameter: Parameter) -> Axis:
         return Axis(parameter, "log", math.log10(low), math.log10(high), places, text)
     if isinstance(parameter, Int) and len(range(int(low), int(high) + 1, parameter.step)) <= 6:
         values = range(int(low), int(high) + 1, parameter.step)
-        return Axis(
-            parameter, "linear", low, high, tuple(map(float, values)), tuple(map(str, values))
-        )
+        half = parameter.step / 2
+        places = tuple(map(float, values))
+        return Axis(parameter, "linear", low - half, high + half, places, tuple(map(str, values)))
     return Axis(parameter, "linear", low, high, (), ())
 
 

@@ -1,0 +1,307 @@
+"""What matters and what goes together: importances, the best tenth, the Pareto front."""
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.report.errors import ReportError
+from tune_bn.report.figures.style import (
+    AMBER,
+    BLUE,
+    GREY,
+    INK,
+    MUTED,
+    VALUE_SCALE,
+    axis_for,
+    base_figure,
+    empty_figure,
+)
+from tune_bn.report.figures.thinning import shown_trials
+from tune_bn.report.history import Results, TrialResult, results_of
+from tune_bn.report.text import label, number_text, plotly_text
+
+__all__ = ["importances", "plot_importances", "plot_parallel", "plot_pareto"]
+
+_FEWEST = 10
+_MOST_ASSESSED = 1000
+
+
+def importances(results: Results, *, objective: int = 0) -> dict[str, float]:
+    """Return Optuna's own importance of each parameter, the largest first; they sum to 1.
+
+    Optuna's default evaluator, on at most 1,000 trials. Empty where it cannot say: fewer than ten
+    complete trials, no parameter that all of them have, or all values the same.
+
+    Raises:
+        ModuleNotFoundError: If Optuna is not installed.
+    """
+    import optuna
+
+    complete, _ = shown_trials(results, _MOST_ASSESSED, states=("complete",))
+    complete = tuple(t for t in complete if t.values and math.isfinite(t.values[objective]))
+    if len(complete) < _FEWEST or len({t.values[objective] for t in complete}) < 2:
+        return {}
+    names = [n for n in results.space if all(n in t.params for t in complete)]
+    space = {name: _distribution(results.space[name]) for name in names}
+    maximize = results.directions[objective] == "maximize"
+    study = optuna.create_study(
+        storage=optuna.storages.InMemoryStorage(), direction="maximize" if maximize else "minimize"
+    )
+    for name in [n for n in names if space[n].single()]:
+        del space[name]
+    if not space:
+        return {}
+    study.add_trials(
+        optuna.create_trial(
+            params={n: _stored(results.space[n], trial.params[n]) for n in space},
+            distributions=space,
+            value=trial.values[objective],
+        )
+        for trial in complete
+    )
+    found = optuna.importance.get_param_importances(study)
+    return {name: float(found[name]) for name in sorted(found, key=lambda n: -found[n])}
+
+
+def _distribution(parameter: Parameter) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(parameter, Categorical):
+        return CategoricalDistribution(range(len(parameter.choices)))
+    low, high = parameter.bounds
+    if isinstance(parameter, Int):
+        return IntDistribution(low, high, log=parameter.log, step=parameter.step)
+    assert isinstance(parameter, Float)
+    if parameter.one_minus_log:
+        return FloatDistribution(1 - high, 1 - low, log=True)
+    return FloatDistribution(low, high, log=parameter.log, step=parameter.step)
+
+
+def _stored(parameter: Parameter, value: Any) -> Any:
+    """Return what Optuna would hold: an index, a value within its range, a distance from 1."""
+    if isinstance(parameter, Categorical):
+        return parameter.index(value)
+    if isinstance(parameter, Float) and parameter.one_minus_log:
+        low, high = parameter.bounds
+        return min(max(1 - parameter.nearest(value), 1 - high), 1 - low)
+    return parameter.nearest(value)
+
+
+def plot_importances(source: Any, *, objective: int = 0) -> go.Figure:
+    """Return a figure of Optuna's parameter importances, the largest on top.
+
+    Args:
+        source: What `results_of` takes.
+        objective: Which objective, counted from 0.
+
+    Raises:
+        ModuleNotFoundError: If Optuna is not installed.
+        ReportError: If there is no such objective.
+    """
+    results = results_of(source)
+    if not 0 <= objective < len(results.directions):
+        raise ReportError(
+            f"plot_importances needs 0 <= objective < {len(results.directions)}, but got "
+            f"objective={objective!r}."
+        )
+    title = "Importance of each parameter"
+    if len(results.directions) > 1:
+        title += f" for {results.objectives[objective]}"
+    found = importances(results, objective=objective)
+    if not found:
+        return empty_figure(title, "Too few complete trials, or all with the same value.")
+    shown = list(found.items())[:20][::-1]
+    figure = go.Figure(
+        go.Bar(
+            x=[share for _, share in shown],
+            y=list(range(len(shown))),
+            orientation="h",
+            marker={"color": BLUE},
+            width=0.62,
+            text=[f"{share:.0%}" for _, share in shown],
+            textposition="outside",
+            textfont={"size": 12},
+            cliponaxis=False,
+            hoverinfo="skip",
+        )
+    )
+    base_figure(figure, title=title, height=34 * len(shown) + 120)
+    figure.update_yaxes(
+        tickvals=list(range(len(shown))),
+        ticktext=[plotly_text(name, 28) for name, _ in shown],
+        showgrid=False,
+    )
+    top = shown[-1][1]
+    figure.update_xaxes(title_text="Share", tickformat=".0%", range=[0, top * 1.15 + 1e-9])
+    figure.update_layout(margin={"t": 48})
+    return figure
+
+
+def plot_parallel(source: Any, *, max_trials: int = 50, max_params: int = 10) -> go.Figure:
+    """Return a figure of parallel coordinates of the best tenth of the trials.
+
+    Every vertical line is a parameter on its own scale, every other line a trial; the best one is
+    thick.
+
+    Args:
+        source: What `results_of` takes.
+        max_trials: At most so many of the best tenth (≥ 1).
+        max_params: At most so many parameters.
+    """
+    results = results_of(source)
+    title = "The best tenth of the trials"
+    complete = [t for t in results.ranked if t.state == "complete"]
+    best = complete[: min(max(len(complete) // 10, 3), max_trials)]
+    names = [n for n in results.space if any(n in t.params for t in best)][:max_params]
+    if len(best) < 3 or len(names) < 2:
+        return empty_figure(title, "Needs three complete trials and two parameters.")
+    figure = go.Figure()
+    place = {name: _heights(results, name, best) for name in names}
+    for i in reversed(range(len(best))):
+        is_best = i == 0
+        goodness = 1 - i / max(len(best) - 1, 1)
+        figure.add_trace(
+            go.Scatter(
+                x=list(range(len(names))),
+                y=np.array([place[name][i] for name in names]),
+                mode="lines+markers",
+                line={"width": 3.5 if is_best else 1.4, "color": _colour(goodness)},
+                marker={
+                    "size": 11 if is_best else 5,
+                    "symbol": "star" if is_best else "circle",
+                    "line": {"width": 1 if is_best else 0, "color": INK},
+                },
+                opacity=1 if is_best else 0.6,
+                name=f"best (trial {best[i].number})",
+                showlegend=is_best,
+                hovertemplate=(
+                    f"trial {best[i].number}: {number_text(best[i].value)}<extra></extra>"
+                ),
+            )
+        )
+    base_figure(figure, title=title, height=430)
+    ends = [_end_texts(results.space[name], results.space[name].bounds) for name in names]
+    figure.update_layout(
+        annotations=[
+            {
+                "text": plotly_text(text, 12),
+                "x": i,
+                "y": y,
+                "yanchor": anchor,
+                "yshift": shift,
+                "showarrow": False,
+                "font": {"size": 11, "color": MUTED},
+            }
+            for i, (low, high) in enumerate(ends)
+            for y, text, anchor, shift in ((1.0, high, "bottom", 4), (0.0, low, "top", -4))
+        ]
+    )
+    figure.update_xaxes(
+        tickvals=list(range(len(names))),
+        ticktext=[plotly_text(label(name, 16)) for name in names],
+        tickangle=-30,
+        range=[-0.35, len(names) - 0.65],
+        showgrid=True,
+    )
+    figure.update_yaxes(range=[-0.1, 1.1], visible=False)
+    figure.update_layout(margin={"l": 20, "t": 76, "b": 90})
+    return figure
+
+
+def _heights(results: Results, name: str, trials: list[TrialResult]) -> Any:
+    axis = axis_for(results.space[name])
+    places = axis.place([t.params.get(name) for t in trials])
+    if axis.kind == "choices":
+        return results.positions(name, trials)
+    span = axis.high - axis.low
+    return (places - axis.low) / span if span > 0 else places * 0 + 0.5
+
+
+def _end_texts(parameter: Parameter, ends: tuple[Any, ...]) -> tuple[str, str]:
+    return (
+        ("", "")
+        if isinstance(parameter, Categorical)
+        else (number_text(ends[0], 3), number_text(ends[-1], 3))
+    )
+
+
+def _colour(goodness: float) -> str:
+    """Return the colour of the value scale at a share of it, as plotly would mix it."""
+    stops = list(VALUE_SCALE)
+    for (low, a), (high, b) in pairwise(stops):
+        if goodness <= high:
+            share = (goodness - low) / (high - low)
+            mixed = [
+                round(int(a[i : i + 2], 16) * (1 - share) + int(b[i : i + 2], 16) * share)
+                for i in (1, 3, 5)
+            ]
+            return f"rgb({mixed[0]},{mixed[1]},{mixed[2]})"
+    return stops[-1][1]
+
+
+def plot_pareto(
+    source: Any, *, objectives: tuple[int, int] = (0, 1), max_trials: int | None = 2000
+) -> go.Figure:
+    """Return a figure of two objectives, with the trials that no other one beats marked.
+
+    Args:
+        source: What `results_of` takes; of a search with several objectives.
+        objectives: Which two, counted from 0.
+        max_trials: Show at most so many trials; None for all.
+
+    Raises:
+        ReportError: If the search has one objective, or not these.
+    """
+    results = results_of(source)
+    n = len(results.directions)
+    if n < 2 or not all(0 <= i < n for i in objectives) or objectives[0] == objectives[1]:
+        raise ReportError(
+            f"plot_pareto needs two of several objectives, but got objectives={objectives!r} of a "
+            f"search with {n}. For one objective use plot_best_value."
+        )
+    title = "Pareto front"
+    if not results.complete:
+        return empty_figure(title, "No trial has run to its end with values.")
+    shown, note = shown_trials(results, max_trials, states=("complete",))
+    front = {t.number for t in results.front}
+    rest = [t for t in shown if t.number not in front and t.is_ranked]
+    best = sorted(results.front, key=lambda t: t.values[objectives[0]])
+    figure = go.Figure()
+    for trials, name, marker, mode in (
+        (rest, "beaten by another", {"size": 6, "color": GREY, "opacity": 0.6}, "markers"),
+        (
+            best,
+            "Pareto front",
+            {"size": 12, "symbol": "star", "color": AMBER, "line": {"width": 1, "color": INK}},
+            "markers+lines" if n == 2 else "markers",
+        ),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=np.array([t.values[objectives[0]] for t in trials]),
+                y=np.array([t.values[objectives[1]] for t in trials]),
+                customdata=np.array([t.number for t in trials]),
+                mode=mode,
+                line={"shape": "hv", "width": 1.5, "color": BLUE, "dash": "dot"},
+                marker=marker,
+                name=name,
+                hovertemplate=(
+                    f"trial %{{customdata}}<br>%{{x:.5g}}, %{{y:.5g}}<extra>{name}</extra>"
+                ),
+            )
+        )
+    base_figure(figure, title=title, height=440)
+    names = [
+        f"{results.objectives[i]} ({'higher' if results.directions[i] == 'maximize' else 'lower'} "
+        "is better)"
+        for i in objectives
+    ]
+    figure.update_xaxes(title_text=plotly_text(names[0], 60))
+    figure.update_yaxes(title_text=plotly_text(names[1], 60))
+    if note:
+        figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
+    return figure

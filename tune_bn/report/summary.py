@@ -1,0 +1,184 @@
+"""The search in plain words: what was searched, what was found, how sure, what next."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tune_bn.report.advice import Advice
+from tune_bn.report.history import Results
+from tune_bn.report.rules.budget import repeat_noise
+from tune_bn.report.text import duration_text, label, number_text
+
+__all__ = ["answers", "counts_text", "key_numbers", "title_of", "wall_seconds"]
+
+_FEW = 20
+_MOST_NAMES = 12
+
+
+def title_of(results: Results, summary: Mapping[str, Any]) -> str:
+    """Return what to call the search: by its data where they are known."""
+    data = summary.get("data")
+    name = data.get("name") if isinstance(data, Mapping) else summary.get("dataset")
+    return f"Tuning on {name}" if name else f"{results.source} “{results.name}”"
+
+
+def answers(
+    results: Results, summary: Mapping[str, Any], advice: Sequence[Advice]
+) -> list[tuple[str, str]]:
+    """Return the four questions that a colleague asks, each with its answer in plain words."""
+    found = [
+        ("What was searched", _searched(results)),
+        ("What was found", _found(results, summary)),
+    ]
+    if results.best is not None:
+        found.append(("How sure it is", _how_sure(results)))
+    return [*found, ("What next", _next(results, advice))]
+
+
+def _searched(results: Results) -> str:
+    names = [label(name) for name in results.space]
+    if not names:
+        return "No trial has a parameter yet."
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    n = len(names)
+    text = (
+        f"{_number(n, 'parameter')} ({shown}{more}) in {_number(len(results.trials), 'trial')}: "
+        f"{counts_text(results)}."
+    )
+    if len(results.stages) > 1 and results.stages[-1].index > 0:
+        text += (
+            " The search drew at random, first in the whole space, then in narrower and narrower "
+            f"windows around the best trials, the last {results.stages[-1].width:.0%} of each "
+            "range wide."
+        )
+    return text
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _found(results: Results, summary: Mapping[str, Any]) -> str:
+    best = results.best
+    if not results.trials:
+        return "Nothing yet: the search has no trials."
+    if best is None:
+        reasons = [t.reason for t in results.trials if t.reason]
+        why = f" The first reason given: {reasons[0]}" if reasons else ""
+        return f"Nothing: no trial has run to its end with a value.{why}"
+    if len(results.directions) > 1:
+        return f"{_number(len(results.front), 'trial')} that no other beats in every objective."
+    text = f"Trial {best.number} reached {_value(results, best.value)}."
+    if best.violation > 0:
+        text = f"No trial meets the constraints; the closest is trial {best.number}. {text}"
+    chosen = summary.get("best")
+    if not isinstance(chosen, Mapping):
+        return text
+    number = chosen.get("trial", best.number)
+    if number is None:
+        text += " In the final comparison the default configuration did better and was chosen."
+    elif number != best.number:
+        text += f" In the final comparison trial {number} did better and was chosen."
+    test = chosen.get("test")
+    metric = str(summary.get("metric", ""))
+    if isinstance(test, Mapping) and isinstance(test.get(metric), (int, float)):
+        text += (
+            f" On the test rows, which neither training nor search saw, the chosen network has "
+            f"{metric} {number_text(test[metric])}."
+        )
+    return text
+
+
+def _value(results: Results, value: float) -> str:
+    name = results.objectives[0]
+    number = number_text(value, 5)
+    return number if name == "value" else f"{name} {number}"
+
+
+def _how_sure(results: Results) -> str:
+    complete = [t for t in results.ranked if t.state == "complete"]
+    best = complete[0]
+    if len(results.directions) > 1:
+        return (
+            f"Of {_number(len(complete), 'complete trial')}, {len(results.front)} are on the front."
+        )
+    if len(complete) == 1:
+        return "Not at all: only one trial has run to its end."
+    last = complete[:5][-1]
+    texts = []
+    if math.isfinite(best.value) and math.isfinite(last.value):
+        gap = number_text(abs(best.value - last.value), 2)
+        texts.append(f"The best {len(complete[:5])} trials lie within {gap} of one another.")
+    later = sum(t.number > best.number for t in results.trials)
+    if later:
+        texts.append(f"{_number(later, 'trial')} since the best one found nothing better.")
+    else:
+        texts.append("The best trial is the last one: the search was still improving.")
+    deviation, freedom = repeat_noise(results.complete)
+    if freedom >= 2:
+        texts.append(
+            f"Repeats of one configuration differ by {number_text(deviation, 2)} (standard "
+            f"deviation, {freedom} degrees of freedom)."
+        )
+    texts.append(
+        "The best value of a search is partly luck: judge it by rows that the search did not see."
+    )
+    return " ".join(texts)
+
+
+def _next(results: Results, advice: Sequence[Advice]) -> str:
+    if results.best is None:
+        return "Find out why no trial ends with a value before searching on."
+    if advice:
+        found = " ".join(a.text for a in advice[:2])
+        more = f" And {len(advice) - 2} more below." if len(advice) > 2 else ""
+        return found + more
+    if len(results.complete) < _FEW:
+        return f"Fewer than {_FEW} complete trials say little about the space: give it more."
+    return (
+        "Nothing stands out: the ranges fit, as far as these trials can tell. The code under "
+        "“Best configuration” tries the best one again, or searches on around it."
+    )
+
+
+def counts_text(results: Results) -> str:
+    """Return how many trials ended how: ``"36 complete, 23 pruned"``."""
+    states = ("complete", "pruned", "failed", "running")
+    found = {state: sum(t.state == state for t in results.trials) for state in states}
+    return ", ".join(f"{n:,} {state}" for state, n in found.items() if n) or "none yet"
+
+
+def wall_seconds(results: Results) -> float | None:
+    """Return the seconds from the first start to the last end; None if none was recorded."""
+    spans = [(t.started, t.seconds) for t in results.trials]
+    timed = [(start, s) for start, s in spans if start is not None and s is not None]
+    if not timed:
+        return None
+    first = min(start for start, _ in timed)
+    return max((start - first).total_seconds() + s for start, s in timed)
+
+
+def key_numbers(results: Results, summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the few figures to see first: name, value, and a word about it."""
+    numbers: list[tuple[str, str, str]] = []
+    best = results.best
+    if len(results.directions) > 1 and best is not None:
+        numbers.append(("Pareto front", f"{len(results.front):,}", "trials that none beats"))
+    elif best is not None:
+        name = results.objectives[0]
+        what = "Best value" if name == "value" else f"Best {label(name, 24)}"
+        numbers.append((what, number_text(best.value), f"trial {best.number}"))
+    chosen = summary.get("best")
+    metric = str(summary.get("metric", ""))
+    test = chosen.get("test") if isinstance(chosen, Mapping) else None
+    if isinstance(test, Mapping) and isinstance(test.get(metric), (int, float)):
+        numbers.append(("On the test rows", number_text(test[metric]), metric))
+    numbers.append(("Trials", f"{len(results.trials):,}", counts_text(results)))
+    if results.stages:
+        width = f"windows down to {results.stages[-1].width:.0%}"
+        numbers.append(("Stages", f"{len(results.stages):,}", width))
+    seconds = wall_seconds(results)
+    if seconds is not None:
+        numbers.append(("Time", duration_text(seconds), "first start to last end"))
+    return numbers
