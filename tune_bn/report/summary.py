@@ -19,7 +19,10 @@ def title_of(results: Results, summary: Mapping[str, Any]) -> str:
     """Return what to call the search: by its data where they are known."""
     data = summary.get("data")
     name = data.get("name") if isinstance(data, Mapping) else summary.get("dataset")
-    return f"Tuning on {name}" if name else f"{results.source} “{results.name}”"
+    if name:
+        return f"Tuning on {name}"
+    is_nameless = results.name.startswith("no-name-")  # as Optuna calls it
+    return results.source if is_nameless else f"{results.source} “{results.name}”"
 
 
 def answers(

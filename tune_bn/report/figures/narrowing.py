@@ -428,9 +428,16 @@ def _share(results: Results, name: str, window: tuple[Any, ...]) -> tuple[float,
     parameter = results.space[name]
     if isinstance(parameter, Categorical):
         return 0.0, len(window) / len(parameter.choices)
-    low, high = (parameter.position(end) for end in window)
+    ends = (parameter.position(end) for end in window)
     half = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
-    return max(low - half, 0.0), min(high + half, 1.0)
+    low, high = (
+        min(max(end + side, 0.0), 1.0) for end, side in zip(ends, (-half, half), strict=True)
+    )
+    # The ends of a log scale of integers lie within their cells: the whole range is drawn whole.
+    return (
+        0.0 if window[0] == parameter.bounds[0] else low,
+        1.0 if window[-1] == parameter.bounds[-1] else high,
+    )
 
 
 def _some(stages: Sequence[Stage], most: int) -> list[Stage]:

@@ -48,13 +48,18 @@ def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None =
     if not results.complete:
         return empty_figure(title, "No trial has run to its end with a value.")
     shown, note = shown_trials(results, max_trials, states=("complete", "pruned"))
+    low, high, hidden = _value_range(results, objective)
     figure = go.Figure()
     for state, marker in (
         ("pruned", {"symbol": "triangle-down-open", "size": 7, "color": GREY}),
         ("complete", {"symbol": "circle", "size": 6, "color": GREY, "opacity": 0.75}),
     ):
         trials = [t for t in shown if t.state == state and t.is_ranked]
-        if trials and (state == "complete" or len(results.directions) == 1):
+        if state == "pruned" and len(results.directions) == 1:
+            inside = [t for t in trials if low <= t.value <= high]
+            hidden += len(trials) - len(inside)
+            trials = inside
+        if trials:
             figure.add_trace(
                 go.Scatter(
                     x=np.array([t.number for t in trials]),
@@ -93,13 +98,12 @@ def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None =
         )
     )
     base_figure(figure, title=title, height=420)
-    low, high, hidden = _value_range(results, objective)
     last = max(t.number for t in results.trials)
     figure.update_yaxes(range=[low, high], title_text=plotly_text(name))
     figure.update_xaxes(range=[-0.5 - last * 0.012, last + 0.5 + last * 0.012], title_text="Trial")
     _shade_stages(figure, results)
     if hidden:
-        note = f"{note} {hidden:,} much worse values lie outside.".strip()
+        note = f"{note} {hidden:,} worse values lie outside.".strip()
     if note:
         figure.update_layout(
             title_text=f"{plotly_text(title, 90)}<br><sup>{note}</sup>", meta={"note": note}

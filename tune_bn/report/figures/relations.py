@@ -22,7 +22,7 @@ from tune_bn.report.figures.style import (
 )
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.history import Results, TrialResult, results_of
-from tune_bn.report.text import label, number_text, plotly_text
+from tune_bn.report.text import number_text, plotly_text, value_text
 
 __all__ = ["importances", "plot_importances", "plot_parallel", "plot_pareto"]
 
@@ -144,8 +144,8 @@ def plot_importances(source: Any, *, objective: int = 0) -> go.Figure:
 def plot_parallel(source: Any, *, max_trials: int = 50, max_params: int = 10) -> go.Figure:
     """Return a figure of parallel coordinates of the best tenth of the trials.
 
-    Every vertical line is a parameter on its own scale, every other line a trial; the best one is
-    thick.
+    Every horizontal line is a parameter on its own scale, every other line a trial; the best one
+    is thick.
 
     Args:
         source: What `results_of` takes.
@@ -160,22 +160,22 @@ def plot_parallel(source: Any, *, max_trials: int = 50, max_params: int = 10) ->
     if len(best) < 3 or len(names) < 2:
         return empty_figure(title, "Needs three complete trials and two parameters.")
     figure = go.Figure()
-    place = {name: _heights(results, name, best) for name in names}
+    place = {name: _shares(results, name, best) for name in names}
     for i in reversed(range(len(best))):
         is_best = i == 0
         goodness = 1 - i / max(len(best) - 1, 1)
         figure.add_trace(
             go.Scatter(
-                x=list(range(len(names))),
-                y=np.array([place[name][i] for name in names]),
+                x=np.array([place[name][i] for name in names]),
+                y=list(range(len(names))),
                 mode="lines+markers",
                 line={"width": 3.5 if is_best else 1.4, "color": _colour(goodness)},
                 marker={
-                    "size": 11 if is_best else 5,
+                    "size": 13 if is_best else 6,
                     "symbol": "star" if is_best else "circle",
                     "line": {"width": 1 if is_best else 0, "color": INK},
                 },
-                opacity=1 if is_best else 0.6,
+                opacity=1 if is_best else 0.7,
                 name=f"best (trial {best[i].number})",
                 showlegend=is_best,
                 hovertemplate=(
@@ -183,36 +183,35 @@ def plot_parallel(source: Any, *, max_trials: int = 50, max_params: int = 10) ->
                 ),
             )
         )
-    base_figure(figure, title=title, height=430)
-    ends = [_end_texts(results.space[name], results.space[name].bounds) for name in names]
+    base_figure(figure, title=title, height=58 * len(names) + 120)
     figure.update_layout(
         annotations=[
             {
-                "text": plotly_text(text, 12),
-                "x": i,
-                "y": y,
-                "yanchor": anchor,
-                "yshift": shift,
+                "text": plotly_text(text, 18),
+                "x": x,
+                "y": i,
+                "xanchor": "left" if x == 0 else "right" if x == 1 else "center",
+                "yanchor": "top",
+                "yshift": -7,
                 "showarrow": False,
                 "font": {"size": 11, "color": MUTED},
             }
-            for i, (low, high) in enumerate(ends)
-            for y, text, anchor, shift in ((1.0, high, "bottom", 4), (0.0, low, "top", -4))
+            for i, name in enumerate(names)
+            for x, text in _marks(results.space[name])
         ]
     )
-    figure.update_xaxes(
+    figure.update_yaxes(
         tickvals=list(range(len(names))),
-        ticktext=[plotly_text(label(name, 16)) for name in names],
-        tickangle=-30,
-        range=[-0.35, len(names) - 0.65],
-        showgrid=True,
+        ticktext=[plotly_text(name, 22) for name in names],
+        range=[len(names) - 0.4, -0.5],
+        gridcolor="rgba(125,135,150,0.55)",
     )
-    figure.update_yaxes(range=[-0.1, 1.1], visible=False)
-    figure.update_layout(margin={"l": 20, "t": 76, "b": 90})
+    figure.update_xaxes(range=[-0.03, 1.03], showgrid=False, showticklabels=False)
+    figure.update_layout(margin={"t": 76, "b": 20})
     return figure
 
 
-def _heights(results: Results, name: str, trials: list[TrialResult]) -> Any:
+def _shares(results: Results, name: str, trials: list[TrialResult]) -> Any:
     axis = axis_for(results.space[name])
     places = axis.place([t.params.get(name) for t in trials])
     if axis.kind == "choices":
@@ -221,12 +220,14 @@ def _heights(results: Results, name: str, trials: list[TrialResult]) -> Any:
     return (places - axis.low) / span if span > 0 else places * 0 + 0.5
 
 
-def _end_texts(parameter: Parameter, ends: tuple[Any, ...]) -> tuple[str, str]:
-    return (
-        ("", "")
-        if isinstance(parameter, Categorical)
-        else (number_text(ends[0], 3), number_text(ends[-1], 3))
-    )
+def _marks(parameter: Parameter) -> list[tuple[float, str]]:
+    """Return what is written along a parameter's line: its ends, or its choices where few."""
+    if not isinstance(parameter, Categorical):
+        low, high = parameter.bounds
+        return [(0.0, number_text(low, 3)), (1.0, number_text(high, 3))]
+    if len(parameter.choices) > 5:
+        return []
+    return [(parameter.position(c), value_text(c)) for c in parameter.choices]
 
 
 def _colour(goodness: float) -> str:
