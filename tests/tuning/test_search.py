@@ -7,9 +7,10 @@ from optuna.trial import TrialState
 
 from tune_bn.training import EpochMetrics
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.search import VALIDATION, Job, Progress, Search
+from tune_bn.tuning.search import VALIDATION, Progress, Search
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.study import INTERRUPTED, REASON
+from tune_bn.tuning.workers import Job
 
 
 @pytest.fixture(autouse=True)

@@ -110,6 +110,9 @@ def tune(
 
 
 def _pruner(settings: Settings) -> optuna.pruners.BasePruner:
+    # Chosen on the recorded epochs of 7 × 50 random configurations on digits: this one trains 47 %
+    # of the epochs and always kept the best. Hyperband trains 44 % and lost 0.0016 of accuracy;
+    # successive halving from a tenth of the epochs on 20 % and 0.0008.
     return optuna.pruners.MedianPruner(
         n_startup_trials=8, n_warmup_steps=max(settings.epochs // 5, 1), n_min_trials=5
     )

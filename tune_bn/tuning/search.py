@@ -13,26 +13,18 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from tune_bn.training import Config, EpochMetrics
+from tune_bn.training import EpochMetrics
 from tune_bn.tuning.errors import Stopped
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import suggest_config
 from tune_bn.tuning.study import INTERRUPTED, REASON, counted_trials
+from tune_bn.tuning.workers import Job
 
-__all__ = ["VALIDATION", "Ended", "Job", "Progress", "Search", "fit_seed"]
+__all__ = ["VALIDATION", "Ended", "Progress", "Search", "fit_seed"]
 
 VALIDATION = "tune_bn:validation"
 """User attribute of a complete trial: its scores on the validation rows after the last epoch."""
 _STAGE = "tune_bn:stage"
-
-
-@dataclass(frozen=True)
-class Job:
-    """A configuration to train, and the seed to train it with."""
-
-    number: int
-    config: Config
-    seed: int
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,25 @@ import pickle
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Protocol, TypeAlias
 
 import torch
 
-from tune_bn.training import Dataset, DivergedError, EpochMetrics, fit
-from tune_bn.tuning.search import Job
+from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, fit
 
-__all__ = ["Listener", "one_thread", "run_here", "run_in_workers"]
+__all__ = ["Job", "Listener", "one_thread", "run_here", "run_in_workers"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A configuration to train, and the seed to train it with."""
+
+    number: int
+    config: Config
+    seed: int
 
 
 class Listener(Protocol):

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tune_bn.training import Config
+from tune_bn.tuning.errors import Stopped, TuneError
+from tune_bn.tuning.optuna_run import tune
+from tune_bn.tuning.search import Progress
+from tune_bn.tuning.settings import Settings
+from tune_bn.tuning.space import suggest_config
+from tune_bn.tuning.study import REASON
+
+DIVERGES = Config(learning_rate=1e30, width=4, depth=2, norm="none")
+QUICK = Settings(trials=3, epochs=2)
+
+
+def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    return optuna.load_study(study_name="tune_bn", storage=f"sqlite:///{folder}/study.db").trials
+
+
+def diverge_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """From trial ``number`` on, every configuration diverges."""
+
+    def suggest_or_diverge(trial: optuna.Trial) -> Config:
+        config = suggest_config(trial)
+        return DIVERGES if trial.number >= number else config
+
+    monkeypatch.setattr("tune_bn.tuning.search.suggest_config", suggest_or_diverge)
+
+
+def test_a_configuration_that_diverges_is_a_failed_trial_with_a_reason(tiny, tmp_path, monkeypatch):
+    """The run goes on, and hands back what trained."""
+    diverge_after(monkeypatch, 1)
+    outcome = tune(tiny, tmp_path, QUICK)
+    assert outcome.summary["search"]["failed"] == 2
+    assert outcome.summary["best"]["trial"] == 0
+    assert "diverged in epoch 1" in trials(tmp_path)[1].user_attrs[REASON]
+
+
+def test_a_search_in_which_all_diverges_says_so(tiny, tmp_path, monkeypatch):
+    """There is nothing to hand back; the first reason is in the line."""
+    diverge_after(monkeypatch, 0)
+    with pytest.raises(TuneError, match=r"none of 3 trials did.*Training diverged"):
+        tune(tiny, tmp_path, QUICK)
+    assert not (tmp_path / "best.json").exists()
+
+
+def test_a_stop_during_the_final_keeps_earlier_results(tiny, tmp_path):
+    """All trials are finished; the same call plays the final again and writes."""
+    (tmp_path / "best.json").write_text("earlier")
+    doing: list[str] = []
+
+    def stopped() -> bool:
+        return doing[-1:] == ["final"]
+
+    def hear(at: Progress) -> None:
+        doing.append(at.doing)
+
+    with pytest.raises(Stopped, match="Stopped after 3 of 3 trials"):
+        tune(tiny, tmp_path, QUICK, is_stopped=stopped, on_progress=hear)
+    assert (tmp_path / "best.json").read_text() == "earlier"
+    assert tune(tiny, tmp_path, QUICK).summary["search"]["trials_in_this_run"] == 0
+
+
+def test_time_ends_a_run_with_what_it_has(tiny, tmp_path):
+    """Here after a second of a clock that is ahead by one at each look."""
+    ticks = iter(range(10**6))
+    settings = Settings(trials=1000, epochs=2, timeout_s=1.0)
+    outcome = tune(tiny, tmp_path, settings, clock=lambda: float(next(ticks)))
+    assert outcome.summary["search"]["complete"] == 1
+
+
+def test_the_report_is_written_beside_the_other_results(tiny, tmp_path):
+    """Whoever makes it gets the study and what best.json holds."""
+
+    def write_report(study, path, *, summary=None):
+        path.write_text(f"{len(study.trials)} trials, {summary['metric']}")
+
+    outcome = tune(tiny, tmp_path, QUICK, write_report=write_report)
+    assert (tmp_path / "report.html").read_text() == "3 trials, accuracy"
+    assert [file.name for file in outcome.files] == [
+        "best.json",
+        "model.pt",
+        "report.html",
+        "study.db",
+    ]
