@@ -133,9 +133,17 @@ def test_fresh_starts_over_and_keeps_what_was(tuned, blobs, tmp_path):
     out = tmp_path / "copy"
     shutil.copytree(tuned[0], out)
     words = ["--data", blobs, "--target", "kind", "--epochs", 1, "--out", out]
-    assert command("tune", *words, "--trials", 1, "--fresh").exit_code == 0
+    assert command("tune", *words, "--trials", 2, "--fresh").exit_code == 0
     assert sorted(file.name for file in (out / "earlier-1").iterdir()) == FILES
-    assert json.loads((out / "best.json").read_text())["search"]["trials"] == 1
+    assert json.loads((out / "best.json").read_text())["search"]["trials"] == 2
+
+
+def test_one_trial_is_enough(blobs, tmp_path):
+    """It is the default configuration; there is a model, a score and a report of it."""
+    words = ["--data", blobs, "--target", "kind", "--epochs", 1, "--out", tmp_path]
+    result = command("tune", *words, "--trials", 1)
+    assert result.exit_code == 0, result.output
+    assert "trial 0, the default configuration" in result.stdout
 
 
 def test_a_number_is_tuned_for_as_well(prices, tmp_path):
