@@ -29,6 +29,7 @@ from tune_bn.core.search import (
     checked_narrowing,
     checked_seed,
 )
+from tune_bn.core.space import Parameter
 from tune_bn.core.stages import Stage
 from tune_bn.core.state import decode_params, encode_params
 from tune_bn.ray.objectives import as_values, check_objectives, names_of
@@ -282,6 +283,11 @@ class CoarseToFineSearch(Searcher):
     def seed(self) -> int:
         """The seed; where none was given, the one that was taken from the operating system."""
         return self._seed
+
+    @property
+    def space(self) -> dict[str, Parameter]:
+        """The parameters by flat name; empty as long as Tune has not told the space."""
+        return dict(self._space.parameters) if self._space is not None else {}
 
     @property
     def trials(self) -> list[Finished]:
