@@ -9,7 +9,9 @@ import typer
 
 from tune_bn import __version__
 from tune_bn.cli.predict import predict
+from tune_bn.cli.report import report
 from tune_bn.cli.tune import tune
+from tune_bn.cli.watch import watch
 
 __all__ = ["app"]
 
@@ -23,6 +25,8 @@ app = typer.Typer(
 )
 app.command()(tune)
 app.command()(predict)
+app.command()(report)
+app.command()(watch)
 
 
 def _print_version(asked: bool) -> None:

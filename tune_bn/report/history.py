@@ -86,6 +86,8 @@ class Results:
         stages: In order; empty if no trial recorded one.
         sampler: What drew the trials, if it is known.
         versions: Package → version, of those that took part.
+        is_space_known: Whether ``space`` is what was searched; otherwise its ranges are those of
+            the values that were seen.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Results:
     stages: tuple[Stage, ...] = ()
     sampler: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    is_space_known: bool = True
 
     @property
     def maximize(self) -> bool:
@@ -208,6 +211,10 @@ def results_of(source: Any) -> Results:
         from tune_bn.report.from_optuna import results_of_study
 
         return results_of_study(source)
+    if "ray" in homes:
+        from tune_bn.report.from_ray import results_of_grid
+
+        return results_of_grid(source)
     if "tune_bn" in homes and hasattr(source, "stages"):
         from tune_bn.report.from_core import results_of_search
 

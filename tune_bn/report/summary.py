@@ -55,6 +55,8 @@ def _searched(results: Results) -> str:
             f"windows around the best trials, the last {results.stages[-1].width:.0%} of each "
             "range wide."
         )
+    if not results.is_space_known:
+        text += " The ranges are not recorded; shown are those of the values that were tried."
     return text
 
 
@@ -79,7 +81,7 @@ def _found(results: Results, summary: Mapping[str, Any]) -> str:
     if not isinstance(chosen, Mapping):
         return text
     number = chosen.get("trial", best.number)
-    if number is None:
+    if number is None or chosen.get("is_default"):
         text += " In the final comparison the default configuration did better and was chosen."
     elif number != best.number:
         text += f" In the final comparison trial {number} did better and was chosen."

@@ -27,7 +27,9 @@ def edge(evidence: Evidence) -> list[Advice]:
     get better towards it (van Elteren's test within blocks, one-sided), and (4) in the outer tenth
     they do not get worse again, as they would around an optimum that lies just inside.
     """
-    found = []
+    found: list[Advice] = []
+    if not evidence.results.is_space_known:
+        return found  # the values that were seen always reach to the ends of what was seen
     for name in evidence.numeric:
         position = evidence.position(name)
         cells = evidence.results.space[name].n_cells

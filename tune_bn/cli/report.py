@@ -1,0 +1,90 @@
+"""`tune-bn report`: the page, or the text, about any search."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tune_bn.cli.errors import InputError, end_in_one_line
+
+if TYPE_CHECKING:
+    from tune_bn.report import Results
+
+__all__ = ["StorageOption", "StudyOption", "read_search", "report"]
+
+StorageOption = Annotated[
+    str | None,
+    typer.Option(help="Optuna storage: an address (sqlite:///study.db) or a file's path."),
+]
+StudyOption = Annotated[
+    str | None, typer.Option(help="Name of the study, where the storage holds several.")
+]
+RunOption = Annotated[Path | None, typer.Option(help="A folder that `tune-bn tune` wrote.")]
+
+
+def read_search(
+    run: Path | None,
+    storage: str | None,
+    study: str | None,
+    ray: Path | None,
+    metric: str | None,
+    mode: str | None,
+) -> tuple["Results", dict[str, Any]]:
+    """Return the search that the options name, and what is known beside it."""
+    if sum(place is not None for place in (run, storage, ray)) != 1:
+        raise InputError("A report needs one of --run, --storage and --ray. Give exactly one.")
+    if study is not None and storage is None:
+        raise InputError("--study needs --storage beside it.")
+    if ray is None and (metric is not None or mode is not None):
+        raise InputError("--metric and --mode need --ray beside them.")
+    if mode not in (None, "min", "max"):
+        raise InputError(f"--mode needs min or max, but got {mode!r}.")
+    if ray is not None:
+        from tune_bn.report.from_ray import results_of_ray_folder
+
+        return results_of_ray_folder(ray, metric=metric, mode=mode), {}
+    from tune_bn.report.history import results_of
+    from tune_bn.report.sources import open_run, open_study
+
+    if run is not None:
+        found, summary = open_run(run)
+        return results_of(found), dict(summary)
+    assert storage is not None
+    return results_of(open_study(storage, study)), {}
+
+
+def report(
+    run: RunOption = None,
+    storage: StorageOption = None,
+    study: StudyOption = None,
+    ray: Annotated[Path | None, typer.Option(help="Folder of a Ray Tune experiment.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Of --ray: the result to rank by.")] = None,
+    mode: Annotated[str | None, typer.Option(help="Of --ray: min or max.")] = None,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+    text: Annotated[bool, typer.Option("--text", help="Print it here; write no file.")] = False,
+) -> None:
+    """Show how a search narrowed, what it found, and what to do next: as a page or as text."""
+    with end_in_one_line():
+        import logging
+        import warnings
+
+        logging.getLogger("optuna").setLevel(logging.ERROR)
+        warnings.simplefilter("ignore")  # of frameworks, about their own future
+        results, summary = read_search(run, storage, study, ray, metric, mode)
+        if text:
+            from rich.console import Console
+
+            from tune_bn.report.terminal import text_report
+
+            Console(highlight=False).print(text_report(results, summary))
+            return
+        from tune_bn.report import write_report
+
+        try:
+            write_report(results, out, summary=summary)
+        except OSError as error:
+            raise InputError(
+                f"--out needs a file that can be written, but {str(out)!r} cannot "
+                f"({(error.strerror or str(error)).lower()}). Choose another."
+            ) from error
+        print(f"{len(results.trials):,} trials shown in {out}")

@@ -1,0 +1,53 @@
+"""`tune-bn watch`: a running study, looked at again and again."""
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tune_bn.cli.errors import InputError, end_in_one_line
+from tune_bn.cli.report import RunOption, StorageOption, StudyOption
+
+__all__ = ["watch"]
+
+
+def watch(
+    run: RunOption = None,
+    storage: StorageOption = None,
+    study: StudyOption = None,
+    every: Annotated[float, typer.Option(help="Seconds between two looks.")] = 2.0,
+    timeout: Annotated[
+        float | None, typer.Option(help="Stop watching after so many seconds; 0 looks once.")
+    ] = None,
+) -> None:
+    """Show a running study: trials, stages, the best so far; refreshed until Ctrl-C."""
+    with end_in_one_line():
+        import logging
+
+        from rich.console import Console
+        from rich.live import Live
+
+        from tune_bn.report.history import results_of
+        from tune_bn.report.sources import open_study
+        from tune_bn.report.terminal import watch_view
+
+        logging.getLogger("optuna").setLevel(logging.ERROR)
+        if (run is None) == (storage is None):
+            raise InputError("Watching needs one of --run and --storage. Give exactly one.")
+        if not every > 0:
+            raise InputError(f"--every needs seconds above 0, but got {every!r}.")
+        place = storage if storage is not None else str(Path(run or "") / "study.db")
+        opened = open_study(place, study)
+        end = None if timeout is None else time.monotonic() + timeout
+        with Live(console=Console(highlight=False), auto_refresh=False) as live:
+            try:
+                while True:
+                    view = watch_view(results_of(opened), datetime.now(), every_s=every)
+                    live.update(view, refresh=True)
+                    if end is not None and time.monotonic() + every > end:
+                        return
+                    time.sleep(every)
+            except KeyboardInterrupt:
+                return  # the way to stop watching

@@ -1,0 +1,154 @@
+"""Where a search is kept, opened for reading: a storage's study, a run's folder, Ray's folder.
+
+Nothing here writes: a file that is no study stays as it is, and one that is missing is not made.
+"""
+
+import difflib
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tune_bn.report.errors import ReportError
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["open_run", "open_study"]
+
+_BUSY_S = 10
+
+
+def open_study(storage: str, name: str | None = None) -> "optuna.Study":
+    """Return a study of a storage.
+
+    Args:
+        storage: An SQLAlchemy address (``sqlite:///study.db``), or the path of an SQLite file or
+            of a journal (``*.log``, ``*.journal``).
+        name: The study; None for the only one.
+
+    Raises:
+        ReportError: If there is no such storage or study, or the file is damaged or locked.
+    """
+    import optuna
+    import sqlalchemy
+
+    url = _address(storage)
+    try:
+        if isinstance(url, Path):
+            from optuna.storages.journal import JournalFileBackend
+
+            backend = JournalFileBackend(str(url))
+            found: optuna.storages.BaseStorage = optuna.storages.JournalStorage(backend)
+        else:
+            options = {"connect_args": {"timeout": _BUSY_S}} if url.drivername == "sqlite" else None
+            address = url.render_as_string(hide_password=False)
+            found = optuna.storages.RDBStorage(address, engine_kwargs=options)
+        names = [study.study_name for study in found.get_all_studies()]
+    except (
+        sqlalchemy.exc.SQLAlchemyError,
+        optuna.exceptions.OptunaError,
+        RuntimeError,
+        OSError,
+        json.JSONDecodeError,
+    ) as error:
+        raise ReportError(
+            f"--storage needs a storage that Optuna can read, but got {storage!r} "
+            f"({_first_line(error)})."
+        ) from error
+    if name is None and len(names) == 1:
+        name = names[0]
+    if name is None or name not in names:
+        raise ReportError(_no_such_study(storage, name, names))
+    return optuna.load_study(study_name=name, storage=found)
+
+
+def _no_such_study(storage: str, name: str | None, names: list[str]) -> str:
+    if not names:
+        return f"--storage needs a storage with a study, but {storage!r} holds none."
+    near = difflib.get_close_matches(name or "", names, n=5, cutoff=0.4) or sorted(names)[:5]
+    shown = ", ".join(map(repr, near))
+    if name is None:
+        return f"--study needs a name, because {storage!r} holds {len(names)} studies: {shown}, …."
+    return f"--study needs a study that the storage holds, but got {name!r}. Nearest: {shown}."
+
+
+def _address(storage: str) -> Any:
+    """Return an SQLAlchemy address, or a journal's path, after a look that the file is one."""
+    import sqlalchemy
+
+    if "://" not in storage:
+        path = Path(storage)
+        if path.suffix in (".log", ".journal"):
+            if not path.is_file():
+                raise ReportError(f"--storage needs a file that exists, but got {storage!r}.")
+            return path
+        _check_sqlite(path, storage)
+        return sqlalchemy.URL.create("sqlite", database=str(path))
+    try:
+        url = sqlalchemy.make_url(storage)
+    except sqlalchemy.exc.ArgumentError as error:
+        raise ReportError(
+            "--storage needs an address such as sqlite:///study.db, or the path of a file, but "
+            f"got {storage!r}."
+        ) from error
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        _check_sqlite(Path(url.database), storage)
+    return url
+
+
+def _check_sqlite(path: Path, storage: str) -> None:
+    if not path.is_file():
+        near = [p.name for p in sorted(path.parent.glob("*.db"))[:5]]
+        hint = f" Files there: {', '.join(near)}." if near else ""
+        raise ReportError(f"--storage needs a file that exists, but got {storage!r}.{hint}")
+    try:
+        # Read only: Optuna would make its tables in any database that it is pointed at.
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    except sqlite3.Error as error:
+        raise ReportError(
+            f"--storage needs an SQLite file that can be read, but {str(path)!r} cannot "
+            f"({_first_line(error)})."
+        ) from error
+    if ("studies",) not in tables:
+        raise ReportError(
+            f"--storage needs a file with studies of Optuna, but {str(path)!r} has none."
+        )
+
+
+def open_run(folder: str | Path) -> tuple["optuna.Study", Mapping[str, Any]]:
+    """Return the study of a folder that ``tune-bn tune`` wrote, and its scores once there are any.
+
+    Raises:
+        ReportError: If the folder holds no study, or its ``best.json`` is damaged.
+    """
+    folder = Path(folder)
+    database = folder / "study.db"
+    if not database.is_file():
+        raise ReportError(
+            f"--run needs a folder that `tune-bn tune` wrote, but {str(folder)!r} has no study.db."
+        )
+    study = open_study(str(database))
+    best = folder / "best.json"
+    if not best.is_file():
+        return study, {}
+    try:
+        summary = json.loads(best.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ReportError(
+            f"--run needs a best.json that can be read, but {str(best)!r} cannot "
+            f"({_first_line(error)}). Run `tune-bn tune` again: it keeps the finished trials."
+        ) from error
+    return study, summary if isinstance(summary, dict) else {}
+
+
+def _first_line(error: BaseException) -> str:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    lines = str(cause).strip().splitlines() or [type(cause).__name__]
+    return lines[0].rstrip(".")

@@ -1,0 +1,114 @@
+"""The report as text for a terminal: what was found, the stages, the best, the advice."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from tune_bn.report import tables
+from tune_bn.report.advice import advise
+from tune_bn.report.history import Results
+from tune_bn.report.summary import answers, counts_text, key_numbers, title_of
+from tune_bn.report.tables import Table
+from tune_bn.report.text import duration_text, number_text, value_text
+
+__all__ = ["text_report", "watch_view"]
+
+_MOST_STAGES = 8
+
+
+def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> RenderableType:
+    """Return a search as rich text; nothing in a name is read as markup.
+
+    Args:
+        results: A search.
+        summary: As for `tune_bn.report.write_report`.
+    """
+    given = dict(summary or {})
+    advice = advise(results)
+    parts: list[RenderableType] = [Text(title_of(results, given), style="bold")]
+    for question, answer in answers(results, given, advice):
+        parts += [Text(question, style="bold"), Padding(Text(answer), (0, 0, 0, 2))]
+    if results.stages:
+        parts += [Text("Stages", style="bold"), _turned(tables.stage_table(results, most=6))]
+    scores = tables.scores_table(given)
+    if scores is not None:
+        parts += [Text(scores.title, style="bold"), _table(scores)]
+    best = results.best
+    if best is not None:
+        parts.append(Text("Best configuration", style="bold"))
+        parts += [Text(f"  {name} = {value_text(v, 6)}") for name, v in best.params.items()]
+    if advice:
+        parts.append(Text("Advice", style="bold"))
+        for one in advice:
+            parts.append(Padding(Text(f"• {one.text}"), (0, 0, 0, 2)))
+            parts.append(Padding(Text(one.evidence, style="dim"), (0, 0, 0, 4)))
+    return Group(*parts)
+
+
+def _table(table: Table) -> RichTable:
+    shown = RichTable()
+    for i, column in enumerate(table.columns):
+        shown.add_column(Text(column), justify="left" if i < table.n_text_columns else "right")
+    for row in table.rows:
+        shown.add_row(*[Text(text) for text in row])
+    return shown
+
+
+def _turned(table: Table) -> RichTable:
+    """Return a table with a column for each row: stages are few, parameters many."""
+    shown = RichTable()
+    shown.add_column("")
+    for row in table.rows:
+        shown.add_column(Text(row[0]), justify="right", overflow="fold")
+    for i, column in enumerate(table.columns[1:], start=1):
+        shown.add_row(Text(column), *[Text(row[i]) for row in table.rows])
+    return shown
+
+
+def watch_view(results: Results, now: datetime, *, every_s: float) -> RenderableType:
+    """Return a running search as rich text: how far it is, its stages, its latest trials.
+
+    Args:
+        results: The search as it is now.
+        now: The time to show, in local time.
+        every_s: Seconds until it is looked at again.
+    """
+    head = Text(title_of(results, {}), style="bold")
+    head.append(f"   {now:%H:%M:%S}, again every {duration_text(every_s)}, Ctrl-C ends", "dim")
+    numbers = "   ".join(f"{name} {value}" for name, value, _ in key_numbers(results, {}))
+    parts: list[RenderableType] = [head, Text(f"{numbers}   ({counts_text(results)})")]
+    best = results.best
+    if best is not None:
+        chosen = ", ".join(f"{name}={value_text(v)}" for name, v in best.params.items())
+        value = ", ".join(number_text(v, 6) for v in best.values)
+        parts.append(Text(f"best: trial {best.number} with {value}: {chosen}"))
+    if results.stages:
+        shown = RichTable()
+        for name in ("Stage", "Trials", "Best value", "Width"):
+            shown.add_column(name, justify="left" if name == "Stage" else "right")
+        for row in tables.stage_table(results).rows[-_MOST_STAGES:]:
+            shown.add_row(*[Text(text) for text in row[:4]])
+        parts.append(shown)
+    parts.append(_latest(results))
+    return Group(*parts)
+
+
+def _latest(results: Results, n: int = 6) -> RichTable:
+    shown = RichTable()
+    columns: Sequence[str] = ("Trial", "State", *results.objectives, "Time")
+    for column in columns:
+        shown.add_column(Text(column), justify="left" if column == "State" else "right")
+    for trial in results.trials[-n:][::-1]:
+        values = [number_text(v, 6) for v in trial.values] or ["–"] * len(results.objectives)
+        if trial.state == "running" and trial.steps:
+            step, value = trial.steps[-1]
+            values = [f"{number_text(value, 6)} at step {number_text(step)}", *values[1:]]
+        seconds = "–" if trial.seconds is None else duration_text(trial.seconds)
+        row = (str(trial.number), trial.state, *values, seconds)
+        shown.add_row(*[Text(text) for text in row])
+    return shown
