@@ -48,12 +48,13 @@ def test_compiled_training_equals_eager_without_recompiling(options: dict[str, A
         torch.testing.assert_close(p, q)
 
 
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:DeprecationWarning")  # torch's own
-def test_inductor_gives_eagers_values() -> None:
-    """The default compiler, forward and backward, gives eager's values and statistics."""
+def test_compiled_backward_gives_eagers_values(backend: str) -> None:
+    """Compiled forward and backward graphs give eager's values and statistics."""
     torch._dynamo.reset()
     eager, traced = BatchNorm2d(4, decay=0.999), BatchNorm2d(4, decay=0.999)
-    compiled = torch.compile(traced, fullgraph=True)
+    compiled = torch.compile(traced, backend=backend, fullgraph=True)
     for step in range(3):
         a, b = (f32(4, 4, 5, 5, seed=step).requires_grad_() for _ in range(2))
         y, z = compiled(a), eager(b)

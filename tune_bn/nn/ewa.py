@@ -13,6 +13,7 @@ for the correction; the recursion follows by substitution.) This file knows no m
 from __future__ import annotations
 
 import math
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ __all__ = [
     "lerp_compensated_",
     "masked_moments",
     "merge_moments",
+    "step_at",
     "step_size",
     "total_weight",
 ]
@@ -46,9 +48,7 @@ def step_size(count: Tensor, momentum: float | None) -> float | Tensor:
     if momentum == 1.0 or momentum == 0.0:
         return momentum
     if can_read(count):
-        t = count.item()
-        # expm1 keeps the digits that 1 - decay**t loses when decay is close to 1.
-        return 1.0 / t if momentum is None else -momentum / math.expm1(t * math.log1p(-momentum))
+        return step_at(int(count), momentum)
     # MPS has no float64.
     wide = count.to(torch.float32 if count.device.type == "mps" else torch.float64)
     if momentum is None:
@@ -56,10 +56,21 @@ def step_size(count: Tensor, momentum: float | None) -> float | Tensor:
     return torch.expm1(wide * math.log1p(-momentum)).reciprocal() * -momentum
 
 
-def can_read(count: Tensor) -> bool:
+def step_at(count: float, momentum: float | None) -> float:
+    """Return a_t for a count that is a number; see ``step_size``."""
+    if momentum is None:
+        return 1.0 / count
+    if momentum == 1.0 or momentum == 0.0:
+        return momentum
+    # expm1 keeps the digits that 1 - decay**t loses when decay is close to 1.
+    return -momentum / math.expm1(count * math.log1p(-momentum))
+
+
+def can_read(count: Tensor | None) -> TypeGuard[Tensor]:
     """Tell whether ``count.item()`` is a plain memory read: no copy, no trace, no transform."""
     return (
-        count.is_cpu
+        count is not None
+        and count.is_cpu
         and type(count) is Tensor
         and not torch.compiler.is_compiling()
         # None of these has a public form: is a mode, a torch.func transform or the jit tracing?

@@ -45,7 +45,7 @@ class RunningStatistics(_BatchNorm):
     skip_nonfinite: bool = False
     accumulate: int = 1
     single_value: SingleValue = "raise"
-    _is_extended: bool = False  # there is more to a step than moving two float averages
+    _is_plain: bool = False  # a step moves two averages and does no more
     track_means: Tensor
     track_vars: Tensor
     track_steps: Tensor
@@ -80,7 +80,9 @@ class RunningStatistics(_BatchNorm):
         self.skip_nonfinite = skip_nonfinite
         self.accumulate = accumulate
         self.single_value = single_value
-        self._is_extended = bool(self.decays) or (self.decay > _LONG_MEMORY)
+        self._is_plain = not (
+            self.decays or self.decay > _LONG_MEMORY or skip_nonfinite or accumulate > 1
+        )
         self._register_statistics()
 
     @property
@@ -157,7 +159,7 @@ class RunningStatistics(_BatchNorm):
         self,
         mean: Tensor,
         var: Tensor,
-        count: int | Tensor,
+        count: Any,
         *,
         biased: bool,
         gate: Tensor | None = None,
@@ -167,25 +169,20 @@ class RunningStatistics(_BatchNorm):
         Args:
             mean: ``(C,)``.
             var: ``(C,)``.
-            count: values per channel, at least 2 where the batch is to enter.
+            count: values per channel, a number or a tensor, at least 2 where the batch is to enter.
             biased: tells which variance it is.
             gate: 0-d boolean, False leaves the batch out; None is True.
         """
         if gate is not None or self.skip_nonfinite or self.accumulate > 1:
             self._track_gated(mean, var if biased else var * (1 - 1 / count), count, gate)
             return
-        factor: float | Tensor = 1.0
-        if biased != (self.variance == "biased"):
-            factor = count / (count - 1) if biased else 1 - 1 / count
-        running_mean, running_var, batches = self._statistics()
+        if biased and self.variance == "unbiased":
+            var = var * (count / (count - 1))
+        elif not biased and self.variance == "biased":
+            var = torch.sub(var, var, alpha=1 / count)  # half the cost of a product
+        batches = self._statistics()[2]
         batches.add_(1)
         step = step_size(batches, self.momentum)
-        if type(step) is float and type(factor) is float and not self._is_extended:
-            running_mean.lerp_(mean, step)
-            # The same for the variance; two sums cost half of a product and a lerp.
-            running_var.add_(running_var, alpha=-step).add_(var, alpha=step * factor)
-            return
-        var = var * factor
         self._advance(mean, var, step)
         if self.decays and isinstance(step, Tensor):
             lerp_by_tensor_(self.track_means, mean, self.track_steps)
@@ -219,6 +216,16 @@ class RunningStatistics(_BatchNorm):
         else:
             running_mean.lerp_(mean, step)
             running_var.lerp_(var, step)
+
+    def _track_var(self, var: Tensor, step: float, count: int) -> None:
+        """Let an unbiased variance enter whose mean has entered; for the plain layer only."""
+        running_var, batches = self._buffers["running_var"], self._buffers["num_batches_tracked"]
+        assert running_var is not None
+        assert batches is not None
+        batches.add_(1)
+        # The kernel has multiplied it by the step.
+        share = 1.0 if self.variance == "unbiased" else 1 - 1 / count
+        running_var.add_(running_var, alpha=-step).add_(var, alpha=share)
 
     def _track_gated(
         self, mean: Tensor, var: Tensor, count: int | Tensor, gate: Tensor | None
