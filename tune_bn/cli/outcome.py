@@ -50,7 +50,7 @@ def _stage_table(rows: list[Mapping[str, Any]], metric: str) -> Table:
     for row in rows:
         table.add_column(row["name"], justify="right", overflow="fold")
     table.add_row("trials", *[str(row["trials"]) for row in rows])
-    table.add_row("width", *[f"{row['width']:.2g}" for row in rows])
+    table.add_row("window width", *[f"{row['width']:.2g}" for row in rows])
     table.add_row(f"best {metric}", *[_value(row["best_value"]) for row in rows])
     table.add_section()
     for name in dict.fromkeys(name for row in rows for name in row["windows"]):

@@ -40,8 +40,7 @@ def show_progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:g}/{task.total:g}"),
-        TextColumn("{task.fields[about]}"),
+        TextColumn("{task.fields[about]}", markup=False),
         console=console,
         transient=True,
     )
@@ -55,7 +54,7 @@ class _Bar:
         self._task = bar.add_task("Searching", total=None, about="")
 
     def __call__(self, at: "RunProgress") -> None:
-        about = _about(at, self._metric)
+        about = [f"{at.finished}/{at.trials}", *_about(at, self._metric)]
         if at.left_s is not None:
             about.append(f"{_clock(at.left_s)} left")
         self._bar.update(

@@ -1,0 +1,39 @@
+import io
+
+from rich.console import Console
+
+from tune_bn.cli.progress import show_progress
+from tune_bn.tuning.search import Ended, Progress
+
+
+def shown(*reports: Progress, is_terminal: bool) -> str:
+    """Returns what a run's reports leave on a console."""
+    console = Console(file=io.StringIO(), force_terminal=is_terminal, width=120, highlight=False)
+    with show_progress("accuracy", console) as on_progress:
+        for report in reports:
+            on_progress(report)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+BEGUN = Progress("search", finished=0, trials=9)
+HALF = Progress("search", 4, 9, stage="fine 1", best=0.975, elapsed_s=60.0, left_s=75.0)
+LAST = Progress("final", finished=2, trials=30)
+
+
+def test_a_terminal_shows_trial_stage_best_and_time_left():
+    """From before the first trial to the last step."""
+    text = shown(BEGUN, HALF, is_terminal=True)
+    for words in ("Searching", "4/9", "fine 1", "best accuracy 0.9750", "1:15 left"):
+        assert words in text
+    assert "Comparing the best" in shown(BEGUN, HALF, LAST, is_terminal=True)
+
+
+def test_elsewhere_a_line_tells_each_trial():
+    """Epochs are not worth a line; a failed trial says why, brackets and all."""
+    ended = Progress("search", 1, 9, ended=Ended(0, "failed", None, "loss [nan]"), left_s=3700.0)
+    text = shown(BEGUN, HALF, ended, LAST, is_terminal=False)
+    assert text.splitlines() == [
+        "trial 1/9 · failed (loss [nan]) · 1:01:40 left",
+        "Comparing the best …",
+    ]
