@@ -32,7 +32,6 @@ from tune_bn.training.config import Config
 from tune_bn.training.data import Dataset
 from tune_bn.training.errors import ConfigError, DivergedError
 from tune_bn.training.metrics import evaluate, loss_of
-from tune_bn.training.optimizer import NesterovSGD
 
 __all__ = ["EpochMetrics", "Fit", "build_model", "fit", "step_size_factor"]
 
@@ -225,8 +224,18 @@ class Fit:
                 "Use device='cpu'."
             ) from error
         self._parameters = list(self.model.parameters())
-        self._optimizer = NesterovSGD(
-            self._parameters, momentum=config.momentum, weight_decay=config.weight_decay
+        matrices = [p for p in self._parameters if p.ndim > 1]
+        others = [p for p in self._parameters if p.ndim <= 1]  # γ, β and biases do not decay
+        groups: list[dict[str, Any]] = [
+            {"params": matrices, "weight_decay": config.weight_decay},
+            {"params": others},
+        ]
+        self._optimizer = torch.optim.SGD(
+            groups,
+            lr=config.learning_rate,
+            momentum=config.momentum,
+            nesterov=config.momentum > 0,
+            fused=True,
         )
 
     def __iter__(self) -> Iterator[EpochMetrics]:
@@ -248,11 +257,14 @@ class Fit:
         total = torch.zeros((), dtype=torch.float64, device=x.device)
         self.model.train()
         for number, rows in enumerate(batches):
+            self._optimizer.zero_grad()
             loss = loss_of(self.model(x[rows]), y[rows], self.task)
             loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without annotations
             nn.utils.clip_grad_norm_(self._parameters, _LONGEST_GRADIENT)
             factor = step_size_factor(self.epoch * len(batches) + number, steps)
-            self._optimizer.step(self.config.learning_rate * factor)
+            for group in self._optimizer.param_groups:
+                group["lr"] = self.config.learning_rate * factor
+            self._optimizer.step()
             total += loss.detach() * len(rows)
             if (number + 1) % _STEPS_BETWEEN_CHECKS == 0 or number + 1 == len(batches):
                 self._require_number(float(total), "training")
