@@ -133,6 +133,8 @@ def _how_sure(results: Results) -> str:
 
 
 def _next(results: Results, advice: Sequence[Advice]) -> str:
+    if not results.trials:
+        return "Run it: the report says more with every trial."
     if results.best is None:
         return "Find out why no trial ends with a value before searching on."
     if advice:

@@ -92,10 +92,10 @@ def label(text: str, longest: int = _LONGEST_LABEL) -> str:
 
 
 def plotly_text(text: str, longest: int = _LONGEST_LABEL) -> str:
-    """Return a label that plotly shows as it is: plotly reads ``<b>``, ``<a>`` and entities.
+    """Return a label that plotly shows as it is: plotly reads ``<b>``, ``$x$`` and entities.
 
     Example:
         >>> plotly_text("<b>lr")
         '&lt;b&gt;lr'
     """
-    return html.escape(label(text, longest), quote=False)
+    return html.escape(label(text, longest), quote=False).replace("$", "&#36;")

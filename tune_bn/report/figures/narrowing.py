@@ -27,7 +27,7 @@ from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.history import Results, TrialResult, results_of
 from tune_bn.report.text import number_text, plotly_text, value_text, window_text
 
-__all__ = ["chosen_params", "plot_narrowing", "plot_windows", "stage_spans"]
+__all__ = ["chosen_params", "plot_narrowing", "plot_windows", "stage_spans", "trial_axis"]
 
 _ROW_PX = 112
 _GAP_PX = 34
@@ -74,9 +74,10 @@ def plot_narrowing(
         vertical_spacing=_GAP_PX / inner if rows > 1 else 0,
         subplot_titles=[_row_title(results, name) for name in names],
     )
-    base_figure(figure, title=title, height=inner + _TOP_PX + _BOTTOM_PX)
-    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK}, yshift=2)
     looks = _Looks(results, trials)
+    bottom = _BOTTOM_PX if looks.has_values else _BOTTOM_PX - 56
+    base_figure(figure, title=title, height=inner + _TOP_PX + bottom)
+    figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK}, yshift=2)
     for row, name in enumerate(names, start=1):
         axis = axis_for(results.space[name])
         if results.stages:
@@ -85,11 +86,10 @@ def plot_narrowing(
             figure.add_trace(trace, row=row, col=1)
         figure.update_yaxes(axis.options(), row=row, col=1)
     _mark_stages(figure, results, rows)
-    last = max(t.number for t in results.trials)
-    figure.update_xaxes(range=[-0.5 - last * 0.012, last + 0.5 + last * 0.012])
+    figure.update_xaxes(trial_axis(results))
     figure.update_xaxes(title_text="Trial", row=rows, col=1)
     figure.update_layout(
-        margin={"t": _TOP_PX, "b": _BOTTOM_PX},
+        margin={"t": _TOP_PX, "b": bottom},
         legend={"y": 1 + 42 / inner},
         coloraxis={
             "colorscale": [list(stop) for stop in VALUE_SCALE],
@@ -280,6 +280,8 @@ def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
 
     A stage reaches to where the next one begins, also where workers were a stage apart.
     """
+    if not results.stages:
+        return []
     starts = [min(stage.trials) - 0.5 for stage in results.stages]
     last = max((t.number for t in results.trials), default=0) + 0.5
     ends = [*starts[1:], last]
@@ -438,6 +440,13 @@ def _share(results: Results, name: str, window: tuple[Any, ...]) -> tuple[float,
         0.0 if window[0] == parameter.bounds[0] else low,
         1.0 if window[-1] == parameter.bounds[-1] else high,
     )
+
+
+def trial_axis(results: Results) -> dict[str, Any]:
+    """Return the options of an axis along which the trials run."""
+    last = max(t.number for t in results.trials)
+    pad = 0.5 + last * 0.012
+    return {"range": [-pad, last + pad], "tickformat": ",d", **({"dtick": 1} if last < 8 else {})}
 
 
 def _some(stages: Sequence[Stage], most: int) -> list[Stage]:

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tune_bn.report.errors import ReportError
-from tune_bn.report.figures.narrowing import stage_spans
+from tune_bn.report.figures.narrowing import stage_spans, trial_axis
 from tune_bn.report.figures.style import (
     AMBER,
     BLUE,
@@ -98,9 +98,8 @@ def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None =
         )
     )
     base_figure(figure, title=title, height=420)
-    last = max(t.number for t in results.trials)
     figure.update_yaxes(range=[low, high], title_text=plotly_text(name))
-    figure.update_xaxes(range=[-0.5 - last * 0.012, last + 0.5 + last * 0.012], title_text="Trial")
+    figure.update_xaxes(trial_axis(results), title_text="Trial")
     _shade_stages(figure, results)
     if hidden:
         note = f"{note} {hidden:,} worse values lie outside.".strip()
@@ -287,8 +286,8 @@ def plot_durations(source: Any, *, max_trials: int | None = 2000) -> go.Figure:
     if not figure.data:
         return empty_figure(title, "No trial recorded its time.")
     base_figure(figure, title=title, height=340)
-    figure.update_xaxes(title_text="Trial")
-    figure.update_yaxes(title_text="Seconds", rangemode="tozero")
+    figure.update_xaxes(trial_axis(results), title_text="Trial")
+    figure.update_yaxes(title_text="Seconds", rangemode="tozero", tickformat="~g")
     if note:
         figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
     return figure

@@ -83,6 +83,8 @@ def together(evidence: Evidence) -> list[Advice]:
     it: Spearman's correlation of at least 0.4 over eight different values of both. A learning rate
     whose best region moves with the batch size is named as such.
     """
+    if len(evidence.results.directions) > 1:
+        return []  # a Pareto set is a ridge by nature
     names = [n for n in evidence.numeric if not np.isnan(evidence.position(n)).any()]
     names = names[:_MOST_PAIRED]
     order = np.argsort(evidence.rank)[: max(evidence.n // 4, 10)]

@@ -72,7 +72,7 @@ def _edge(
         text = f"{what}: {verb} it to {value_text(new)}."
     numbers = (
         f"{n_near} of the best {len(best)} trials lie in the outer tenth of the scale, and values "
-        f"improve towards the end (rank test within stages, p = {_p_text(p)})."
+        f"improve towards the end (rank test within stages, {_p_text(p)})."
     )
     return Advice("edge", text, name, numbers, wider)
 
@@ -157,7 +157,7 @@ def log_scale(evidence: Evidence) -> list[Advice]:
         )
         numbers = (
             f"{wasted:.0%} of the draws so far were spent above that tenth; smaller is "
-            f"better (rank test within stages, p = {_p_text(p)})."
+            f"better (rank test within stages, {_p_text(p)})."
         )
         found.append(Advice("log scale", text, name, numbers, suggestion))
     return found
@@ -194,7 +194,7 @@ def one_minus_log_scale(evidence: Evidence) -> list[Advice]:
         )
         numbers = (
             f"{wasted:.0%} of the draws so far were spent below the highest tenth; larger is "
-            f"better (rank test within stages, p = {_p_text(p)})."
+            f"better (rank test within stages, {_p_text(p)})."
         )
         suggestion = Float(low, end, one_minus_log=True)
         found.append(Advice("one-minus-log scale", text, name, numbers, suggestion))
@@ -216,4 +216,4 @@ def _round(value: float) -> float:
 
 
 def _p_text(p: float) -> str:
-    return "< 1e-6" if p < 1e-6 else f"{p:.1g}"
+    return "p < 1e-6" if p < 1e-6 else f"p = {p:.1g}"
