@@ -1,0 +1,1 @@
+"""Benchmarks: problems, runners and tables. Peers are imported where they are run."""

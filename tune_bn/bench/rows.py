@@ -1,0 +1,58 @@
+"""Rows of a benchmark: where they were measured, and the JSON lines file that keeps them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+__all__ = ["RESULTS", "environment", "write_rows"]
+
+RESULTS = Path(__file__).parent / "results"
+
+_PACKAGES = ("tune-bn", "torch", "numpy", "scikit-learn")
+
+
+def environment(packages: Iterable[str] = _PACKAGES) -> dict[str, Any]:
+    """Return date, machine, load and versions, which every row carries.
+
+    Args:
+        packages: Distributions whose versions matter to what was measured.
+    """
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": _processor(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in packages},
+    }
+
+
+def write_rows(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Append rows to a JSON lines file, one line a row; the folder is made if missing."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, sort_keys=False) + "\n" for row in rows)
+
+
+def _processor() -> str:
+    """Return the processor's model; the platform module knows only its family on Linux."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        fields = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
+        named = {key.strip(): value.strip() for key, value in fields.items()}
+        return f"{named.get('model name', platform.machine())} (model {named.get('model', '?')})"
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
