@@ -72,7 +72,6 @@ def figure_block(name: str, figure: Any, caption: str, table: Table | None) -> s
     data = json.loads(plotly.io.to_json(figure, validate=False))
     shown = data["layout"]
     shown.pop("title", None)
-    shown.pop("meta", None)
     margin = shown.setdefault("margin", {})
     spare = 34 if "<sup>" not in str(layout.title.text) else 46
     margin["t"] = max(margin.get("t", 76) - spare, 20)

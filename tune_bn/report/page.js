@@ -1,20 +1,45 @@
 (() => {
   "use strict";
   const touch = matchMedia("(pointer: coarse)").matches;
+  const isNarrow = (plot) => plot.clientWidth < 560;
   const config = {
     responsive: true,
     displaylogo: false,
-    displayModeBar: "hover",
+    displayModeBar: touch ? false : "hover",
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+  };
+  // What a figure itself says it changes on a narrow page, and names of stages that have room.
+  const fit = (plot, layout) => {
+    if (isNarrow(plot)) {
+      for (const [path, value] of Object.entries(layout.meta?.narrow ?? {})) {
+        const keys = path.split(".");
+        const last = keys.pop();
+        keys.reduce((inner, key) => (inner[key] ??= {}), layout)[last] = value;
+      }
+    }
+    const names = (layout.annotations ?? []).filter((a) => a.name === "stage");
+    const range = layout.xaxis?.range;
+    if (!names.length || !range) return;
+    const perTrial = (plot.clientWidth - 120) / (range[1] - range[0]);
+    let freeFrom = -Infinity;
+    const kept = new Set();
+    for (const name of names) {
+      if (name.x * perTrial < freeFrom) continue;
+      kept.add(name);
+      freeFrom = name.x * perTrial + 9 * name.text.length;
+    }
+    layout.annotations = layout.annotations.filter((a) => a.name !== "stage" || kept.has(a));
   };
   const plots = [...document.querySelectorAll(".plot")];
   const draw = (plot) => {
     if (plot.dataset.drawn) return;
     plot.dataset.drawn = "yes";
     const figure = JSON.parse(document.getElementById(plot.id + "-data").textContent);
+    fit(plot, figure.layout);
     // A finger that moves over a figure scrolls the page.
     if (touch) figure.layout.dragmode = false;
-    Plotly.newPlot(plot, figure.data, figure.layout, config);
+    const bar = isNarrow(plot) ? { displayModeBar: false } : {};
+    Plotly.newPlot(plot, figure.data, figure.layout, { ...config, ...bar });
   };
   // Long pages open at once: a figure is drawn when it comes near the window.
   const observer = new IntersectionObserver(

@@ -14,6 +14,7 @@ from tune_bn.report.errors import ReportError
 from tune_bn.report.figures.style import (
     AMBER,
     BLUE,
+    BLUE_RGB,
     GREY,
     INK,
     VALUE_SCALE,
@@ -27,8 +28,16 @@ from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.history import Results, TrialResult, results_of
 from tune_bn.report.text import number_text, plotly_text, value_text, window_text
 
-__all__ = ["chosen_params", "plot_narrowing", "plot_windows", "stage_spans", "trial_axis"]
+__all__ = [
+    "STAGE_NAME",
+    "chosen_params",
+    "plot_narrowing",
+    "plot_windows",
+    "stage_spans",
+    "trial_axis",
+]
 
+STAGE_NAME = "stage"  # of annotations, so that a narrow page can leave out those without room
 _ROW_PX = 112
 _GAP_PX = 34
 _TOP_PX, _BOTTOM_PX = 100, 112
@@ -91,6 +100,13 @@ def plot_narrowing(
     figure.update_layout(
         margin={"t": _TOP_PX, "b": bottom},
         legend={"y": 1 + 42 / inner},
+        meta={
+            "narrow": {
+                "coloraxis.colorbar.len": 1,
+                "coloraxis.colorbar.tickvals": [0.16, 0.84],
+                "coloraxis.colorbar.ticktext": looks.scale_text()[::2],
+            }
+        },
         coloraxis={
             "colorscale": [list(stop) for stop in VALUE_SCALE],
             "cmin": 0,
@@ -108,6 +124,7 @@ def plot_narrowing(
                 "tickvals": [0, 0.5, 1],
                 "ticktext": looks.scale_text(),
                 "tickfont": {"size": 12},
+                "tickangle": 0,
                 "ticklabelposition": "outside bottom",
             },
         },
@@ -127,7 +144,8 @@ def _row_title(results: Results, name: str) -> str:
 
 def _note(figure: go.Figure, note: str) -> None:
     title = figure.layout.title.text
-    figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
+    meta = {**(figure.layout.meta or {}), "note": note}
+    figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta=meta)
 
 
 class _Looks:
@@ -182,6 +200,7 @@ class _Looks:
                     "opacity": 0.55 + 0.45 * goodness,
                     "color": goodness,
                     "coloraxis": "coloraxis",
+                    "line": {"width": 0},
                 },
             ),
             (
@@ -266,8 +285,8 @@ def _band(results: Results, name: str, axis: Axis, *, is_first: bool) -> go.Scat
         y=np.array(y),
         mode="lines",
         fill="toself",
-        fillcolor="rgba(0,114,178,0.13)",
-        line={"width": 1, "color": "rgba(0,114,178,0.55)"},
+        fillcolor=f"rgba({BLUE_RGB},0.14)",
+        line={"width": 1, "color": f"rgba({BLUE_RGB},0.7)"},
         name="window of the stage",
         legendgroup="window",
         showlegend=is_first,
@@ -303,6 +322,7 @@ def _mark_stages(figure: go.Figure, results: Results, rows: int) -> None:
             continue
         free_from = left + wide
         figure.add_annotation(
+            name=STAGE_NAME,
             text=stage.name,
             x=left,
             xref="x",
@@ -368,10 +388,10 @@ def plot_windows(
             window = stage.windows.get(name, parameter.bounds)
             low, high = _share(results, name, window)
             text = window_text(window, is_choice=isinstance(parameter, Categorical))
-            shade = 0.25 + 0.6 * i / max(len(stages) - 1, 1)
+            shade = 0.32 + 0.68 * i / max(len(stages) - 1, 1)
             for start, width, colour in (
                 (0.0, 1.0, "rgba(125,135,150,0.13)"),
-                (low, max(high - low, 0.006), f"rgba(0,114,178,{shade:.2f})"),
+                (low, max(high - low, 0.006), f"rgba({BLUE_RGB},{shade:.2f})"),
             ):
                 shapes.append(
                     {
@@ -419,7 +439,11 @@ def plot_windows(
         ticktext=["low end", "share of the scale", "high end"],
         showgrid=False,
     )
-    figure.update_layout(margin={"t": 56, "b": 40})
+    figure.update_layout(
+        margin={"t": 56, "b": 40},
+        # What a narrow page changes: the texts keep their size, the bars make room.
+        meta={"narrow": {"xaxis.range": [0, 2.25], "xaxis.ticktext": ["low", "", "high"]}},
+    )
     if len(stages) < len(results.stages):
         _note(figure, f"{len(stages)} of {len(results.stages)} stages shown.")
     return figure

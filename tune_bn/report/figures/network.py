@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures.style import (
     BLUE,
+    BLUE_RGB,
     GREY,
     SERIES,
     VERMILLION,
@@ -198,7 +199,7 @@ def plot_confusion(
             text=text,
             texttemplate="%{text}" if len(names) <= 20 else None,
             customdata=counts,
-            colorscale=[[0, "rgba(0,114,178,0.03)"], [1, "rgba(0,114,178,0.62)"]],
+            colorscale=[[0, f"rgba({BLUE_RGB},0.04)"], [1, f"rgba({BLUE_RGB},0.7)"]],
             zmin=0,
             zmax=1,
             showscale=False,

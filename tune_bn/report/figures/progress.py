@@ -7,10 +7,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tune_bn.report.errors import ReportError
-from tune_bn.report.figures.narrowing import stage_spans, trial_axis
+from tune_bn.report.figures.narrowing import STAGE_NAME, stage_spans, trial_axis
 from tune_bn.report.figures.style import (
     AMBER,
     BLUE,
+    BLUE_RGB,
     GREY,
     INK,
     VERMILLION,
@@ -158,6 +159,7 @@ def _shade_stages(figure: go.Figure, results: Results) -> None:
             free_from = left + 0.075 * whole
             names.append(
                 {
+                    "name": STAGE_NAME,
                     "text": stage.name,
                     "x": left,
                     "xanchor": "left",
@@ -176,7 +178,7 @@ def _shade_stages(figure: go.Figure, results: Results) -> None:
             "y0": 0,
             "y1": 1,
             "yref": "y domain",
-            "fillcolor": "rgba(0,114,178,0.09)",
+            "fillcolor": f"rgba({BLUE_RGB},0.11)",
             "line": {"width": 0},
             "layer": "below",
         }

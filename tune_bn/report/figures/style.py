@@ -1,8 +1,9 @@
 """What all figures share: colours, type, and the axis that suits a parameter's scale.
 
-The colours are those of Okabe and Ito ("Color universal design", 2008), which people with any
-common colour vision tell apart, and each also reads on a dark page. No colour stands alone: state
-is also a marker's shape, value also its size, and every point names both when it is pointed at.
+The colours follow Okabe and Ito ("Color universal design", 2008), which people with any common
+colour vision tell apart; their blue is lightened so that it also reads on a dark page. No colour
+stands alone: state is also a marker's shape, value also its size, and every point names both when
+it is pointed at.
 """
 
 import math
@@ -20,6 +21,7 @@ from tune_bn.report.text import number_text, plotly_text, value_text
 __all__ = [
     "AMBER",
     "BLUE",
+    "BLUE_RGB",
     "GREEN",
     "GREY",
     "INK",
@@ -38,7 +40,8 @@ INK = "#1f2733"
 MUTED = "#566173"
 GRID = "rgba(125,135,150,0.22)"
 GREY = "#7c8796"
-BLUE = "#0072B2"
+BLUE = "#1f83c6"
+BLUE_RGB = "31,131,198"
 VERMILLION = "#D55E00"
 GREEN = "#009E73"
 AMBER = "#E69F00"
