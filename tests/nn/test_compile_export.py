@@ -124,3 +124,15 @@ def test_onnx(dynamo: bool, training: bool) -> None:
     outputs: Any = session.run(None, {session.input_names[0]: x.numpy()})
     np.testing.assert_allclose(outputs[0], expected, rtol=1e-5, atol=1e-5)
     assert all(torch.equal(a, b) for a, b in zip(before, model.buffers(), strict=True))
+
+
+def test_jit_trace_of_inference_is_silent() -> None:
+    """torch.jit.trace records inference without a warning about sizes it cannot follow."""
+    layer = BatchNorm1d(4)
+    layer(f32(8, 4) + 1)
+    layer.eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "`torch.jit.trace", DeprecationWarning)
+        traced = torch.jit.trace(layer, f32(8, 4))
+    torch.testing.assert_close(traced(f32(3, 4)), layer(f32(3, 4)))

@@ -180,12 +180,12 @@ class EwaBatchNorm(RunningStatistics):
             return True
         if not self.training or self.frozen:
             return False
-        if count == 1 and self.single_value == "running":
-            return False
-        # Exporters turn a model that was left in training mode into its inference form; the
-        # scratch would be baked into the graph as its statistics.
         is_traced = torch.compiler.is_compiling() or torch._C._get_tracing_state()
-        return not (is_traced and torch.onnx.is_in_onnx_export())
+        if is_traced and torch.onnx.is_in_onnx_export():
+            # Exporters turn a model that was left in training mode into its inference form; the
+            # scratch would be baked into the graph as its statistics.
+            return False
+        return not (count == 1 and self.single_value == "running")
 
     def _forward_masked(
         self, x: Tensor, mask: Tensor, weight: Tensor | None, bias: Tensor | None
@@ -240,7 +240,8 @@ class EwaBatchNorm(RunningStatistics):
             raise BatchNormError(
                 f"{type(self).__name__} expected {needed} input (got {len(shape)}D input)"
             )
-        if shape[1] != self.num_features:
+        # A tracer cannot compare sizes; it records the kernel, which does.
+        if not torch._C._get_tracing_state() and shape[1] != self.num_features:
             raise BatchNormError(
                 f"{type(self).__name__} needs {self.num_features} channels in dimension 1, but got "
                 f"an input of shape {tuple(shape)}. Build it with num_features={shape[1]}."
