@@ -1,0 +1,25 @@
+"""Outgrowing one machine: a search over three nodes survives the loss of one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_a_removed_node_loses_no_trial(tmp_path):
+    """All samples end well, the lost trial is run again, and none is counted twice."""
+    script = Path(__file__).with_name("cluster_run.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    outcome = json.loads(done.stdout.splitlines()[-1])
+    assert outcome["nodes"] == 2
+    assert (outcome["results"], outcome["errors"]) == (6, 0)
+    assert outcome["states"] == ["complete"] * 6
+    assert len(outcome["values"]) == 6
+    assert outcome["starts"] > 6  # one was lost with its node
