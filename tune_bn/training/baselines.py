@@ -20,8 +20,8 @@ _ITERATIONS = (1000, 10000)  # the second only where the first do not suffice
 def baselines(dataset: Dataset, *, seed: int = 0) -> dict[str, dict[str, float]]:
     """Scores scikit-learn's logistic or ridge regression on the test rows.
 
-    The model is fitted on the training rows, with the strength of its penalty chosen on the
-    validation rows, as the search does for the network.
+    The strength of its penalty is chosen on the validation rows, from fits on the training rows;
+    the chosen one is fitted again on both, as the network that a search has chosen is.
 
     Args:
         dataset: What `load_dataset` gave.
@@ -44,16 +44,27 @@ def baselines(dataset: Dataset, *, seed: int = 0) -> dict[str, dict[str, float]]
 def _logistic(dataset: Dataset, seed: int) -> dict[str, float]:
     from sklearn.linear_model import LogisticRegression
 
-    fitted = [_converged(LogisticRegression, dataset, C=c, random_state=seed) for c in _LOGISTIC_C]
-    best = min(fitted, key=lambda model: _class_metrics(model, dataset.validation)["loss"])
-    return _class_metrics(best, dataset.test)
+    def fitted(c: float, *splits: Split) -> Any:
+        return _converged(LogisticRegression, *splits, C=c, random_state=seed)
+
+    best = min(
+        _LOGISTIC_C,
+        key=lambda c: _class_metrics(fitted(c, dataset.train), dataset.validation)["loss"],
+    )
+    return _class_metrics(fitted(best, dataset.train, dataset.validation), dataset.test)
 
 
-def _converged(kind: Any, dataset: Dataset, **settings: Any) -> Any:
+def _rows_of(splits: tuple[Split, ...]) -> tuple[Any, Any]:
+    """Gives X and y of the splits, one below the other."""
+    x = np.concatenate([split.x.numpy() for split in splits]).astype(np.float64)
+    return x, np.concatenate([split.y.numpy() for split in splits])
+
+
+def _converged(kind: Any, *splits: Split, **settings: Any) -> Any:
     """Fits with as many iterations as it takes, up to the last of `_ITERATIONS`."""
     from sklearn.exceptions import ConvergenceWarning
 
-    x, y = dataset.train.x.numpy().astype(np.float64), dataset.train.y.numpy()
+    x, y = _rows_of(splits)
     for iterations in _ITERATIONS:
         model = kind(max_iter=iterations, **settings)
         with warnings.catch_warnings(record=True) as caught:
@@ -76,10 +87,14 @@ def _class_metrics(model: Any, split: Split) -> dict[str, float]:
 def _ridge(dataset: Dataset, seed: int) -> dict[str, float]:
     from sklearn.linear_model import Ridge
 
-    x, y = dataset.train.x.numpy().astype(np.float64), dataset.train.y.numpy().astype(np.float64)
-    fitted = [Ridge(alpha=alpha, random_state=seed).fit(x, y) for alpha in _RIDGE_ALPHA]
-    best = min(fitted, key=lambda model: _number_metrics(model, dataset.validation)["loss"])
-    return _number_metrics(best, dataset.test)
+    def fitted(alpha: float, *splits: Split) -> Any:
+        return Ridge(alpha=alpha, random_state=seed).fit(*_rows_of(splits))
+
+    best = min(
+        _RIDGE_ALPHA,
+        key=lambda alpha: _number_metrics(fitted(alpha, dataset.train), dataset.validation)["loss"],
+    )
+    return _number_metrics(fitted(best, dataset.train, dataset.validation), dataset.test)
 
 
 def _number_metrics(model: Any, split: Split) -> dict[str, float]:

@@ -22,7 +22,7 @@ from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.final import FINALISTS, FOLDS, Finalist, all_but_test, play_final
 from tune_bn.tuning.folder import STUDY, replace_results
 from tune_bn.tuning.result import baselines, save_model
-from tune_bn.tuning.search import VALIDATION, Progress, Search, fit_seed
+from tune_bn.tuning.search import VALIDATION, Progress, fit_seed
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, suggest_config
 from tune_bn.tuning.study import REASON, counted_trials
@@ -30,6 +30,21 @@ from tune_bn.tuning.study import REASON, counted_trials
 __all__ = ["DEFAULT_NETWORK", "Outcome", "WriteReport", "finish"]
 
 DEFAULT_NETWORK = "default network"
+
+
+class SearchRun(Protocol):
+    """The search that has ended, as far as what follows needs it."""
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it began in this process."""
+
+    @property
+    def new_trials(self) -> int:
+        """Trials that this process has finished."""
+
+    def raise_if_stopped(self) -> None:
+        """Raises `Stopped` when the caller asked for it."""
 
 
 class WriteReport(Protocol):
@@ -56,7 +71,7 @@ class Outcome:
 
 def finish(
     study: optuna.Study,
-    search: Search,
+    search: SearchRun,
     dataset: Dataset,
     settings: Settings,
     folder: Path,
@@ -192,7 +207,7 @@ def _final_seed(finalist: Finalist, settings: Settings) -> int:
 
 
 def _train_and_test(
-    finalist: Finalist, dataset: Dataset, settings: Settings, search: Search
+    finalist: Finalist, dataset: Dataset, settings: Settings, search: SearchRun
 ) -> tuple[nn.Module, dict[str, float]]:
     """Trains on all rows but the test rows; returns the network and its scores on those.
 
@@ -223,7 +238,7 @@ def _default_test(
     test: dict[str, float],
     dataset: Dataset,
     settings: Settings,
-    search: Search,
+    search: SearchRun,
 ) -> dict[str, float] | None:
     if winner is default:
         return test

@@ -8,14 +8,12 @@ import optuna
 
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.training import Config, Dataset, fit
-from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish import Outcome, WriteReport, finish
-from tune_bn.tuning.folder import STUDY, open_folder, set_aside
+from tune_bn.tuning.opening import opened_study
 from tune_bn.tuning.search import Progress, Search
-from tune_bn.tuning.settings import DIRECTIONS, Settings
+from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, space_version
-from tune_bn.tuning.study import open_study, storage_errors
-from tune_bn.tuning.workers import one_thread, run_here, run_in_workers
+from tune_bn.tuning.workers import run_here, run_in_workers
 
 __all__ = ["tune"]
 
@@ -56,57 +54,45 @@ def tune(
     settings = settings or Settings()
     metric = settings.metric_for(dataset.task)
     fit(Config(), dataset, epochs=1, device=settings.device)  # refuses an unknown device by itself
-    identity = settings.identity(
-        task=dataset.task, fingerprint=dataset.fingerprint, space=space_version()
-    )
-    with open_folder(out) as folder, storage_errors(folder), one_thread():
-        if resume is True and not (folder / STUDY).exists():
-            raise TuneError(
-                f"--resume needs a folder that holds a study, but {str(folder)!r} has no {STUDY}. "
-                "Leave --resume out to begin one, or correct --out."
-            )
-        if resume is False:
-            set_aside(folder)
-        with (
-            _quiet_optuna(),
-            open_study(
-                folder,
-                identity,
-                direction=DIRECTIONS[metric],
-                sampler=CoarseToFineSampler.for_budget(settings.trials, seed=settings.seed),
-                pruner=_pruner(settings),
-                # What a person would try first; the search has to beat it.
-                first=params_of(Config()),
-            ) as study,
-        ):
-            search = Search(
-                study,
-                settings,
-                metric=metric,
-                on_progress=on_progress,
-                is_stopped=is_stopped,
-                clock=clock,
-            )
-            if settings.jobs == 1:
-                run_here(search, dataset, epochs=settings.epochs, device=settings.device)
-            else:
-                run_in_workers(
-                    search,
-                    dataset,
-                    n_workers=settings.jobs,
-                    epochs=settings.epochs,
-                    device=settings.device,
-                )
-            search.raise_if_stopped()
-            return finish(
-                study,
+    with opened_study(
+        dataset,
+        out,
+        settings,
+        space=space_version(),
+        resume=resume,
+        sampler=CoarseToFineSampler.for_budget(settings.trials, seed=settings.seed),
+        pruner=_pruner(settings),
+        # What a person would try first; the search has to beat it.
+        first=params_of(Config()),
+    ) as (folder, study):
+        search = Search(
+            study,
+            settings,
+            metric=metric,
+            on_progress=on_progress,
+            is_stopped=is_stopped,
+            clock=clock,
+        )
+        if settings.jobs == 1:
+            run_here(search, dataset, epochs=settings.epochs, device=settings.device)
+        else:
+            run_in_workers(
                 search,
                 dataset,
-                settings,
-                folder,
-                write_report=write_report,
-                on_progress=on_progress,
+                n_workers=settings.jobs,
+                epochs=settings.epochs,
+                device=settings.device,
             )
+        search.raise_if_stopped()
+        return finish(
+            study,
+            search,
+            dataset,
+            settings,
+            folder,
+            write_report=write_report,
+            on_progress=on_progress,
+        )
 
 
 def _pruner(settings: Settings) -> optuna.pruners.BasePruner:
@@ -116,14 +102,3 @@ def _pruner(settings: Settings) -> optuna.pruners.BasePruner:
     return optuna.pruners.MedianPruner(
         n_startup_trials=8, n_warmup_steps=max(settings.epochs // 5, 1), n_min_trials=5
     )
-
-
-class _quiet_optuna:  # noqa: N801  used as a context manager, read as a verb phrase
-    """Keeps Optuna's line for each trial off the terminal; the progress bar says it."""
-
-    def __enter__(self) -> None:
-        self._before = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-    def __exit__(self, *_: object) -> None:
-        optuna.logging.set_verbosity(self._before)

@@ -20,7 +20,7 @@ __all__ = ["SPACE", "params_of", "space_version", "suggest_config"]
 SPACE: dict[str, Parameter] = {
     "learning_rate": Float(1e-4, 1.0, log=True),
     "momentum": Float(0.9, 0.999, one_minus_log=True),
-    "weight_decay": Float(1e-6, 1e-2, log=True),
+    "weight_decay": Float(1e-5, 1e-1, log=True),
     "width": Int(16, 256, log=True),
     "depth": Int(1, 4),
     "batch_size": Int(8, 128, log=True),
