@@ -372,6 +372,14 @@ class CoarseToFine:
         known = self._pending.get(number)
         return known.params if known is not None else self._finished[number].params
 
+    def mark(self, number: int) -> Mark | None:
+        """Return what a trial recorded of its own draw; None if it was given.
+
+        Raises:
+            KeyError: If there is none with this number.
+        """
+        return self._marks[number]
+
     def state(self, number: int) -> Literal["running"] | State:
         """Return ``"running"``, or how the trial ended.
 

@@ -30,7 +30,7 @@ from tune_bn.core.search import (
     checked_seed,
 )
 from tune_bn.core.space import Parameter
-from tune_bn.core.stages import Stage
+from tune_bn.core.stages import Mark, Stage
 from tune_bn.core.state import decode_params, encode_params
 from tune_bn.ray.objectives import as_values, check_objectives, names_of
 from tune_bn.ray.past import PastResult, past_results, progress_of, values_of
@@ -316,6 +316,24 @@ class CoarseToFineSearch(Searcher):
     def trial_ids(self) -> dict[int, str]:
         """Tune's id for the number of each trial that Tune ran."""
         return {number: trial_id for trial_id, number in self._numbers.items()}
+
+    def number(self, trial_id: str) -> int:
+        """Return the number of a trial of Tune's.
+
+        Raises:
+            KeyError: If the search does not know it.
+        """
+        return self._numbers[trial_id]
+
+    def mark(self, number: int) -> Mark | None:
+        """Return stage, width and elites that a trial was drawn with; None if it was given.
+
+        Raises:
+            KeyError: If there is no trial with this number.
+        """
+        if self._search is None:
+            raise KeyError(number)
+        return self._search.mark(number)
 
     def stages(self) -> list[Stage]:
         """Return the stages so far: trials, width, windows, and best value of each."""
