@@ -212,14 +212,14 @@ def _inference(layer: nn.Module, x: Tensor) -> Callable[[], object]:
     return call
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run from the command line and print one line a row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-compiled", action="store_true")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     for row in run(args.out, rounds=args.rounds, seed=args.seed, compiled=not args.no_compiled):
         where = (
             f"{row['work']:28} {row.get('model', '')!s:8} {row['shape']!s:18} {row['layout']:14}"

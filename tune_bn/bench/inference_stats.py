@@ -5,7 +5,8 @@ batches, so that only what inference uses differs:
 
 ``steps``: steps to 90 % validation accuracy with and without batch norm, over learning rates.
 ``early``: test accuracy after few steps, with torch's statistics, with these, with the batch's.
-``rungs``: rank correlation of a tuner's early rungs with the final ranking, random configurations.
+``rungs``: rank correlation of a tuner's early rungs with the final ranking, random configurations;
+the final loss with the layer's "own" statistics, or with the "exact" ones of all training rows.
 ``decay``: the decay picked on validation rows after the run against fixed ones.
 
 By construction: a normalised unit's input keeps its mean and variance, and one corrected batch is
@@ -18,8 +19,9 @@ claimed (Santurkar et al. 2018 found otherwise).
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tune_bn.nn import MLP, best_decay, no_stats_update, select_decay, to_torch
+from tune_bn.nn import MLP, best_decay, no_stats_update, recalibrate, select_decay, to_torch
 from tune_bn.training import Dataset, Split, load_dataset
 
 from .rows import environment, write_rows
@@ -40,11 +42,17 @@ KEPT = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 STEPS = (5, 10, 20, 50, 200)
 RUNGS = (10, 30, 90)
 FINAL = 400
+PARTS = ("steps", "early", "rungs", "decay")
 LONGEST = 600  # steps of the runs to 90 %; half of it for picking a decay
 
 
 def run(
-    out: Path, *, configurations: int = 64, seeds: int = 5, seed: int = 0
+    out: Path,
+    *,
+    configurations: int = 64,
+    seeds: int = 5,
+    seed: int = 0,
+    parts: Sequence[str] = PARTS,
 ) -> list[dict[str, Any]]:
     """Measure the four parts, append their rows to a JSON lines file and return them.
 
@@ -53,19 +61,21 @@ def run(
         configurations: random configurations of the part on rungs, at least 3.
         seeds: repetitions of the other parts.
         seed: of the split of the data and of the configurations.
+        parts: which of the four to measure.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     data = load_dataset("digits", seed=seed)
     rows = []
     try:
-        for part, found in (
-            ("steps", _steps_to_90(data, seeds)),
-            ("early", _early(data, seeds)),
-            ("rungs", _rungs(data, configurations, seed)),
-            ("decay", _decay(data, seeds)),
-        ):
-            for row in found:
+        found = {
+            "steps": _steps_to_90(data, seeds),
+            "early": _early(data, seeds),
+            "rungs": _rungs(data, configurations, seed),
+            "decay": _decay(data, seeds),
+        }
+        for part in parts:
+            for row in found[part]:
                 rows.append(
                     {"bench": "inference-stats", "part": part, **row, "split": seed} | environment()
                 )
@@ -122,6 +132,7 @@ def _early(data: Dataset, seeds: int) -> Iterator[dict[str, Any]]:
 def _rungs(data: Dataset, configurations: int, seed: int) -> Iterator[dict[str, Any]]:
     generator = torch.Generator().manual_seed(seed)
     losses: dict[tuple[str, int], list[float]] = {}
+    exact: list[float] = []  # both kinds end with the same weights
     for index in range(configurations):
         a, b, c = torch.rand(3, generator=generator).tolist()
         rate, width, decay = 10 ** (-3 + 3 * a), round(16 * 8**b), 1 - 10 ** (-1 - 2 * c)
@@ -132,18 +143,21 @@ def _rungs(data: Dataset, configurations: int, seed: int) -> Iterator[dict[str, 
                 if step in (*RUNGS, FINAL):
                     loss = _scores(model, data.validation)["loss"]
                     losses.setdefault((kind, step), []).append(loss)
-    for kind in ("torch", "corrected"):
-        for rung in RUNGS:
-            pairs = torch.tensor([losses[kind, rung], losses[kind, FINAL]], dtype=torch.float64)
-            low, high = _bootstrap(pairs, seed)
-            yield {
-                "statistics": kind,
-                "rung": rung,
-                "final": FINAL,
-                "configurations": configurations,
-                "spearman": round(spearman(pairs[0], pairs[1]), 3),
-                "interval_95": [low, high],
-            }
+        recalibrate(model, [data.train.x])
+        exact.append(_scores(model, data.validation)["loss"])
+    for kind, rung, final in itertools.product(("torch", "corrected"), RUNGS, ("own", "exact")):
+        last = exact if final == "exact" else losses[kind, FINAL]
+        pairs = torch.tensor([losses[kind, rung], last], dtype=torch.float64)
+        low, high = _bootstrap(pairs, seed)
+        yield {
+            "statistics": kind,
+            "rung": rung,
+            "final": FINAL,
+            "final_statistics": final,
+            "configurations": configurations,
+            "spearman": round(spearman(pairs[0], pairs[1]), 3),
+            "interval_95": [low, high],
+        }
 
 
 def _decay(data: Dataset, seeds: int) -> Iterator[dict[str, Any]]:
@@ -259,15 +273,22 @@ def _rounded(values: list[float]) -> list[float]:
     return [round(v, 4) for v in values]
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run from the command line and print the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--configurations", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    rows = run(args.out, configurations=args.configurations, seeds=args.seeds, seed=args.seed)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    args = parser.parse_args(arguments)
+    rows = run(
+        args.out,
+        configurations=args.configurations,
+        seeds=args.seeds,
+        seed=args.seed,
+        parts=args.parts,
+    )
     machine = environment().keys() | {"bench", "split"}
     for row in rows:
         print({key: value for key, value in row.items() if key not in machine})

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tune_bn import __version__
+from tune_bn.cli.bench import bench
 from tune_bn.cli.predict import predict
 from tune_bn.cli.report import report
 from tune_bn.cli.tune import tune
@@ -27,6 +28,11 @@ app.command()(tune)
 app.command()(predict)
 app.command()(report)
 app.command()(watch)
+app.command(
+    # The benchmark's own parser reads what follows its name.
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    add_help_option=False,
+)(bench)
 
 
 def _print_version(asked: bool) -> None:

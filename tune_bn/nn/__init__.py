@@ -5,9 +5,13 @@ Needs torch only; knows nothing of the search.
 
 try:
     import torch as _torch  # noqa: F401 - only to say which extra is missing
-except ImportError as error:
-    raise ImportError(
-        "tune_bn.nn needs torch, but it is not installed. Run: pip install 'tune-bn[torch]'"
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise ModuleNotFoundError(
+        "tune_bn.nn needs torch, but it is not installed. "
+        "Install it with: pip install 'tune-bn[torch]'",
+        name="torch",
     ) from error
 
 from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm

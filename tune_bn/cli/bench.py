@@ -1,0 +1,40 @@
+"""``tune-bn bench NAME``: the benchmarks whose rows stand in ``tune_bn/bench/results``."""
+
+import importlib
+from typing import Annotated
+
+import typer
+
+__all__ = ["bench"]
+
+_MODULES = {
+    "search": "what is found, beside other samplers",
+    "hypervolume": "the same with several objectives",
+    "overhead": "cost of the Optuna sampler, beside Optuna's own",
+    "suggest": "cost of the Ray search algorithm, beside Ray's own",
+    "ray-benefit": "what is found on Ray with ASHA",
+    "batchnorm": "speed of the batch-norm layers, beside torch's",
+    "inference-stats": "what corrected inference statistics are good for",
+    "demo": "the main job on digits",
+    "tables": "the README's tables, made from rows",
+}
+
+
+def bench(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(help=f"One of {', '.join(_MODULES)}.", show_default=False)
+    ] = "--help",
+) -> None:
+    """Runs a benchmark; what follows its name are its own options (try --help after it)."""
+    if name == "--help":
+        print("Usage: tune-bn bench NAME [its own options; try --help]\n")
+        for known, purpose in _MODULES.items():
+            print(f"  {known:16} {purpose}")
+        return
+    if name not in _MODULES:
+        raise typer.BadParameter(
+            f"There is no benchmark {name!r}; there are {', '.join(_MODULES)}."
+        )
+    module = f"tune_bn.bench.{name.replace('-', '_')}"
+    importlib.import_module(module).main(context.args)
