@@ -25,6 +25,7 @@ __all__ = ["RunningStatistics"]
 _FORGOTTEN = 2.0**-24
 # Above this decay, rounding of a float32 average adds up to more than 1e-6 of its value.
 _LONG_MEMORY = 0.99
+_TRACKS = ("track_means", "track_vars", "track_steps")
 _RESET = (
     "carry",
     "track_means",
@@ -184,12 +185,18 @@ class RunningStatistics(_BatchNorm):
         batches.add_(1)
         step = step_size(batches, self.momentum)
         self._advance(mean, var, step)
-        if self.decays and isinstance(step, Tensor):
-            lerp_by_tensor_(self.track_means, mean, self.track_steps)
-            lerp_by_tensor_(self.track_vars, var, self.track_steps)
-        elif self.decays:
-            self.track_means.lerp_(mean, self.track_steps)
-            self.track_vars.lerp_(var, self.track_steps)
+        if self.decays:
+            buffers = self._buffers
+            means, variances, steps = (buffers[name] for name in _TRACKS)
+            assert means is not None
+            assert variances is not None
+            assert steps is not None
+            if isinstance(step, Tensor):
+                lerp_by_tensor_(means, mean, steps)
+                lerp_by_tensor_(variances, var, steps)
+            else:
+                means.lerp_(mean, steps)
+                variances.lerp_(var, steps)
 
     def _statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return running mean, running variance and the number of batches, which must be there."""
