@@ -142,6 +142,9 @@ def log_scale(evidence: Evidence) -> list[Advice]:
         p = normal_tail(within_blocks_z(position, evidence.rank, evidence.block))
         if p > evidence.level(len(evidence.numeric)):
             continue
+        outer = np.where(position <= _OUTER, position, math.nan)
+        if low == 0 and within_blocks_z(outer, evidence.rank, evidence.block) > -1.28:
+            continue  # for all that is known the best is 0 itself, which no log scale has
         values = _values(evidence, name)
         if isinstance(parameter, Int):
             suggestion: Parameter = Int(max(parameter.low, 1), int(high), log=True)

@@ -1,0 +1,324 @@
+"""Each rule speaks where it must and is silent where it must; chance alone seldom speaks."""
+
+import math
+import random
+from collections.abc import Callable
+
+import optuna
+import pytest
+
+from tune_bn import Categorical, CoarseToFine, Float, Int
+from tune_bn.optuna import CoarseToFineSampler
+from tune_bn.report import Advice, advise
+
+Objective = Callable[[optuna.Trial], float]
+SAMPLERS = ("coarse-to-fine", "random")
+
+
+def searched(objective: Objective, kind: str = "random", n: int = 100, seed: int = 0):
+    sampler: optuna.samplers.BaseSampler = (
+        CoarseToFineSampler.for_budget(n, seed=seed)
+        if kind == "coarse-to-fine"
+        else optuna.samplers.RandomSampler(seed=seed)
+    )
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective, n_trials=n, catch=(ValueError,))
+    return study
+
+
+def said(advice: list[Advice]) -> list[tuple[str, str | None]]:
+    return [(a.rule, a.parameter) for a in advice]
+
+
+def noise(trial: optuna.Trial, deviation: float) -> float:
+    return random.Random(trial.number).gauss(0, deviation)
+
+
+def nothing(trial: optuna.Trial) -> float:
+    trial.suggest_float("lr", 1e-4, 1, log=True)
+    trial.suggest_float("rate", 0.001, 1)
+    trial.suggest_float("beta", 0.5, 0.999)
+    trial.suggest_int("depth", 1, 5)
+    trial.suggest_int("batch_size", 16, 256, log=True)
+    trial.suggest_categorical("kind", ["a", "b", "c", "d"])
+    return 0.0
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+@pytest.mark.parametrize("n", [60, 150])
+def test_chance_alone_seldom_speaks(kind: str, n: int):
+    """Of twenty studies of pure noise, at most one is given any advice."""
+    spoken = 0
+    for seed in range(20):
+        values = random.Random(seed)
+
+        def objective(trial: optuna.Trial, values: random.Random = values) -> float:
+            return nothing(trial) + values.gauss(0, 1)
+
+        spoken += bool(advise(searched(objective, kind, n, seed)))
+    assert spoken <= 1
+
+
+def test_chance_of_failures_seldom_speaks():
+    """Failures that strike at random are blamed on no region."""
+    spoken = 0
+    for seed in range(20):
+        values = random.Random(seed)
+
+        def objective(trial: optuna.Trial, values: random.Random = values) -> float:
+            nothing(trial)
+            if values.random() < 0.3:
+                raise ValueError
+            return values.gauss(0, 1)
+
+        spoken += bool(advise(searched(objective, "random", 80, seed)))
+    assert spoken <= 1
+
+
+def edge(trial: optuna.Trial) -> float:
+    x, y = trial.suggest_float("lr", 1e-4, 1e-2, log=True), trial.suggest_float("y", -1, 1)
+    return (math.log10(x) + 1) ** 2 + 0.3 * y * y + noise(trial, 0.05)
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_edge_speaks(kind: str):
+    """An optimum beyond the upper end: widen, with a bound that is beyond it."""
+    (advice,) = [a for a in advise(searched(edge, kind)) if a.rule == "edge"]
+    assert advice.parameter == "lr"
+    assert advice.suggestion == Float(1e-4, 0.1, log=True)
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_edge_is_silent_inside(kind: str):
+    """An optimum close to the end, but inside, is no reason to widen."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("lr", 1e-4, 1e-2, log=True), trial.suggest_float("y", -1, 1)
+        return 5 * (math.log10(x) + 2.15) ** 2 + y * y + noise(trial, 0.01)
+
+    assert "edge" not in {a.rule for a in advise(searched(objective, kind))}
+
+
+def test_edge_of_integers():
+    """Integers widen by whole steps."""
+
+    def objective(trial: optuna.Trial) -> float:
+        return -trial.suggest_int("depth", 1, 4) + noise(trial, 0.1)
+
+    (advice,) = [a for a in advise(searched(objective)) if a.rule == "edge"]
+    assert advice.suggestion == Int(1, 6)
+
+
+def test_edge_at_what_may_be_a_natural_end():
+    """0 on a linear scale may be a natural end: that is said, and no bound is made up."""
+
+    def objective(trial: optuna.Trial) -> float:
+        return trial.suggest_float("dropout", 0, 0.5) + noise(trial, 0.01)
+
+    (advice,) = [a for a in advise(searched(objective)) if a.rule == "edge"]
+    assert advice.suggestion is None
+    assert "natural" in advice.text
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_log_scale_speaks(kind: str):
+    """A uniform scale over four decades with the best in the lowest: log, and the draws wasted."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("lr", 1e-4, 1), trial.suggest_float("y", -1, 1)
+        return (math.log10(x) + 2) ** 2 + y * y + noise(trial, 0.05)
+
+    (advice,) = [a for a in advise(searched(objective, kind, 150)) if a.parameter == "lr"]
+    assert advice.rule == "log scale"
+    assert advice.suggestion == Float(1e-4, 1, log=True)
+    assert "%" in advice.evidence
+
+
+def test_log_scale_is_silent_where_it_is_log():
+    """The same objective on a log scale needs no advice about its scale."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("lr", 1e-4, 1, log=True)
+        return (math.log10(x) + 2) ** 2 + noise(trial, 0.05)
+
+    assert said(advise(searched(objective))) == []
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_one_minus_log_speaks(kind: str):
+    """Best values that crowd below 1 want the one-minus-log scale."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("beta", 0.5, 0.999), trial.suggest_float("y", -1, 1)
+        return (math.log10(1 - x) + 2) ** 2 + y * y + noise(trial, 0.05)
+
+    (advice,) = [a for a in advise(searched(objective, kind, 150)) if a.parameter == "beta"]
+    assert advice.rule == "one-minus-log scale"
+    assert advice.suggestion == Float(0.5, 0.999, one_minus_log=True)
+
+
+def test_one_minus_log_is_silent_in_the_middle():
+    """A best value in the middle of [0.5, 0.999] wants no other scale."""
+
+    def objective(trial: optuna.Trial) -> float:
+        return (trial.suggest_float("beta", 0.5, 0.999) - 0.75) ** 2
+
+    assert said(advise(searched(objective))) == []
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_category_speaks(kind: str):
+    """A choice that is much worse is dropped, the others stay."""
+
+    def objective(trial: optuna.Trial) -> float:
+        kind = trial.suggest_categorical("kind", ["a", "b", "c"])
+        y = trial.suggest_float("y", -1, 1)
+        return 2 * (kind == "b") + y * y + noise(trial, 0.05)
+
+    (advice,) = [a for a in advise(searched(objective, kind, 150)) if a.rule == "category"]
+    assert advice.suggestion == Categorical(["a", "c"])
+
+
+def test_category_is_silent_about_a_rare_choice():
+    """A choice that was hardly tried has no chance to be among the best."""
+
+    def objective(trial: optuna.Trial) -> float:
+        trial.suggest_categorical("kind", [*range(60)])
+        return noise(trial, 1)
+
+    assert "category" not in {a.rule for a in advise(searched(objective))}
+
+
+def test_together_speaks():
+    """Two parameters whose good values lie on a diagonal move together."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("x", -1, 1), trial.suggest_float("y", -1, 1)
+        return 4 * (x - y) ** 2 + 0.2 * (x * x + y * y) + noise(trial, 0.03)
+
+    (advice,) = advise(searched(objective))
+    assert (advice.rule, "ratio" in advice.text) == ("together", True)
+
+
+def test_learning_rate_and_batch_size_are_named():
+    """A rate whose best region moves with the batch size is named as such."""
+
+    def objective(trial: optuna.Trial) -> float:
+        rate = math.log10(trial.suggest_float("learning_rate", 1e-4, 1, log=True))
+        batch = math.log10(trial.suggest_int("batch_size", 8, 512, log=True))
+        return 2 * (rate + 2 - (batch - 1.8)) ** 2 + noise(trial, 0.05)
+
+    (advice,) = advise(searched(objective))
+    assert advice.rule == "learning rate and batch size"
+    assert "larger batches want a larger rate" in advice.text
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_together_is_silent_on_a_bowl(kind: str):
+    """Five parameters with an optimum each are given no advice about pairs."""
+
+    def objective(trial: optuna.Trial) -> float:
+        values = [trial.suggest_float(f"x{i}", -1, 1) - 0.3 * i + 0.5 for i in range(5)]
+        return sum(v * v for v in values) + noise(trial, 0.02)
+
+    rules = {a.rule for a in advise(searched(objective, kind, 150))}
+    assert rules <= {"spent"}
+
+
+def test_idle_speaks():
+    """A parameter without effect beside two that matter is idle."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("x", -1, 1), trial.suggest_float("y", -1, 1)
+        trial.suggest_float("z", -1, 1)
+        return x * x + y * y + noise(trial, 0.02)
+
+    (advice,) = advise(searched(objective, n=150))
+    assert (advice.rule, advice.parameter) == ("idle", "z")
+
+
+def test_idle_is_silent_about_a_weak_parameter():
+    """A parameter that matters little beside a strong one is not called idle."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("lr", 1e-4, 1e-2, log=True), trial.suggest_float("y", -1, 1)
+        return (math.log10(x) + 1) ** 2 + y * y + noise(trial, 0.05)
+
+    for seed in range(5):
+        assert ("idle", "y") not in said(advise(searched(objective, n=150, seed=seed)))
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_failures_speak(kind: str):
+    """A region in which everything fails is named, with a range that leaves it out."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("lr", 1e-4, 10, log=True), trial.suggest_float("y", -1, 1)
+        if x > 0.5:
+            raise ValueError
+        return (math.log10(x) + 2) ** 2 + y * y
+
+    (advice,) = [a for a in advise(searched(objective, kind, 150)) if a.rule == "failures"]
+    assert isinstance(advice.suggestion, Float)
+    assert advice.suggestion.low == 1e-4
+    assert 0.3 <= advice.suggestion.high <= 1
+
+
+def test_failures_of_a_choice():
+    """A choice whose trials fail is left out."""
+
+    def objective(trial: optuna.Trial) -> float:
+        if trial.suggest_categorical("kind", ["a", "b", "c"]) == "b":
+            raise ValueError
+        return noise(trial, 1)
+
+    (advice,) = [a for a in advise(searched(objective)) if a.rule == "failures"]
+    assert (advice.parameter, advice.suggestion) == ("kind", Categorical(["a", "c"]))
+
+
+def test_spent_speaks():
+    """A search that learnt and then found nothing better in 70 trials is told to stop."""
+    values = random.Random(0)
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0)
+    for i in range(100):
+        value = 1.0 if i == 29 else values.uniform(5, 9) if i < 20 else values.uniform(1.1, 2)
+        search.tell(search.ask(), value)
+    assert said(advise(search)) == [("spent", None)]
+
+
+def test_spent_is_silent_while_it_improves():
+    """A search that still gets better from trial to trial is not told to stop."""
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0)
+    for i in range(100):
+        search.tell(search.ask(), -float(i))
+    assert "spent" not in {a.rule for a in advise(search)}
+
+
+def repeated(deviation: float) -> CoarseToFine:
+    values = random.Random(0)
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0)
+    for i in range(30):
+        for _ in range(2):
+            x = (i * 7 % 30) / 30
+            search.add({"x": x}, (x - 0.4) ** 2 + values.gauss(0, deviation))
+    return search
+
+
+def test_noise_speaks():
+    """Repeats that differ more than the search gained: repeat the best."""
+    assert "noise" in {a.rule for a in advise(repeated(1.0))}
+
+
+def test_noise_is_silent_where_repeats_agree():
+    """Repeats that agree need no repeating."""
+    assert "noise" not in {a.rule for a in advise(repeated(1e-6))}
+
+
+def test_few_trials_say_nothing():
+    """Below twenty trials there is no advice, however clear they look."""
+    assert advise(searched(edge, n=19)) == []
+
+
+def test_several_objectives_are_advised_by_front(two_objectives: optuna.Study):
+    """A Pareto set is a ridge by nature: no advice about pairs."""
+    assert "together" not in {a.rule for a in advise(two_objectives)}
