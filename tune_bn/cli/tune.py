@@ -41,6 +41,24 @@ def tune(
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 30,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
+    backend: Annotated[str, typer.Option(help="optuna, or ray to use a cluster.")] = "optuna",
+    cpus_per_trial: Annotated[
+        float | None, typer.Option(help="Ray: CPUs that a trial holds.", show_default="1")
+    ] = None,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(help="Ray: GPUs that a trial holds.", show_default="0")
+    ] = None,
+    max_concurrent: Annotated[
+        int | None, typer.Option(help="Ray: trials at the same time.", show_default="2")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(help="Ray: asha, hyperband, or fifo to stop none early.", show_default="asha"),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Ray: a running cluster (auto, host:port).", show_default="a new one"),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for study, model, scores, report.")] = Path(
         "runs/tuned"
     ),
@@ -57,14 +75,25 @@ def tune(
     with end_in_one_line():
         known_task = _known_task(task)
         # All at once, so that a package that is missing is named before anything is done.
+        from tune_bn.cli.backend import runner
         from tune_bn.cli.outcome import print_outcome
         from tune_bn.cli.progress import show_progress
         from tune_bn.report import write_report
         from tune_bn.training import load_dataset
         from tune_bn.tuning.errors import Stopped
-        from tune_bn.tuning.optuna_run import tune as run
         from tune_bn.tuning.settings import Settings
 
+        run = runner(
+            backend,
+            jobs,
+            {
+                "cpus_per_trial": cpus_per_trial,
+                "gpus_per_trial": gpus_per_trial,
+                "max_concurrent": max_concurrent,
+                "scheduler": scheduler,
+                "address": address,
+            },
+        )
         settings = Settings(
             trials=trials,
             timeout_s=timeout,
@@ -132,5 +161,5 @@ def _command_to_resume(context: typer.Context) -> str:
         source = context.get_parameter_source(name)
         if name == "resume" or source is None or source.name in ("DEFAULT", "DEFAULT_MAP"):
             continue
-        words += [f"--{name}", str(value)]
+        words += ["--" + name.replace("_", "-"), str(value)]
     return shlex.join(words)

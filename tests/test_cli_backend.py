@@ -1,0 +1,26 @@
+"""The choice of who searches, on the command line."""
+
+import pytest
+from typer.testing import CliRunner
+
+from tune_bn.cli import app
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--backend", "spark"], "--backend needs optuna or ray, but got 'spark'"),
+        (["--scheduler", "asha"], "--scheduler is an option of Ray's. Add --backend ray"),
+        (["--cpus-per-trial", "2"], "--cpus-per-trial is an option of Ray's"),
+        (["--backend", "ray", "--jobs", "3"], "Use --max-concurrent 3"),
+        (["--backend", "ray", "--scheduler", "pbt"], "one of asha, fifo, hyperband"),
+    ],
+)
+def test_options_that_do_not_go_together(options, message, tmp_path):
+    """One line on stderr, exit code 2, and nothing is written."""
+    out = tmp_path / "out"
+    result = CliRunner().invoke(app, ["tune", "--data", "digits", "--out", str(out), *options])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not out.exists()

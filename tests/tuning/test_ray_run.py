@@ -1,0 +1,163 @@
+"""Tuning by Ray Tune: the same draws, study, results and resume as by Optuna."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import optuna
+import pytest
+
+from tune_bn import Narrowing
+from tune_bn.optuna import CoarseToFineSampler, stages
+from tune_bn.training import Config
+from tune_bn.tuning import load_model
+from tune_bn.tuning.errors import Stopped, TuneError
+from tune_bn.tuning.ray_run import RaySettings, tune
+from tune_bn.tuning.ray_trials import FIT_SEED, SeededSearch, Study, ray_space
+from tune_bn.tuning.search import Progress, fit_seed
+from tune_bn.tuning.settings import Settings
+from tune_bn.tuning.space import params_of, suggest_config
+from tune_bn.tuning.study import REASON
+
+SETTINGS = Settings(trials=4, epochs=3)
+
+
+def made(**options: Any) -> SeededSearch:
+    """Return the search of a run."""
+    return SeededSearch(
+        5,
+        space=ray_space(),
+        metric="accuracy",
+        mode="max",
+        **{"seed": 5, "narrowing": Narrowing.for_budget(40), **options},
+    )
+
+
+def test_both_backends_draw_the_same():
+    """With one seed, trial by trial; the weights' seed is the same too."""
+    study = optuna.create_study(
+        direction="maximize", sampler=CoarseToFineSampler.for_budget(40, seed=5)
+    )
+    search = made()
+    for i in range(30):
+        trial = study.ask()
+        by_optuna = suggest_config(trial)
+        config = search.suggest(str(i))
+        assert config.pop(FIT_SEED) == fit_seed(5, i)
+        assert suggest_config(optuna.trial.FixedTrial(config)) == by_optuna
+        value = by_optuna.learning_rate
+        study.tell(trial, value)
+        search.on_trial_complete(str(i), {"accuracy": value, "training_iteration": 3})
+
+
+class Driver:
+    """Stands in for Tune: suggests, reports and ends trials of a `Study` by hand."""
+
+    def __init__(self, study: optuna.Study, **options: Any) -> None:
+        self.search = made(**options)
+        self.seen: list[Progress] = []
+        self.record = Study(
+            study,
+            self.search,
+            SETTINGS,
+            metric="accuracy",
+            on_progress=self.seen.append,
+            is_stopped=lambda: False,
+        )
+
+    def run(self, trial_id: str, values: list[float], **last: Any) -> None:
+        """Run one trial that reports these values."""
+        config = self.search.suggest(trial_id)
+        trial: Any = SimpleNamespace(trial_id=trial_id, config=config, last_result={})
+        self.record.on_trial_start(0, [], trial)
+        for i, value in enumerate(values, 1):
+            result = {"accuracy": value, "loss": 1 - value, "score": value, **last}
+            trial.last_result = {**result, "training_iteration": i}
+            self.search.on_trial_result(trial_id, trial.last_result)
+            self.record.on_trial_result(0, [], trial, trial.last_result)
+        self.search.on_trial_complete(trial_id, trial.last_result)
+        self.record.on_trial_complete(0, [], trial)
+
+
+def new_study() -> optuna.Study:
+    """Return an empty study."""
+    return optuna.create_study(direction="maximize")
+
+
+def test_trials_come_into_the_study_as_they_ended():
+    """To the end, stopped early, diverged; with their epochs, their stage, and the progress."""
+    study, nan = new_study(), float("nan")
+    driver = Driver(study, points_to_evaluate=[params_of(Config())])
+    driver.run("a", [0.1, 0.2, 0.3])
+    driver.run("b", [0.5])
+    driver.run("c", [nan], reason="Training diverged")
+    driver.run("d", [0.1, 0.2, 0.4])
+    assert [t.state.name for t in study.trials] == ["COMPLETE", "PRUNED", "FAIL", "COMPLETE"]
+    assert study.trials[0].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
+    assert study.trials[0].params == params_of(Config())
+    assert study.trials[2].user_attrs[REASON] == "Training diverged"
+    assert [s.name for s in stages(study)] == ["given", "coarse"]
+    assert study.best_value == 0.4
+    assert driver.seen[-1].finished == 4
+    assert driver.seen[-1].best == 0.4
+
+
+def test_a_run_goes_on_from_the_study():
+    """Interrupted after any trial, the next is the one that would have come."""
+    study = new_study()
+    whole = Driver(new_study())
+    for i in range(12):
+        whole.run(str(i), [0.1, 0.1, 0.01 * (i % 5)])
+    for i in range(12):
+        # A new process for each trial.
+        Driver(study).run(f"t{i}", [0.1, 0.1, 0.01 * (i % 5)])
+    reference = [t.params for t in whole.record._study.trials]
+    assert [t.params for t in study.trials] == reference
+    assert [s.name for s in stages(study)] == [s.name for s in stages(whole.record._study)]
+
+
+def test_a_run_by_ray(tiny, tmp_path):
+    """Files, scores, study; more trials later go on; a stop keeps what is finished."""
+    ended: list[int] = []
+
+    def hear(at: Progress) -> None:
+        if at.ended is not None:
+            ended.append(at.ended.number)
+
+    options = RaySettings(scheduler="asha", max_concurrent=2)
+    with pytest.raises(Stopped, match=r"Stopped after \d of 4 trials"):
+        tune(tiny, tmp_path, SETTINGS, options, on_progress=hear, is_stopped=lambda: bool(ended))
+    assert not (tmp_path / "best.json").exists()
+    n_before = len(ended)
+
+    def write_report(study: optuna.Study, path: Path, *, summary: Any = None) -> None:
+        path.write_text(f"{len(study.trials)} trials, {summary['metric']}")
+
+    outcome = tune(tiny, tmp_path, SETTINGS, options, write_report=write_report, on_progress=hear)
+    assert ended == list(range(4))
+    assert outcome.summary["search"]["trials"] == 4
+    assert outcome.summary["search"]["trials_in_this_run"] == 4 - n_before
+    assert json.loads((tmp_path / "best.json").read_text()) == outcome.summary
+    assert (tmp_path / "report.html").read_text() == "4 trials, accuracy"
+    assert load_model(tmp_path / "model.pt").predict({"a": 0.0, "b": 0.0})[0] in ("x", "y", "z")
+    assert outcome.summary["best"]["test"]["accuracy"] > 0.7
+    # All is done, so Ray is not even asked.
+    again = tune(tiny, tmp_path, SETTINGS, RaySettings(address="192.0.2.1:1"))
+    assert again.summary["search"]["trials_in_this_run"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scheduler": "pbt"}, "one of asha, fifo, hyperband, but got 'pbt'"),
+        ({"max_concurrent": 0}, "at least 1, but got 0"),
+        ({"cpus_per_trial": -1}, "0 or more"),
+        ({"cpus_per_trial": 0}, "needs a CPU or a GPU"),
+        ({"address": "ray://somewhere:10001"}, "on a node of the cluster with --address auto"),
+    ],
+)
+def test_impossible_settings_are_refused(options, message):
+    """Before anything starts, in one line that says what to give."""
+    with pytest.raises(TuneError, match=message):
+        RaySettings(**options)

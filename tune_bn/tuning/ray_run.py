@@ -1,0 +1,274 @@
+"""One call from a dataset to a tuned network on disk, by Ray Tune: here, or on a cluster.
+
+The same as `tune_bn.tuning.optuna_run` to its user: the same study in the folder, the same
+results, and either can go on with what the other began. What a trial is to Ray, and how it comes
+into the study, is in `tune_bn.tuning.ray_trials`.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import ray
+from ray import tune as ray_tune
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler, TrialScheduler
+
+from tune_bn.core.narrowing import Narrowing
+from tune_bn.training import Config, Dataset, fit
+from tune_bn.tuning.errors import TuneError
+from tune_bn.tuning.finish import Outcome, WriteReport, finish
+from tune_bn.tuning.opening import opened_study
+from tune_bn.tuning.ray_trials import (
+    FIT_SEED,
+    OutOfTime,
+    SeededSearch,
+    Study,
+    ray_space,
+    train_trial,
+)
+from tune_bn.tuning.search import Progress
+from tune_bn.tuning.settings import DIRECTIONS, Settings
+from tune_bn.tuning.space import params_of, space_version
+from tune_bn.tuning.study import counted_trials
+
+__all__ = ["SCHEDULERS", "RaySettings", "tune"]
+
+SCHEDULERS = ("asha", "fifo", "hyperband")
+_MAX_FAILURES = 3  # a trial whose worker or node is lost begins again from its last epoch
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is asked after at each step
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaySettings:
+    """What Ray is asked for.
+
+    Args:
+        cpus_per_trial: CPUs that a trial holds, at least 0.
+        gpus_per_trial: GPUs that a trial holds, at least 0; with any, trials train on "cuda".
+        max_concurrent: trials at the same time, at least 1.
+        scheduler: "asha" or "hyperband" stop bad trials early, "fifo" stops none.
+        address: of a running cluster, "auto" for the one of this machine; None starts a Ray of
+            its own here, and stops it.
+
+    Raises:
+        TuneError: a value is out of its range.
+    """
+
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float = 0.0
+    max_concurrent: int = 2
+    scheduler: str = "asha"
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("cpus_per_trial", "gpus_per_trial"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise TuneError(f"{name} needs a number of 0 or more, but got {self!r}.")
+        if not self.cpus_per_trial + self.gpus_per_trial > 0:
+            raise TuneError("A trial needs a CPU or a GPU, but got none. Give --cpus-per-trial 1.")
+        if self.max_concurrent < 1:
+            raise TuneError(
+                f"max_concurrent needs to be at least 1, but got {self.max_concurrent!r}."
+            )
+        if self.scheduler not in SCHEDULERS:
+            raise TuneError(
+                f"scheduler needs to be one of {', '.join(SCHEDULERS)}, but got "
+                f"{self.scheduler!r}. Choose one of these."
+            )
+        if self.address is not None and self.address.startswith("ray://"):
+            raise TuneError(
+                f"A run needs to see its trials as they end, but {self.address!r} would drive it "
+                "from afar. Run the command on a node of the cluster with --address auto, as "
+                "`ray job submit` does."
+            )
+
+
+def tune(
+    dataset: Dataset,
+    out: str | Path,
+    settings: Settings | None = None,
+    ray_settings: RaySettings | None = None,
+    *,
+    resume: bool | None = None,
+    write_report: WriteReport | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    is_stopped: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Searches with Ray Tune, trains the best configuration, scores it, and writes the results.
+
+    Args:
+        dataset: as for `tune_bn.tuning.optuna_run.tune`.
+        out: the output folder; on a cluster of several machines one that all of them see.
+        settings: how many trials, with which seed, and so on; ``jobs`` is not used.
+        ray_settings: resources, scheduler, cluster.
+        resume: as for `tune_bn.tuning.optuna_run.tune`.
+        write_report: as there.
+        on_progress: as there.
+        is_stopped: asked several times a second.
+        clock: seconds from any fixed point.
+
+    Raises:
+        ConfigError: the device is not there.
+        TuneError: a setting, the folder, its study or the cluster cannot be used, or no
+            configuration could be trained.
+        Stopped: ``is_stopped`` said so; finished trials are kept and the same call goes on.
+    """
+    settings, ray_settings = settings or Settings(), ray_settings or RaySettings()
+    metric = settings.metric_for(dataset.task)
+    fit(Config(), dataset, epochs=1, device=settings.device)  # refuses an unknown device by itself
+    with opened_study(
+        dataset,
+        out,
+        settings,
+        space=space_version(),
+        resume=resume,
+        # The study is the record only: Ray draws and Ray stops.
+        sampler=optuna.samplers.RandomSampler(seed=settings.seed),
+        pruner=optuna.pruners.NopPruner(),
+    ) as (folder, study):
+        first = params_of(Config())
+        is_tried = any(trial.params == first for trial in counted_trials(study))
+        search = SeededSearch(
+            settings.seed,
+            space=ray_space(),
+            metric=metric,
+            mode="max" if DIRECTIONS[metric] == "maximize" else "min",
+            # What a person would try first; the search has to beat it.
+            points_to_evaluate=None if is_tried else [first],
+            seed=settings.seed,
+            narrowing=Narrowing.for_budget(settings.trials),
+        )
+        record = Study(
+            study,
+            search,
+            settings,
+            metric=metric,
+            on_progress=on_progress,
+            is_stopped=is_stopped,
+            clock=clock,
+        )
+        if record.left > 0:
+            with _ray(ray_settings):
+                _run(search, record, dataset, settings, ray_settings, metric, folder)
+        record.raise_if_stopped()
+        return finish(
+            study,
+            record,
+            dataset,
+            settings,
+            folder,
+            write_report=write_report,
+            on_progress=on_progress,
+        )
+
+
+def _run(
+    search: SeededSearch,
+    record: Study,
+    dataset: Dataset,
+    settings: Settings,
+    ray_settings: RaySettings,
+    metric: str,
+    folder: Path,
+) -> None:
+    trainable = ray_tune.with_parameters(
+        train_trial,
+        dataset=dataset,
+        epochs=settings.epochs,
+        metric=metric,
+        device="cuda" if ray_settings.gpus_per_trial else settings.device,
+    )
+    resources = {"cpu": ray_settings.cpus_per_trial, "gpu": ray_settings.gpus_per_trial}
+    storage = folder / "ray"
+    number = 1
+    while (storage / f"run-{number}").exists():
+        number += 1
+    tuner = ray_tune.Tuner(
+        ray_tune.with_resources(trainable, resources),
+        param_space={FIT_SEED: 0},
+        tune_config=ray_tune.TuneConfig(
+            metric=metric,
+            mode=search.mode,
+            num_samples=record.left,
+            search_alg=search,
+            scheduler=_scheduler(ray_settings.scheduler, settings.epochs),
+            max_concurrent_trials=ray_settings.max_concurrent,
+            reuse_actors=True,
+        ),
+        run_config=ray_tune.RunConfig(
+            storage_path=str(storage),
+            name=f"run-{number}",
+            verbose=0,
+            callbacks=[record],
+            failure_config=ray_tune.FailureConfig(max_failures=_MAX_FAILURES),
+            checkpoint_config=ray_tune.CheckpointConfig(num_to_keep=1),
+        ),
+    )
+    try:
+        tuner.fit()
+    except OutOfTime:
+        return
+
+
+def _scheduler(name: str, epochs: int) -> TrialScheduler:
+    if name == "asha":
+        return ASHAScheduler(max_t=epochs, grace_period=max(epochs // 9, 1), reduction_factor=3)
+    if name == "hyperband":
+        return HyperBandScheduler(max_t=epochs, reduction_factor=3)
+    fifo: Any = FIFOScheduler  # has no types
+    scheduler: TrialScheduler = fifo()
+    return scheduler
+
+
+@contextmanager
+def _ray(settings: RaySettings) -> Iterator[None]:
+    """Connects to a cluster, or starts a quiet Ray of this process's own; ends what it began.
+
+    Raises:
+        TuneError: there is no cluster at the address.
+    """
+    before = {name: os.environ.get(name) for name in _QUIET}
+    os.environ.update(_QUIET)
+    level = logging.getLogger("ray").level
+    is_ours = not ray.is_initialized()
+    try:
+        if is_ours:
+            _connect(settings)
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        yield
+    finally:
+        if is_ours:
+            ray.shutdown()
+        logging.getLogger("ray").setLevel(level)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _connect(settings: RaySettings) -> None:
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    if settings.address is not None:
+        try:
+            ray.init(address=settings.address, **options)
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            raise TuneError(
+                f"--address needs a running Ray, but there is none at {settings.address!r} "
+                f"({str(error).splitlines()[0]}). Run `ray start --head`, or leave --address out."
+            ) from error
+        return
+    cpus = max(os.cpu_count() or 1, round(settings.max_concurrent * settings.cpus_per_trial))
+    ray.init(num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **options)

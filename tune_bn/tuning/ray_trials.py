@@ -1,0 +1,276 @@
+"""What Ray Tune runs, and how its trials come into the study of the output folder.
+
+The study stays the one record of a run, whatever searched: a run goes on from it, the report reads
+it, and a search that Optuna began may go on with Ray. It is written here, by the process that
+drives the run, a trial at a time; the workers train and report.
+"""
+
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState, create_trial
+from ray import tune
+
+from tune_bn.core.stages import Mark
+from tune_bn.optuna.sampler import STAGE_KEY
+from tune_bn.ray import CoarseToFineSearch
+from tune_bn.training import Config, Dataset, DivergedError, fit
+from tune_bn.tuning.errors import Stopped
+from tune_bn.tuning.search import VALIDATION, Ended, Progress, fit_seed
+from tune_bn.tuning.settings import DIRECTIONS, Settings
+from tune_bn.tuning.space import params_of, suggest_config
+from tune_bn.tuning.study import REASON, counted_trials
+
+__all__ = ["FIT_SEED", "OutOfTime", "SeededSearch", "Study", "ray_space", "train_trial"]
+
+FIT_SEED = "fit_seed"
+_CHECKPOINT = "fit.pt"
+
+
+class OutOfTime(RuntimeError):  # noqa: N818  an outcome that the caller asked for, not an error
+    """The time for the search is over."""
+
+
+def distributions() -> dict[str, BaseDistribution]:
+    """Returns the parameters as Optuna stores them, so that both backends share studies."""
+    trial = optuna.trial.FixedTrial(params_of(Config()))
+    suggest_config(trial)
+    return trial.distributions
+
+
+def ray_space() -> dict[str, Any]:
+    """Returns the same parameters as domains of Tune: one seed draws the same values."""
+    space: dict[str, Any] = {}
+    for name, of in distributions().items():
+        if isinstance(of, FloatDistribution):
+            space[name] = (tune.loguniform if of.log else tune.uniform)(of.low, of.high)
+        elif isinstance(of, IntDistribution):
+            space[name] = (tune.lograndint if of.log else tune.randint)(of.low, of.high + 1)
+        else:
+            assert isinstance(of, optuna.distributions.CategoricalDistribution)
+            space[name] = tune.choice(of.choices)
+    return space
+
+
+class SeededSearch(CoarseToFineSearch):
+    """The search, which also tells each trial the seed to train with.
+
+    Args:
+        run_seed: seed of the run.
+        options: as for `CoarseToFineSearch`.
+    """
+
+    def __init__(self, run_seed: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._run_seed = run_seed
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        """Returns the next configuration and its seed."""
+        config = super().suggest(trial_id)
+        return {**config, FIT_SEED: fit_seed(self._run_seed, self.number(trial_id))}
+
+
+def train_trial(
+    config: dict[str, Any], *, dataset: Dataset, epochs: int, metric: str, device: str
+) -> None:
+    """Trains one configuration in a worker; reports each epoch, with a checkpoint to go on from."""
+    torch.set_num_threads(1)
+    params = {name: value for name, value in config.items() if name != FIT_SEED}
+    network = suggest_config(optuna.trial.FixedTrial(params))
+    training = fit(network, dataset, epochs=epochs, seed=config[FIT_SEED], device=device)
+    checkpoint = tune.get_checkpoint()
+    if checkpoint is not None:
+        with checkpoint.as_directory() as folder:
+            training.load_state_dict(torch.load(Path(folder) / _CHECKPOINT, weights_only=True))
+    try:
+        for metrics in training:
+            with tempfile.TemporaryDirectory() as folder:
+                torch.save(training.state_dict(), Path(folder) / _CHECKPOINT)
+                tune.report(
+                    {metric: metrics.value(metric), "loss": metrics.loss, "score": metrics.score},
+                    checkpoint=tune.Checkpoint.from_directory(folder),
+                )
+    except (DivergedError, MemoryError, torch.OutOfMemoryError) as error:
+        # Not raised: Tune would repeat what cannot end otherwise.
+        tune.report({metric: math.nan, "loss": math.nan, "score": math.nan, "reason": str(error)})
+
+
+class Study(tune.Callback):
+    """Writes each ended trial into the study; stops the run when asked; reports its progress.
+
+    Args:
+        study: the opened study of the folder.
+        search: what draws the configurations; it learns the trials that the study holds.
+        settings: how many trials, for how long.
+        metric: what is tuned for.
+        on_progress: called for each epoch and each ended trial.
+        is_stopped: asked at each step of the run.
+        clock: seconds from any fixed point.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        search: SeededSearch,
+        settings: Settings,
+        *,
+        metric: str,
+        on_progress: Callable[[Progress], None],
+        is_stopped: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._study, self._search, self._settings = study, search, settings
+        self._metric, self._clock = metric, clock
+        self._on_progress, self._is_stopped = on_progress, is_stopped
+        self._started = clock()
+        self._distributions = distributions()
+        self._epochs: dict[str, dict[int, float]] = {}
+        known = study.get_trials(deepcopy=False)
+        # The search numbers the trials of the study in their order, and goes on counting.
+        self._numbers = {trial.number: trial.number for trial in known}
+        self._n_stored = len(known)
+        for trial in known:
+            self._learn(trial)
+        counted = counted_trials(study)
+        self._before = self._finished = len(counted)
+        self._values = [
+            t.value for t in counted if t.state == TrialState.COMPLETE and t.value is not None
+        ]
+        self._stage: str | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns nothing: Tune pickles its callbacks, but a run goes on from the study."""
+        return {}
+
+    def _learn(self, trial: optuna.trial.FrozenTrial) -> None:
+        values = list(trial.intermediate_values.values())
+        value = values[-1] if values else trial.value
+        is_failed = trial.state not in (TrialState.COMPLETE, TrialState.PRUNED) or value is None
+        self._search.add_evaluated_point(
+            trial.params, None if is_failed else value, error=is_failed, intermediate_values=values
+        )
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the search began in this process."""
+        return self._clock() - self._started
+
+    @property
+    def new_trials(self) -> int:
+        """Trials that this process has finished."""
+        return self._finished - self._before
+
+    @property
+    def left(self) -> int:
+        """Trials that are still to be run."""
+        return self._settings.trials - self._finished
+
+    def raise_if_stopped(self) -> None:
+        """Raises `Stopped` when the caller asked for it."""
+        if self._is_stopped():
+            raise Stopped(self._finished, self._settings.trials)
+
+    def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
+        """Ends the run by an exception where it has to end; nothing unfinished is stored."""
+        del iteration, trials, info
+        self.raise_if_stopped()
+        timeout = self._settings.timeout_s
+        # Out of time without a single complete trial there would be nothing to hand back.
+        if timeout is not None and self.elapsed_s >= timeout and self._values:
+            raise OutOfTime
+
+    def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Reports the stage of the trial that begins."""
+        del iteration, trials, trial, info
+        latest = self._search.latest
+        if latest is not None:
+            mark = self._search.mark(latest.number)
+            index = -1 if mark is None else mark.stage
+            self._stage = {-1: "given", 0: "coarse"}.get(index, f"fine {index}")
+        self._report()
+
+    def on_trial_result(
+        self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Keeps the epoch's value; one that is repeated after a failure counts once."""
+        del iteration, trials, info
+        if not math.isnan(result[self._metric]):
+            epochs = self._epochs.setdefault(trial.trial_id, {})
+            epochs[int(result["training_iteration"])] = float(result[self._metric])
+            self._report()
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Stores a trial that trained to the end, diverged, or was stopped by the scheduler."""
+        del iteration, trials, info
+        last = trial.last_result or {}
+        epochs = self._epochs.pop(trial.trial_id, {})
+        if "reason" in last or not epochs:
+            reason = str(last.get("reason", "it ended without a result"))
+            self._store(trial, TrialState.FAIL, epochs, {REASON: reason})
+        elif max(epochs) >= self._settings.epochs:
+            scores = {"loss": float(last["loss"]), "score": float(last["score"])}
+            self._store(trial, TrialState.COMPLETE, epochs, {VALIDATION: scores})
+        else:
+            self._store(trial, TrialState.PRUNED, epochs, {})
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Stores a trial that failed more often than it may be repeated."""
+        del iteration, trials, info
+        lines = str(trial.get_error() or "it failed").strip().splitlines()
+        epochs = self._epochs.pop(trial.trial_id, {})
+        self._store(trial, TrialState.FAIL, epochs, {REASON: lines[-1]})
+
+    def _store(
+        self, trial: Any, state: TrialState, epochs: dict[int, float], attributes: dict[str, Any]
+    ) -> None:
+        number = self._search.number(trial.trial_id)
+        mark = self._search.mark(number)
+        if mark is not None:
+            elites = tuple(self._numbers[e] for e in mark.elites)
+            attributes[STAGE_KEY] = Mark(mark.stage, mark.width, elites).to_json()
+        value = epochs[max(epochs)] if epochs and state != TrialState.FAIL else None
+        names = self._distributions
+        stored = create_trial(
+            state=state,
+            value=value,
+            params={name: trial.config[name] for name in names},
+            distributions=names,
+            user_attrs=attributes,
+            intermediate_values=dict(sorted(epochs.items())),
+        )
+        self._study.add_trial(stored)
+        self._numbers[number] = self._n_stored
+        self._n_stored += 1
+        self._finished += 1
+        if state == TrialState.COMPLETE and value is not None:
+            self._values.append(value)
+        word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(state, "failed")
+        reason = attributes.get(REASON)
+        self._report(Ended(self._numbers[number], word, value, reason))
+
+    def _report(self, ended: Ended | None = None) -> None:
+        choose = max if DIRECTIONS[self._metric] == "maximize" else min
+        left = None
+        if self.new_trials:
+            left = self.elapsed_s / self.new_trials * self.left
+            if self._settings.timeout_s is not None:
+                left = min(left, max(self._settings.timeout_s - self.elapsed_s, 0.0))
+        self._on_progress(
+            Progress(
+                doing="search",
+                finished=self._finished,
+                trials=self._settings.trials,
+                stage=self._stage,
+                best=choose(self._values) if self._values else None,
+                elapsed_s=self.elapsed_s,
+                left_s=left,
+                ended=ended,
+            )
+        )
