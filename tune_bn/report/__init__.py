@@ -12,6 +12,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from tune_bn.report.advice import Advice, advise
+from tune_bn.report.dashboard import DashboardCallback
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures import (
     plot_best_value,
@@ -33,6 +34,7 @@ from tune_bn.report.page import write_report
 
 __all__ = [
     "Advice",
+    "DashboardCallback",
     "NetworkResults",
     "ReportError",
     "Results",

@@ -1,0 +1,67 @@
+"""The narrowing where people already look: a callback that keeps a figure in optuna-dashboard."""
+
+from typing import TYPE_CHECKING
+
+from tune_bn.report.errors import ReportError
+from tune_bn.report.figures import plot_narrowing, plot_windows
+from tune_bn.report.history import results_of
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+__all__ = ["DashboardCallback"]
+
+
+class DashboardCallback:
+    """Saves the narrowing into a study, where optuna-dashboard shows it under "Analytics".
+
+    The stage of every trial is a user attribute already, and so in the dashboard's table.
+
+    Args:
+        every: Save after each so many trials (≥ 1). Saving costs about as long as drawing a
+            figure and grows with the number of trials shown, 2,000 at most.
+
+    Raises:
+        ReportError: If ``every`` is no integer of at least 1.
+        ModuleNotFoundError: If optuna-dashboard is not installed.
+
+    Example:
+        >>> import optuna
+        >>> from tune_bn.optuna import CoarseToFineSampler
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+        >>> callback = DashboardCallback(every=10)
+        >>> study.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2, 20, callbacks=[callback])
+    """
+
+    def __init__(self, *, every: int = 10) -> None:
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ReportError(
+                f"DashboardCallback needs an integer >= 1 as every, but got {every!r}."
+            )
+        try:
+            from optuna_dashboard import save_plotly_graph_object
+        except ModuleNotFoundError as error:
+            if error.name != "optuna_dashboard":
+                raise
+            raise ModuleNotFoundError(
+                "DashboardCallback needs optuna-dashboard, but it is not installed. "
+                "Install it with: pip install optuna-dashboard",
+                name="optuna_dashboard",
+            ) from error
+        self._save = save_plotly_graph_object
+        self._every = every
+
+    def __call__(self, study: "Study", trial: "FrozenTrial") -> None:
+        """Save both figures if this trial is one of each ``every``."""
+        if (trial.number + 1) % self._every == 0:
+            self.save(study)
+
+    def save(self, study: "Study") -> None:
+        """Save both figures now: after a study has ended, say, or of one that ran without it."""
+        results = results_of(study)
+        # The same ids each time: a figure replaces the one before.
+        self._save(study, plot_narrowing(results), graph_object_id="tune_bn-narrowing")
+        if results.stages:
+            self._save(study, plot_windows(results), graph_object_id="tune_bn-windows")
