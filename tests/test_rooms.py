@@ -15,7 +15,7 @@ ALLOWED = {
     "core": (set(), set()),
     "nn": (set(), {"torch"}),
     "optuna": ({"core"}, {"optuna"}),
-    "ray": ({"core"}, {"ray"}),
+    "ray": ({"core"}, {"ray", "pyarrow"}),  # Ray reads and writes through pyarrow
     "training": ({"nn"}, {"torch", "pandas", "pyarrow", "sklearn"}),
     "tuning": (
         {"core", "nn", "training", "optuna", "ray"},

@@ -1,0 +1,168 @@
+"""The README's tables, made from the rows of results: ``python -m tune_bn.bench.tables README.md``.
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. Each function below makes
+one, from the latest row of every case; nothing in a table was typed by hand.
+"""
+
+import argparse
+import json
+import re
+import statistics
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tune_bn.bench.rows import RESULTS
+
+__all__ = ["TABLES", "fill", "main"]
+
+Row = dict[str, Any]
+_MARKS = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def _rows(name: str) -> list[Row]:
+    file = RESULTS / f"{name}.jsonl"
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+
+
+def _latest(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> list[Row]:
+    """Return the last row of every case, in the order in which the cases first came."""
+    found: dict[Hashable, Row] = {}
+    for row in rows:
+        found[key(row)] = row
+    return list(found.values())
+
+
+def _table(head: Sequence[str], body: Iterable[Sequence[object]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in body]
+    return "\n".join(lines) + "\n"
+
+
+def overhead() -> str:
+    """Return the cost of the sampler, as a multiple of its peer's in the same round."""
+    rows = _latest(_rows("overhead"), lambda r: (r["storage"], r["trials"], r["space"], r["peer"]))
+    body = [
+        (
+            r["storage"],
+            f"{r['trials']:,}",
+            r["space"],
+            f"`{r['peer']}`",
+            f"{r['cpu_ratio']:.2f}",
+            f"{r['wall_ratio']:.2f}",
+            f"{r['promised']:g}",
+            f"{r['memory_ratio']:.2f}" if "memory_ratio" in r else "",
+        )
+        for r in rows
+    ]
+    head = ["storage", "trials", "space", "beside", "CPU time ×", "wall time ×", "promised ×"]
+    return _table([*head, "memory ×"], body)
+
+
+def demo() -> str:
+    """Return the test accuracy of the main job on digits, for each seed."""
+    rows = _latest(_rows("demo"), lambda r: (r["data"], r["seed"], r["trials"]))
+    body = [
+        (
+            r["seed"],
+            f"{r['test']:.4f}",
+            f"{r['default_test']:.4f}",
+            f"{r['linear_test']:.4f}",
+            f"{r['trials_per_minute']:.0f}",
+        )
+        for r in rows
+    ]
+    head = ["seed", "tuned network", "default network", "logistic regression"]
+    return _table([*head, "trials a minute"], body)
+
+
+def batchnorm() -> str:
+    """Return how long a layer takes, as a multiple of its peer's time in the same run."""
+    rows = [r for r in _rows("batchnorm") if "ratio" in r]
+    rows = _latest(
+        rows,
+        lambda r: (r["work"], str(r["shape"]), r["layout"], r.get("model"), r["subject"]),
+    )
+    noise = {
+        (r["work"], str(r["shape"]), r["layout"], r.get("model"), r["against"]): r["ratio"]
+        for r in rows
+        if "A/A" in r["subject"]
+    }
+    body = []
+    for r in rows:
+        if "A/A" in r["subject"]:
+            continue
+        case = (r["work"], str(r["shape"]), r["layout"], r.get("model"), r["against"])
+        shape = ", ".join(map(str, r["shape"]))
+        layout = " channels_last" if r["layout"] == "channels_last" else ""
+        what = f"`{r['model']}` " if r.get("model") else ""
+        body.append(
+            (
+                r["work"],
+                f"{what}({shape}){layout}",
+                f"{r['subject']} / {r['against']}",
+                f"{r['ratio']:.2f}",
+                f"{noise[case]:.2f}" if case in noise else "",
+                f"{r['goal']:g}",
+            )
+        )
+    return _table(["work", "input", "compared", "time ×", "same against itself ×", "goal ×"], body)
+
+
+def early() -> str:
+    """Return the test accuracy after the first steps, with torch's and corrected statistics."""
+    rows = [r for r in _rows("inference_stats") if r["part"] == "early"]
+    rows = _latest(rows, lambda r: (r["decay"], r["step"], r["statistics"]))
+    mean = {(r["step"], r["decay"], r["statistics"]): statistics.mean(r["accuracy"]) for r in rows}
+    decays = sorted({r["decay"] for r in rows})
+    body = []
+    for step in sorted({r["step"] for r in rows}):
+        cells = [f"{mean[step, d, 'torch']:.2f} → {mean[step, d, 'corrected']:.2f}" for d in decays]
+        body.append([step, *cells, f"{mean[step, decays[0], 'batch']:.2f}"])
+    return _table(["steps", *(f"decay {d:g}" for d in decays), "batch statistics"], body)
+
+
+def rungs() -> str:
+    """Return how well the ranking at a rung foretells the final one."""
+    rows = [r for r in _rows("inference_stats") if r["part"] == "rungs"]
+    rows = _latest(rows, lambda r: (r["rung"], r["statistics"]))
+    cells = {
+        (r["rung"], r["statistics"]): f"{r['spearman']:.2f} "
+        f"({r['interval_95'][0]:.2f} … {r['interval_95'][1]:.2f})"
+        for r in rows
+    }
+    kinds = list(dict.fromkeys(r["statistics"] for r in rows))
+    body = [[rung, *(cells[rung, k] for k in kinds)] for rung in sorted({r["rung"] for r in rows})]
+    return _table(["steps at the rung", *kinds], body)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "overhead": overhead,
+    "demo": demo,
+    "batchnorm": batchnorm,
+    "early": early,
+    "rungs": rungs,
+}
+
+
+def fill(text: str) -> str:
+    """Return the text with every marked table made anew from the rows.
+
+    Raises:
+        KeyError: If a mark names no table.
+    """
+    return _MARKS.sub(lambda m: m[1] + TABLES[m[2]]() + m[3], text)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Fill the tables of a file in place."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path, nargs="?", default=Path("README.md"))
+    file = parser.parse_args(arguments).file
+    file.write_text(fill(file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
