@@ -171,7 +171,7 @@ def test_torch_func_grad_under_pause() -> None:
 def test_autocast_keeps_statistics_in_float32(dtype: torch.dtype) -> None:
     """Under autocast the layer takes and gives half precision and averages in float32."""
     model = nn.Sequential(nn.Linear(4, 3), BatchNorm1d(3))
-    x = f32(8, 4)
+    x = f32(32, 4)
     with torch.autocast("cpu", dtype=dtype):
         y = model(x)
         z = model[0](x)

@@ -25,11 +25,12 @@ def double(layer: nn.Module) -> Any:
     return layer.double()
 
 
-def test_buffers_may_be_written_between_forward_and_backward() -> None:
+@pytest.mark.parametrize("rows", [8, 32])  # both ways to get at the statistics
+def test_buffers_may_be_written_between_forward_and_backward(rows: int) -> None:
     """Loading, resetting or averaging statistics before backward leaves the gradient as it was."""
     layer = double(BatchNorm1d(3))
-    x = normal(8, 3).requires_grad_()
-    weights = normal(8, 3, seed=1)
+    x = normal(rows, 3).requires_grad_()
+    weights = normal(rows, 3, seed=1)
     (expected,) = torch.autograd.grad((layer(x) * weights).sum(), x)
     loss = (layer(x) * weights).sum()
     layer.reset_running_stats()
@@ -47,10 +48,11 @@ def test_torch_fails_where_ours_does_not() -> None:
         loss.backward()
 
 
-def test_two_forwards_one_backward() -> None:
+@pytest.mark.parametrize("rows", [8, 32])  # both ways to get at the statistics
+def test_two_forwards_one_backward(rows: int) -> None:
     """Two batches through one layer, then backward, give the sum of both gradients."""
     layer = double(BatchNorm1d(3))
-    a, b = normal(8, 3).requires_grad_(), normal(8, 3, seed=1).requires_grad_()
+    a, b = normal(rows, 3).requires_grad_(), normal(rows, 3, seed=1).requires_grad_()
     (layer(a).pow(3).sum() + layer(b).pow(3).sum()).backward()
     for x in (a, b):
         (expected,) = torch.autograd.grad(plain(x, None, None, layer.eps).pow(3).sum(), x)
@@ -59,14 +61,15 @@ def test_two_forwards_one_backward() -> None:
 
 
 @pytest.mark.parametrize("use_reentrant", [False, True])
-def test_a_checkpointed_step_counts_once(use_reentrant: bool) -> None:
+@pytest.mark.parametrize("rows", [8, 32])  # both ways to get at the statistics
+def test_a_checkpointed_step_counts_once(use_reentrant: bool, rows: int) -> None:
     """Activation checkpointing, of both kinds, gives the statistics and gradients of none."""
     results = []
     for is_checkpointed in (False, True):
         torch_layer = nn.Linear(3, 3).double()
         torch_layer.load_state_dict({"weight": normal(3, 3, seed=3), "bias": normal(3, seed=4)})
-        model = nn.Sequential(torch_layer, double(BatchNorm1d(3, decays=(0.9,))))
-        x = normal(8, 3).requires_grad_()
+        model = nn.Sequential(torch_layer, double(BatchNorm1d(3)))
+        x = normal(rows, 3).requires_grad_()
         for _ in range(2):
             y = checkpoint(model, x, use_reentrant=use_reentrant) if is_checkpointed else model(x)
             assert isinstance(y, Tensor)

@@ -45,7 +45,7 @@ def test_output_and_derivatives_equal_plain_operations(shape: tuple[int, ...], a
 
 
 def statistics_after(
-    decay: float, steps: int, *, dtype: torch.dtype, **options: object
+    decay: float, steps: int, rows: int, *, dtype: torch.dtype, **options: object
 ) -> tuple[EwaBatchNorm, Tensor, Tensor]:
     """A layer after random batches, and the weighted sums that define its averages."""
     layer = BatchNorm1d(3, decay=decay, dtype=dtype, **options)  # type: ignore[arg-type] # options
@@ -55,7 +55,7 @@ def statistics_after(
     mean, var = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
     with torch.no_grad():
         for weight in weights:
-            x = torch.randn(4, 3, generator=generator, dtype=dtype) + 0.5
+            x = torch.randn(rows, 3, generator=generator, dtype=dtype) + 0.5
             layer(x)
             mean += x.double().mean(0) * (weight / total)
             var += x.double().var(0, correction=0) * (weight / total)
@@ -64,10 +64,14 @@ def statistics_after(
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.999, 0.99999, 1.0])
-@pytest.mark.parametrize("steps", [1, 2, 30, 10_000])
-def test_statistics_are_the_weighted_sums(decay: float, steps: int, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(
+    ("steps", "rows"), [(1, 4), (1, 17), (2, 4), (2, 17), (30, 4), (30, 17), (10_000, 17)]
+)
+def test_statistics_are_the_weighted_sums(
+    decay: float, steps: int, rows: int, dtype: torch.dtype
+) -> None:
     """After t batches: sum of decay^(t-i) (1 - decay) x_i / (1 - decay^t), to 1e-12 or 1e-6."""
-    layer, mean, var = statistics_after(decay, steps, dtype=dtype)
+    layer, mean, var = statistics_after(decay, steps, rows, dtype=dtype)
     tolerance = 1e-12 if dtype == torch.float64 else 1e-6
     for got, expected in ((layer.running_mean, mean), (layer.running_var, var)):
         assert got is not None
@@ -86,12 +90,25 @@ def test_one_batch_is_enough(shape: tuple[int, ...], decay: float) -> None:
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
-def test_unbiased_variance_on_request() -> None:
+@pytest.mark.parametrize("rows", [8, 32])
+def test_unbiased_variance_on_request(rows: int) -> None:
     """variance="unbiased" keeps the variance divided by m - 1; training still uses 1 / m."""
-    x = normal(8, 5)
+    x = normal(rows, 5)
     layer = BatchNorm1d(5, variance="unbiased", dtype=torch.float64)
     torch.testing.assert_close(layer(x), plain(x, None, None, layer.eps))
     torch.testing.assert_close(stats(layer)[1], x.var(0, correction=1), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("rows", [8, 32])
+def test_a_batch_that_fails_leaves_the_statistics(rows: int) -> None:
+    """An input of a type that the kernel refuses changes neither statistics nor count."""
+    layer = BatchNorm1d(3)
+    layer(normal(rows, 3, dtype=torch.float32) * 3)
+    before = [b.clone() for b in layer.buffers()]
+    with pytest.raises(RuntimeError, match="expected scalar type"):
+        layer(normal(rows, 3))
+    for got, expected in zip(layer.buffers(), before, strict=True):
+        torch.testing.assert_close(got, expected, rtol=3e-7, atol=0)  # one rounding each way
 
 
 def test_momentum_is_one_minus_decay() -> None:

@@ -13,8 +13,7 @@ momentum 1, which leaves the batch's mean and variance in them, and the averages
 these. Autograd saves the buffers that it is handed, so writing to the layer's own between forward
 and backward, which fails in torch (pytorch#175024), is fine here. The scratch itself must never be
 written to afterwards, for the same reason. Where a step's size can be had as a number, the kernel
-averages the mean itself, which saves a third of the cost; the variance it would average is the
-unbiased one.
+averages in place, under another name of the same memory, which costs half as much.
 """
 
 from __future__ import annotations
@@ -30,6 +29,10 @@ from .options import UNSET, SingleValue, Variance
 from .statistics import RunningStatistics
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
+
+
+# Values per channel from which a change of the variance's units and back loses nothing that counts.
+_MANY = 16
 
 
 class EwaBatchNorm(RunningStatistics):
@@ -157,18 +160,26 @@ class EwaBatchNorm(RunningStatistics):
             return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
         is_counted = count > 0 and not _is_recomputation()
         batches = buffers["num_batches_tracked"]
-        var = torch.zeros_like(running_mean)
-        if is_counted and self._is_plain and can_read(batches):
+        if is_counted and self._is_plain and count >= _MANY and can_read(batches):
+            assert running_var is not None
             step = step_at(batches.item() + 1, self.momentum)
-            # .data is the same memory to the kernel, which averages the mean itself, and another
-            # tensor to autograd, which would miss later writes only if it used what it saved; in
+            is_biased = self.variance == "biased"
+            # .data is the same memory to the kernel, which averages in place, and another tensor
+            # to autograd, which would miss later writes only if it used what it saved; in
             # training it uses the batch's own statistics.
-            output = torch.batch_norm(
-                input, weight, bias, running_mean.data, var, True, step, self.eps, cudnn
-            )
-            self._track_var(var, step, count)
+            try:
+                if is_biased:  # in the kernel's units while it runs, which are the unbiased ones
+                    running_var.add_(running_var, alpha=1 / (count - 1))
+                output = torch.batch_norm(
+                    input, weight, bias, running_mean.data, running_var.data, True, step,
+                    self.eps, cudnn,
+                )  # fmt: skip
+            finally:
+                if is_biased:
+                    running_var.sub_(running_var, alpha=1 / count)
+            batches.add_(1)
             return output
-        mean = torch.zeros_like(running_mean)
+        mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)
         output = torch.batch_norm(input, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
         if is_counted:
             self._track(mean, var, count, biased=False)

@@ -23,7 +23,7 @@ __all__ = ["RunningStatistics"]
 
 # An average whose start weighs less than this (float32's resolution) has forgotten it.
 _FORGOTTEN = 2.0**-24
-# Above this decay, rounding of a float32 average adds up to more than 1e-6 of its value.
+# Above this decay, rounding of a float32 average adds up to more than about 1e-6 of its value.
 _LONG_MEMORY = 0.99
 _TRACKS = ("track_means", "track_vars", "track_steps")
 _RESET = (
@@ -223,16 +223,6 @@ class RunningStatistics(_BatchNorm):
         else:
             running_mean.lerp_(mean, step)
             running_var.lerp_(var, step)
-
-    def _track_var(self, var: Tensor, step: float, count: int) -> None:
-        """Let an unbiased variance enter whose mean has entered; for the plain layer only."""
-        running_var, batches = self._buffers["running_var"], self._buffers["num_batches_tracked"]
-        assert running_var is not None
-        assert batches is not None
-        batches.add_(1)
-        # The kernel has multiplied it by the step.
-        share = 1.0 if self.variance == "unbiased" else 1 - 1 / count
-        running_var.add_(running_var, alpha=-step).add_(var, alpha=share)
 
     def _track_gated(
         self, mean: Tensor, var: Tensor, count: int | Tensor, gate: Tensor | None
