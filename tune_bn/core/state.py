@@ -29,6 +29,7 @@ __all__ = [
 
 _FORMAT = "tune_bn.search"
 _VERSION = 1
+_encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps makes a new one at each call
 
 
 def encode_number(value: float) -> float | str:
@@ -81,7 +82,7 @@ def decode_mark(data: Any) -> Mark | None:
 
 def encode_trial(space: Mapping[str, Parameter], trial: "Finished", mark: Mark | None) -> str:
     """Return a finished trial as one JSON list."""
-    return json.dumps(
+    return _encode(
         [
             trial.number,
             encode_params(space, trial.params),
@@ -90,8 +91,7 @@ def encode_trial(space: Mapping[str, Parameter], trial: "Finished", mark: Mark |
             [encode_number(v) for v in trial.values],
             None if trial.progress is None else encode_number(trial.progress),
             encode_number(trial.violation),
-        ],
-        allow_nan=False,
+        ]
     )
 
 
