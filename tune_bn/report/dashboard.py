@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from tune_bn.core.space import Categorical
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures import plot_narrowing, plot_windows
 from tune_bn.report.history import results_of
@@ -12,11 +13,17 @@ if TYPE_CHECKING:
 
 __all__ = ["DashboardCallback"]
 
+_MOST_PARAMS = 12
+_PER_CARD = 3
+_WINDOWS_PER_CARD = 4
+
 
 class DashboardCallback:
-    """Saves the narrowing into a study, where optuna-dashboard shows it under "Analytics".
+    """Saves the narrowing into a study, where optuna-dashboard shows it on the study's first page.
 
-    The stage of every trial is a user attribute already, and so in the dashboard's table.
+    The dashboard's cards are about 500 pixels high, so each figure holds a few parameters: the
+    first twelve, three to a card, and the windows of those with a scale, four to a card. The
+    stage of every trial is a user attribute already, and so in the dashboard's table.
 
     Args:
         every: Save after each so many trials (≥ 1). Saving costs about as long as drawing a
@@ -54,14 +61,26 @@ class DashboardCallback:
         self._every = every
 
     def __call__(self, study: "Study", trial: "FrozenTrial") -> None:
-        """Save both figures if this trial is one of each ``every``."""
+        """Save the figures if this trial is one of each ``every``."""
         if (trial.number + 1) % self._every == 0:
             self.save(study)
 
     def save(self, study: "Study") -> None:
-        """Save both figures now: after a study has ended, say, or of one that ran without it."""
+        """Save the figures now: after a study has ended, say, or of one that ran without it."""
         results = results_of(study)
+        names = list(results.space)[:_MOST_PARAMS]
         # The same ids each time: a figure replaces the one before.
-        self._save(study, plot_narrowing(results), graph_object_id="tune_bn-narrowing")
-        if results.stages:
-            self._save(study, plot_windows(results), graph_object_id="tune_bn-windows")
+        for i, params in enumerate(_parts(names, _PER_CARD)):
+            figure = plot_narrowing(results, params=params)
+            figure.update_layout(showlegend=False, height=None, margin={"t": 72, "b": 48})
+            figure.update_coloraxes(showscale=False)
+            self._save(study, figure, graph_object_id=f"tune_bn-narrowing-{i}")
+        scaled = [n for n in names if not isinstance(results.space[n], Categorical)]
+        for i, params in enumerate(_parts(scaled, _WINDOWS_PER_CARD) if results.stages else []):
+            figure = plot_windows(results, params=params, max_stages=4)
+            figure.update_layout(height=None)
+            self._save(study, figure, graph_object_id=f"tune_bn-windows-{i}")
+
+
+def _parts(names: list[str], n: int) -> list[list[str]]:
+    return [names[i : i + n] for i in range(0, len(names), n)]

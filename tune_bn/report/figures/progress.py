@@ -124,6 +124,7 @@ def _best_so_far(results: Results, objective: int) -> tuple[Any, Any]:
     return np.r_[numbers[keep], last], np.r_[best[keep], best[-1]]
 
 
+@np.errstate(over="ignore")  # values of ±1e308 have no difference
 def _value_range(results: Results, objective: int) -> tuple[float, float, int]:
     """Return the ends of the value axis, and how many values lie beyond it.
 
@@ -144,7 +145,7 @@ def _value_range(results: Results, objective: int) -> tuple[float, float, int]:
         low, high = best, min(finite.max(), median + reach)
     hidden = int(np.sum((values < low) | (values > high)))
     pad = 0.06 * (high - low) or 0.05 * max(abs(high), 1e-12)
-    return float(low - pad), float(high + pad), hidden
+    return max(float(low - pad), -1e300), min(float(high + pad), 1e300), hidden
 
 
 def _shade_stages(figure: go.Figure, results: Results) -> None:

@@ -17,6 +17,7 @@ _FEWEST_REPEATS = 4
 _NOTHING = 0.01  # of what the search has gained in all
 
 
+@np.errstate(over="ignore", invalid="ignore")  # values of ±1e308
 def spent(evidence: Evidence) -> list[Advice]:
     """Stop, or begin anew elsewhere, when the search has learnt and the last stages add nothing.
 
@@ -68,6 +69,7 @@ def _last_stages(evidence: Evidence, trials: list[TrialResult]) -> int:
     return max(fewest, sum(name in names[-2:] for name in stages))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # values of ±1e308
 def repeat_noise(trials: tuple[TrialResult, ...]) -> tuple[float, int]:
     """Return the standard deviation between repeats of a configuration, and its degrees of freedom.
 
@@ -85,6 +87,7 @@ def repeat_noise(trials: tuple[TrialResult, ...]) -> tuple[float, int]:
     return math.sqrt(squares / freedom), freedom
 
 
+@np.errstate(over="ignore", invalid="ignore")  # values of ±1e308
 def noise(evidence: Evidence) -> list[Advice]:
     """Repeat the best five when chance between repeats is larger than what was gained lately.
 

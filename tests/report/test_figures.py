@@ -1,0 +1,219 @@
+"""Figures show the trials that there are, on the scale on which they were drawn."""
+
+import math
+
+import numpy as np
+import optuna
+import plotly.graph_objects as go
+import pytest
+
+from tune_bn import Categorical, Float, Int
+from tune_bn.report import (
+    ReportError,
+    plot_best_value,
+    plot_confusion,
+    plot_durations,
+    plot_importances,
+    plot_inference_statistics,
+    plot_intermediate_values,
+    plot_loss_curves,
+    plot_narrowing,
+    plot_parallel,
+    plot_pareto,
+    plot_predictions,
+    plot_windows,
+    results_of,
+)
+from tune_bn.report.figures.network import confusion_counts
+from tune_bn.report.figures.style import axis_for, log_ticks
+from tune_bn.report.figures.thinning import shown_trials
+
+OF_ONE = (
+    plot_best_value,
+    plot_durations,
+    plot_importances,
+    plot_intermediate_values,
+    plot_narrowing,
+    plot_parallel,
+    plot_windows,
+)
+
+
+def points(figure: go.Figure, row: int) -> dict[int, float]:
+    axis = "y" if row == 0 else f"y{row + 1}"
+    found: dict[int, float] = {}
+    for trace in figure.data:
+        if (trace.yaxis or "y") == axis and trace.mode == "markers" and trace.x[0] is not None:
+            found |= dict(zip(trace.x, trace.y, strict=True))
+    return found
+
+
+@pytest.mark.parametrize("plot", OF_ONE)
+def test_each_figure_of_a_study(plot, staged: optuna.Study):
+    """Each function returns a figure with a title, as optuna.visualization does."""
+    figure = plot(staged)
+    assert isinstance(figure, go.Figure)
+    assert figure.layout.title.text
+    assert len(figure.data) > 0
+
+
+@pytest.mark.parametrize("plot", OF_ONE)
+def test_each_figure_of_nothing_says_so(plot):
+    """Without trials a figure says that there is nothing to see."""
+    figure = plot(optuna.create_study())
+    assert figure.layout.annotations[0].text
+
+
+def test_narrowing_shows_every_trial_on_a_log_axis(staged: optuna.Study):
+    """The first row holds all trials, at the logarithm of their learning rate."""
+    found = points(plot_narrowing(staged), 0)
+    assert found == pytest.approx(
+        {t.number: math.log10(t.params["learning_rate"]) for t in staged.trials}
+    )
+
+
+def test_narrowing_draws_the_windows_of_the_stages(staged: optuna.Study):
+    """The band of a row has the corners of each stage's window."""
+    results = results_of(staged)
+    band = plot_narrowing(staged, params=["learning_rate"]).data[0]
+    low, high = results.stages[-1].windows["learning_rate"]
+    assert math.log10(low) in np.asarray(band.y)
+    assert math.log10(high) in np.asarray(band.y)
+    assert np.nanmin(band.x) == -0.5
+
+
+def test_narrowing_refuses_an_unknown_parameter(staged: optuna.Study):
+    """A name that is no parameter is refused, with those that there are."""
+    with pytest.raises(ReportError, match=r"'lr'.*learning_rate"):
+        plot_narrowing(staged, params=["lr"])
+
+
+def test_names_are_not_markup():
+    """plotly reads <b> in text; a name is shown as it is."""
+    study = optuna.create_study()
+    study.optimize(lambda t: t.suggest_float("<b>x", 0, 1), n_trials=3)
+    title = plot_narrowing(study).layout.annotations[0].text
+    assert "&lt;b&gt;x" in title
+
+
+def test_thinning_keeps_the_best_and_says_so(staged: optuna.Study):
+    """Of many trials the best stay, the rest is spread evenly, and the note counts them."""
+    results = results_of(staged)
+    trials, note = shown_trials(results, 20)
+    numbers = {t.number for t in trials}
+    assert len(trials) <= 20
+    assert {t.number for t in results.ranked[:5]} <= numbers
+    assert max(numbers) > 40
+    assert f"{len(results.trials)} trials, {len(trials)} of them shown" in note
+
+
+def test_thinning_is_silent_when_all_are_shown(staged: optuna.Study):
+    """No note where nothing is left out."""
+    assert shown_trials(results_of(staged), None)[1] == ""
+
+
+def test_best_value_runs_to_the_best(staged: optuna.Study):
+    """The line ends at the best value, at the last trial."""
+    line = next(t for t in plot_best_value(staged).data if t.mode == "lines")
+    assert line.y[-1] == staged.best_value
+    assert line.x[-1] == staged.trials[-1].number
+
+
+def test_one_exploded_value_does_not_flatten_the_rest():
+    """A value far off is left outside of the axis, and that is said."""
+    study = optuna.create_study()
+    study.optimize(lambda t: 1e12 if t.number == 3 else t.suggest_float("x", 0, 1), n_trials=20)
+    figure = plot_best_value(study)
+    assert figure.layout.yaxis.range[1] < 100
+    assert "1 worse values lie outside" in figure.layout.title.text
+
+
+def test_importances_are_shares(staged: optuna.Study):
+    """Importances sum to one, the largest on top."""
+    bars = plot_importances(staged).data[0]
+    assert sum(bars.x) == pytest.approx(1)
+    assert bars.x[-1] == max(bars.x)
+
+
+def test_pareto_marks_the_front(two_objectives: optuna.Study):
+    """The marked points are the study's best trials."""
+    front = plot_pareto(two_objectives).data[1]
+    assert set(front.customdata) == {t.number for t in two_objectives.best_trials}
+
+
+def test_pareto_needs_two_objectives(staged: optuna.Study):
+    """A search with one objective has no front."""
+    with pytest.raises(ReportError, match="plot_best_value"):
+        plot_pareto(staged)
+
+
+@pytest.mark.parametrize("plot", [plot_best_value, plot_importances])
+def test_an_objective_that_is_none(plot, staged: optuna.Study):
+    """Only objectives that there are can be shown."""
+    with pytest.raises(ReportError, match="objective=1"):
+        plot(staged, objective=1)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "place"),
+    [
+        (Float(0, 2), 1.5, 1.5),
+        (Float(1e-4, 1, log=True), 0.01, -2.0),
+        (Float(0.9, 0.999, one_minus_log=True), 0.99, 2.0),
+        (Int(1, 9), 4, 4.0),
+        (Categorical(["a", "b"]), "b", 1.0),
+        (Categorical(["a", "b"]), "c", math.nan),
+        (Float(0, 1), "x", math.nan),
+    ],
+)
+def test_axis_places_values(parameter, value, place):
+    """Each scale has its own coordinate; what has none is a gap."""
+    assert axis_for(parameter).place([value])[0] == pytest.approx(place, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(1e-6, 1e3), (16, 256), (1, 2), (0.3, 0.31), (5, 5), (1e-12, 1e12)]
+)
+def test_log_ticks_lie_inside(low, high):
+    """Ticks lie within the range, few of them, in order."""
+    ticks = log_ticks(low, high)
+    assert 1 <= len(ticks) <= 10
+    assert ticks == sorted(ticks)
+    assert all(low * 0.999 <= t <= high * 1.001 for t in ticks)
+
+
+def test_confusion_counts_rows_of_each_class():
+    """A row of the matrix is a true class, a column a predicted one."""
+    counts = confusion_counts(["a", "b", "b"], ["a", "a", "b"], ["a", "b"])
+    assert counts.tolist() == [[1, 0], [1, 1]]
+
+
+def test_confusion_refuses_an_unknown_label():
+    """A label that is no class is refused."""
+    with pytest.raises(ReportError, match="'c'"):
+        plot_confusion(["c"], ["a"], ["a", "b"])
+
+
+def test_confusion_of_many_classes_says_what_is_left_out():
+    """Of fifty classes the thirty most frequent are shown."""
+    labels = list(range(50))
+    assert "30 most frequent of 50" in plot_confusion(labels, labels, labels).layout.title.text
+
+
+def test_predictions_state_their_error():
+    """The legend gives the root mean square error."""
+    names = [t.name for t in plot_predictions([0.0, 1.0], [1.0, 1.0]).data]
+    assert any("0.707" in name for name in names)
+
+
+def test_loss_curves_refuse_an_incomplete_epoch():
+    """An epoch needs its number and both losses."""
+    with pytest.raises(ReportError, match="loss"):
+        plot_loss_curves([{"epoch": 1, "train_loss": 0.5}])
+
+
+def test_inference_statistics_are_relative():
+    """The shift is in standard deviations, the variance a ratio."""
+    layer = {"running_mean": [1.0], "running_var": [8.0], "mean": [0.0], "var": [4.0]}
+    (trace,) = plot_inference_statistics({"bn": layer}).data
+    assert (trace.x[0], trace.y[0]) == (0.5, 2.0)

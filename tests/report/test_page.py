@@ -1,0 +1,264 @@
+"""The page: whole, offline, escaped, and there for every search, also for odd ones."""
+
+import math
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tests.report.chromium import console_messages
+from tune_bn import CoarseToFine, Float
+from tune_bn.optuna import CoarseToFineSampler
+from tune_bn.report import NetworkResults, ReportError, write_report
+from tune_bn.report.page import page
+
+EVIL = "<script>alert(1)</script>"
+
+
+class Outline(HTMLParser):
+    """What a browser would see: tags, headings, ids, and text outside of scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.headings: list[int] = []
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+        self._hidden = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        given = dict(attrs)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if given.get("id"):
+            self.ids.append(str(given["id"]))
+        self.addresses += [str(given[k]) for k in ("src", "href") if given.get(k)]
+        self._hidden = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def demo(staged: optuna.Study) -> str:
+    summary = {
+        "data": {"name": "digits"},
+        "metric": "accuracy",
+        "seed": 7,
+        "best": {"trial": 1, "test": {"accuracy": 0.9833}},
+        "baselines": {"logistic regression": {"accuracy": 0.961}},
+        "versions": {"torch": "2.13"},
+    }
+    return page(staged, summary=summary)
+
+
+def test_page_fetches_nothing(demo: str):
+    """No element has an address outside of the page, and a policy forbids to fetch any."""
+    seen = Outline(demo)
+    assert all(address.startswith("#") for address in seen.addresses)
+    assert "default-src 'none'" in demo
+
+
+def test_page_is_below_six_megabytes(demo: str):
+    """It can be sent by mail."""
+    assert len(demo.encode()) < 6_000_000
+
+
+def test_headings_go_down_one_by_one(demo: str):
+    """One h1, and no level is skipped on the way down."""
+    levels = Outline(demo).headings
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+
+
+def test_ids_are_unique(demo: str):
+    """Links and labels find one element each."""
+    ids = Outline(demo).ids
+    assert len(ids) == len(set(ids))
+
+
+def test_each_figure_has_a_label_and_a_table(demo: str):
+    """What a figure shows can be read as a table, and its element says what it is."""
+    figures = demo.split('<div class="figure">')[1:]
+    assert len(figures) >= 6
+    for figure in figures:
+        assert 'role="img" aria-label="' in figure
+        assert "<table>" in figure
+
+
+def test_page_answers_the_four_questions(demo: str):
+    """A colleague reads what was searched, what was found, how sure, what next."""
+    text = Outline(demo).text
+    for question in ("What was searched", "What was found", "How sure it is", "What next"):
+        assert question in text
+    for fact in ("Tuning on digits", "0.9833", "logistic regression", "2.13", "enqueue_trial"):
+        assert fact in text
+
+
+def test_a_script_in_a_name_is_shown_not_run(tmp_path: Path):
+    """Names, choices, study and summary: every text is shown as it is."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float(EVIL, 0, 1)
+        trial.suggest_categorical("</script><b>", [EVIL, "<!--", "$x$", "a & b"])
+        return x
+
+    study = optuna.create_study(study_name=EVIL, sampler=CoarseToFineSampler(seed=0))
+    study.optimize(objective, n_trials=30)
+    text = page(study, summary={"data": {"name": EVIL}, EVIL: EVIL})
+    seen = Outline(text)
+    assert seen.tags.count("script") == Outline(page(study)).tags.count("script")
+    assert "b" not in seen.tags
+    assert f"Tuning on {EVIL}" in seen.text
+    assert EVIL not in text
+
+
+def test_outline_would_see_a_script():
+    """The judge above can fail."""
+    assert "script" in Outline(f"<p>{EVIL}</p>").tags
+
+
+def nothing() -> optuna.Study:
+    return optuna.create_study()
+
+
+def all_failed() -> optuna.Study:
+    def objective(trial: optuna.Trial) -> float:
+        trial.suggest_float("x", 0, 1)
+        raise ValueError("no")
+
+    study = optuna.create_study()
+    study.optimize(objective, n_trials=3, catch=(ValueError,))
+    return study
+
+
+def one_trial() -> optuna.Study:
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.optimize(lambda t: t.suggest_int("n", 1, 1) * t.suggest_float("x", 0, 1), n_trials=1)
+    return study
+
+
+def without_parameters() -> optuna.Study:
+    study = optuna.create_study()
+    study.optimize(lambda t: float(t.number), n_trials=12)
+    return study
+
+
+def odd_values() -> optuna.Study:
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", -1, 1)
+        if trial.number % 7 == 0:
+            trial.suggest_float("rare", 0, 1)
+        return (x, math.inf, -math.inf, math.nan, 1e308)[trial.number % 5]
+
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.optimize(objective, n_trials=30)
+    return study
+
+
+def running() -> optuna.Study:
+    study = optuna.create_study()
+    trial = study.ask()
+    trial.suggest_float("x", 0, 1)
+    trial.report(0.5, 1)
+    return study
+
+
+def other_sampler() -> optuna.Study:
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+    study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_int("n", 0, 9), n_trials=25)
+    return study
+
+
+SEARCHES = {
+    f.__name__: f
+    for f in (
+        nothing,
+        all_failed,
+        one_trial,
+        without_parameters,
+        odd_values,
+        running,
+        other_sampler,
+    )
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_every_search_has_a_page(name: str):
+    """An odd search is a page that says so, never an error."""
+    seen = Outline(page(SEARCHES[name]()))
+    assert "What next" in seen.text
+
+
+def test_a_search_by_hand_has_a_page():
+    """`CoarseToFine` is shown like a study."""
+    search = CoarseToFine({"rate": Float(1e-4, 1, log=True)}, seed=0)
+    for _ in range(30):
+        trial = search.ask()
+        search.tell(trial, trial.params["rate"])
+    assert "fine 1" in Outline(page(search)).text
+
+
+def test_two_objectives_have_a_front(two_objectives: optuna.Study):
+    """Several objectives are shown by their front, each with its own name."""
+    text = Outline(page(two_objectives)).text
+    assert "Pareto front" in text
+    assert "Best error by trial" in text
+
+
+def test_network_is_shown(staged: optuna.Study):
+    """Loss curves, inference statistics and predictions of the network are on the page."""
+    network = NetworkResults(
+        epochs=[{"epoch": 1, "train_loss": 1.0, "loss": 1.1}],
+        layers={"0": {"running_mean": [0.1], "running_var": [1.0], "mean": [0.0], "var": [1.0]}},
+        true=["a", "b", "a"],
+        predicted=["a", "a", "a"],
+        classes=["a", "b"],
+    )
+    text = Outline(page(staged, network=network)).text
+    for title in ("Loss of the best network", "Inference statistics", "Predictions on the test"):
+        assert title in text
+
+
+def test_no_search_is_refused_and_nothing_written(tmp_path: Path):
+    """Something else than a search is refused with what was needed; no file appears."""
+    with pytest.raises(ReportError, match=r"needs an Optuna study.*got str"):
+        write_report("study.db", tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_page_survives_a_failure(tmp_path: Path):
+    """A report that cannot be made leaves the old file as it was."""
+    file = tmp_path / "report.html"
+    file.write_text("old")
+    with pytest.raises(ReportError):
+        write_report(None, file)
+    assert file.read_text() == "old"
+
+
+def test_chromium_opens_it_without_a_word(tmp_path: Path, demo: str):
+    """In a real browser every figure in sight is drawn and the console stays empty."""
+    file = tmp_path / "report.html"
+    file.write_text(demo, encoding="utf-8")
+    messages, tree = console_messages(file)
+    assert messages == []
+    assert tree.count('data-drawn="yes"') >= 6
+
+
+def test_chromium_would_report_an_error(tmp_path: Path):
+    """The judge above can fail."""
+    file = tmp_path / "bad.html"
+    file.write_text("<script>undefinedFunction()</script>")
+    messages, _ = console_messages(file)
+    assert any("undefinedFunction" in message for message in messages)
