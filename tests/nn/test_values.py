@@ -105,7 +105,7 @@ def test_a_batch_that_fails_leaves_the_statistics(rows: int) -> None:
     layer = BatchNorm1d(3)
     layer(normal(rows, 3, dtype=torch.float32) * 3)
     before = [b.clone() for b in layer.buffers()]
-    with pytest.raises(RuntimeError, match="expected scalar type"):
+    with pytest.raises(RuntimeError, match="datatype|scalar type"):
         layer(normal(rows, 3))
     for got, expected in zip(layer.buffers(), before, strict=True):
         torch.testing.assert_close(got, expected, rtol=3e-7, atol=0)  # one rounding each way
