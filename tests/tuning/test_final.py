@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from tune_bn.training import Config
-from tune_bn.tuning.final import FOLDS, all_but_test, fold_numbers, play_final
+from tune_bn.training import Config, EpochMetrics
+from tune_bn.tuning.final import FOLDS, _is_clearly_better, all_but_test, fold_numbers, play_final
 
 GOOD = Config(width=16, depth=1)
 POOR = Config(width=1, depth=1, learning_rate=1e-4)
@@ -72,3 +72,37 @@ def test_folds_depend_on_the_seed_alone(tiny, seed):
     fold_of = fold_numbers(rows, tiny.task, seed)
     assert torch.equal(fold_of, fold_numbers(rows, tiny.task, seed))
     assert not torch.equal(fold_of, fold_numbers(rows, tiny.task, seed + 1))
+
+
+def ends(*accuracies: float) -> list[EpochMetrics]:
+    """Return the last epochs of as many folds."""
+    return [
+        EpochMetrics(epoch=1, train_loss=0.0, loss=1 - a, score=a, seconds=0.0) for a in accuracies
+    ]
+
+
+@pytest.mark.parametrize(
+    ("own", "default", "expected"),
+    [
+        ((0.95, 0.96, 0.97), (0.90, 0.91, 0.92), True),
+        ((0.95, 0.90, 0.97), (0.95, 0.96, 0.90), False),
+        ((0.951, 0.90, 0.97), (0.95, 0.90, 0.97), False),
+        ((0.95, 0.95), (0.95, 0.95), False),
+        ((), (0.9, 0.9), False),
+        ((0.1, 0.1), (), True),
+    ],
+    ids=["better on all", "once better, once worse", "one row", "alike", "diverged", "alone"],
+)
+def test_the_default_gives_way_only_to_what_is_clearly_better(own, default, expected):
+    """One standard error of the paired differences decides, for a metric of either direction."""
+    for metric, maximize in (("accuracy", True), ("loss", False)):
+        found = _is_clearly_better(ends(*own), ends(*default), metric, maximize=maximize)
+        assert found == expected
+
+
+def test_the_default_meets_every_fold(tiny):
+    """However many others are ahead after the first round, it is compared to the end."""
+    configs = [Config(width=12 + i, depth=1, learning_rate=0.3) for i in range(5)]
+    ranking = final(tiny, *configs, Config())
+    (of_default,) = [f for f in ranking if f.config == Config()]
+    assert of_default.folds == FOLDS

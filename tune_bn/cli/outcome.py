@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["print_outcome"]
 
+_NAME_COLUMN = 17  # with its borders, of the longest parameter's name
+_STAGE_COLUMN = 12  # with its border, of a number as `_value` writes it
+
 
 def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
     """Prints a finished run for a person to read.
@@ -25,7 +28,8 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
     search = summary["search"]
     # Headings are lines of their own: a table's title is folded to the table's width.
     console.print("How the search narrowed (lowest and highest value of each window):")
-    console.print(_stage_table(summary["stages"], summary["metric"]))
+    for part in _parts(summary["stages"], console.width):
+        console.print(_stage_table(part, summary["metric"]))
     console.print(
         f"{search['trials']} trials: {search['complete']} complete, {search['pruned']} stopped "
         f"early, {search['failed']} failed."
@@ -41,6 +45,14 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
     console.print("Written:")
     for file in outcome.files:
         console.print(f"  {_shorter(file)}", markup=False, soft_wrap=True)
+
+
+def _parts(rows: list[Mapping[str, Any]], width: int) -> list[list[Mapping[str, Any]]]:
+    """Splits the stages into tables that fit a terminal of this width, alike in length."""
+    fitting = max((width - _NAME_COLUMN) // _STAGE_COLUMN, 1)
+    tables = -(-len(rows) // fitting)
+    length = -(-len(rows) // max(tables, 1))
+    return [rows[i : i + length] for i in range(0, len(rows), length)]
 
 
 def _stage_table(rows: list[Mapping[str, Any]], metric: str) -> Table:

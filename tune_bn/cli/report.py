@@ -1,5 +1,7 @@
 """`tune-bn report`: the page, or the text, about any search."""
 
+import logging
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,12 +66,9 @@ def report(
     text: Annotated[bool, typer.Option("--text", help="Print it here; write no file.")] = False,
 ) -> None:
     """Show how a search narrowed, what it found, and what to do next: as a page or as text."""
-    with end_in_one_line():
-        import logging
-        import warnings
-
-        logging.getLogger("optuna").setLevel(logging.ERROR)
+    with end_in_one_line(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of frameworks, about their own future
+        logging.getLogger("optuna").setLevel(logging.ERROR)
         results, summary = read_search(run, storage, study, ray, metric, mode)
         if text:
             from rich.console import Console

@@ -1,5 +1,6 @@
 """`tune-bn watch`: a running study, looked at again and again."""
 
+import logging
 import time
 from datetime import datetime
 from pathlib import Path
@@ -24,8 +25,6 @@ def watch(
 ) -> None:
     """Show a running study: trials, stages, the best so far; refreshed until Ctrl-C."""
     with end_in_one_line():
-        import logging
-
         from rich.console import Console
         from rich.live import Live
 

@@ -3,10 +3,14 @@
 A search looks at one set of validation rows sixty times, so its best value is partly luck: on a
 few hundred rows the first ten are often a row apart. Cross-validation on the training and
 validation rows together tells them apart better, and the winner is trained on all of these rows.
-The default configuration takes part too, so that tuning never hands back what looks worse than
-not tuning. Test rows are not touched here.
+The default configuration takes part too, and wins unless another is better by more than the folds
+differ: the rule of one standard error (Breiman et al., "Classification and Regression Trees",
+1984, section 3.4.3), here of the paired differences. So tuning does not hand back what only luck
+made look better than not tuning. Test rows are not touched here.
 """
 
+import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -54,8 +58,9 @@ def play_final(
 ) -> list[Finalist]:
     """Cross-validates the candidates in two rounds and returns them ranked, the winner first.
 
-    All meet the same folds with the same seeds. After the first two folds the better half goes
-    on to the others. Ties go to the lower loss.
+    All meet the same folds with the same seeds. After the first two folds the better half and the
+    default configuration go on to the others. Ties go to the lower loss. The default comes first
+    unless the best is better than it by more than one standard error of their differences.
 
     Args:
         candidates: trial number and configuration, at least one.
@@ -72,7 +77,7 @@ def play_final(
     fold_of = fold_numbers(together, dataset.task, seed)
     folds = int(fold_of.max()) + 1
     rounds = [range(min(_FIRST_FOLDS, folds)), range(min(_FIRST_FOLDS, folds), folds)]
-    total = len(candidates) * len(rounds[0]) + min(len(candidates), _SECOND_ROUND) * len(rounds[1])
+    default = next((place for place, (_, c) in enumerate(candidates) if c == Config()), None)
     done = 0
     ends: dict[int, list[EpochMetrics] | None] = {place: [] for place in range(len(candidates))}
 
@@ -85,7 +90,13 @@ def play_final(
 
     ranking = list(ends)
     for part in rounds:
-        for place in ranking[: _SECOND_ROUND if part.start else None]:
+        playing = ranking if part.start == 0 else ranking[:_SECOND_ROUND]
+        if default is not None and default not in playing:
+            playing = [*playing[:-1], default]
+        total = done + len(playing) * len(part)
+        if part.start == 0:
+            total += min(len(candidates), _SECOND_ROUND) * len(rounds[1])
+        for place in playing:
             for fold in part:
                 of_place = ends[place]
                 if of_place is not None:
@@ -105,11 +116,36 @@ def play_final(
                 done += 1
                 on_fold(done, total)
         ranking.sort(key=rank_of)
+    if default is not None and not _is_clearly_better(
+        ends[ranking[0]], ends[default], metric, maximize=maximize
+    ):
+        ranking.remove(default)
+        ranking.insert(0, default)
     return [
         Finalist(*candidates[place], len(of_place), _means(of_place, (metric, "loss")))
         for place in ranking
         for of_place in [ends[place] or []]
     ]
+
+
+def _is_clearly_better(
+    ends: Sequence[EpochMetrics] | None,
+    others: Sequence[EpochMetrics] | None,
+    metric: str,
+    *,
+    maximize: bool,
+) -> bool:
+    """Tells whether the mean difference over the folds is above its standard error."""
+    if not ends or not others:
+        return bool(ends)
+    sign = 1.0 if maximize else -1.0
+    gains = [
+        sign * (own.value(metric) - other.value(metric))
+        for own, other in zip(ends, others, strict=False)
+    ]
+    if len(gains) < 2:
+        return gains[0] > 0.0
+    return statistics.mean(gains) > statistics.stdev(gains) / math.sqrt(len(gains))
 
 
 def all_but_test(dataset: Dataset) -> Dataset:
