@@ -1,0 +1,193 @@
+"""The commands and what they print; bad input ends in one line, and nothing is written."""
+
+import io
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+import optuna
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from tune_bn.cli import app
+from tune_bn.report import ReportError, results_of
+from tune_bn.report.sources import open_run, open_study
+from tune_bn.report.terminal import text_report, watch_view
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory, staged: optuna.Study) -> Path:
+    """An SQLite file with the study "staged" and a second one."""
+    file = tmp_path_factory.mktemp("storage") / "study.db"
+    optuna.copy_study(
+        from_study_name="staged",
+        from_storage=staged._storage,
+        to_storage=f"sqlite:///{file}",
+    )
+    optuna.create_study(study_name="other", storage=f"sqlite:///{file}")
+    return file
+
+
+def printed(renderable: object, width: int = 100) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(renderable)
+    return console.export_text()
+
+
+def run(*arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    return result.exit_code, result.output
+
+
+def test_text_report_answers(staged: optuna.Study):
+    """The text holds the answers, the stages and the best configuration."""
+    text = printed(text_report(results_of(staged)))
+    for part in ("What was found", "coarse", "fine 1", "learning_rate ="):
+        assert part in text
+
+
+def test_text_report_reads_no_markup():
+    """A name in square brackets is shown as it is."""
+    study = optuna.create_study()
+    study.optimize(lambda t: t.suggest_float("[red]x[/red]", 0, 1), n_trials=3)
+    assert "[red]x[/red]" in printed(text_report(results_of(study)))
+
+
+def test_watch_view_shows_a_running_trial():
+    """A running trial is shown with how far it is."""
+    study = optuna.create_study()
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=2)
+    trial = study.ask()
+    trial.report(0.25, 7)
+    text = printed(watch_view(results_of(study), datetime(2026, 1, 2, 3, 4, 5), every_s=2))
+    assert "03:04:05" in text
+    assert "0.25 at step 7" in text
+
+
+def test_report_writes_a_page(storage: Path, tmp_path: Path):
+    """The command writes one file, and says how much is in it."""
+    out = tmp_path / "page.html"
+    code, said = run(
+        "report", "--storage", f"sqlite:///{storage}", "--study", "staged", "--out", out
+    )
+    assert code == 0, said
+    assert "60 trials" in said
+    assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_report_as_text_writes_no_file(storage: Path, tmp_path: Path, monkeypatch):
+    """With --text it prints, and no file appears."""
+    monkeypatch.chdir(tmp_path)
+    code, said = run("report", "--storage", storage, "--study", "staged", "--text")
+    assert code == 0, said
+    assert "Best configuration" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_watch_looks_once(storage: Path):
+    """With --timeout 0 the study is shown once."""
+    code, said = run("watch", "--storage", storage, "--study", "staged", "--timeout", "0")
+    assert code == 0, said
+    assert "best: trial" in said
+
+
+def test_unknown_study_names_the_nearest(storage: Path):
+    """A misspelt study is refused with the nearest names."""
+    code, said = run("report", "--storage", storage, "--study", "stagd")
+    assert code == 2
+    assert "'staged'" in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_several_studies_need_a_name(storage: Path):
+    """Without a name a storage of several studies says which there are."""
+    with pytest.raises(ReportError, match=r"--study needs a name.*'other'"):
+        open_study(str(storage))
+
+
+def test_a_missing_file_is_not_made(tmp_path: Path):
+    """A storage that is not there is refused, and none is made."""
+    for address in (f"sqlite:///{tmp_path}/no.db", str(tmp_path / "no.db")):
+        with pytest.raises(ReportError, match="file that exists"):
+            open_study(address)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database(tmp_path: Path):
+    """A file of another kind is refused, and stays as it is."""
+    file = tmp_path / "study.db"
+    file.write_text("not a database, but longer than a header of one would be" * 10)
+    with pytest.raises(ReportError, match="SQLite file that can be read"):
+        open_study(str(file))
+    assert file.read_text().startswith("not a database")
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path):
+    """Optuna would make its tables in any database; here it does not."""
+    file = tmp_path / "other.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    connection.close()
+    before = file.read_bytes()
+    with pytest.raises(ReportError, match="studies of Optuna"):
+        open_study(str(file))
+    assert file.read_bytes() == before
+
+
+def test_a_locked_database_is_said_to_be_locked(storage: Path, monkeypatch):
+    """A file that another process holds is refused as locked, after a short wait."""
+    monkeypatch.setattr("tune_bn.report.sources._BUSY_S", 0.1)
+    connection = sqlite3.connect(storage, isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(ReportError, match="locked"):
+            open_study(str(storage), "staged")
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+def test_a_journal_is_read(tmp_path: Path):
+    """A journal file is a storage as well."""
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "journal.log"))
+    storage = optuna.storages.JournalStorage(backend)
+    optuna.create_study(study_name="kept", storage=storage)
+    assert open_study(str(tmp_path / "journal.log")).study_name == "kept"
+
+
+def test_a_run_without_scores_yet(tmp_path: Path):
+    """A folder whose search still runs has a study and no scores."""
+    optuna.create_study(study_name="tune_bn", storage=f"sqlite:///{tmp_path}/study.db")
+    study, summary = open_run(tmp_path)
+    assert (study.study_name, summary) == ("tune_bn", {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("report",), "Give exactly one"),
+        (("report", "--storage", "a", "--ray", "b"), "Give exactly one"),
+        (("report", "--study", "a", "--run", "b"), "--study needs --storage"),
+        (("report", "--run", "b", "--metric", "m"), "need --ray"),
+        (("report", "--run", "nowhere"), "has no study.db"),
+        (("report", "--storage", "://"), "--storage needs"),
+        (("watch",), "Give exactly one"),
+        (("watch", "--storage", "x", "--every", "0"), "above 0"),
+    ],
+)
+def test_bad_options_end_in_one_line(arguments: tuple[str, ...], said: str):
+    """What cannot be is said in one line, with exit code 2."""
+    code, output = run(*arguments)
+    assert code == 2
+    assert said in output
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_an_output_that_cannot_be_written(storage: Path, tmp_path: Path):
+    """A folder that is not there is refused in one line."""
+    code, said = run(
+        "report", "--storage", storage, "--study", "other", "--out", tmp_path / "no" / "x.html"
+    )
+    assert code == 2
+    assert "--out needs" in said
