@@ -138,8 +138,24 @@ def rungs() -> str:
     return _table(["steps at the rung", *kinds], body)
 
 
+def hypervolume() -> str:
+    """Return the mean hypervolume over seeds, as a share of the true front's."""
+    rows = _latest(_rows("hypervolume"), lambda r: (r["problem"], r["sampler"], r["seed"]))
+    samplers = list(dict.fromkeys(r["sampler"] for r in rows))
+    body = []
+    for problem in dict.fromkeys(r["problem"] for r in rows):
+        for n in ("100", "400"):
+            shares = {
+                s: [r["share"][n] for r in rows if (r["problem"], r["sampler"]) == (problem, s)]
+                for s in samplers
+            }
+            body.append([problem, n, *(f"{statistics.mean(shares[s]):.3f}" for s in samplers)])
+    return _table(["problem", "trials", *(f"`{s}`" for s in samplers)], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "overhead": overhead,
+    "hypervolume": hypervolume,
     "demo": demo,
     "batchnorm": batchnorm,
     "early": early,
