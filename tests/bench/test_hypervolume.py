@@ -1,4 +1,4 @@
-"""The benchmark with several objectives: right problems, a true front, and a run of each sampler."""
+"""The benchmark with several objectives: right problems, a true front, runs of each sampler."""
 
 import numpy as np
 import pytest
