@@ -1,6 +1,7 @@
 """The schedule is a pure function of its settings and of how many trials are ranked."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -38,17 +39,40 @@ def test_coarse_stage_ends_when_enough_trials_are_ranked(narrowing):
     assert stage_for(narrowing, history_of(narrowing.coarse_trials)).stage == 1
 
 
+def widths_of(narrowing: Narrowing, dimensions: int, n: int = 600) -> list[float]:
+    """Return the widths of the first n trials."""
+    history, widths = History(), []
+    for i in range(n):
+        widths.append(stage_for(narrowing, history).width)
+        history.add(Trial(i, {f"x{d}": 0 for d in range(dimensions)}, (0.0,)))
+    return widths
+
+
 @given(schedules, st.integers(1, 9))
 def test_windows_never_widen_and_never_vanish(narrowing, dimensions):
-    """From trial to trial the width stays or falls, to the floor and no further."""
-    history, widths = History(), []
-    for i in range(600):
-        plan = stage_for(narrowing, history)
-        widths.append(plan.width)
-        history.add(Trial(i, {f"x{d}": 0 for d in range(dimensions)}, (0.0,)))
+    """Without reopening the width stays or falls, to the floor and no further."""
+    widths = widths_of(replace(narrowing, reopen=None), dimensions)
     assert all(a >= b for a, b in itertools.pairwise(widths))
     assert min(widths) >= narrowing.min_width
     assert widths[-1] < widths[0]
+
+
+@pytest.mark.parametrize("dimensions", [1, 5])
+def test_spent_windows_open_again(dimensions):
+    """After the floor the width starts anew at ``reopen``, again and again, at the same rate."""
+    narrowing = Narrowing(stage_trials=4, width=0.8, min_width=0.1, reopen=0.4)
+    widths = widths_of(narrowing, dimensions)
+    tops = [b for a, b in itertools.pairwise(widths) if b > a]
+    assert len(tops) > 3
+    assert set(tops) == {0.4}
+    assert min(widths) == 0.1
+    falls = {round(b / a, 9) for a, b in itertools.pairwise(widths) if b < a and b > 0.1}
+    assert len(falls - {0.8}) == 1  # 0.8 is the step from the coarse stage to the first fine one
+
+
+def test_a_reopening_below_the_floor_stays_there():
+    """A floor that was raised above ``reopen`` is no mistake."""
+    assert set(widths_of(Narrowing(coarse_trials=1, width=1.0, min_width=1.0), 2)) == {1.0}
 
 
 @given(schedules)

@@ -163,10 +163,19 @@ def test_choices_are_uniform():
     assert equal_counts_p(draws(Categorical(["a", "b", "c"])), ["a", "b", "c"]) > 1e-3
 
 
-@pytest.mark.parametrize(("centre", "cells"), [(5, range(3, 8)), (0, range(3)), (9, range(7, 10))])
-def test_ints_in_a_window_are_uniform(centre, cells):
-    """Whole cells around the centre are equally likely; at an end the window is cut off there."""
-    assert equal_counts_p(draws_near(Int(0, 9), centre, 0.4), cells) > 1e-3
+def test_ints_in_a_window_are_uniform():
+    """Whole cells around the centre are equally likely."""
+    assert equal_counts_p(draws_near(Int(0, 9), 5, 0.4), range(3, 8)) > 1e-3
+
+
+@pytest.mark.parametrize("parameter", [Int(0, 9), Float(0, 9, step=1.0), Int(1, 10, log=True)])
+@pytest.mark.parametrize("end", [0, -1])
+def test_what_lies_beyond_an_end_falls_to_the_value_at_the_end(parameter, end):
+    """A window around an end value draws that value as often as all its neighbours together."""
+    centre, near = parameter.bounds[end], parameter.window(parameter.bounds[end], 0.4)
+    drawn = draws_near(parameter, centre, 0.4)
+    assert 0.4 < drawn.count(centre) / len(drawn) < 0.8
+    assert {min(drawn), max(drawn)} == set(near)
 
 
 def test_a_narrow_window_of_ints_holds_the_neighbours():

@@ -1,17 +1,19 @@
 """What the finished trials say, kept up to date trial by trial.
 
-Adding a trial costs the same however many there are, and only the best few are held: a study of
-100,000 trials needs no more memory here than one of 100. Nothing is kept that could not be worked
-out again from the trials.
+Adding a trial costs the same however many there are, and only the best few and the latest few are
+held: a study of 100,000 trials needs hardly more memory here than one of 100. Nothing is kept that
+could not be worked out again from the trials.
 """
 
 from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.pareto import Fronts
 from tune_bn.core.space import Categorical, Parameter
+from tune_bn.core.spacing import Spacing
 from tune_bn.core.trial import Trial, rank_key
 
 __all__ = ["History"]
@@ -29,15 +31,17 @@ class History:
     def __init__(self, n_objectives: int = 1) -> None:
         self.n_objectives = n_objectives
         self.n_ranked = 0
+        self.spacing = Spacing()
         self._best: list[Trial] = []
         self._fronts = Fronts(_KEPT) if n_objectives > 1 else None
         self._tried: set[int] = set()
-        self._centres: dict[tuple[str, int], tuple[Any, ...]] = {}
+        self._centres: dict[tuple[str, int], tuple[Parameter, tuple[Any, ...]]] = {}
         self._elites: dict[int, tuple[Trial, ...]] = {}
 
     def add(self, trial: Trial) -> None:
         """Take a ranked trial into account."""
         self.n_ranked += 1
+        self.spacing.add(trial)
         if self._fronts is not None:
             if self._fronts.add(trial):
                 self._forget_derived()
@@ -67,13 +71,19 @@ class History:
             found = self._elites[n] = tuple(self._best[:n])
         return found
 
-    def centres(self, name: str, n: int) -> tuple[Any, ...]:
-        """Return the values of a parameter in the ``n`` best trials that have it, best first."""
+    def centres(self, name: str, parameter: Parameter, n: int) -> tuple[Any, ...]:
+        """Return the values of a parameter in the ``n`` best trials that have it, best first.
+
+        Each is moved into the range of ``parameter``; what cannot be, is left out.
+        """
         found = self._centres.get((name, n))
-        if found is None:
+        if found is None or found[0] is not parameter:
             values = [t.params[name] for t in self._best if name in t.params]
-            found = self._centres[(name, n)] = tuple(values[: len(self.elites(n))])
-        return found
+            found = self._centres[(name, n)] = (
+                parameter,
+                tuple(_inside(parameter, values[: len(self.elites(n))])),
+            )
+        return found[1]
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
         """Note a configuration as tried, so that it is not drawn again."""
@@ -82,6 +92,12 @@ class History:
     def is_tried(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> bool:
         """Tell whether the configuration was tried before."""
         return _key(space, params) in self._tried
+
+
+def _inside(parameter: Parameter, values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        with suppress(SpaceError):  # no longer a choice
+            yield parameter.nearest(value)
 
 
 def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int:
@@ -93,7 +109,8 @@ def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int:
     cells = []
     for name, value in params.items():
         parameter = space.get(name)
-        if isinstance(parameter, Categorical):
+        if parameter is not None and parameter.is_unordered:
+            assert isinstance(parameter, Categorical)
             try:
                 value = parameter.index(value)  # noqa: PLW2901 - choices may be unhashable
             except SpaceError:

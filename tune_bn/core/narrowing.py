@@ -2,10 +2,11 @@
 
 The scheme is the one taught for tuning by hand (Ng, "Hyperparameter tuning", Deep Learning
 Specialization, course 2, week 3): sample the whole space at random, zoom into the region that did
-best, sample more densely there. Two refinements make it worth more than plain random search. The
-windows lie around the few best trials, not in one box; and a draw changes about two parameters,
+best, sample more densely there. Three refinements make it worth more than plain random search. The
+windows lie around the few best trials, not in one box. A draw changes one or two parameters,
 keeping the others at a good trial's values, because in many dimensions a point that is redrawn in
-all of them is hardly ever better (Bergstra & Bengio 2012 show how few dimensions matter).
+all of them is hardly ever better (Bergstra & Bengio 2012 show how few dimensions matter). And of a
+few such draws the one is tried that is farthest from what was tried in vain.
 """
 
 import math
@@ -46,11 +47,17 @@ class Narrowing:
         shrink: Rate at which the width falls: width · exp(−shrink · s / D**dimension_power) after
             s ranked fine trials in D dimensions (≥ 0).
         dimension_power: How much slower the width falls in many dimensions (≥ 0).
-        min_width: Floor of the width (0 < min_width ≤ width).
+        min_width: Where narrowing ends (0 < min_width ≤ width).
+        reopen: Width to which the windows open again after that, to narrow at the same rate
+            (0 < reopen ≤ 1); so a search of any length goes on looking for better places. None,
+            or less than ``min_width``, stays at ``min_width``.
         spread: A draw's width is raised to a power uniform in [spread, 1], so that a share of
             the draws uses a wider window (0 < spread ≤ 1; 1 for none).
         min_choice_width: Floor of the probability with which a category that was chosen to be
             changed is redrawn from all its choices (0 < min_choice_width ≤ 1).
+        candidates: How many such draws are made for a trial (≥ 1). The one farthest from the
+            trials that did not do well is taken; see `tune_bn.core.spacing`.
+        spared: How many of the best trials it does no harm to be near (≥ 0).
 
     Raises:
         NarrowingError: If an option is outside its range.
@@ -61,25 +68,29 @@ class Narrowing:
     """
 
     coarse_trials: int | None = 8
-    stage_trials: int = 20
-    elites: int = 3
-    elite_power: float = 1.5
-    vary: float | None = 2.0
+    stage_trials: int = 5
+    elites: int = 5
+    elite_power: float = 1.0
+    vary: float | None = 1.5
     width: float = 0.8
-    shrink: float = 0.1
-    dimension_power: float = 0.5
-    min_width: float = 0.01
+    shrink: float = 0.19
+    dimension_power: float = 0.65
+    min_width: float = 0.001
+    reopen: float | None = 0.3
     spread: float = 0.4
     min_choice_width: float = 0.3
+    candidates: int = 3
+    spared: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("coarse_trials", "stage_trials", "elites"):
+        for name in ("coarse_trials", "stage_trials", "elites", "candidates", "spared"):
             value = getattr(self, name)
             if name == "coarse_trials" and value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            least = 0 if name == "spared" else 1
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise NarrowingError(
-                    f"Narrowing needs an integer >= 1 as {name}, but got {name}={value!r}."
+                    f"Narrowing needs an integer >= {least} as {name}, but got {name}={value!r}."
                 )
         ranges = {
             "elite_power": (0.0, math.inf, False),
@@ -90,10 +101,11 @@ class Narrowing:
             "min_width": (0.0, 1.0, True),
             "spread": (0.0, 1.0, True),
             "min_choice_width": (0.0, 1.0, True),
+            "reopen": (0.0, 1.0, True),
         }
         for name, (low, high, is_open) in ranges.items():
             value = getattr(self, name)
-            if name == "vary" and value is None:
+            if name in ("vary", "reopen") and value is None:
                 continue
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not is_number or not low <= value <= high or (is_open and value == low):
@@ -144,7 +156,10 @@ class Narrowing:
             shrink=math.log(2) / 20,
             dimension_power=0.0,
             spread=1.0,
+            min_width=0.01,
+            reopen=None,
             min_choice_width=0.5,
+            candidates=1,
         )
 
     @classmethod
@@ -180,8 +195,22 @@ def stage_for(narrowing: Narrowing, history: History) -> Plan:
     if narrowing.coarse_trials is None or history.n_ranked < narrowing.coarse_trials:
         return Plan(0, 1.0)
     stage = (history.n_ranked - narrowing.coarse_trials) // narrowing.stage_trials
-    fine_trials = stage * narrowing.stage_trials
-    dimensions = max(len(history.best.params), 1)
-    rate = narrowing.shrink / dimensions**narrowing.dimension_power
-    width = max(narrowing.width * math.exp(-rate * fine_trials), narrowing.min_width)
-    return Plan(stage + 1, width)
+    fall = narrowing.shrink * narrowing.stage_trials  # of the width's logarithm, stage by stage
+    fall /= max(len(history.best.params), 1) ** narrowing.dimension_power
+    return Plan(stage + 1, _width(narrowing, fall, stage))
+
+
+def _width(narrowing: Narrowing, fall: float, stage: int) -> float:
+    """Return the width ``stage`` stages after the first fine one."""
+    depth = math.log(narrowing.width / narrowing.min_width)
+    if fall * stage < depth or not fall:
+        return narrowing.width * math.exp(-fall * stage)
+    reopen = narrowing.reopen
+    if reopen is None or reopen <= narrowing.min_width:
+        return narrowing.min_width
+    # A cycle has a whole number of stages, the one at the floor included.
+    since = stage - math.ceil(depth / fall) - 1
+    if since < 0:
+        return narrowing.min_width
+    stages = math.ceil(math.log(reopen / narrowing.min_width) / fall) + 1
+    return max(reopen * math.exp(-fall * (since % stages)), narrowing.min_width)

@@ -7,15 +7,14 @@ Ray, and what lets workers agree without talking to each other.
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from tune_bn.core.draw import permutation, uniforms
-from tune_bn.core.errors import SpaceError
 from tune_bn.core.history import History, rank_weights
 from tune_bn.core.narrowing import Narrowing, Plan, stage_for
-from tune_bn.core.space import Categorical, Parameter
+from tune_bn.core.space import Parameter
 
 __all__ = ["coarse_value", "fine_value", "propose"]
 
@@ -24,6 +23,7 @@ _PATIENCE = 4
 _LARGEST_ENUMERATION = 2000
 _LARGEST_SPACE = 10**12
 
+_Around = tuple[str, Parameter, tuple[Any, ...], tuple[float, ...]]  # name, centres, weights
 _Kept = tuple[str, Any, float, float]  # name, centre, and the two numbers that would move it
 
 
@@ -50,23 +50,23 @@ def _weights(n: int, power: float) -> tuple[float, ...]:
     return tuple(rank_weights(n, power))
 
 
-def _centre(
-    name: str, parameter: Parameter, r: float, history: History, narrowing: Narrowing
-) -> Any:
-    """Return the value of a good trial, moved into the range; raise SpaceError if there is none."""
-    values = history.centres(name, narrowing.elites)
+def _centres(
+    name: str, parameter: Parameter, history: History, narrowing: Narrowing
+) -> tuple[tuple[Any, ...], tuple[float, ...]]:
+    """Return the values that windows may lie around and their cumulative weights; () for none."""
+    values = history.centres(name, parameter, narrowing.elites)
     if not values:
-        raise SpaceError(f"No finished trial has a parameter {name!r}.")
+        return (), ()
     # The trials of a Pareto front are equally good.
     power = narrowing.elite_power if history.n_objectives == 1 else 0.0
-    return parameter.nearest(values[bisect_right(_weights(len(values), power), r)])
+    return values, _weights(len(values), power)
 
 
 def _moved(
     parameter: Parameter, centre: Any, width: float, narrowing: Narrowing, r_width: float, r: float
 ) -> Any:
     """Return a value drawn uniformly in the window around ``centre``."""
-    if isinstance(parameter, Categorical):
+    if parameter.is_unordered:
         return parameter.draw_near(centre, max(width, narrowing.min_choice_width), r)
     power = narrowing.spread + (1.0 - narrowing.spread) * r_width
     return parameter.draw_near(centre, width**power, r)
@@ -74,7 +74,7 @@ def _moved(
 
 def _differs(parameter: Parameter, a: Any, b: Any) -> bool:
     """Tell two values apart. Choices may be arrays, whose ``==`` is no truth value."""
-    return a is not b if isinstance(parameter, Categorical) else bool(a != b)
+    return a is not b if parameter.is_unordered else bool(a != b)
 
 
 def fine_value(
@@ -90,11 +90,11 @@ def fine_value(
     It is uniform over the whole range where no good trial has the parameter.
     """
     r_elite, _, r_width, r = uniforms(seed, number, name)
-    try:
-        centre = _centre(name, parameter, r_elite, history, narrowing)
-    except SpaceError:
+    values, weights = _centres(name, parameter, history, narrowing)
+    if not values:
         return parameter.draw(r)
     plan = stage_for(narrowing, history)
+    centre = values[bisect_right(weights, r_elite)]
     return _moved(parameter, centre, plan.width, narrowing, r_width, r)
 
 
@@ -102,6 +102,7 @@ def _fine_params(
     seed: int,
     number: int,
     space: Mapping[str, Parameter],
+    around: Sequence[_Around],
     plan: Plan,
     history: History,
     narrowing: Narrowing,
@@ -115,15 +116,13 @@ def _fine_params(
     params: dict[str, Any] = {}
     kept: list[_Kept] = []
     is_changed = is_unique = False
-    for name, parameter in space.items():
+    for name, parameter, values, weights in around:
         r_elite, r_vary, r_width, r = uniforms(seed, number, name, attempt)
-        try:
-            centre = _centre(name, parameter, r_elite, history, narrowing)
-        except SpaceError:
+        if not values:
             params[name] = parameter.draw(r)
             is_changed, is_unique = True, is_unique or parameter.n_cells is None
             continue
-        params[name] = centre
+        params[name] = centre = values[bisect_right(weights, r_elite)]
         if r_vary < chance:
             params[name] = _moved(parameter, centre, width, narrowing, r_width, r)
             is_changed = is_changed or _differs(parameter, params[name], centre)
@@ -159,8 +158,9 @@ def propose(
 
     In a fine stage every parameter takes its centre from one of the best trials; about
     ``narrowing.vary`` parameters are redrawn uniformly in the window around it, the others keep
-    it. A configuration that was tried before is redrawn, in wider windows after a few attempts,
-    and of a small space until all have been tried.
+    it. Of ``narrowing.candidates`` such draws the one is proposed that is farthest from what was
+    tried in vain. A configuration that was tried before is redrawn, in wider windows after a few
+    attempts, and of a small space until all have been tried.
 
     Args:
         seed: Seed of the search, 0 ≤ seed < 2⁶⁴.
@@ -174,11 +174,21 @@ def propose(
         coarse = {n: coarse_value(seed, number, n, p, narrowing) for n, p in space.items()}
         return plan, coarse
     first: dict[str, Any] = {}
+    candidates: list[dict[str, Any]] = []
+    # In order of the names: a storage may hand back parameters in any order.
+    around = [(n, space[n], *_centres(n, space[n], history, narrowing)) for n in sorted(space)]
     for attempt in range(_MAX_ATTEMPTS):
-        params = _fine_params(seed, number, space, plan, history, narrowing, attempt)
+        params = _fine_params(seed, number, space, around, plan, history, narrowing, attempt)
         if not history.is_tried(space, params):
-            return plan, params
+            candidates.append(params)
+            if len(candidates) >= narrowing.candidates:
+                break
         first = first or params
+    if len(candidates) > 1:
+        spared = history.elites(narrowing.spared)
+        return plan, candidates[history.spacing.farthest(candidates, space, spared)]
+    if candidates:
+        return plan, candidates[0]
     # Where nothing is left to try, a repetition near the best says most about noise.
     return plan, _untried(seed, number, space, history) or first
 

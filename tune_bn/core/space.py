@@ -13,7 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from tune_bn.core.errors import SpaceError
 
@@ -24,6 +24,9 @@ _LARGEST_STEP_COUNT = 2**63
 
 class Parameter(ABC):
     """One dimension of a space: the map from the unit interval to values, and windows in it."""
+
+    is_unordered: ClassVar[bool] = False
+    """Whether its values are choices without order. (Asked often; isinstance of an ABC is slow.)"""
 
     @property
     @abstractmethod
@@ -51,7 +54,9 @@ class Parameter(ABC):
         Args:
             centre: A value of this parameter (see `nearest`).
             width: Share of the whole range that the window covers, 0 < width ≤ 1. The window
-                ends where the range ends, and of cells it holds at least the neighbours.
+                ends where the range ends. Of cells it holds at least the neighbours, and what of
+                it lies beyond an end falls to the cell at that end: good values of such
+                parameters often lie there.
             r: Quantile, 0 ≤ r < 1.
         """
 
@@ -126,7 +131,10 @@ class _Scale:
         else:
             # Halved, so that the span of ±1e308 does not overflow.
             return (value / 2 - self._low / 2) / (self._high / 2 - self._low / 2)
-        return (x - self._low) / (self._high - self._low)
+        span = self._high - self._low
+        return (
+            (x - self._low) / span if span else 0.5
+        )  # the logarithms of huge neighbours are equal
 
 
 @dataclass(frozen=True)
@@ -230,8 +238,7 @@ class Float(Parameter):
 
     def draw_near(self, centre: float, width: float, r: float) -> float:  # noqa: D102
         if self._cells is not None:
-            first, last = _cells_near(self._cell(centre), self._cells, width)
-            return self._cell_value(first + min(int(r * (last - first + 1)), last - first))
+            return self._cell_value(_draw_cell(self._cell(centre), self._cells, width, r))
         low, high = self._unit_window(centre, width)
         return self._scale.value(low + r * (high - low))
 
@@ -265,10 +272,22 @@ class Float(Parameter):
         }
 
 
+def _reach(n_cells: int, width: float) -> int:
+    """Return how many whole cells lie within half a ``width``, at least one."""
+    return max(round(width * n_cells / 2), 1)
+
+
 def _cells_near(cell: int, n_cells: int, width: float) -> tuple[int, int]:
     """Return the first and last of the whole cells within half a ``width`` of ``cell``."""
-    reach = max(round(width * n_cells / 2), 1)
+    reach = _reach(n_cells, width)
     return max(cell - reach, 0), min(cell + reach, n_cells - 1)
+
+
+def _draw_cell(cell: int, n_cells: int, width: float, r: float) -> int:
+    """Return the cell at quantile ``r`` of the window; beyond an end it is the one at the end."""
+    reach = _reach(n_cells, width)
+    drawn = cell - reach + min(int(r * (2 * reach + 1)), 2 * reach)
+    return min(max(drawn, 0), n_cells - 1)
 
 
 @dataclass(frozen=True)
@@ -358,13 +377,16 @@ class Int(Parameter):
         return self.low + min(int(r * self._cells), self._cells - 1) * self.step
 
     def draw_near(self, centre: int, width: float, r: float) -> int:  # noqa: D102
-        first, last = self._near(centre, width)
         if self._scale is None:
-            return self.low + (first + min(int(r * (last - first + 1)), last - first)) * self.step
-        # Whole cells of the log scale: from the lower edge of the first to the upper of the last.
-        low = self._scale.unit(self.low + first - 0.5)
-        high = self._scale.unit(self.low + last + 0.5)
-        cell = self._cell_at(self._scale, low + r * (high - low))
+            cell = _draw_cell(self._cell(centre), self._cells, width, r)
+            return self.low + cell * self.step
+        first, last = self._near(centre, width)
+        # Whole cells of the log scale: from the lower edge of the first to the upper of the last,
+        # and as far beyond an end as the window reaches.
+        u = self._scale.unit(centre)
+        low = min(self._scale.unit(self.low + first - 0.5), u - width / 2)
+        high = max(self._scale.unit(self.low + last + 0.5), u + width / 2)
+        cell = self._cell_at(self._scale, min(max(low + r * (high - low), 0.0), 1.0))
         return self.low + min(max(cell, first), last)
 
     def window(self, centre: int, width: float) -> tuple[int, int]:  # noqa: D102
@@ -425,6 +447,7 @@ class Categorical(Parameter):
     """
 
     choices: Sequence[Any]
+    is_unordered: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if isinstance(self.choices, (str, bytes)) or not isinstance(self.choices, Iterable):

@@ -1,0 +1,115 @@
+"""How far a configuration lies from the trials that did not do well.
+
+Of several configurations drawn alike, the one farthest from what was tried covers a space better
+(Mitchell, "Spectrally optimal sampling for distribution ray tracing", SIGGRAPH 1991: the best of
+several candidates). Around good trials one wants to be near, so these are left out: what is kept
+away from is only what was tried in vain. Nothing is fitted; no value of an objective is used.
+"""
+
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tune_bn.core.errors import SpaceError
+from tune_bn.core.space import Parameter
+from tune_bn.core.trial import Trial
+
+__all__ = ["Spacing"]
+
+_UNALIKE = 0.5
+"""Distance of two choices, and of a value from none, as a share of a scale."""
+
+
+class Spacing:
+    """The latest trials, and which of several configurations is farthest from them.
+
+    Args:
+        capacity: How many trials are held, those with the highest numbers. So the cost of a
+            question does not grow, and the answer does not depend on the order of arrival.
+    """
+
+    def __init__(self, capacity: int = 64) -> None:
+        self.capacity = capacity
+        self._trials: dict[int, Trial] = {}
+        self._numbers: list[int] = []
+        self._slots: dict[int, int] = {}
+        # (parameters, trials): where on its scale; NaN where a trial has no such value.
+        self._positions: NDArray[np.float64] = np.empty((0, capacity))
+        self._parameters: dict[str, Parameter] = {}
+        self._rows: dict[str, int] = {}
+
+    def add(self, trial: Trial) -> None:
+        """Take a trial into account."""
+        slot = len(self._numbers)
+        if slot == self.capacity:
+            if trial.number < self._numbers[0]:
+                return
+            oldest = self._numbers.pop(0)
+            slot = self._slots.pop(oldest)
+            del self._trials[oldest]
+        insort(self._numbers, trial.number)
+        self._slots[trial.number] = slot
+        self._trials[trial.number] = trial
+        for name, row in self._rows.items():
+            self._positions[row, slot] = _position(self._parameters[name], name, trial)
+
+    def _row(self, name: str, parameter: Parameter) -> int:
+        known = self._parameters.get(name)
+        if known is not None and (known is parameter or known == parameter):
+            return self._rows[name]
+        if name not in self._rows:
+            self._rows[name] = len(self._rows)
+            self._positions = np.vstack([self._positions, np.empty((1, self.capacity))])
+        self._parameters[name] = parameter
+        row = self._rows[name]
+        for number, trial in self._trials.items():
+            self._positions[row, self._slots[number]] = _position(parameter, name, trial)
+        return row
+
+    def farthest(
+        self,
+        candidates: Sequence[Mapping[str, Any]],
+        space: Mapping[str, Parameter],
+        spared: Iterable[Trial],
+    ) -> int:
+        """Return which candidate is farthest from the nearest trial; the first of equals.
+
+        The distance is Euclidean over the scales of the parameters, each of length 1; two
+        different choices are half a scale apart.
+
+        Args:
+            candidates: Configurations with all parameters of ``space``; at least one.
+            space: The parameters by name. The order does not matter.
+            spared: Trials that it does no harm to be near.
+        """
+        n = len(self._numbers)
+        counted = np.ones(n, dtype=bool)
+        for trial in spared:
+            if trial.number in self._slots:
+                counted[self._slots[trial.number]] = False
+        if not counted.any():
+            return 0
+        names = sorted(space)  # in one order, because sums of floats depend on it
+        rows = [self._row(name, space[name]) for name in names]
+        at = np.array([[space[name].position(c[name]) for c in candidates] for name in names])
+        # (parameters, candidates, trials)
+        apart = self._positions[rows][:, None, :n] - at[:, :, None]
+        categories = [i for i, name in enumerate(names) if space[name].is_unordered]
+        if categories:
+            apart[categories] = np.where(apart[categories] == 0.0, 0.0, _UNALIKE)
+        squares = np.einsum("ijk,ijk->jk", apart, apart)
+        if np.isnan(squares).any():
+            apart[np.isnan(apart)] = _UNALIKE
+            squares = np.einsum("ijk,ijk->jk", apart, apart)
+        return int(squares[:, counted].min(axis=1).argmax())
+
+
+def _position(parameter: Parameter, name: str, trial: Trial) -> float:
+    """Return where on its scale a trial has a parameter; NaN if it has no such value."""
+    try:
+        return parameter.position(parameter.nearest(trial.params[name]))
+    except (KeyError, SpaceError):
+        return np.nan
