@@ -7,6 +7,7 @@ from typing import Any
 
 import optuna
 import pytest
+from ray.tune import Checkpoint
 
 from tune_bn import Narrowing
 from tune_bn.optuna import CoarseToFineSampler, stages
@@ -14,7 +15,7 @@ from tune_bn.training import Config
 from tune_bn.tuning import load_model
 from tune_bn.tuning.errors import Stopped, TuneError
 from tune_bn.tuning.ray_run import RaySettings, tune
-from tune_bn.tuning.ray_trials import FIT_SEED, SeededSearch, Study, ray_space
+from tune_bn.tuning.ray_trials import FIT_SEED, SeededSearch, Study, ray_space, train_trial
 from tune_bn.tuning.search import Progress, fit_seed
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, suggest_config
@@ -115,6 +116,27 @@ def test_a_run_goes_on_from_the_study():
     reference = [t.params for t in whole.record._study.trials]
     assert [t.params for t in study.trials] == reference
     assert [s.name for s in stages(study)] == [s.name for s in stages(whole.record._study)]
+
+
+def test_a_trial_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
+    """Paused or lost after any epoch, it reports what it would have reported."""
+    config = {**params_of(Config(width=8, depth=1)), FIT_SEED: 3}
+    options: dict[str, Any] = {"dataset": tiny, "epochs": 4, "metric": "accuracy", "device": "cpu"}
+    reported: list[dict[str, Any]] = []
+
+    def report(metrics: dict[str, Any], *, checkpoint: Any) -> None:
+        reported.append(metrics)
+        checkpoint.to_directory(str(tmp_path / str(len(reported))))
+
+    monkeypatch.setattr("ray.tune.report", report)
+    monkeypatch.setattr("ray.tune.get_checkpoint", lambda: None)
+    train_trial(config, **options)
+    whole, reported = reported[:], []
+    assert len(whole) == 4
+    second = Checkpoint.from_directory(str(tmp_path / "2"))
+    monkeypatch.setattr("ray.tune.get_checkpoint", lambda: second)
+    train_trial(config, **options)
+    assert reported == whole[2:]
 
 
 def test_a_run_by_ray(tiny, tmp_path):

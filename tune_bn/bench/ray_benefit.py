@@ -125,6 +125,7 @@ def run(out: Path, seeds: Sequence[int], *, n_trials: int = 24) -> list[dict[str
     import ray
 
     ray.init(
+        address="local",
         num_cpus=2,
         include_dashboard=False,
         log_to_driver=False,

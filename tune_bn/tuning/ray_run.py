@@ -271,4 +271,10 @@ def _connect(settings: RaySettings) -> None:
             ) from error
         return
     cpus = max(os.cpu_count() or 1, round(settings.max_concurrent * settings.cpus_per_trial))
-    ray.init(num_cpus=cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **options)
+    ray.init(
+        address="local",  # without it, Ray joins whatever Ray runs on this machine
+        num_cpus=cpus,
+        include_dashboard=False,
+        _node_ip_address="127.0.0.1",
+        **options,
+    )
