@@ -15,6 +15,7 @@ from typing import Any
 
 from tune_bn.core.errors import NarrowingError
 from tune_bn.core.history import History
+from tune_bn.core.notebook import html_table
 
 __all__ = ["Narrowing", "Plan", "stage_for"]
 
@@ -118,6 +119,10 @@ class Narrowing:
                 f"Narrowing needs min_width <= width, but got min_width={self.min_width!r} and "
                 f"width={self.width!r}. Lower min_width."
             )
+
+    def _repr_html_(self) -> str:
+        rows = [(f.name, getattr(self, f.name)) for f in fields(self)]
+        return html_table("Narrowing", ("option", "value"), rows)
 
     @classmethod
     def for_budget(cls, n_trials: int) -> "Narrowing":

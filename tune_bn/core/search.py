@@ -11,6 +11,7 @@ from tune_bn.core.draw import fresh_seed
 from tune_bn.core.errors import SpaceError, StateError, TrialError
 from tune_bn.core.history import History
 from tune_bn.core.narrowing import Narrowing
+from tune_bn.core.notebook import html_table
 from tune_bn.core.space import Parameter
 from tune_bn.core.stages import Mark, Stage, group_stages
 from tune_bn.core.state import (
@@ -467,6 +468,13 @@ class CoarseToFine:
             search._history.remember(space, params)
         search._next_number = state["next_number"]
         return search
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (s.name, len(s.trials), s.width, s.best_value, *(s.windows[n] for n in self.space))
+            for s in self.stages()
+        ]
+        return html_table(repr(self), ("stage", "trials", "width", "best", *self.space), rows)
 
     def __repr__(self) -> str:
         best = f", best={self.best.values}" if self._history.n_ranked else ""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tune_bn.core.notebook import html_table
 from tune_bn.core.space import Categorical, Parameter
 
 __all__ = ["Mark", "Stage", "group_stages"]
@@ -67,6 +68,12 @@ class Stage:
         if self.index < 0:
             return "given"
         return "coarse" if self.index == 0 else f"fine {self.index}"
+
+    def _repr_html_(self) -> str:
+        about = f"{self.name}: {len(self.trials)} trials, width {self.width:.3g}"
+        if self.best_value is not None:
+            about += f", best {self.best_value:.6g}"
+        return html_table(about, ("parameter", "window"), self.windows.items())
 
 
 def group_stages(

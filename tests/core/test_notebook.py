@@ -1,0 +1,33 @@
+"""What a notebook shows of a search, a stage and a schedule."""
+
+from tune_bn import CoarseToFine, Float, Narrowing
+
+
+def search() -> CoarseToFine:
+    """Twenty trials of one parameter with a name that is markup."""
+    found = CoarseToFine({"<b>": Float(1e-4, 1, log=True)}, seed=0)
+    for _ in range(20):
+        trial = found.ask()
+        found.tell(trial, trial.params["<b>"])
+    return found
+
+
+def test_a_search_shows_its_stages():
+    """A row for each stage; names are shown as they are."""
+    html = search()._repr_html_()
+    assert "<td>coarse</td><td>8</td>" in html
+    assert "<th>&lt;b&gt;</th>" in html
+    assert "<b>" not in html
+
+
+def test_a_stage_shows_its_windows():
+    """The name, the number of trials, and the window of each parameter."""
+    html = search().stages()[0]._repr_html_()
+    assert "coarse: 8 trials" in html
+    assert "0.0001 … 1" in html
+
+
+def test_a_schedule_shows_its_options():
+    """Each option with its value."""
+    html = Narrowing()._repr_html_()
+    assert "<td>coarse_trials</td><td>8</td>" in html
