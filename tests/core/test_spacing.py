@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tune_bn import Categorical, Float, Int, Narrowing
+from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.core.history import History
 from tune_bn.core.proposal import propose
 from tune_bn.core.space import Parameter
@@ -56,12 +56,12 @@ def test_farthest_equals_the_reference(seed):
         if rng.random() < 0.2:
             del params[rng.choice(list(SPACE))]
         trials.append(Trial(i, params, (rng.random(),)))
-        spacing.add(trials[-1])
+        spacing.add(i, params)
         candidates = [random_params(rng) for _ in range(4)]
         spared = rng.sample(trials, min(5, i))
         if len(spared) < len(trials):
             expected = slow_farthest(candidates, trials, spared)
-            assert spacing.farthest(candidates, SPACE, spared) == expected
+            assert spacing.farthest(candidates, SPACE, [t.number for t in spared]) == expected
 
 
 def test_the_reference_can_tell_candidates_apart():
@@ -80,11 +80,11 @@ def test_only_the_latest_count_whatever_the_order_of_arrival():
     for order in (trials, trials[::-1]):
         spacing = Spacing(capacity=4)
         for trial in order:
-            spacing.add(trial)
+            spacing.add(trial.number, trial.params)
         assert spacing.farthest(candidates, space, []) == 0
     everything = Spacing(capacity=10)
     for trial in trials:
-        everything.add(trial)
+        everything.add(trial.number, trial.params)
     assert everything.farthest(candidates, space, []) == 1
 
 
@@ -92,15 +92,14 @@ def test_with_nothing_to_keep_away_from_the_first_is_taken():
     """If all trials are spared, or there are none, candidates are alike."""
     spacing = Spacing()
     assert spacing.farthest([{"x": 1.0}, {"x": 2.0}], {"x": SPACE["x"]}, []) == 0
-    trial = Trial(0, {"x": 1.0}, (0.0,))
-    spacing.add(trial)
-    assert spacing.farthest([{"x": 1.0}, {"x": 2.0}], {"x": SPACE["x"]}, [trial]) == 0
+    spacing.add(0, {"x": 1.0})
+    assert spacing.farthest([{"x": 1.0}, {"x": 2.0}], {"x": SPACE["x"]}, [0]) == 0
 
 
 def test_a_range_that_changed_is_measured_anew():
     """Positions follow the parameter that is asked about."""
     spacing = Spacing()
-    spacing.add(Trial(0, {"x": 0.0}, (0.0,)))
+    spacing.add(0, {"x": 0.0})
     candidates = [{"x": 4.0}, {"x": 5.0}]
     assert spacing.farthest(candidates, {"x": Float(0, 10)}, []) == 1
     moved = {"x": Float(4, 100, log=True)}
@@ -121,3 +120,25 @@ def test_proposals_keep_away_from_what_was_tried_in_vain():
         return sum(abs(x - 0.6) < 0.05 for x in drawn)
 
     assert near_the_bad_one(3) < near_the_bad_one(1) / 2
+
+
+def test_proposals_keep_away_from_what_failed():
+    """A region where every trial fails does not pass for one that nobody has looked at."""
+    space = {"x": Float(0, 1)}
+
+    def in_the_failing_region(candidates: int) -> int:
+        narrowing = Narrowing(coarse_trials=4, candidates=candidates)
+        search = CoarseToFine(space, seed=0, narrowing=narrowing)
+        failed = 0
+        for _ in range(100):
+            trial = search.ask()
+            fails = trial.params["x"] > 0.6
+            failed += fails
+            search.tell(
+                trial,
+                None if fails else -trial.params["x"],
+                state="failed" if fails else "complete",
+            )
+        return failed
+
+    assert in_the_failing_region(3) < 60

@@ -41,7 +41,7 @@ class History:
     def add(self, trial: Trial) -> None:
         """Take a ranked trial into account."""
         self.n_ranked += 1
-        self.spacing.add(trial)
+        self.spacing.add(trial.number, trial.params)
         if self._fronts is not None:
             if self._fronts.add(trial):
                 self._forget_derived()
@@ -52,6 +52,10 @@ class History:
         insort(self._best, trial, key=rank_key)
         del self._best[_KEPT:]
         self._forget_derived()
+
+    def avoid(self, number: int, params: Mapping[str, Any]) -> None:
+        """Note a trial that failed: it has no rank, but draws keep away from it."""
+        self.spacing.add(number, params)
 
     def _forget_derived(self) -> None:
         self._centres.clear()

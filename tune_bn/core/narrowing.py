@@ -10,7 +10,7 @@ few such draws the one is tried that is farthest from what was tried in vain.
 """
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from tune_bn.core.errors import NarrowingError
@@ -138,12 +138,15 @@ class Narrowing:
             raise NarrowingError(
                 f"Narrowing.for_budget needs an integer >= 1 as n_trials, but got {n_trials!r}."
             )
-        # 100 fine trials at the default rate; longer searches narrow as much, more slowly.
-        fine_trials = max(n_trials - 8, 1)
-        return cls(
+        # The defaults suit about 70 trials. A longer search narrows more slowly, around more
+        # trials; a shorter one faster. Stages are a twentieth of it, so that they can be read.
+        default = cls()
+        return replace(
+            default,
             coarse_trials=min(8, max(n_trials // 3, 1)),
-            stage_trials=max(round(fine_trials / 5), 5),
-            shrink=min(max(10.0 / fine_trials, 0.03), 0.15),
+            stage_trials=max(n_trials // 20, default.stage_trials),
+            elites=max(round(default.elites * (n_trials / 100) ** 0.4), 2),
+            shrink=default.shrink * min((70 / n_trials) ** 0.6, 1.5),
         )
 
     @classmethod

@@ -185,7 +185,8 @@ def propose(
                 break
         first = first or params
     if len(candidates) > 1:
-        spared = history.elites(narrowing.spared)
+        # In vain was also what failed; otherwise a region that fails would look unexplored.
+        spared = [trial.number for trial in history.elites(narrowing.spared)]
         return plan, candidates[history.spacing.farthest(candidates, space, spared)]
     if candidates:
         return plan, candidates[0]

@@ -309,6 +309,8 @@ class CoarseToFine:
         finished = Finished(number, params, values, state, reached, float(violation))
         if state != "failed":
             self._rank(finished)
+        else:
+            self._history.avoid(number, params)
         self._history.remember(self.space, params)
         self._finished[number] = finished
         self._encoded[number] = encode_trial(self.space, finished, self._marks.get(number))
@@ -329,6 +331,8 @@ class CoarseToFine:
         for finished in self._finished.values():
             if finished.state != "failed":
                 self._history.add(self._ranked(finished))
+            else:
+                self._history.avoid(finished.number, finished.params)
             self._history.remember(self.space, finished.params)
         for suggestion in self._pending.values():
             self._history.remember(self.space, suggestion.params)

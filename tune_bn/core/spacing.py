@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.space import Parameter
-from tune_bn.core.trial import Trial
 
 __all__ = ["Spacing"]
 
@@ -33,7 +32,7 @@ class Spacing:
 
     def __init__(self, capacity: int = 64) -> None:
         self.capacity = capacity
-        self._trials: dict[int, Trial] = {}
+        self._trials: dict[int, Mapping[str, Any]] = {}
         self._numbers: list[int] = []
         self._slots: dict[int, int] = {}
         # (parameters, trials): where on its scale; NaN where a trial has no such value.
@@ -41,20 +40,21 @@ class Spacing:
         self._parameters: dict[str, Parameter] = {}
         self._rows: dict[str, int] = {}
 
-    def add(self, trial: Trial) -> None:
-        """Take a trial into account."""
-        slot = len(self._numbers)
+    def add(self, number: int, params: Mapping[str, Any]) -> None:
+        """Take a trial into account; of one that was repeated, the last."""
+        slot = self._slots.get(number, len(self._numbers))
         if slot == self.capacity:
-            if trial.number < self._numbers[0]:
+            if number < self._numbers[0]:
                 return
             oldest = self._numbers.pop(0)
             slot = self._slots.pop(oldest)
             del self._trials[oldest]
-        insort(self._numbers, trial.number)
-        self._slots[trial.number] = slot
-        self._trials[trial.number] = trial
+        if number not in self._slots:
+            insort(self._numbers, number)
+        self._slots[number] = slot
+        self._trials[number] = params
         for name, row in self._rows.items():
-            self._positions[row, slot] = _position(self._parameters[name], name, trial)
+            self._positions[row, slot] = _position(self._parameters[name], name, params)
 
     def _row(self, name: str, parameter: Parameter) -> int:
         known = self._parameters.get(name)
@@ -65,15 +65,15 @@ class Spacing:
             self._positions = np.vstack([self._positions, np.empty((1, self.capacity))])
         self._parameters[name] = parameter
         row = self._rows[name]
-        for number, trial in self._trials.items():
-            self._positions[row, self._slots[number]] = _position(parameter, name, trial)
+        for number, params in self._trials.items():
+            self._positions[row, self._slots[number]] = _position(parameter, name, params)
         return row
 
     def farthest(
         self,
         candidates: Sequence[Mapping[str, Any]],
         space: Mapping[str, Parameter],
-        spared: Iterable[Trial],
+        spared: Iterable[int],
     ) -> int:
         """Return which candidate is farthest from the nearest trial; the first of equals.
 
@@ -83,13 +83,13 @@ class Spacing:
         Args:
             candidates: Configurations with all parameters of ``space``; at least one.
             space: The parameters by name. The order does not matter.
-            spared: Trials that it does no harm to be near.
+            spared: Numbers of the trials that it does no harm to be near.
         """
         n = len(self._numbers)
         counted = np.ones(n, dtype=bool)
-        for trial in spared:
-            if trial.number in self._slots:
-                counted[self._slots[trial.number]] = False
+        for number in spared:
+            if number in self._slots:
+                counted[self._slots[number]] = False
         if not counted.any():
             return 0
         names = sorted(space)  # in one order, because sums of floats depend on it
@@ -107,9 +107,9 @@ class Spacing:
         return int(squares[:, counted].min(axis=1).argmax())
 
 
-def _position(parameter: Parameter, name: str, trial: Trial) -> float:
+def _position(parameter: Parameter, name: str, params: Mapping[str, Any]) -> float:
     """Return where on its scale a trial has a parameter; NaN if it has no such value."""
     try:
-        return parameter.position(parameter.nearest(trial.params[name]))
+        return parameter.position(parameter.nearest(params[name]))
     except (KeyError, SpaceError):
         return np.nan

@@ -107,6 +107,8 @@ class StudyRecord:
         ranked = ranked_trial(directions, trial)
         if ranked is not None:
             self.history.add(ranked)
+        elif trial.params:
+            self.history.avoid(trial.number, trial.params)
         self.history.remember(self.parameters, trial.params)
 
 
