@@ -1,5 +1,7 @@
 """The choice of who searches, on the command line."""
 
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
@@ -24,3 +26,14 @@ def test_options_that_do_not_go_together(options, message, tmp_path):
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not out.exists()
+
+
+def test_a_missing_ray_is_named_with_its_extra(tmp_path, monkeypatch):
+    """The line says what to install for this backend."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for name in [n for n in sys.modules if n.startswith(("tune_bn.ray", "tune_bn.tuning.ray"))]:
+        monkeypatch.delitem(sys.modules, name)
+    options = ["--data", "digits", "--backend", "ray", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, ["tune", *options])
+    assert result.exit_code == 2
+    assert "pip install 'tune-bn[cli,ray]'" in result.stderr

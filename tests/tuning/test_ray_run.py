@@ -120,7 +120,7 @@ def test_a_run_goes_on_from_the_study():
 
 def test_a_trial_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
     """Paused or lost after any epoch, it reports what it would have reported."""
-    config = {**params_of(Config(width=8, depth=1)), FIT_SEED: 3}
+    config = {**params_of(Config(width=16, depth=1)), FIT_SEED: 3}
     options: dict[str, Any] = {"dataset": tiny, "epochs": 4, "metric": "accuracy", "device": "cpu"}
     reported: list[dict[str, Any]] = []
 
@@ -167,6 +167,14 @@ def test_a_run_by_ray(tiny, tmp_path):
     # All is done, so Ray is not even asked.
     again = tune(tiny, tmp_path, SETTINGS, RaySettings(address="192.0.2.1:1"))
     assert again.summary["search"]["trials_in_this_run"] == 0
+
+
+def test_an_address_where_no_ray_answers(tiny, tmp_path, monkeypatch):
+    """It is said at once, with what to do; the folder can be used again."""
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.shutdown", lambda: None)  # of the one that other tests share
+    with pytest.raises(TuneError, match=r"none at '127.0.0.1:1'.*Run `ray start --head`"):
+        tune(tiny, tmp_path, SETTINGS, RaySettings(address="127.0.0.1:1"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ __all__ = ["BAD_INPUT", "INTERRUPTED", "InputError", "end_in_one_line"]
 
 BAD_INPUT = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+_EXTRAS = {"ray": "cli,ray"}  # package → the extras that bring it; the others come with "cli"
 
 
 class InputError(ValueError):
@@ -31,7 +32,7 @@ def end_in_one_line() -> Iterator[None]:
             raise
         _end(
             f"This command needs the package {error.name!r}, but it is not installed. "
-            "Run: pip install 'tune-bn[cli]'",
+            f"Run: pip install 'tune-bn[{_EXTRAS.get(error.name, 'cli')}]'",
             BAD_INPUT,
         )
     except ValueError as error:

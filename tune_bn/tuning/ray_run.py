@@ -7,6 +7,7 @@ into the study, is in `tune_bn.tuning.ray_trials`.
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -263,8 +264,9 @@ def _connect(settings: RaySettings) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if settings.address is not None:
         try:
+            _knock(settings.address)
             ray.init(address=settings.address, **options)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise TuneError(
                 f"--address needs a running Ray, but there is none at {settings.address!r} "
                 f"({str(error).splitlines()[0]}). Run `ray start --head`, or leave --address out."
@@ -278,3 +280,10 @@ def _connect(settings: RaySettings) -> None:
         _node_ip_address="127.0.0.1",
         **options,
     )
+
+
+def _knock(address: str) -> None:
+    """Raises OSError if nobody answers at "host:port"; Ray itself tries for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
