@@ -101,8 +101,13 @@ def test_interaction_is_blind_to_a_bowl():
 
 def test_blocks_end_with_stages_and_after_twenty():
     """A block holds at most twenty trials in a row, all of one stage."""
-    labels = blocks_of([0] * 8 + [1] * 25 + [2] * 3)
-    assert np.bincount(labels).tolist() == [8, 20, 5, 3]
+    labels = blocks_of([0] * 8 + [1] * 28 + [2] * 9)
+    assert np.bincount(labels).tolist() == [8, 20, 8, 9]
+
+
+def test_small_stages_share_a_block():
+    """Stages of five trials are too small to compare within, and are taken together."""
+    assert np.bincount(blocks_of([0] * 5 + [1] * 5 + [2] * 5 + [3] * 5)).tolist() == [10, 10]
 
 
 def test_blocks_of_a_study_without_stages():

@@ -28,6 +28,7 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 _BLOCK_TRIALS = 20
+_FEWEST_IN_BLOCK = 8
 
 
 def normal_tail(z: float) -> float:
@@ -134,13 +135,12 @@ def adjusted_z(tested: Array, known: Array, rank: Array, block: npt.NDArray[np.i
     Returns:
         Shape (m,); zeros where n is too small to tell (n < k + 20).
     """
-    labels = np.unique(block)
-    dummies = [(block == label).astype(float) for label in labels]
-    given = np.concatenate([known, np.stack(dummies, axis=1)], axis=1)
-    n, k = given.shape
+    n, k = known.shape[0], known.shape[1] + len(np.unique(block))
     if n < k + 20:
         return np.zeros(tested.shape[1])
-    targets = np.concatenate([tested, _centred(rank, block)[:, None]], axis=1)
+    # Deviations from the block's means: the same as a column for each block (Frisch and Waugh).
+    given = _deviations(known, block)
+    targets = _deviations(np.concatenate([tested, _centred(rank, block)[:, None]], axis=1), block)
     solution, *_ = np.linalg.lstsq(given, targets, rcond=None)
     rest = targets - given @ solution
     scores = rest[:, -1]
@@ -152,10 +152,20 @@ def adjusted_z(tested: Array, known: Array, rank: Array, block: npt.NDArray[np.i
     return z
 
 
+def _deviations(columns: Array, block: npt.NDArray[np.int64]) -> Array:
+    """Return columns, shape (n, k), each minus its mean over the trial's block."""
+    _, inverse, counts = np.unique(block, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(counts), columns.shape[1]))
+    np.add.at(sums, inverse, columns)
+    deviations: Array = columns - (sums / counts[:, None])[inverse]
+    return deviations
+
+
 def blocks_of(stages: Sequence[int | None]) -> npt.NDArray[np.int64]:
     """Return a label for each trial such that trials with one label were drawn alike.
 
-    Twenty trials in a row, and never of two stages.
+    At most twenty trials in a row; a new stage begins a new block, unless that of the stage before
+    would be too small to compare within.
 
     Args:
         stages: Stage of each trial, in order of their numbers; None where there is none.
@@ -164,7 +174,7 @@ def blocks_of(stages: Sequence[int | None]) -> npt.NDArray[np.int64]:
     label = start = 0
     for i, stage in enumerate(stages):
         is_new_stage = i > 0 and stage is not None and stage != stages[i - 1]
-        if i > start and (is_new_stage or i - start >= _BLOCK_TRIALS):
+        if i - start >= (_FEWEST_IN_BLOCK if is_new_stage else _BLOCK_TRIALS):
             label, start = label + 1, i
         labels[i] = label
     return labels

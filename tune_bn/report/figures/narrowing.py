@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 STAGE_NAME = "stage"  # of annotations, so that a narrow page can leave out those without room
+_MOST_SPANS = 150
 _ROW_PX = 112
 _GAP_PX = 34
 _TOP_PX, _BOTTOM_PX = 100, 112
@@ -129,6 +130,8 @@ def plot_narrowing(
             },
         },
     )
+    if len(results.stages) > _MOST_SPANS:
+        note = f"{note} Windows of {_MOST_SPANS} of {len(results.stages):,} stages.".strip()
     if note:
         _note(figure, note)
     return figure
@@ -295,16 +298,18 @@ def _band(results: Results, name: str, axis: Axis, *, is_first: bool) -> go.Scat
 
 
 def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
-    """Return each stage with the trial numbers between which it is drawn.
+    """Return the stages that are drawn, with the trial numbers between which each is.
 
-    A stage reaches to where the next one begins, also where workers were a stage apart.
+    A stage reaches to where the next one begins, also where workers were a stage apart. Of more
+    than 150, stages at even distances stand for those behind them too.
     """
     if not results.stages:
         return []
-    starts = [min(stage.trials) - 0.5 for stage in results.stages]
+    stages = some_stages(results.stages, _MOST_SPANS)
+    starts = [min(stage.trials) - 0.5 for stage in stages]
     last = max((t.number for t in results.trials), default=0) + 0.5
     ends = [*starts[1:], last]
-    spans = zip(results.stages, starts, ends, strict=True)
+    spans = zip(stages, starts, ends, strict=True)
     return [(stage, start, end) for stage, start, end in spans if end > start]
 
 
@@ -361,7 +366,7 @@ def plot_windows(
     ]
     if not results.stages or not names:
         return empty_figure(title, "No trial recorded a stage: another sampler drew them.")
-    stages = _some(results.stages, max_stages)
+    stages = some_stages(results.stages, max_stages)
     bar, gap, head = 0.74, 1.0, 1.1
     places: list[float] = []
     texts: list[str] = []
@@ -473,7 +478,8 @@ def trial_axis(results: Results) -> dict[str, Any]:
     return {"range": [-pad, last + pad], "tickformat": ",d", **({"dtick": 1} if last < 8 else {})}
 
 
-def _some(stages: Sequence[Stage], most: int) -> list[Stage]:
+def some_stages(stages: Sequence[Stage], most: int) -> list[Stage]:
+    """Return at most so many stages (≥ 2) at even distances, the first and the last among them."""
     if len(stages) <= most:
         return list(stages)
     step = (len(stages) - 1) / (most - 1)
