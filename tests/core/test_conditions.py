@@ -30,7 +30,8 @@ def expected_names(params) -> set[str]:
 
 def loss_of(params) -> float:
     """Return a loss that is best for sgd with a cosine of period 20."""
-    return abs(params.get("period", 100) - 20) + abs(params["lr"] - 0.1)
+    loss: float = abs(params.get("period", 100) - 20) + abs(params["lr"] - 0.1)
+    return loss
 
 
 def run(search: CoarseToFine, n: int) -> CoarseToFine:
@@ -109,6 +110,24 @@ def test_a_failed_trial_may_be_repeated_and_told_again():
     assert CoarseToFine.from_json(search.to_json()).trials == search.trials
     with pytest.raises(TrialError, match="was told already"):
         search.tell(trial, 1.0)
+
+
+def test_a_repeated_trial_leaves_no_trace_of_its_failure():
+    """The search goes on as one in which it never failed, and as its saved state does."""
+    retried, plain = (CoarseToFine({"x": Float(0, 1)}, seed=0) for _ in range(2))
+    for each in (retried, plain):
+        first = each.ask()
+        if each is retried:
+            each.tell(first, None)
+        each.tell(first, 3.0)
+        for i in range(12):
+            each.tell(each.ask(), float(i))
+    saved = CoarseToFine.from_json(retried.to_json())
+    for _ in range(8):
+        numbers = [each.ask() for each in (retried, plain, saved)]
+        assert numbers[0] == numbers[1] == numbers[2]
+        for each in (retried, plain, saved):
+            each.tell(numbers[0].number, 1.0)
 
 
 def test_a_final_result_of_unknown_length_counts_as_the_longest():

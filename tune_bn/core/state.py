@@ -14,7 +14,7 @@ from tune_bn.core.space import Categorical, Parameter, parameter_from_json
 from tune_bn.core.stages import Mark
 
 if TYPE_CHECKING:
-    from tune_bn.core.search import Finished
+    from tune_bn.core.records import Finished
 
 __all__ = [
     "decode_mark",

@@ -23,15 +23,13 @@ from tune_bn.core.files import write_atomically
 from tune_bn.core.narrowing import Narrowing
 from tune_bn.core.search import (
     CoarseToFine,
-    Finished,
     State,
     Suggestion,
     checked_narrowing,
     checked_seed,
 )
-from tune_bn.core.space import Parameter
-from tune_bn.core.stages import Mark, Stage
 from tune_bn.core.state import decode_params, encode_params
+from tune_bn.ray.findings import Findings
 from tune_bn.ray.objectives import as_values, check_objectives, names_of
 from tune_bn.ray.past import PastResult, past_results, progress_of, values_of
 from tune_bn.ray.space import Space
@@ -43,7 +41,7 @@ __all__ = ["CoarseToFineSearch"]
 logger = logging.getLogger(__name__)
 
 
-class CoarseToFineSearch(Searcher):
+class CoarseToFineSearch(Findings, Searcher):
     """Random search that starts wide and zooms in, as a search algorithm of Ray Tune.
 
     It takes any Tune search space but ``grid_search``, gives the same draws for the same seed as
@@ -128,8 +126,6 @@ class CoarseToFineSearch(Searcher):
         self._unread: dict[str, Any] | None = None
         if space is not None:
             self._set_space(Space(read_config(dict(space))))
-
-    # What Tune calls.
 
     def set_search_properties(
         self,
@@ -225,8 +221,6 @@ class CoarseToFineSearch(Searcher):
     def on_unpause(self, trial_id: str) -> None:
         """Do nothing: ``HyperBandForBOHB`` calls it."""
 
-    # Results from elsewhere.
-
     def add_evaluated_point(
         self,
         parameters: Mapping[str, Any],
@@ -276,70 +270,6 @@ class CoarseToFineSearch(Searcher):
                 "add_evaluated_trials needs a metric, but neither it nor the search has one."
             )
         self._take_past(past_results(trials_or_analysis, metrics, self._time_attr))
-
-    # What it found.
-
-    @property
-    def seed(self) -> int:
-        """The seed; where none was given, the one that was taken from the operating system."""
-        return self._seed
-
-    @property
-    def space(self) -> dict[str, Parameter]:
-        """The parameters by flat name; empty as long as Tune has not told the space."""
-        return dict(self._space.parameters) if self._space is not None else {}
-
-    @property
-    def trials(self) -> list[Finished]:
-        """All trials that have ended, in order of their numbers, with flat parameter names."""
-        return self._search.trials if self._search is not None else []
-
-    @property
-    def best(self) -> Finished:
-        """The best trial: furthest, then by value.
-
-        Raises:
-            ValueError: If no trial has finished with a value.
-        """
-        if self._search is None:
-            raise ValueError(
-                "CoarseToFineSearch.best needs a finished trial, but there is none yet."
-            )
-        return self._search.best
-
-    @property
-    def latest(self) -> Suggestion | None:
-        """The last suggestion since this object was made or restored."""
-        return self._latest
-
-    @property
-    def trial_ids(self) -> dict[int, str]:
-        """Tune's id for the number of each trial that Tune ran."""
-        return {number: trial_id for trial_id, number in self._numbers.items()}
-
-    def number(self, trial_id: str) -> int:
-        """Return the number of a trial of Tune's.
-
-        Raises:
-            KeyError: If the search does not know it.
-        """
-        return self._numbers[trial_id]
-
-    def mark(self, number: int) -> Mark | None:
-        """Return stage, width and elites that a trial was drawn with; None if it was given.
-
-        Raises:
-            KeyError: If there is no trial with this number.
-        """
-        if self._search is None:
-            raise KeyError(number)
-        return self._search.mark(number)
-
-    def stages(self) -> list[Stage]:
-        """Return the stages so far: trials, width, windows, and best value of each."""
-        return self._search.stages() if self._search is not None else []
-
-    # Saving.
 
     def save(self, checkpoint_path: str) -> None:
         """Write the state as JSON, whole or not at all.
@@ -422,8 +352,6 @@ class CoarseToFineSearch(Searcher):
             raise StateError(f"The saved points do not fit the space: {error!r}.") from error
         if state["search"] is not None:
             self._search = CoarseToFine.from_json(state["search"], space=parameters)
-
-    # Inside.
 
     @property
     def _metrics(self) -> tuple[str, ...]:
