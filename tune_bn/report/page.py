@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.resources import files
 from pathlib import Path
@@ -30,7 +29,7 @@ from tune_bn.report.history import Results, results_of
 from tune_bn.report.markup import code_block, figure_block, plain, section, table_block
 from tune_bn.report.network import NetworkResults, network_figures
 from tune_bn.report.snippets import enqueue_code, parameter_code, points_code, refined_space_code
-from tune_bn.report.summary import answers, key_numbers, title_of
+from tune_bn.report.summary import answers, chosen_trial, key_numbers, title_of, with_metric_name
 
 __all__ = ["page", "write_report"]
 
@@ -84,7 +83,7 @@ def page(
 ) -> str:
     """Return what `write_report` writes, as text."""
     given = dict(summary or {})
-    results = _with_metric_name(results_of(source), given)
+    results = with_metric_name(results_of(source), given)
     advice = advise(results)
     blocks = [
         ("summary", "Summary", _summary(results, given, advice)),
@@ -92,7 +91,7 @@ def page(
         ("search", "How the search went", _search_figures(results)),
         ("parameters", "What the parameters do", _parameter_figures(results)),
         ("network", "The best network", network_figures(network) if network else []),
-        ("best", "Best configuration", _best_configuration(results)),
+        ("best", "Best configuration", _best_configuration(results, given)),
         ("stages", "Stages", _stages(results)),
         ("run", "How it was run", [table_block(tables.run_table(results, given))]),
     ]
@@ -149,14 +148,6 @@ def _document(
 </body>
 </html>
 """
-
-
-def _with_metric_name(results: Results, summary: Mapping[str, Any]) -> Results:
-    """Call a nameless objective by the metric that the summary names."""
-    metric = summary.get("metric")
-    if isinstance(metric, str) and results.objectives == ("value",):
-        return replace(results, objectives=(metric,))
-    return results
 
 
 def _subtitle(results: Results) -> str:
@@ -322,12 +313,13 @@ def _parameter_figures(results: Results) -> list[str]:
     return blocks
 
 
-def _best_configuration(results: Results) -> list[str]:
-    best = results.best
+def _best_configuration(results: Results, summary: Mapping[str, Any]) -> list[str]:
+    best = chosen_trial(results, summary)
     if best is None:
         return []
     rows = tuple((name, repr(value)) for name, value in best.params.items())
-    table = tables.Table("Best configuration", ("Parameter", "Value"), rows)
+    name = f"Trial {best.number}"
+    table = tables.Table("Best configuration", ("Parameter", name), rows)
     codes = [
         code_block("Try it again, with Optuna", enqueue_code(best)),
         code_block("Try it again, with Ray Tune", points_code(best)),

@@ -2,14 +2,23 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tune_bn.report.advice import Advice
-from tune_bn.report.history import Results
+from tune_bn.report.history import Results, TrialResult
 from tune_bn.report.rules.budget import repeat_noise
 from tune_bn.report.text import duration_text, label, number_text
 
-__all__ = ["answers", "counts_text", "key_numbers", "title_of", "wall_seconds"]
+__all__ = [
+    "answers",
+    "chosen_trial",
+    "counts_text",
+    "key_numbers",
+    "title_of",
+    "wall_seconds",
+    "with_metric_name",
+]
 
 _FEW = 20
 _MOST_NAMES = 12
@@ -23,6 +32,21 @@ def title_of(results: Results, summary: Mapping[str, Any]) -> str:
         return f"Tuning on {name}"
     is_nameless = results.name.startswith("no-name-")  # as Optuna calls it
     return results.source if is_nameless else f"{results.source} “{results.name}”"
+
+
+def with_metric_name(results: Results, summary: Mapping[str, Any]) -> Results:
+    """Return the results with a nameless objective called by the metric that the summary names."""
+    metric = summary.get("metric")
+    if isinstance(metric, str) and results.objectives == ("value",):
+        return replace(results, objectives=(metric,))
+    return results
+
+
+def chosen_trial(results: Results, summary: Mapping[str, Any]) -> TrialResult | None:
+    """Return the trial that was chosen in the end: the summary's, or else the best one."""
+    chosen = summary.get("best")
+    number = chosen.get("trial") if isinstance(chosen, Mapping) else None
+    return results.by_number.get(number, results.best) if number is not None else results.best
 
 
 def answers(

@@ -12,7 +12,14 @@ from rich.text import Text
 from tune_bn.report import tables
 from tune_bn.report.advice import advise
 from tune_bn.report.history import Results
-from tune_bn.report.summary import answers, counts_text, key_numbers, title_of
+from tune_bn.report.summary import (
+    answers,
+    chosen_trial,
+    counts_text,
+    key_numbers,
+    title_of,
+    with_metric_name,
+)
 from tune_bn.report.tables import Table
 from tune_bn.report.text import duration_text, number_text, value_text
 
@@ -29,6 +36,7 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
         summary: As for `tune_bn.report.write_report`.
     """
     given = dict(summary or {})
+    results = with_metric_name(results, given)
     advice = advise(results)
     parts: list[RenderableType] = [Text(title_of(results, given), style="bold")]
     for question, answer in answers(results, given, advice):
@@ -38,9 +46,9 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
     scores = tables.scores_table(given)
     if scores is not None:
         parts += [Text(scores.title, style="bold"), _table(scores)]
-    best = results.best
+    best = chosen_trial(results, given)
     if best is not None:
-        parts.append(Text("Best configuration", style="bold"))
+        parts.append(Text(f"Best configuration: trial {best.number}", style="bold"))
         parts += [Text(f"  {name} = {value_text(v, 6)}") for name, v in best.params.items()]
     if advice:
         parts.append(Text("Advice", style="bold"))

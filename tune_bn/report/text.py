@@ -61,7 +61,7 @@ def duration_text(seconds: float) -> str:
 
     Example:
         >>> duration_text(0.034), duration_text(75), duration_text(7300)
-        ('34 ms', '1 min 15 s', '2 h 2 min')
+        ('34 ms', '1 min 15 s', '2 h 1 min')
     """
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"

@@ -48,9 +48,15 @@ def importances(results: Results, *, objective: int = 0) -> dict[str, float]:
     names = [n for n in results.space if all(n in t.params for t in complete)]
     space = {name: _distribution(results.space[name]) for name in names}
     maximize = results.directions[objective] == "maximize"
-    study = optuna.create_study(
-        storage=optuna.storages.InMemoryStorage(), direction="maximize" if maximize else "minimize"
-    )
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # this study is nobody's news
+    try:
+        study = optuna.create_study(
+            storage=optuna.storages.InMemoryStorage(),
+            direction="maximize" if maximize else "minimize",
+        )
+    finally:
+        optuna.logging.set_verbosity(verbosity)
     for name in [n for n in names if space[n].single()]:
         del space[name]
     if not space:
