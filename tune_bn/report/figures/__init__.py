@@ -1,6 +1,6 @@
 """Figures of a search; each function returns a ``plotly.graph_objects.Figure``."""
 
-from tune_bn.report.figures.narrowing import plot_narrowing, plot_windows
+from tune_bn.report.figures.narrowing import plot_narrowing
 from tune_bn.report.figures.network import (
     plot_confusion,
     plot_inference_statistics,
@@ -13,6 +13,7 @@ from tune_bn.report.figures.progress import (
     plot_intermediate_values,
 )
 from tune_bn.report.figures.relations import plot_importances, plot_parallel, plot_pareto
+from tune_bn.report.figures.windows import plot_windows
 
 __all__ = [
     "plot_best_value",

@@ -8,9 +8,13 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from tune_bn.core.space import Categorical
-from tune_bn.core.stages import Stage
-from tune_bn.report.errors import ReportError
+from tune_bn.report.figures.stages import (
+    MOST_SPANS,
+    STAGE_NAME,
+    chosen_params,
+    stage_spans,
+    trial_axis,
+)
 from tune_bn.report.figures.style import (
     AMBER,
     BLUE,
@@ -20,25 +24,17 @@ from tune_bn.report.figures.style import (
     VALUE_SCALE,
     VERMILLION,
     Axis,
+    add_note,
     axis_for,
     base_figure,
     empty_figure,
 )
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.history import Results, TrialResult, results_of
-from tune_bn.report.text import number_text, plotly_text, value_text, window_text
+from tune_bn.report.text import number_text, plotly_text, value_text
 
-__all__ = [
-    "STAGE_NAME",
-    "chosen_params",
-    "plot_narrowing",
-    "plot_windows",
-    "stage_spans",
-    "trial_axis",
-]
+__all__ = ["plot_narrowing"]
 
-STAGE_NAME = "stage"  # of annotations, so that a narrow page can leave out those without room
-_MOST_SPANS = 150
 _ROW_PX = 112
 _GAP_PX = 34
 _TOP_PX, _BOTTOM_PX = 100, 112
@@ -130,10 +126,10 @@ def plot_narrowing(
             },
         },
     )
-    if len(results.stages) > _MOST_SPANS:
-        note = f"{note} Windows of {_MOST_SPANS} of {len(results.stages):,} stages.".strip()
+    if len(results.stages) > MOST_SPANS:
+        note = f"{note} Windows of {MOST_SPANS} of {len(results.stages):,} stages.".strip()
     if note:
-        _note(figure, note)
+        add_note(figure, note)
     return figure
 
 
@@ -143,12 +139,6 @@ def _row_title(results: Results, name: str) -> str:
     word = scale.get(axis_for(parameter).kind, "")
     title = f"<b>{plotly_text(name)}</b>"
     return f"{title}  <span style='font-size:11px'>{word}</span>" if word else title
-
-
-def _note(figure: go.Figure, note: str) -> None:
-    title = figure.layout.title.text
-    meta = {**(figure.layout.meta or {}), "note": note}
-    figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta=meta)
 
 
 class _Looks:
@@ -297,22 +287,6 @@ def _band(results: Results, name: str, axis: Axis, *, is_first: bool) -> go.Scat
     )
 
 
-def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
-    """Return the stages that are drawn, with the trial numbers between which each is.
-
-    A stage reaches to where the next one begins, also where workers were a stage apart. Of more
-    than 150, stages at even distances stand for those behind them too.
-    """
-    if not results.stages:
-        return []
-    stages = some_stages(results.stages, _MOST_SPANS)
-    starts = [min(stage.trials) - 0.5 for stage in stages]
-    last = max((t.number for t in results.trials), default=0) + 0.5
-    ends = [*starts[1:], last]
-    spans = zip(stages, starts, ends, strict=True)
-    return [(stage, start, end) for stage, start, end in spans if end > start]
-
-
 def _mark_stages(figure: go.Figure, results: Results, rows: int) -> None:
     """Write the stages' names above the rows, those that have room for it."""
     spans = stage_spans(results)
@@ -339,165 +313,3 @@ def _mark_stages(figure: go.Figure, results: Results, rows: int) -> None:
             showarrow=False,
             font={"size": 11, "color": BLUE},
         )
-
-
-def plot_windows(
-    source: Any, *, params: Sequence[str] | None = None, max_stages: int = 8
-) -> go.Figure:
-    """Return a figure with the windows of all parameters, stage by stage, over the full range.
-
-    A bar is the share of the parameter's scale that the stage's windows span, where on the scale it
-    lies, with its ends in the parameter's own units beside it.
-
-    Args:
-        source: What `results_of` takes.
-        params: Names of the parameters to show; None for all that are not categories.
-        max_stages: Show at most so many stages, first and last among them (≥ 2).
-
-    Raises:
-        ReportError: If a name is none of the parameters, or the source is no search.
-    """
-    results = results_of(source)
-    title = "Windows of each stage"
-    names = [
-        name
-        for name in chosen_params(results, params)
-        if params is not None or not isinstance(results.space[name], Categorical)
-    ]
-    if not results.stages or not names:
-        return empty_figure(title, "No trial recorded a stage: another sampler drew them.")
-    stages = some_stages(results.stages, max_stages)
-    bar, gap, head = 0.74, 1.0, 1.1
-    places: list[float] = []
-    texts: list[str] = []
-    about: list[str] = []
-    # Handed over as whole lists: plotly checks all shapes again each time that one is added.
-    shapes: list[dict[str, Any]] = []
-    headings: list[dict[str, Any]] = []
-    place = 0.0
-    for name in names:
-        parameter = results.space[name]
-        place += head
-        headings.append(
-            {
-                "text": f"<b>{plotly_text(name)}</b>",
-                "x": 0,
-                "xref": "paper",
-                "xanchor": "left",
-                "y": place - 0.8,
-                "yanchor": "middle",
-                "showarrow": False,
-            }
-        )
-        for i, stage in enumerate(stages):
-            window = stage.windows.get(name, parameter.bounds)
-            low, high = _share(results, name, window)
-            text = window_text(window, is_choice=isinstance(parameter, Categorical))
-            shade = 0.32 + 0.68 * i / max(len(stages) - 1, 1)
-            for start, width, colour in (
-                (0.0, 1.0, "rgba(125,135,150,0.13)"),
-                (low, max(high - low, 0.006), f"rgba({BLUE_RGB},{shade:.2f})"),
-            ):
-                shapes.append(
-                    {
-                        "type": "rect",
-                        "x0": start,
-                        "x1": start + width,
-                        "y0": place - bar / 2,
-                        "y1": place + bar / 2,
-                        "fillcolor": colour,
-                        "line": {"width": 0},
-                    }
-                )
-            texts.append(plotly_text(text, 26))
-            about.append(
-                f"{plotly_text(name)}, {stage.name}<br>{plotly_text(text, 80)}"
-                f"<br>{high - low:.0%} of the scale"
-            )
-            places.append(place)
-            place += gap
-        place += 0.15
-    figure = go.Figure(
-        go.Scatter(
-            x=[1.015] * len(places),
-            y=places,
-            mode="text",
-            text=texts,
-            textposition="middle right",
-            textfont={"size": 11.5},
-            showlegend=False,
-            customdata=about,
-            hovertemplate="%{customdata}<extra></extra>",
-        )
-    )
-    figure.update_layout(shapes=shapes, annotations=headings)
-    base_figure(figure, title=title, height=int(24 * place) + 110)
-    figure.update_yaxes(
-        range=[place - 0.3, -0.2],
-        tickvals=places,
-        ticktext=[stage.name for _ in names for stage in stages],
-        showgrid=False,
-    )
-    figure.update_xaxes(
-        range=[0, 1.42],
-        tickvals=[0, 0.5, 1],
-        ticktext=["low end", "share of the scale", "high end"],
-        showgrid=False,
-    )
-    figure.update_layout(
-        margin={"t": 56, "b": 40},
-        # What a narrow page changes: the texts keep their size, the bars make room.
-        meta={"narrow": {"xaxis.range": [0, 2.25], "xaxis.ticktext": ["low", "", "high"]}},
-    )
-    if len(stages) < len(results.stages):
-        _note(figure, f"{len(stages)} of {len(results.stages)} stages shown.")
-    return figure
-
-
-def _share(results: Results, name: str, window: tuple[Any, ...]) -> tuple[float, float]:
-    """Return the window's ends as positions on the scale, whole cells included."""
-    parameter = results.space[name]
-    if isinstance(parameter, Categorical):
-        return 0.0, len(window) / len(parameter.choices)
-    ends = (parameter.position(end) for end in window)
-    half = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
-    low, high = (
-        min(max(end + side, 0.0), 1.0) for end, side in zip(ends, (-half, half), strict=True)
-    )
-    # The ends of a log scale of integers lie within their cells: the whole range is drawn whole.
-    return (
-        0.0 if window[0] == parameter.bounds[0] else low,
-        1.0 if window[-1] == parameter.bounds[-1] else high,
-    )
-
-
-def trial_axis(results: Results) -> dict[str, Any]:
-    """Return the options of an axis along which the trials run."""
-    last = max(t.number for t in results.trials)
-    pad = 0.5 + last * 0.012
-    return {"range": [-pad, last + pad], "tickformat": ",d", **({"dtick": 1} if last < 8 else {})}
-
-
-def some_stages(stages: Sequence[Stage], most: int) -> list[Stage]:
-    """Return at most so many stages (≥ 2) at even distances, the first and the last among them."""
-    if len(stages) <= most:
-        return list(stages)
-    step = (len(stages) - 1) / (most - 1)
-    return [stages[round(i * step)] for i in range(most)]
-
-
-def chosen_params(results: Results, params: Sequence[str] | None) -> list[str]:
-    """Return the names to show, in order.
-
-    Raises:
-        ReportError: If one is none of the search's parameters.
-    """
-    if params is None:
-        return list(results.space)
-    for name in params:
-        if name not in results.space:
-            known = ", ".join(map(repr, results.space)) or "none"
-            raise ReportError(
-                f"A figure needs parameters that the search has, but got {name!r}. It has: {known}."
-            )
-    return list(params)

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tune_bn.report.errors import ReportError
-from tune_bn.report.figures.narrowing import STAGE_NAME, stage_spans, trial_axis
+from tune_bn.report.figures.stages import STAGE_NAME, stage_spans, trial_axis
 from tune_bn.report.figures.style import (
     AMBER,
     BLUE,

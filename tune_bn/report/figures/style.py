@@ -30,6 +30,7 @@ __all__ = [
     "VALUE_SCALE",
     "VERMILLION",
     "Axis",
+    "add_note",
     "axis_for",
     "base_figure",
     "empty_figure",
@@ -105,6 +106,13 @@ def base_figure(figure: go.Figure, *, title: str, height: int) -> go.Figure:
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
     return figure
+
+
+def add_note(figure: go.Figure, note: str) -> None:
+    """Add a sentence below a figure's title, and for a page to its meta data."""
+    title = figure.layout.title.text
+    meta = {**(figure.layout.meta or {}), "note": note}
+    figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta=meta)
 
 
 def empty_figure(title: str, reason: str) -> go.Figure:

@@ -1,0 +1,61 @@
+"""What figures share that show a search's stages, trials and parameters."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tune_bn.core.stages import Stage
+from tune_bn.report.errors import ReportError
+from tune_bn.report.history import Results
+
+__all__ = ["MOST_SPANS", "STAGE_NAME", "chosen_params", "some_stages", "stage_spans", "trial_axis"]
+
+STAGE_NAME = "stage"  # of annotations, so that a narrow page can leave out those without room
+MOST_SPANS = 150
+
+
+def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
+    """Return the stages that are drawn, with the trial numbers between which each is.
+
+    A stage reaches to where the next one begins, also where workers were a stage apart. Of more
+    than 150, stages at even distances stand for those behind them too.
+    """
+    if not results.stages:
+        return []
+    stages = some_stages(results.stages, MOST_SPANS)
+    starts = [min(stage.trials) - 0.5 for stage in stages]
+    last = max((t.number for t in results.trials), default=0) + 0.5
+    ends = [*starts[1:], last]
+    spans = zip(stages, starts, ends, strict=True)
+    return [(stage, start, end) for stage, start, end in spans if end > start]
+
+
+def some_stages(stages: Sequence[Stage], most: int) -> list[Stage]:
+    """Return at most so many stages (≥ 2) at even distances, the first and the last among them."""
+    if len(stages) <= most:
+        return list(stages)
+    step = (len(stages) - 1) / (most - 1)
+    return [stages[round(i * step)] for i in range(most)]
+
+
+def trial_axis(results: Results) -> dict[str, Any]:
+    """Return the options of an axis along which the trials run."""
+    last = max(t.number for t in results.trials)
+    pad = 0.5 + last * 0.012
+    return {"range": [-pad, last + pad], "tickformat": ",d", **({"dtick": 1} if last < 8 else {})}
+
+
+def chosen_params(results: Results, params: Sequence[str] | None) -> list[str]:
+    """Return the names to show, in order.
+
+    Raises:
+        ReportError: If one is none of the search's parameters.
+    """
+    if params is None:
+        return list(results.space)
+    for name in params:
+        if name not in results.space:
+            known = ", ".join(map(repr, results.space)) or "none"
+            raise ReportError(
+                f"A figure needs parameters that the search has, but got {name!r}. It has: {known}."
+            )
+    return list(params)

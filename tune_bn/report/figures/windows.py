@@ -1,0 +1,144 @@
+"""The windows of each stage as bars: how far each parameter has narrowed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from tune_bn.core.space import Categorical
+from tune_bn.report.figures.stages import chosen_params, some_stages
+from tune_bn.report.figures.style import BLUE_RGB, add_note, base_figure, empty_figure
+from tune_bn.report.history import Results, results_of
+from tune_bn.report.text import plotly_text, window_text
+
+__all__ = ["plot_windows"]
+
+
+def plot_windows(
+    source: Any, *, params: Sequence[str] | None = None, max_stages: int = 8
+) -> go.Figure:
+    """Return a figure with the windows of all parameters, stage by stage, over the full range.
+
+    A bar is the share of the parameter's scale that the stage's windows span, where on the scale it
+    lies, with its ends in the parameter's own units beside it.
+
+    Args:
+        source: What `results_of` takes.
+        params: Names of the parameters to show; None for all that are not categories.
+        max_stages: Show at most so many stages, first and last among them (≥ 2).
+
+    Raises:
+        ReportError: If a name is none of the parameters, or the source is no search.
+    """
+    results = results_of(source)
+    title = "Windows of each stage"
+    names = [
+        name
+        for name in chosen_params(results, params)
+        if params is not None or not isinstance(results.space[name], Categorical)
+    ]
+    if not results.stages or not names:
+        return empty_figure(title, "No trial recorded a stage: another sampler drew them.")
+    stages = some_stages(results.stages, max_stages)
+    bar, gap, head = 0.74, 1.0, 1.1
+    places: list[float] = []
+    texts: list[str] = []
+    about: list[str] = []
+    # Handed over as whole lists: plotly checks all shapes again each time that one is added.
+    shapes: list[dict[str, Any]] = []
+    headings: list[dict[str, Any]] = []
+    place = 0.0
+    for name in names:
+        parameter = results.space[name]
+        place += head
+        headings.append(
+            {
+                "text": f"<b>{plotly_text(name)}</b>",
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "y": place - 0.8,
+                "yanchor": "middle",
+                "showarrow": False,
+            }
+        )
+        for i, stage in enumerate(stages):
+            window = stage.windows.get(name, parameter.bounds)
+            low, high = _share(results, name, window)
+            text = window_text(window, is_choice=isinstance(parameter, Categorical))
+            shade = 0.32 + 0.68 * i / max(len(stages) - 1, 1)
+            for start, width, colour in (
+                (0.0, 1.0, "rgba(125,135,150,0.13)"),
+                (low, max(high - low, 0.006), f"rgba({BLUE_RGB},{shade:.2f})"),
+            ):
+                shapes.append(
+                    {
+                        "type": "rect",
+                        "x0": start,
+                        "x1": start + width,
+                        "y0": place - bar / 2,
+                        "y1": place + bar / 2,
+                        "fillcolor": colour,
+                        "line": {"width": 0},
+                    }
+                )
+            texts.append(plotly_text(text, 26))
+            about.append(
+                f"{plotly_text(name)}, {stage.name}<br>{plotly_text(text, 80)}"
+                f"<br>{high - low:.0%} of the scale"
+            )
+            places.append(place)
+            place += gap
+        place += 0.15
+    figure = go.Figure(
+        go.Scatter(
+            x=[1.015] * len(places),
+            y=places,
+            mode="text",
+            text=texts,
+            textposition="middle right",
+            textfont={"size": 11.5},
+            showlegend=False,
+            customdata=about,
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+    figure.update_layout(shapes=shapes, annotations=headings)
+    base_figure(figure, title=title, height=int(24 * place) + 110)
+    figure.update_yaxes(
+        range=[place - 0.3, -0.2],
+        tickvals=places,
+        ticktext=[stage.name for _ in names for stage in stages],
+        showgrid=False,
+    )
+    figure.update_xaxes(
+        range=[0, 1.42],
+        tickvals=[0, 0.5, 1],
+        ticktext=["low end", "share of the scale", "high end"],
+        showgrid=False,
+    )
+    figure.update_layout(
+        margin={"t": 56, "b": 40},
+        # What a narrow page changes: the texts keep their size, the bars make room.
+        meta={"narrow": {"xaxis.range": [0, 2.25], "xaxis.ticktext": ["low", "", "high"]}},
+    )
+    if len(stages) < len(results.stages):
+        add_note(figure, f"{len(stages)} of {len(results.stages)} stages shown.")
+    return figure
+
+
+def _share(results: Results, name: str, window: tuple[Any, ...]) -> tuple[float, float]:
+    """Return the window's ends as positions on the scale, whole cells included."""
+    parameter = results.space[name]
+    if isinstance(parameter, Categorical):
+        return 0.0, len(window) / len(parameter.choices)
+    ends = (parameter.position(end) for end in window)
+    half = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
+    low, high = (
+        min(max(end + side, 0.0), 1.0) for end, side in zip(ends, (-half, half), strict=True)
+    )
+    # The ends of a log scale of integers lie within their cells: the whole range is drawn whole.
+    return (
+        0.0 if window[0] == parameter.bounds[0] else low,
+        1.0 if window[-1] == parameter.bounds[-1] else high,
+    )
