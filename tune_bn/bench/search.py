@@ -1,0 +1,83 @@
+"""What is found within a number of trials, beside other samplers: ``tune-bn bench search``.
+
+    tune-bn bench search run --methods tune_bn tpe --suites hpobench bbob-5d --seeds 10
+    tune-bn bench search sensitivity
+    tune-bn bench search report
+
+``run`` appends what is missing to the rows, so that it can be stopped and continued. ``report``
+makes the tables of ``RESULTS.md`` and the figures from the rows. Development suites are those
+that the defaults were chosen on; test suites were run once these were final.
+"""
+
+import argparse
+from pathlib import Path
+
+from tune_bn.bench.problems import DEVELOPMENT, LONG, TEST
+from tune_bn.bench.rows import RESULTS, environment, write_rows
+from tune_bn.bench.search_methods import METHODS
+from tune_bn.bench.search_rows import measure, read_rows
+
+__all__ = ["FOLDER", "main"]
+
+FOLDER = RESULTS / "search"
+
+
+def _report(folder: Path) -> None:
+    from tune_bn.bench.search_compare import Results
+    from tune_bn.bench.search_figures import write_figures
+    from tune_bn.bench.search_tables import fill
+
+    results = Results(read_rows(sorted(folder.glob("*.jsonl"))))
+    page = folder / "RESULTS.md"
+    if page.exists():
+        page.write_text(fill(page.read_text(encoding="utf-8"), results), encoding="utf-8")
+    for file in write_figures(results, folder / "figures"):
+        print(file)
+
+
+def _sensitivity(folder: Path, seeds: int) -> None:
+    from tune_bn.bench.search_sensitivity import sensitivity
+
+    rows = list(read_rows(sorted(folder.glob("*.jsonl"))))
+    where = environment(("tune-bn", "optuna", "numpy"))
+    numbers = {suite: 3 * seeds if suite == "hpobench" else seeds for suite in DEVELOPMENT}
+    for row in sensitivity(rows, seeds=numbers):
+        write_rows(folder / "sensitivity.json", [{**row, **where}])
+        print(row["setting"], row["factor"], row["mean"], flush=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the benchmark, or make its tables and figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("action", choices=["run", "sensitivity", "report"])
+    parser.add_argument(
+        "--methods", nargs="+", default=["tune_bn", "tpe", "random"], choices=METHODS
+    )
+    parser.add_argument(
+        "--suites", nargs="+", default=list(DEVELOPMENT), choices=[*DEVELOPMENT, *TEST, LONG]
+    )
+    parser.add_argument("--seeds", type=int, default=10, help="seeds 0 … N − 1 (default 10)")
+    parser.add_argument("--trials", type=int, default=400, help="trials of each run (default 400)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the rows lie")
+    options = parser.parse_args(arguments)
+    if options.action == "report":
+        _report(options.folder)
+    elif options.action == "sensitivity":
+        _sensitivity(options.folder, options.seeds)
+    else:
+        new = measure(
+            options.folder,
+            options.methods,
+            options.suites,
+            seeds=options.seeds,
+            trials=options.trials,
+            jobs=options.jobs,
+        )
+        print(f"{new} new rows in {options.folder}")
+
+
+if __name__ == "__main__":
+    main()
