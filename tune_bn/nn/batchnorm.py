@@ -167,16 +167,30 @@ class EwaBatchNorm(RunningStatistics):
             # .data is the same memory to the kernel, which averages in place, and another tensor
             # to autograd, which would miss later writes only if it used what it saved; in
             # training it uses the batch's own statistics.
+            keeps_more = bool(self.decays)
             try:
                 if is_biased:  # in the kernel's units while it runs, which are the unbiased ones
                     running_var.add_(running_var, alpha=1 / (count - 1))
-                output = torch.batch_norm(
-                    input, weight, bias, running_mean.data, running_var.data, True, step,
-                    self.eps, cudnn,
-                )  # fmt: skip
+                if keeps_more:  # the same kernel, which gives what it normalised by
+                    output, mean, inverse_std = torch.native_batch_norm(
+                        input, weight, bias, running_mean.data, running_var.data, True, step,
+                        self.eps,
+                    )  # fmt: skip
+                else:
+                    output = torch.batch_norm(
+                        input, weight, bias, running_mean.data, running_var.data, True, step,
+                        self.eps, cudnn,
+                    )  # fmt: skip
             finally:
                 if is_biased:
                     running_var.sub_(running_var, alpha=1 / count)
+            if keeps_more:
+                var_eps = inverse_std.data.pow(-2)  # what the tracks hold, to save an operation
+                if not is_biased:
+                    var_eps = (var_eps - self.eps) * (count / (count - 1)) + self.eps
+                steps = buffers["track_steps"]
+                buffers["track_means"].lerp_(mean.data, steps)  # type: ignore[union-attr] # registered with decays
+                buffers["track_vars"].lerp_(var_eps, steps)  # type: ignore[union-attr] # the same
             batches.add_(1)
             return output
         mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)

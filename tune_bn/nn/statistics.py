@@ -46,7 +46,7 @@ class RunningStatistics(_BatchNorm):
     skip_nonfinite: bool = False
     accumulate: int = 1
     single_value: SingleValue = "raise"
-    _is_plain: bool = False  # a step moves two averages and does no more
+    _is_plain: bool = False  # a step moves averages and does no more
     track_means: Tensor
     track_vars: Tensor
     track_steps: Tensor
@@ -81,9 +81,7 @@ class RunningStatistics(_BatchNorm):
         self.skip_nonfinite = skip_nonfinite
         self.accumulate = accumulate
         self.single_value = single_value
-        self._is_plain = not (
-            self.decays or self.decay > _LONG_MEMORY or skip_nonfinite or accumulate > 1
-        )
+        self._is_plain = not (self.decay > _LONG_MEMORY or skip_nonfinite or accumulate > 1)
         self._register_statistics()
 
     @property
@@ -117,7 +115,7 @@ class RunningStatistics(_BatchNorm):
         started = weight > 0
         safe = torch.where(started, weight, 1)
         mean = torch.where(started, means[row] / safe, 0)
-        return mean, torch.where(started, variances[row] / safe, 1)
+        return mean, torch.where(started, variances[row] / safe - self.eps, 1)
 
     def _track_weights(self) -> Tensor:
         """Return the total weight of each kept average, ``(K, 1)``."""
@@ -193,10 +191,10 @@ class RunningStatistics(_BatchNorm):
             assert steps is not None
             if isinstance(step, Tensor):
                 lerp_by_tensor_(means, mean, steps)
-                lerp_by_tensor_(variances, var, steps)
+                lerp_by_tensor_(variances, var + self.eps, steps)
             else:
                 means.lerp_(mean, steps)
-                variances.lerp_(var, steps)
+                variances.lerp_(var + self.eps, steps)
 
     def _statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return running mean, running variance and the number of batches, which must be there."""
@@ -275,7 +273,7 @@ class RunningStatistics(_BatchNorm):
         if self.decays:
             steps = torch.where(enters, self.track_steps, 0)
             lerp_by_tensor_(self.track_means, torch.where(enters, mean, 0), steps)
-            lerp_by_tensor_(self.track_vars, torch.where(enters, var, 0), steps)
+            lerp_by_tensor_(self.track_vars, torch.where(enters, var + self.eps, 0), steps)
 
     def flush(self) -> None:
         """Let an incomplete pool of micro-batches enter the averages as it is."""
@@ -304,7 +302,7 @@ class RunningStatistics(_BatchNorm):
             mean, var, _ = self._statistics()
             weights = self._track_weights()
             self.track_means.copy_(mean * weights)
-            self.track_vars.copy_(var * weights)
+            self.track_vars.copy_((var + self.eps) * weights)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RunningStatistics:
         """Move or cast as torch does, but never cast statistics below float32.
