@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from tune_bn.training import Config, ConfigError, Dataset, DivergedError, EpochMetrics, Fit, Split
+from tune_bn.nn import select_decay
+from tune_bn.training import (
+    Config,
+    ConfigError,
+    Dataset,
+    DivergedError,
+    EpochMetrics,
+    Fit,
+    Split,
+    evaluate,
+    load_dataset,
+)
+from tune_bn.training.config import DECAYS
 from tune_bn.training.fit import _batches, build_model, step_size_factor
 
 SMALL = Config(width=16, depth=1, batch_size=128)
@@ -207,3 +219,27 @@ def test_the_default_configuration_learns_digits(digits: Dataset) -> None:
 def test_every_choice_learns(digits: Dataset, norm: str, activation: str) -> None:
     config = Config(width=32, norm=norm, activation=activation)
     assert trained(digits, config, epochs=3)[-1].score > 0.8
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (Config(width=8, depth=1), DECAYS),
+        (Config(width=8, depth=1, decay=0.5), (None,)),
+        (Config(width=8, depth=1, norm="none"), (None,)),
+    ],
+    ids=["several kept", "one given", "no batch norm"],
+)
+def test_a_decay_is_picked_where_several_are_kept(config, expected):
+    """After each epoch inference uses the average with the lowest validation loss."""
+    data = load_dataset("digits")
+    training = Fit(config, data, epochs=2)
+    for metrics in training:
+        assert metrics.decay in expected
+        if metrics.decay is not None:
+            losses = {}
+            for decay in DECAYS:
+                select_decay(training.model, decay)
+                losses[decay] = evaluate(training.model, data.validation, data.task)["loss"]
+            assert metrics.loss == min(losses.values()) == losses[metrics.decay]
+            select_decay(training.model, metrics.decay)

@@ -74,8 +74,13 @@ def test_time_ends_a_run_with_what_it_has(tiny, tmp_path):
 def test_the_report_is_written_beside_the_other_results(tiny, tmp_path):
     """Whoever makes it gets the study and what best.json holds."""
 
-    def write_report(study, path, *, summary=None):
+    def write_report(study, path, *, summary=None, network=None):
         path.write_text(f"{len(study.trials)} trials, {summary['metric']}")
+        assert len(network["epochs"]) == QUICK.epochs
+        assert len(network["true"]) == len(network["predicted"]) == len(tiny.test)
+        assert set(network["true"]) <= set(network["classes"])
+        for statistics in network["layers"].values():
+            assert statistics.keys() == {"running_mean", "running_var", "mean", "var"}
 
     outcome = tune(tiny, tmp_path, QUICK, write_report=write_report)
     assert (tmp_path / "report.html").read_text() == "3 trials, accuracy"

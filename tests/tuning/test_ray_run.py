@@ -153,7 +153,9 @@ def test_a_run_by_ray(tiny, tmp_path):
     assert not (tmp_path / "best.json").exists()
     n_before = len(ended)
 
-    def write_report(study: optuna.Study, path: Path, *, summary: Any = None) -> None:
+    def write_report(
+        study: optuna.Study, path: Path, *, summary: Any = None, network: Any = None
+    ) -> None:
         path.write_text(f"{len(study.trials)} trials, {summary['metric']}")
 
     outcome = tune(tiny, tmp_path, SETTINGS, options, write_report=write_report, on_progress=hear)

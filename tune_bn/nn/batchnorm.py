@@ -188,9 +188,13 @@ class EwaBatchNorm(RunningStatistics):
                 var_eps = inverse_std.data.pow(-2)  # what the tracks hold, to save an operation
                 if not is_biased:
                     var_eps = (var_eps - self.eps) * (count / (count - 1)) + self.eps
+                means, variances = buffers["track_means"], buffers["track_vars"]
                 steps = buffers["track_steps"]
-                buffers["track_means"].lerp_(mean.data, steps)  # type: ignore[union-attr] # registered with decays
-                buffers["track_vars"].lerp_(var_eps, steps)  # type: ignore[union-attr] # the same
+                assert means is not None
+                assert variances is not None
+                assert steps is not None
+                means.lerp_(mean.data, steps)
+                variances.lerp_(var_eps, steps)
             batches.add_(1)
             return output
         mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)

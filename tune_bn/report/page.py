@@ -42,7 +42,7 @@ def write_report(
     path: str | os.PathLike[str],
     *,
     summary: Mapping[str, Any] | None = None,
-    network: NetworkResults | None = None,
+    network: NetworkResults | Mapping[str, Any] | None = None,
 ) -> None:
     """Write one HTML file about a search; whole or not at all.
 
@@ -56,7 +56,7 @@ def write_report(
         summary: Plain data that the search does not hold itself: ``best.test`` and ``baselines``
             (scores on test rows), ``metric``, ``data.name``, ``seed``, ``versions``, and whatever
             else is to be shown beside them.
-        network: What is to be shown of the tuned network itself.
+        network: What is to be shown of the tuned network itself, or its fields by name.
 
     Raises:
         ReportError: If the source is no search.
@@ -72,6 +72,8 @@ def write_report(
         ...     Path(folder, "report.html").stat().st_size < 6_000_000
         True
     """
+    if isinstance(network, Mapping):
+        network = NetworkResults(**network)
     write_atomically(Path(path), page(source, summary=summary, network=network))
 
 

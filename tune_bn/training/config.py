@@ -13,9 +13,10 @@ from typing import Any
 
 from tune_bn.training.errors import ConfigError
 
-__all__ = ["ACTIVATIONS", "NORMS", "Config"]
+__all__ = ["ACTIVATIONS", "DECAYS", "NORMS", "Config"]
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid")
+DECAYS = (0.9, 0.99, 0.999)
 NORMS = ("before_activation", "after_activation", "none")
 
 
@@ -33,6 +34,8 @@ class Config:
         activation: One of `ACTIVATIONS`.
         norm: Where batch norm stands, one of `NORMS`.
         decay: Weight of the past in batch norm's inference statistics, at least 0 and below 1.
+            None keeps averages with several (`DECAYS`) in one run and puts the one in use that
+            has the lowest validation loss after each epoch.
 
     Raises:
         ConfigError: A value is of the wrong kind or out of range.
@@ -50,20 +53,21 @@ class Config:
     batch_size: int = 64
     activation: str = "relu"
     norm: str = "before_activation"
-    decay: float = 0.9
+    decay: float | None = None
 
     def __post_init__(self) -> None:
         _number("learning_rate", self.learning_rate, above=0.0)
         _number("momentum", self.momentum, at_least=0.0, below=1.0)
         _number("weight_decay", self.weight_decay, at_least=0.0)
-        _number("decay", self.decay, at_least=0.0, below=1.0)
+        if self.decay is not None:
+            _number("decay", self.decay, at_least=0.0, below=1.0)
         _integer("width", self.width, at_least=1)
         _integer("depth", self.depth, at_least=1)
         _integer("batch_size", self.batch_size, at_least=2)
         _choice("activation", self.activation, ACTIVATIONS)
         _choice("norm", self.norm, NORMS)
 
-    def to_dict(self) -> dict[str, float | int | str]:
+    def to_dict(self) -> dict[str, float | int | str | None]:
         """Returns the values by name, as plain data for JSON."""
         return asdict(self)
 

@@ -27,8 +27,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from tune_bn.nn import MLP
-from tune_bn.training.config import Config
+from tune_bn.nn import MLP, best_decay, load_tracks, select_decay, tracks_state
+from tune_bn.training.config import DECAYS, Config
 from tune_bn.training.data import Dataset
 from tune_bn.training.errors import ConfigError, DivergedError
 from tune_bn.training.metrics import evaluate, loss_of
@@ -51,6 +51,7 @@ class EpochMetrics:
         score: Validation accuracy, or R² for regression.
         seconds: Duration of the epoch, with its validation.
         rmse: Validation root mean squared error in the target's units; None for classification.
+        decay: Which of the kept averages inference uses after the epoch; None if there is one.
     """
 
     epoch: int
@@ -59,6 +60,7 @@ class EpochMetrics:
     score: float
     seconds: float
     rmse: float | None = None
+    decay: float | None = None
 
     def value(self, metric: str) -> float:
         """Returns a validation metric by name: accuracy or loss; for regression r2, rmse or loss.
@@ -139,7 +141,8 @@ def build_model(config: Config, n_features: int, n_outputs: int, *, seed: int = 
             depth=config.depth,
             activation=config.activation,
             norm=config.norm,
-            decay=config.decay,
+            decay=DECAYS[0] if config.decay is None else config.decay,
+            decays=DECAYS if config.decay is None else None,
         )
 
 
@@ -212,6 +215,7 @@ class Fit:
         self.epochs = epochs
         self.seed = seed
         self.epoch = 0  # epochs done
+        self.decay: float | None = None  # the average in use, where several are kept
         model = build_model(config, dataset.n_features, dataset.n_outputs, seed=seed)
         try:
             self._train = dataset.train.to(device)
@@ -268,7 +272,7 @@ class Fit:
             total += loss.detach() * len(rows)
             if (number + 1) % _STEPS_BETWEEN_CHECKS == 0 or number + 1 == len(batches):
                 self._require_number(float(total), "training")
-        measured = evaluate(self.model, self._validation, self.task)
+        measured = self._validate()
         self._require_number(measured["loss"], "validation")
         self.epoch += 1
         return EpochMetrics(
@@ -278,7 +282,22 @@ class Fit:
             score=measured["accuracy" if self.task == "classification" else "r2"],
             seconds=time.perf_counter() - began,
             rmse=measured.get("rmse"),
+            decay=self.decay,
         )
+
+    def _validate(self) -> dict[str, float]:
+        """Measures the network on the validation rows, with the best of the kept averages."""
+        if self.config.decay is not None or self.config.norm == "none":
+            return evaluate(self.model, self._validation, self.task)
+        found: list[dict[str, float]] = []
+
+        def loss_with(model: nn.Module) -> float:
+            found.append(evaluate(model, self._validation, self.task))
+            # A loss that is no number is reported below, whichever average it came with.
+            return found[-1]["loss"] if math.isfinite(found[-1]["loss"]) else math.inf
+
+        self.decay = best_decay(self.model, loss_with)
+        return found[DECAYS.index(self.decay)]
 
     def _require_number(self, loss: float, part: str) -> None:
         if math.isfinite(loss):
@@ -302,6 +321,8 @@ class Fit:
             "seed": self.seed,
             "epoch": self.epoch,
             "model": self.model.state_dict(),
+            "decay": self.decay,
+            "averages": tracks_state(self.model),
             "optimizer": self._optimizer.state_dict(),
         }
 
@@ -324,6 +345,10 @@ class Fit:
                     "Build Fit with the checkpoint's settings."
                 )
         self.model.load_state_dict(state["model"])
+        load_tracks(self.model, state["averages"])
+        self.decay = state["decay"]
+        if self.decay is not None:
+            select_decay(self.model, self.decay)
         self._optimizer.load_state_dict(state["optimizer"])
         self.epoch = int(state["epoch"])
 

@@ -36,12 +36,21 @@ class Finalist:
         config: what is trained.
         folds: how many folds it was trained on; less than `FOLDS` if it left after a round.
         scores: mean over these of the metric and the loss; empty if its training diverged.
+        decay: of the kept averages the one that most folds picked; None if one was kept.
+        curve: every epoch of the training that held out the first fold.
     """
 
     number: int | None
     config: Config
     folds: int
     scores: dict[str, float]
+    decay: float | None = None
+    curve: tuple[EpochMetrics, ...] = ()
+
+    @property
+    def chosen(self) -> Config:
+        """The configuration with its decay, where that was picked and not given."""
+        return self.config if self.decay is None else replace(self.config, decay=self.decay)
 
 
 def play_final(
@@ -80,6 +89,7 @@ def play_final(
     default = next((place for place, (_, c) in enumerate(candidates) if c == Config()), None)
     done = 0
     ends: dict[int, list[EpochMetrics] | None] = {place: [] for place in range(len(candidates))}
+    curves: dict[int, tuple[EpochMetrics, ...]] = {}
 
     def rank_of(place: int) -> tuple[int, float, float]:
         of_place = ends[place]
@@ -100,7 +110,7 @@ def play_final(
             for fold in part:
                 of_place = ends[place]
                 if of_place is not None:
-                    last = _train(
+                    epochs_of = _train(
                         candidates[place][1],
                         replace(
                             dataset,
@@ -112,7 +122,8 @@ def play_final(
                         device=device,
                         after_epoch=after_epoch,
                     )
-                    ends[place] = None if last is None else [*of_place, last]
+                    curves.setdefault(place, tuple(epochs_of))
+                    ends[place] = [*of_place, epochs_of[-1]] if epochs_of else None
                 done += 1
                 on_fold(done, total)
         ranking.sort(key=rank_of)
@@ -122,7 +133,13 @@ def play_final(
         ranking.remove(default)
         ranking.insert(0, default)
     return [
-        Finalist(*candidates[place], len(of_place), _means(of_place, (metric, "loss")))
+        Finalist(
+            *candidates[place],
+            len(of_place),
+            _means(of_place, (metric, "loss")),
+            statistics.mode(end.decay for end in of_place) if of_place else None,
+            curves[place],
+        )
         for place in ranking
         for of_place in [ends[place] or []]
     ]
@@ -180,15 +197,16 @@ def _train(
     seed: int,
     device: str,
     after_epoch: Callable[[], None],
-) -> EpochMetrics | None:
-    last = None
+) -> list[EpochMetrics]:
+    """Trains on one fold's rows and returns every epoch; none if the training diverged."""
+    done = []
     try:
         for metrics in fit(config, dataset, epochs=epochs, seed=seed, device=device):
-            last = metrics
+            done.append(metrics)
             after_epoch()
     except DivergedError:
-        return None
-    return last
+        return []
+    return done
 
 
 def _means(ends: Sequence[EpochMetrics], names: Sequence[str]) -> dict[str, float]:

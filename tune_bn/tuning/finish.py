@@ -21,6 +21,7 @@ from tune_bn.training import Config, Dataset, DivergedError, evaluate, fit
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.final import FINALISTS, FOLDS, Finalist, all_but_test, play_final
 from tune_bn.tuning.folder import STUDY, replace_results
+from tune_bn.tuning.network import network_results
 from tune_bn.tuning.result import baselines, save_model
 from tune_bn.tuning.search import VALIDATION, Progress, fit_seed
 from tune_bn.tuning.settings import Settings
@@ -51,9 +52,22 @@ class WriteReport(Protocol):
     """Writes a page about a study; `tune_bn.report.write_report` is one."""
 
     def __call__(
-        self, study: optuna.Study, path: Path, /, *, summary: Mapping[str, Any] | None = None
+        self,
+        study: optuna.Study,
+        path: Path,
+        /,
+        *,
+        summary: Mapping[str, Any] | None = None,
+        network: Any = None,
     ) -> object:
-        """Writes the page to ``path``; ``summary`` is the content of ``best.json``."""
+        """Writes the page to ``path``.
+
+        Args:
+            study: what was searched.
+            path: the file to write.
+            summary: the content of ``best.json``.
+            network: what `network_results` gives of the chosen network.
+        """
 
 
 @dataclass(frozen=True)
@@ -129,7 +143,7 @@ def finish(
         "epochs": settings.epochs,
         "best": {
             "trial": winner.number,
-            "params": winner.config.to_dict(),
+            "params": winner.chosen.to_dict(),
             "fit_seed": _final_seed(winner, settings),
             "is_default": winner is default,
             "search": _search_value(study, winner.number),
@@ -140,7 +154,7 @@ def finish(
         "final": [
             {
                 "trial": finalist.number,
-                "params": finalist.config.to_dict(),
+                "params": finalist.chosen.to_dict(),
                 "cross_validation": finalist.scores or None,
                 "folds": finalist.folds,
             }
@@ -160,13 +174,14 @@ def finish(
     with replace_results(folder) as staging:
         save_model(
             staging / "model.pt",
-            model_config=winner.config,
+            model_config=winner.chosen,
             model=model,
             dataset=dataset,
             metrics={"test": test, "cross_validation": winner.scores},
         )
         if write_report is not None:
-            write_report(study, staging / "report.html", summary=summary)
+            network = network_results(model, all_but_test(dataset), winner.curve)
+            write_report(study, staging / "report.html", summary=summary, network=network)
         write_atomically(
             staging / "best.json", json.dumps(summary, indent=2, allow_nan=False) + "\n"
         )
@@ -215,7 +230,7 @@ def _train_and_test(
         TuneError: the training diverged.
     """
     training = fit(
-        finalist.config,
+        finalist.chosen,  # the rows that could pick a decay are trained on here
         all_but_test(dataset),
         epochs=settings.epochs,
         seed=_final_seed(finalist, settings),
@@ -229,7 +244,8 @@ def _train_and_test(
             f"The best configuration needs to train on all rows, but did not: {error} "
             "Run again with another --seed and --out."
         ) from error
-    return training.model, evaluate(training.model, dataset.test.to(settings.device), dataset.task)
+    model = training.model.cpu()
+    return model, evaluate(model, dataset.test, dataset.task)
 
 
 def _default_test(
