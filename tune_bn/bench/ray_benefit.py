@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ def train(config: dict[str, Any], *, dataset: Any, norm: str, seed: int) -> None
 
     torch.set_num_threads(1)
     network = suggest_config(optuna.trial.FixedTrial(config))
+    if norm == "torch":  # whose layers keep one average; its own default is this one
+        network = replace(network, decay=0.9)
     training = fit(network, dataset, epochs=_EPOCHS, seed=seed)
     if norm == "torch":
         training.model = to_torch(training.model)  # around the same tensors
@@ -94,6 +97,9 @@ def _run_one(method: str, norm: str, seed: int, n_trials: int, folder: Path) -> 
         ),
     ).fit()
     ended = [results[i].metrics or {} for i in range(len(results))]
+    ended = [metrics for metrics in ended if "error" in metrics]  # a lost trial has none
+    if not ended:
+        raise RuntimeError(f"All trials failed; the first one: {results.errors[0]}")
     whole = [m for m in ended if m.get("training_iteration") == _EPOCHS]
     best = min(whole or ended, key=lambda m: float(m["error"]))
     return {
