@@ -3,6 +3,7 @@
 import json
 import math
 import warnings
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tune_bn.bench.search_compare import Results
 from tune_bn.bench.search_methods import METHODS, by_hand, can_run, run
 from tune_bn.bench.search_rows import Row, file_of, measure, read_rows
 from tune_bn.bench.search_sensitivity import sensitivity, variants
-from tune_bn.bench.search_tables import TABLES, fill
+from tune_bn.bench.search_tables import TABLES, fill, sensitivity_table
 from tune_bn.core.space import Float
 
 QUADRATIC = Problem(
@@ -233,6 +234,23 @@ def test_tables_and_figures_follow_from_rows(tmp_path, capsys):
     assert "| tune_bn | hpobench | 1.00" in text
     assert "progress.html" in capsys.readouterr().out
     assert "tune_bn" in (tmp_path / "figures" / "win_matrix.html").read_text()
+    picture = ElementTree.parse(tmp_path / "figures" / "progress.svg")
+    texts = {element.text for element in picture.iter() if element.tag.endswith("text")}
+    assert {"HPOBench tables", "CoarseToFineSampler", "ms a trial"} <= texts
+
+
+def test_the_sensitivity_table_shows_both_directions():
+    """Each setting is a line: halved on the left, doubled on the right, the default first."""
+    rows = [
+        {"setting": "none", "factor": 1.0, "value": None, "mean": 0.6},
+        {"setting": "vary", "factor": 0.5, "value": 1.0, "mean": 0.55},
+        {"setting": "vary", "factor": 2.0, "value": 4.0, "mean": 0.5},
+    ]
+    lines = sensitivity_table(rows).splitlines()
+    assert lines[2:] == [
+        "| the default |  | 0.600 |  |",
+        "| vary | 0.550 (1) |  | 0.500 (4) |",
+    ]
 
 
 def test_an_unknown_table_is_an_error():

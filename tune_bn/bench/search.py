@@ -10,6 +10,7 @@ that the defaults were chosen on; test suites were run once these were final.
 """
 
 import argparse
+import json
 from pathlib import Path
 
 from tune_bn.bench.problems import DEVELOPMENT, LONG, TEST
@@ -20,9 +21,11 @@ from tune_bn.bench.search_rows import measure, read_rows
 __all__ = ["FOLDER", "main"]
 
 FOLDER = RESULTS / "search"
+_SENSITIVITY = "sensitivity.json"
 
 
 def _report(folder: Path) -> None:
+    from tune_bn.bench.search_chart import chart
     from tune_bn.bench.search_compare import Results
     from tune_bn.bench.search_figures import write_figures
     from tune_bn.bench.search_tables import fill
@@ -30,9 +33,14 @@ def _report(folder: Path) -> None:
     results = Results(read_rows(sorted(folder.glob("*.jsonl"))))
     page = folder / "RESULTS.md"
     if page.exists():
-        page.write_text(fill(page.read_text(encoding="utf-8"), results), encoding="utf-8")
-    for file in write_figures(results, folder / "figures"):
-        print(file)
+        known = folder / _SENSITIVITY
+        lines = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
+        text = fill(page.read_text(encoding="utf-8"), results, map(json.loads, lines))
+        page.write_text(text, encoding="utf-8")
+    files = write_figures(results, folder / "figures")
+    files.append(folder / "figures" / "progress.svg")
+    files[-1].write_text(chart(results), encoding="utf-8")
+    print(*files, sep="\n")
 
 
 def _sensitivity(folder: Path, seeds: int) -> None:
@@ -42,7 +50,7 @@ def _sensitivity(folder: Path, seeds: int) -> None:
     where = environment(("tune-bn", "optuna", "numpy"))
     numbers = {suite: 3 * seeds if suite == "hpobench" else seeds for suite in DEVELOPMENT}
     for row in sensitivity(rows, seeds=numbers):
-        write_rows(folder / "sensitivity.json", [{**row, **where}])
+        write_rows(folder / _SENSITIVITY, [{**row, **where}])
         print(row["setting"], row["factor"], row["mean"], flush=True)
 
 

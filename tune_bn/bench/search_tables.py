@@ -4,12 +4,14 @@ A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from tune_bn.bench.problems import DEVELOPMENT, LONG, TEST
 from tune_bn.bench.search_compare import Results
 
-__all__ = ["BUDGETS", "PEERS", "TABLES", "fill"]
+__all__ = ["BUDGETS", "PEERS", "TABLES", "fill", "sensitivity_table"]
 
 BUDGETS = (50, 100, 200, 400)
 PEERS = {
@@ -133,10 +135,33 @@ TABLES: dict[str, Callable[[Results], str]] = {
 }
 
 
-def fill(text: str, results: Results) -> str:
+def sensitivity_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the table of the rows of `tune_bn.bench.search_sensitivity`."""
+    by_setting: dict[str, dict[float, Mapping[str, Any]]] = {}
+    for row in rows:
+        by_setting.setdefault(row["setting"], {})[row["factor"]] = row
+    base = by_setting.pop("none", {}).get(1.0)
+    lines = [["the default", "", f"{base['mean']:.3f}", ""]] if base else []
+    for setting, found in by_setting.items():
+        cells = [
+            f"{found[f]['mean']:.3f} ({found[f]['value']:g})" if f in found else "–"
+            for f in (0.5, 2.0)
+        ]
+        lines.append([setting, cells[0], "", cells[1]])
+    return _markdown(["setting", "halved", "as it is", "doubled"], lines)
+
+
+def fill(text: str, results: Results, sensitivity: Iterable[Mapping[str, Any]] = ()) -> str:
     """Return the text with every marked table made anew.
+
+    Args:
+        text: The page.
+        results: Rows of runs.
+        sensitivity: Rows of `tune_bn.bench.search_sensitivity`.
 
     Raises:
         KeyError: If a mark names no table.
     """
-    return _MARKS.sub(lambda m: m[1] + TABLES[m[2]](results) + m[3], text)
+    tables = {name: partial(make, results) for name, make in TABLES.items()}
+    tables["sensitivity"] = partial(sensitivity_table, list(sensitivity))
+    return _MARKS.sub(lambda m: m[1] + tables[m[2]]() + m[3], text)
