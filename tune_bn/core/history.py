@@ -91,11 +91,18 @@ class History:
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
         """Note a configuration as tried, so that it is not drawn again."""
-        self._tried.add(_key(space, params))
+        key = _key(space, params)
+        if key is not None:
+            self._tried.add(key)
 
     def is_tried(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> bool:
-        """Tell whether the configuration was tried before."""
-        return _key(space, params) in self._tried
+        """Tell whether the configuration was tried before.
+
+        One with a continuous parameter counts as new: every draw moves one of these, if only a
+        little, so two are never the same.
+        """
+        key = _key(space, params)
+        return key is not None and key in self._tried
 
 
 def _inside(parameter: Parameter, values: Iterable[Any]) -> Iterator[Any]:
@@ -104,16 +111,18 @@ def _inside(parameter: Parameter, values: Iterable[Any]) -> Iterator[Any]:
             yield parameter.nearest(value)
 
 
-def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int:
+def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int | None:
     """Return a number that stands for the configuration, whatever the order of its parameters.
 
-    A hash is kept in place of the configuration: of 100,000 trials two have the same by accident
-    with a probability below 1e-9, and then one of them is drawn anew.
+    None if one is continuous. A hash is kept in place of the configuration: of 100,000 trials two
+    have the same by accident with a probability below 1e-9, and then one of them is drawn anew.
     """
     cells = []
     for name, value in params.items():
         parameter = space.get(name)
-        if parameter is not None and parameter.is_unordered:
+        if parameter is None or parameter.n_cells is None:
+            return None
+        if parameter.is_unordered:
             assert isinstance(parameter, Categorical)
             try:
                 value = parameter.index(value)  # noqa: PLW2901 - choices may be unhashable
