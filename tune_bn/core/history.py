@@ -7,7 +7,7 @@ could not be worked out again from the trials.
 
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from tune_bn.core.errors import SpaceError
@@ -70,9 +70,10 @@ class History:
         """Return the ``n`` best trials, or all there are; of several objectives the whole front."""
         found = self._elites.get(n)
         if found is None:
+            size = n
             if self._fronts is not None and self._fronts.fronts:
-                n = max(n, min(len(self._fronts.fronts[0]), _KEPT))
-            found = self._elites[n] = tuple(self._best[:n])
+                size = max(n, min(len(self._fronts.fronts[0]), _KEPT))
+            found = self._elites[n] = tuple(self._best[:size])
         return found
 
     def centres(self, name: str, parameter: Parameter, n: int) -> tuple[Any, ...]:
@@ -82,11 +83,9 @@ class History:
         """
         found = self._centres.get((name, n))
         if found is None or found[0] is not parameter:
-            values = [t.params[name] for t in self._best if name in t.params]
-            found = self._centres[(name, n)] = (
-                parameter,
-                tuple(_inside(parameter, values[: len(self.elites(n))])),
-            )
+            having = (t.params[name] for t in self._best if name in t.params)
+            values = islice(having, len(self.elites(n)))
+            found = self._centres[(name, n)] = (parameter, tuple(_inside(parameter, values)))
         return found[1]
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
@@ -107,8 +106,10 @@ class History:
 
 def _inside(parameter: Parameter, values: Iterable[Any]) -> Iterator[Any]:
     for value in values:
-        with suppress(SpaceError):  # no longer a choice
+        try:
             yield parameter.nearest(value)
+        except SpaceError:  # no longer a choice
+            continue
 
 
 def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int | None:

@@ -104,15 +104,14 @@ def _fine_params(
     space: Mapping[str, Parameter],
     around: Sequence[_Around],
     plan: Plan,
-    history: History,
+    chance: float,
     narrowing: Narrowing,
     attempt: int,
 ) -> dict[str, Any]:
     # After a few repetitions of tried configurations look wider, and change more.
     widening = 2.0 ** (attempt // _PATIENCE)
     width = min(plan.width * widening, 1.0)
-    dimensions = max(len(history.best.params.keys() & space.keys()), 1)
-    chance = 1.0 if narrowing.vary is None else narrowing.vary * widening / dimensions
+    chance *= widening
     params: dict[str, Any] = {}
     kept: list[_Kept] = []
     is_changed = is_unique = False
@@ -177,8 +176,10 @@ def propose(
     candidates: list[dict[str, Any]] = []
     # In order of the names: a storage may hand back parameters in any order.
     around = [(n, space[n], *_centres(n, space[n], history, narrowing)) for n in sorted(space)]
+    dimensions = max(len(history.best.params.keys() & space.keys()), 1)
+    chance = 1.0 if narrowing.vary is None else narrowing.vary / dimensions
     for attempt in range(_MAX_ATTEMPTS):
-        params = _fine_params(seed, number, space, around, plan, history, narrowing, attempt)
+        params = _fine_params(seed, number, space, around, plan, chance, narrowing, attempt)
         if not history.is_tried(space, params):
             candidates.append(params)
             if len(candidates) >= narrowing.candidates:

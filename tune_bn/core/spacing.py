@@ -39,6 +39,8 @@ class Spacing:
         self._positions: NDArray[np.float64] = np.empty((0, capacity))
         self._parameters: dict[str, Parameter] = {}
         self._rows: dict[str, int] = {}
+        self._all_rows: list[int] = []
+        self._is_any_missing = False
 
     def add(self, number: int, params: Mapping[str, Any]) -> None:
         """Take a trial into account; of one that was repeated, the last."""
@@ -53,8 +55,8 @@ class Spacing:
             insort(self._numbers, number)
         self._slots[number] = slot
         self._trials[number] = params
-        for name, row in self._rows.items():
-            self._positions[row, slot] = _position(self._parameters[name], name, params)
+        for name in self._rows:
+            self._place(name, number, params)
 
     def _row(self, name: str, parameter: Parameter) -> int:
         known = self._parameters.get(name)
@@ -62,12 +64,12 @@ class Spacing:
             return self._rows[name]
         if name not in self._rows:
             self._rows[name] = len(self._rows)
+            self._all_rows.append(self._rows[name])
             self._positions = np.vstack([self._positions, np.empty((1, self.capacity))])
         self._parameters[name] = parameter
-        row = self._rows[name]
         for number, params in self._trials.items():
-            self._positions[row, self._slots[number]] = _position(parameter, name, params)
-        return row
+            self._place(name, number, params)
+        return self._rows[name]
 
     def farthest(
         self,
@@ -86,30 +88,39 @@ class Spacing:
             spared: Numbers of the trials that it does no harm to be near.
         """
         n = len(self._numbers)
-        counted = np.ones(n, dtype=bool)
-        for number in spared:
-            if number in self._slots:
-                counted[self._slots[number]] = False
-        if not counted.any():
+        slots = [self._slots[number] for number in spared if number in self._slots]
+        if len(slots) == n:
             return 0
         names = sorted(space)  # in one order, because sums of floats depend on it
         rows = [self._row(name, space[name]) for name in names]
-        at = np.array([[space[name].position(c[name]) for c in candidates] for name in names])
+        positions = self._positions[:, :n]
+        if rows != self._all_rows:  # a parameter that this draw does not have, or another order
+            positions = positions[rows]
+        at: list[float] = []
+        for name in names:
+            position = space[name].position
+            at += [position(candidate[name]) for candidate in candidates]
         # (parameters, candidates, trials)
-        apart = self._positions[rows][:, None, :n] - at[:, :, None]
-        categories = [i for i, name in enumerate(names) if space[name].is_unordered]
-        if categories:
-            apart[categories] = np.where(apart[categories] == 0.0, 0.0, _UNALIKE)
-        squares = np.einsum("ijk,ijk->jk", apart, apart)
-        if np.isnan(squares).any():
+        apart = positions[:, None, :] - np.array(at).reshape(len(names), -1, 1)
+        for i, name in enumerate(names):
+            if space[name].is_unordered:
+                apart[i] = np.where(apart[i] == 0.0, 0.0, _UNALIKE)
+        if self._is_any_missing:
             apart[np.isnan(apart)] = _UNALIKE
-            squares = np.einsum("ijk,ijk->jk", apart, apart)
-        return int(squares[:, counted].min(axis=1).argmax())
+        apart *= apart
+        squares = np.add.reduce(apart, axis=0)
+        squares[:, slots] = np.inf
+        return int(np.minimum.reduce(squares, axis=1).argmax())
+
+    def _place(self, name: str, number: int, params: Mapping[str, Any]) -> None:
+        position = _position(self._parameters[name], name, params)
+        self._positions[self._rows[name], self._slots[number]] = position
+        self._is_any_missing = self._is_any_missing or position != position
 
 
 def _position(parameter: Parameter, name: str, params: Mapping[str, Any]) -> float:
     """Return where on its scale a trial has a parameter; NaN if it has no such value."""
     try:
-        return parameter.position(parameter.nearest(params[name]))
-    except (KeyError, SpaceError):
+        return parameter.position(params[name])
+    except (KeyError, TypeError, SpaceError):
         return np.nan
