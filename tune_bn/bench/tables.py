@@ -127,15 +127,26 @@ def early() -> str:
 def rungs() -> str:
     """Return how well the ranking at a rung foretells the final one."""
     rows = [r for r in _rows("inference_stats") if r["part"] == "rungs"]
-    rows = _latest(rows, lambda r: (r["rung"], r["statistics"]))
-    cells = {
-        (r["rung"], r["statistics"]): f"{r['spearman']:.2f} "
-        f"({r['interval_95'][0]:.2f} … {r['interval_95'][1]:.2f})"
-        for r in rows
-    }
-    kinds = list(dict.fromkeys(r["statistics"] for r in rows))
-    body = [[rung, *(cells[rung, k] for k in kinds)] for rung in sorted({r["rung"] for r in rows})]
-    return _table(["steps at the rung", *kinds], body)
+    rows = _latest(
+        rows, lambda r: (r["split"], r["rung"], r["statistics"], r.get("final_statistics"))
+    )
+    found = {(r["split"], r["rung"], r["statistics"], r["final_statistics"]): r for r in rows}
+
+    def cell(split: int, rung: int, final: str) -> str:
+        torch, ours = (found[split, rung, k, final] for k in ("torch", "corrected"))
+        return f"{torch['spearman']:.2f} → {ours['spearman']:.2f} (± {_half(torch):.2f})"
+
+    def _half(row: Row) -> float:
+        low, high = row["interval_95"]
+        return float(high - low) / 2
+
+    cases = sorted({(r["split"], r["rung"]) for r in rows})
+    body = [
+        [f"{split + 1}", rung, cell(split, rung, "exact"), cell(split, rung, "own")]
+        for split, rung in cases
+    ]
+    head = ["set", "steps at the rung", "end with exact statistics", "end with the layer's own"]
+    return _table(head, body)
 
 
 def hypervolume() -> str:
@@ -153,9 +164,21 @@ def hypervolume() -> str:
     return _table(["problem", "trials", *(f"`{s}`" for s in samplers)], body)
 
 
+def suggest() -> str:
+    """Return the cost of a suggestion and its result, in microseconds."""
+    rows = _latest(_rows("suggest"), lambda r: (r["method"], r["trials"]))
+    rows = [r for r in rows if "us_per_trial" in r]
+    sizes = sorted({r["trials"] for r in rows})
+    cost = {(r["method"], r["trials"]): f"{r['us_per_trial']:,.0f} µs" for r in rows}
+    methods = dict.fromkeys(r["method"] for r in rows)
+    body = [[f"`{m}`", *(cost.get((m, n), "") for n in sizes)] for m in methods]
+    return _table(["", *(f"{n:,} trials" for n in sizes)], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "hypervolume": hypervolume,
+    "suggest": suggest,
     "demo": demo,
     "batchnorm": batchnorm,
     "early": early,

@@ -244,7 +244,7 @@ def _compute(config: dict[str, Any]) -> None:
         for path, function in waiting.items():
             try:
                 value = function.sample(config=_Guarded(config))
-            except RecursiveDependencyError:  # noqa: PERF203 - the order is found by trying
+            except RecursiveDependencyError:
                 later[path] = function
             else:
                 assign_value(config, path, value)
