@@ -56,6 +56,11 @@ def trainable_in(folder: Path) -> Any:
     return train
 
 
+def n_alive() -> int:
+    """Return how many nodes Ray takes to be there."""
+    return len([node for node in ray.nodes() if node["Alive"]])
+
+
 def main(folder: Path) -> None:
     """Run the search and print what came of it."""
     cluster = Cluster(initialize_head=True, head_node_args=NODE)
@@ -78,8 +83,11 @@ def main(folder: Path) -> None:
             callbacks=[RemoveNode(cluster, victim, folder)],
         ),
     ).fit()
+    deadline = time.monotonic() + 60
+    while n_alive() > 2 and time.monotonic() < deadline:
+        time.sleep(0.1)  # Ray may notice later than the search that a node is gone
     outcome = {
-        "nodes": len([n for n in ray.nodes() if n["Alive"]]),
+        "nodes": n_alive(),
         "results": len(results),
         "errors": len(results.errors),
         "states": [t.state for t in search.trials],

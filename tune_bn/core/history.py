@@ -5,9 +5,8 @@ held: a study of 100,000 trials needs hardly more memory here than one of 100. N
 could not be worked out again from the trials.
 """
 
-from bisect import insort
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from tune_bn.core.errors import SpaceError
@@ -37,6 +36,8 @@ class History:
         self._tried: set[int] = set()
         self._centres: dict[tuple[str, int], tuple[Parameter, tuple[Any, ...]]] = {}
         self._elites: dict[int, tuple[Trial, ...]] = {}
+        # How many of the best the two above depend on: only a trial among these changes them.
+        self._centres_depth = self._elites_depth = 0
 
     def add(self, trial: Trial) -> None:
         """Take a ranked trial into account."""
@@ -44,22 +45,25 @@ class History:
         self.spacing.add(trial.number, trial.params)
         if self._fronts is not None:
             if self._fronts.add(trial):
-                self._forget_derived()
+                self._centres.clear()
+                self._elites.clear()
                 self._best = self._fronts.best(_KEPT)
             return
-        if len(self._best) >= _KEPT and rank_key(trial) > rank_key(self._best[-1]):
+        place = bisect_left(self._best, rank_key(trial), key=rank_key)
+        if place >= _KEPT:
             return
-        insort(self._best, trial, key=rank_key)
+        self._best.insert(place, trial)
         del self._best[_KEPT:]
-        self._forget_derived()
+        if place < self._centres_depth:
+            self._centres.clear()
+            self._centres_depth = 0
+        if place < self._elites_depth:
+            self._elites.clear()
+            self._elites_depth = 0
 
     def avoid(self, number: int, params: Mapping[str, Any]) -> None:
         """Note a trial that failed: it has no rank, but draws keep away from it."""
         self.spacing.add(number, params)
-
-    def _forget_derived(self) -> None:
-        self._centres.clear()
-        self._elites.clear()
 
     @property
     def best(self) -> Trial:
@@ -74,6 +78,7 @@ class History:
             if self._fronts is not None and self._fronts.fronts:
                 size = max(n, min(len(self._fronts.fronts[0]), _KEPT))
             found = self._elites[n] = tuple(self._best[:size])
+            self._elites_depth = max(self._elites_depth, size)
         return found
 
     def centres(self, name: str, parameter: Parameter, n: int) -> tuple[Any, ...]:
@@ -83,9 +88,17 @@ class History:
         """
         found = self._centres.get((name, n))
         if found is None or found[0] is not parameter:
-            having = (t.params[name] for t in self._best if name in t.params)
-            values = islice(having, len(self.elites(n)))
+            size = n if self._fronts is None else max(n, len(self.elites(n)))
+            values: list[Any] = []
+            needed = _KEPT  # fewer than asked for depend on every trial that may still come
+            for depth, trial in enumerate(self._best, start=1):
+                if name in trial.params:
+                    values.append(trial.params[name])
+                    if len(values) == size:
+                        needed = depth
+                        break
             found = self._centres[(name, n)] = (parameter, tuple(_inside(parameter, values)))
+            self._centres_depth = max(self._centres_depth, needed)
         return found[1]
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:

@@ -31,9 +31,9 @@ def stages(study: "Study") -> list[Stage]:
         >>> from tune_bn.optuna import CoarseToFineSampler
         >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
         >>> study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
-        >>> study.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2, n_trials=30)
+        >>> study.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2, n_trials=15)
         >>> [(s.name, len(s.trials)) for s in stages(study)]
-        [('coarse', 8), ('fine 1', 20), ('fine 2', 2)]
+        [('coarse', 8), ('fine 1', 5), ('fine 2', 2)]
     """
     trials = study.get_trials(deepcopy=False)
     record = StudyRecord(len(study.directions))

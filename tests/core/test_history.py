@@ -1,0 +1,41 @@
+"""What is remembered from one question to the next is what would be worked out anew."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tune_bn import Categorical, Float
+from tune_bn.core.history import History
+from tune_bn.core.trial import Trial
+
+SPACE = {"x": Float(0, 1), "kind": Categorical(["a", "b"]), "only": Float(0, 1)}
+
+params = st.fixed_dictionaries(
+    {"x": st.floats(0, 1), "kind": st.sampled_from(["a", "b", "gone"])},
+    optional={"only": st.floats(0, 1)},
+)
+rows = st.lists(st.tuples(params, st.sampled_from([0.0, 1.0, 2.0, 3.0])), min_size=1, max_size=90)
+
+
+def answers(history: History) -> list[object]:
+    """Ask for the best trials and the centres of each parameter, of several numbers of trials."""
+    asked: list[object] = [[t.number for t in history.elites(n)] for n in (1, 3, 8)]
+    return asked + [history.centres(name, p, n) for name, p in SPACE.items() for n in (1, 5)]
+
+
+@given(rows, st.sampled_from([1, 2]))
+def test_answers_do_not_depend_on_what_was_asked_before(found, n_objectives):
+    """A history that is asked after each trial answers as one that is asked once."""
+    asked = History(n_objectives)
+    trials = [
+        Trial(i, p, (loss,) * (n_objectives - 1) + (loss - i % 3,))
+        for i, (p, loss) in enumerate(found)
+    ]
+    for number, trial in enumerate(trials):
+        asked.add(trial)
+        if number % 7 == 0:
+            fresh = History(n_objectives)
+            for other in trials[: number + 1]:
+                fresh.add(other)
+            assert answers(asked) == answers(fresh)
+        else:
+            answers(asked)
