@@ -147,7 +147,7 @@ class Results:
         return {m: float(np.median(r)) for m, r in ranks.items() if r}
 
     def seconds_per_trial(self, suites: Iterable[str]) -> Mapping[str, float]:
-        """Return each method's own time per trial, the median over runs of 400 trials or so."""
+        """Return each method's own time per trial, the median over its runs."""
         wanted = set(suites)
         found: dict[str, list[float]] = defaultdict(list)
         for (method, suite, _), rows in self._rows.items():

@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from tune_bn.bench.problems import DEVELOPMENT
 from tune_bn.bench.search_compare import Results
-from tune_bn.bench.search_methods import CHECKPOINTS
+from tune_bn.bench.search_methods import CHECKPOINTS, THROUGH_OPTUNA
 
 __all__ = ["progress", "win_matrix", "write_figures"]
 
@@ -37,7 +37,9 @@ def progress(results: Results, suites: Sequence[str] = DEVELOPMENT, most: int = 
         figure.update_xaxes(type="log", title="trials", row=1, col=column)
         figure.update_yaxes(type="log", row=1, col=column)
     figure.update_yaxes(title="mean normalised regret", row=1, col=1)
-    seconds = results.seconds_per_trial(suites)
+    seconds = dict(results.seconds_per_trial(suites))
+    # The others' time has Optuna's bookkeeping in it, so ours must have it too.
+    seconds["tune_bn"] = seconds.get(THROUGH_OPTUNA, seconds.get("tune_bn", 0.0))
     figure.add_bar(
         x=methods,
         y=[1e3 * seconds[m] for m in methods],
@@ -54,7 +56,7 @@ def win_matrix(
     results: Results, budget: int = 100, suites: Sequence[str] = DEVELOPMENT
 ) -> go.Figure:
     """Return the win rate of each method (row) against each other one (column)."""
-    methods = [m for m in results.methods if "workers" not in m]
+    methods = [m for m in results.methods if "workers" not in m and m != THROUGH_OPTUNA]
     rates = [[results.win_rate(a, b, suites, budget) for b in methods] for a in methods]
     values = [
         [None if r is None or a == b else r.rate for b, r in zip(methods, line, strict=True)]

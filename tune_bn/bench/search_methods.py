@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import Trial
 
-__all__ = ["CHECKPOINTS", "METHODS", "Curve", "by_hand", "can_run", "run"]
+__all__ = ["CHECKPOINTS", "METHODS", "THROUGH_OPTUNA", "Curve", "by_hand", "can_run", "run"]
 
+THROUGH_OPTUNA = "tune_bn, through Optuna"
 CHECKPOINTS = (5, 10, 15, 25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1000)
 
 
@@ -99,14 +100,19 @@ def _coarse_to_fine(narrowing: Narrowing) -> Callable[[int], "BaseSampler"]:
     return lambda seed: CoarseToFineSampler(seed=seed, narrowing=narrowing)
 
 
-def _optuna(name: str) -> Callable[[Problem, int, int], Curve]:
+def _through_optuna(problem: Problem, seed: int, n_trials: int) -> Curve:
+    """Run our sampler: the draws are those by hand, the time is the one to compare."""
+    return _run_optuna(problem, seed, n_trials, _coarse_to_fine(Narrowing()))
+
+
+def _optuna(name: str, workers: int = 1) -> Callable[[Problem, int, int], Curve]:
     """Return a runner of an Optuna sampler with its default settings."""
 
     def run_optuna(problem: Problem, seed: int, n_trials: int) -> Curve:
         import optuna
 
         sampler = getattr(optuna.samplers, name)
-        return _run_optuna(problem, seed, n_trials, lambda s: sampler(seed=s))
+        return _run_optuna(problem, seed, n_trials, lambda s: sampler(seed=s), workers)
 
     return run_optuna
 
@@ -141,7 +147,11 @@ def _suggested(problem: Problem, trial: "Trial") -> dict[str, Any]:
 
 
 def _run_optuna(
-    problem: Problem, seed: int, n_trials: int, sampler: Callable[[int], "BaseSampler"]
+    problem: Problem,
+    seed: int,
+    n_trials: int,
+    sampler: Callable[[int], "BaseSampler"],
+    workers: int = 1,
 ) -> Curve:
     import warnings
 
@@ -153,13 +163,18 @@ def _run_optuna(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(sampler=sampler(seed))
         watch = _Watch(problem, seed)
+        waiting = []
         for _ in range(n_trials):
             if problem.branch is None:
                 trial = study.ask(space)
-                params = trial.params
+                waiting.append((trial, trial.params))
             else:
                 trial = study.ask()
-                params = _suggested(problem, trial)
+                waiting.append((trial, _suggested(problem, trial)))
+            if len(waiting) == workers:
+                trial, params = waiting.pop(0)
+                study.tell(trial, watch(params))
+        for trial, params in waiting:
             study.tell(trial, watch(params))
     return watch.curve()
 
@@ -190,10 +205,12 @@ METHODS: dict[str, Callable[[Problem, int, int], Curve]] = {
     "tune_bn": by_hand(lambda _: Narrowing()),
     "tune_bn, budget known": by_hand(Narrowing.for_budget),
     "tune_bn, 8 workers": by_hand(lambda _: Narrowing(), workers=8),
+    THROUGH_OPTUNA: _through_optuna,
     "textbook": by_hand(lambda _: Narrowing.textbook()),
     "random": _optuna("RandomSampler"),
     "qmc": _optuna("QMCSampler"),
     "tpe": _optuna("TPESampler"),
+    "tpe, 8 workers": _optuna("TPESampler", workers=8),
     "gp": _optuna("GPSampler"),
     "cmaes": _optuna("CmaEsSampler"),
     "marsopt": _marsopt,

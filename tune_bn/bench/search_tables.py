@@ -102,9 +102,17 @@ def _cost(results: Results) -> str:
 
 def _workers(results: Results) -> str:
     lines = []
-    for method in ("tune_bn", "tune_bn, 8 workers"):
-        lines += [[method, *line] for line in _win_rates(results, method, "tpe", DEVELOPMENT)]
-    return _markdown(["method", "suite", *(f"{n} trials" for n in BUDGETS), "mean"], lines)
+    for method, peer in (
+        ("tune_bn", "tpe"),
+        ("tune_bn, 8 workers", "tpe, 8 workers"),
+        ("tune_bn, 8 workers", "tpe"),
+    ):
+        for suite in DEVELOPMENT:
+            rates = [results.win_rate(method, peer, [suite], n) for n in BUDGETS]
+            if any(rates):
+                cells = ["–" if r is None else str(r) for r in rates]
+                lines.append([method, peer, suite, *cells])
+    return _markdown(["method", "peer", "suite", *(f"{n} trials" for n in BUDGETS)], lines)
 
 
 def _thousand(results: Results) -> str:
