@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution
 from optuna.storages import InMemoryStorage
+from optuna.storages._cached_storage import _CachedStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["StudyRecord", "ranked_trial"]
 
 _OLD_CONSTRAINTS_KEY = "constraints"
+_FEW = 2  # trials that are read one by one, each a query if it has not finished
 _MOST_ELITES = 16  # of a large Pareto front: an attribute should stay small
 
 
@@ -43,6 +45,7 @@ class StudyRecord:
         self.parameters: dict[str, Parameter] = {}
         self._distribution_from: dict[str, int] = {}
         self._n_seen = 0
+        self._caught_up_for = -1
         self._unfinished: set[int] = set()
         self._space_of: tuple[tuple[Trial, ...], dict[str, BaseDistribution]] = ((), {})
         self._attribute_of: tuple[Mark, dict[str, Any]] | None = None
@@ -69,8 +72,12 @@ class StudyRecord:
 
         Args:
             study: The study, or what a pruner shows of it.
-            number: Number of the trial that is about to be drawn.
+            number: Number of the trial that is about to be drawn. Asked again for the same one,
+                nothing is read.
         """
+        if number == self._caught_up_for:
+            return
+        self._caught_up_for = number
         for trial in self._new_trials(study, number):
             if trial.state.is_finished():
                 self._unfinished.discard(trial.number)
@@ -82,10 +89,13 @@ class StudyRecord:
 
     def _new_trials(self, study: "Study", number: int) -> Iterable[FrozenTrial]:
         storage, study_id = study._storage, study._study_id
-        if isinstance(storage, InMemoryStorage):
-            # Even a shallow list of all trials costs time in proportion to their number. Those
-            # before `number` exist, and any later ones will have been seen before they matter.
-            wanted = [*self._unfinished, *range(self._n_seen, number)]
+        wanted = [*self._unfinished, *range(self._n_seen, number)]
+        # Even a shallow list of all trials costs time in proportion to their number, and of a
+        # database a query, which `Study.ask` has made just before: its cache holds what has
+        # finished. The trials before `number` exist; later ones will be seen when they matter.
+        if isinstance(storage, InMemoryStorage) or (
+            isinstance(storage, _CachedStorage) and len(wanted) <= _FEW
+        ):
             self._n_seen = max(self._n_seen, number)
             to_id = storage.get_trial_id_from_study_id_trial_number
             return [storage.get_trial(to_id(study_id, n)) for n in wanted]
