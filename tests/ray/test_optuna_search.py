@@ -39,7 +39,8 @@ def test_it_runs_checkpoints_and_restores(tmp_path: Path) -> None:
     ).fit()
     assert len(results) == 5
     assert not results.errors
-    tried = {result.config["x"] for result in results if result.config}
+    configs = [results[i].config for i in range(len(results))]
+    tried = {config["x"] for config in configs if config}
     restored = search()
     restored.restore_from_dir(str(tmp_path / "run"))
     study = restored._ot_study
