@@ -233,9 +233,11 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
     assert len(results) == 6
     assert not results.errors
     after = state_of(tmp_path)
-    assert len(after.trials) == 6
+    # Ray saves its trials and the search one after the other (ray-project/ray#11918): of a trial
+    # that ends between the two, when the driver dies, the search never hears.
+    assert len(after.trials) in (5, 6)
     assert {t.state for t in after.trials} == {"complete"}
-    assert len({t.params["x"] for t in after.trials}) == 6
+    assert len({t.params["x"] for t in after.trials}) == len(after.trials)
 
 
 def test_failed_trials_are_resumed_and_restarted(tmp_path):
