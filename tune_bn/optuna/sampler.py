@@ -34,8 +34,9 @@ class CoarseToFineSampler(BaseSampler):
 
     A draw depends on the seed, the trial's number and the finished trials, never on the sampler
     object. So one seed gives the same coarse points sequentially, with ``n_jobs=2`` and in two
-    processes; two workers with one seed never draw the same point; and a new sampler continues an
-    old study, also one that another sampler began.
+    processes; two workers with one seed never draw the same point, as long as one parameter is a
+    real number without steps (of a finite space they may, if they ask at the same moment); and a
+    new sampler continues an old study, also one that another sampler began.
 
     Args:
         seed: Seed of all draws, 0 ≤ seed < 2⁶⁴. None takes one from the operating system.
