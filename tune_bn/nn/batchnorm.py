@@ -160,7 +160,8 @@ class EwaBatchNorm(RunningStatistics):
             return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
         is_counted = count > 0 and not _is_recomputation()
         batches = buffers["num_batches_tracked"]
-        if is_counted and self._is_plain and count >= _MANY and can_read(batches):
+        is_eager = not torch.compiler.is_compiling()
+        if is_eager and is_counted and self._is_plain and count >= _MANY and can_read(batches):
             assert running_var is not None
             step = step_at(batches.item() + 1, self.momentum)
             is_biased = self.variance == "biased"

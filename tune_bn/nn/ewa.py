@@ -17,6 +17,7 @@ from typing import TypeGuard
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 __all__ = [
     "can_read",
@@ -46,14 +47,15 @@ def step_size(count: Tensor, momentum: float | None) -> float | Tensor:
         (1.0, 0.5)
     """
     if momentum == 1.0 or momentum == 0.0:
-        return momentum
-    if can_read(count):
+        return float(momentum)
+    # What is compiled calls methods instead of torch's functions: a name that one graph finds in
+    # two modules costs it a check in Python at each call (torch 2.13).
+    if not is_compiling() and can_read(count):
         return step_at(int(count), momentum)
-    # MPS has no float64.
-    wide = count.to(torch.float32 if count.device.type == "mps" else torch.float64)
+    wide = count.float() if count.device.type == "mps" else count.double()  # MPS has no float64
     if momentum is None:
         return wide.reciprocal()
-    return torch.expm1(wide * math.log1p(-momentum)).reciprocal() * -momentum
+    return (wide * math.log1p(-momentum)).expm1().reciprocal() * -momentum
 
 
 def step_at(count: float, momentum: float | None) -> float:
@@ -61,7 +63,7 @@ def step_at(count: float, momentum: float | None) -> float:
     if momentum is None:
         return 1.0 / count
     if momentum == 1.0 or momentum == 0.0:
-        return momentum
+        return float(momentum)
     # expm1 keeps the digits that 1 - decay**t loses when decay is close to 1.
     return -momentum / math.expm1(count * math.log1p(-momentum))
 
@@ -72,7 +74,7 @@ def can_read(count: Tensor | None) -> TypeGuard[Tensor]:
         count is not None
         and count.is_cpu
         and type(count) is Tensor
-        and not torch.compiler.is_compiling()
+        and not is_compiling()
         # None of these has a public form: is a mode, a torch.func transform or the jit tracing?
         and torch._C._len_torch_dispatch_stack() == 0
         and not torch._C._functorch.is_functorch_wrapped_tensor(count)
@@ -85,7 +87,7 @@ def lerp_by_tensor_(average: Tensor, value: Tensor, step: Tensor) -> None:
 
     (torch 2.13 has no batching rule for ``lerp_`` with a tensor.)
     """
-    average.copy_(torch.lerp(average, value, step))
+    average.copy_(average.lerp(value, step))
 
 
 def lerp_compensated_(average: Tensor, value: Tensor, step: float | Tensor, carry: Tensor) -> None:

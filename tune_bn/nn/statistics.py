@@ -178,7 +178,7 @@ class RunningStatistics(_BatchNorm):
         if biased and self.variance == "unbiased":
             var = var * (count / (count - 1))
         elif not biased and self.variance == "biased":
-            var = torch.sub(var, var, alpha=1 / count)  # half the cost of a product
+            var = var.sub(var, alpha=1 / count)  # half the cost of a product
         batches = self._statistics()[2]
         batches.add_(1)
         step = step_size(batches, self.momentum)
@@ -189,12 +189,12 @@ class RunningStatistics(_BatchNorm):
             assert means is not None
             assert variances is not None
             assert steps is not None
-            if isinstance(step, Tensor):
-                lerp_by_tensor_(means, mean, steps)
-                lerp_by_tensor_(variances, var + self.eps, steps)
-            else:
+            if isinstance(step, float):
                 means.lerp_(mean, steps)
                 variances.lerp_(var + self.eps, steps)
+            else:
+                lerp_by_tensor_(means, mean, steps)
+                lerp_by_tensor_(variances, var + self.eps, steps)
 
     def _statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return running mean, running variance and the number of batches, which must be there."""
@@ -210,17 +210,17 @@ class RunningStatistics(_BatchNorm):
         """Move the running statistics by a share of the way to new ones."""
         running_mean, running_var, _ = self._statistics()
         carry = self._buffers.get("carry")
-        if isinstance(step, Tensor):
+        if not isinstance(step, float):
             step = step.to(running_mean.dtype)
         if carry is not None:
             lerp_compensated_(running_mean, mean, step, carry[0])
             lerp_compensated_(running_var, var, step, carry[1])
-        elif isinstance(step, Tensor):
-            lerp_by_tensor_(running_mean, mean, step)
-            lerp_by_tensor_(running_var, var, step)
-        else:
+        elif isinstance(step, float):
             running_mean.lerp_(mean, step)
             running_var.lerp_(var, step)
+        else:
+            lerp_by_tensor_(running_mean, mean, step)
+            lerp_by_tensor_(running_var, var, step)
 
     def _track_gated(
         self, mean: Tensor, var: Tensor, count: int | Tensor, gate: Tensor | None
