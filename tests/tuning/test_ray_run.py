@@ -186,7 +186,6 @@ def test_an_address_where_no_ray_answers(tiny, tmp_path, monkeypatch):
         ({"max_concurrent": 0}, "at least 1, but got 0"),
         ({"cpus_per_trial": -1}, "0 or more"),
         ({"cpus_per_trial": 0}, "needs a CPU or a GPU"),
-        ({"address": "ray://somewhere:10001"}, "on a node of the cluster with --address auto"),
     ],
 )
 def test_impossible_settings_are_refused(options, message):

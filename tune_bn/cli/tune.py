@@ -57,7 +57,10 @@ def tune(
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(help="Ray: a running cluster (auto, host:port).", show_default="a new one"),
+        typer.Option(
+            help="Ray: a running cluster (auto, host:port, ray://host:port).",
+            show_default="a new one",
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for study, model, scores, report.")] = Path(
         "runs/tuned"

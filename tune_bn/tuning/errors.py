@@ -19,3 +19,7 @@ class Stopped(RuntimeError):  # noqa: N818  an outcome that the caller asked for
         super().__init__(f"Stopped after {finished} of {trials} trials.")
         self.finished = finished
         self.trials = trials
+
+    def __reduce__(self) -> tuple[type["Stopped"], tuple[int, int]]:
+        """Pickle by its arguments; an error's own way passes the message."""
+        return type(self), (self.finished, self.trials)

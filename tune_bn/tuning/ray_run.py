@@ -25,6 +25,7 @@ from tune_bn.training import Config, Dataset, fit
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.opening import opened_study
+from tune_bn.tuning.ray_client import is_far, tune_from_afar
 from tune_bn.tuning.ray_trials import (
     FIT_SEED,
     OutOfTime,
@@ -59,8 +60,8 @@ class RaySettings:
         gpus_per_trial: GPUs that a trial holds, at least 0; with any, trials train on "cuda".
         max_concurrent: trials at the same time, at least 1.
         scheduler: "asha" or "hyperband" stop bad trials early, "fifo" stops none.
-        address: of a running cluster, "auto" for the one of this machine; None starts a Ray of
-            its own here, and stops it.
+        address: of a running cluster, "auto" for the one of this machine, "ray://host:10001" to
+            drive one from outside; None starts a Ray of its own here, and stops it.
 
     Raises:
         TuneError: a value is out of its range.
@@ -87,12 +88,6 @@ class RaySettings:
                 f"scheduler needs to be one of {', '.join(SCHEDULERS)}, but got "
                 f"{self.scheduler!r}. Choose one of these."
             )
-        if self.address is not None and self.address.startswith("ray://"):
-            raise TuneError(
-                f"A run needs to see its trials as they end, but {self.address!r} would drive it "
-                "from afar. Run the command on a node of the cluster with --address auto, as "
-                "`ray job submit` does."
-            )
 
 
 def tune(
@@ -118,7 +113,7 @@ def tune(
         write_report: as there.
         on_progress: as there.
         is_stopped: asked several times a second.
-        clock: seconds from any fixed point.
+        clock: seconds from any fixed point; a run from afar takes its own.
 
     Raises:
         ConfigError: the device is not there.
@@ -128,6 +123,19 @@ def tune(
     """
     settings, ray_settings = settings or Settings(), ray_settings or RaySettings()
     metric = settings.metric_for(dataset.task)
+    if is_far(ray_settings.address):
+        with _ray(ray_settings):
+            return tune_from_afar(
+                tune,
+                dataset,
+                out,
+                settings,
+                ray_settings,
+                resume=resume,
+                write_report=write_report,
+                on_progress=on_progress,
+                is_stopped=is_stopped,
+            )
     fit(Config(), dataset, epochs=1, device=settings.device)  # refuses an unknown device by itself
     with opened_study(
         dataset,
@@ -266,6 +274,11 @@ def _connect(settings: RaySettings) -> None:
         try:
             _knock(settings.address)
             ray.init(address=settings.address, **options)
+        except ImportError as error:
+            raise TuneError(
+                f"--address {settings.address!r} needs Ray Client, but part of it is missing "
+                f"({error}). Run `pip install 'ray[client]'`."
+            ) from error
         except (OSError, RuntimeError, ValueError) as error:
             raise TuneError(
                 f"--address needs a running Ray, but there is none at {settings.address!r} "
@@ -284,6 +297,6 @@ def _connect(settings: RaySettings) -> None:
 
 def _knock(address: str) -> None:
     """Raises OSError if nobody answers at "host:port"; Ray itself tries for minutes."""
-    host, _, port = address.rpartition(":")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()

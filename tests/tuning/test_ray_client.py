@@ -1,0 +1,85 @@
+"""Driving a cluster from outside: the same results, heard of as they come."""
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tune_bn import __version__
+from tune_bn.tuning import ray_client
+from tune_bn.tuning.errors import Stopped, TuneError
+
+FOLDER = Path(__file__).parent
+
+
+def test_a_run_from_afar(blobs, tmp_path):
+    """It is heard of, stops when asked, goes on with the same call, and leaves its files."""
+    cluster = subprocess.Popen(
+        [sys.executable, str(FOLDER / "cluster_with_client.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert cluster.stdin is not None
+    assert cluster.stdout is not None
+    try:
+        address = cluster.stdout.readline().strip()
+        out = tmp_path / "out"
+        done = subprocess.run(
+            [sys.executable, str(FOLDER / "far_run.py"), address, str(blobs), str(out)],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+    finally:
+        cluster.stdin.close()
+        cluster.wait(60)
+        cluster.stdout.close()
+    assert done.returncode == 0, done.stderr[-3000:]
+    outcome = json.loads(done.stdout.splitlines()[-1])
+    finished, asked = outcome["stopped"]
+    assert 1 <= finished < asked == 200
+    total = outcome["counts"]["trials"]
+    assert outcome["ended"] == list(range(total))
+    assert outcome["counts"]["trials_in_this_run"] == total - finished == 2
+    assert json.loads((out / "best.json").read_text())["search"]["trials"] == total
+    assert (out / "model.pt").exists()
+    assert not [*out.glob(".*[0-9a-f]")]  # the mark by which both sides found each other
+
+
+def answering(monkeypatch, version: str, is_seen: bool) -> SimpleNamespace:
+    """Return what stands for the actor of a cluster that gives these answers."""
+    monkeypatch.setattr("ray.get", lambda answer: answer)
+    return SimpleNamespace(looks=SimpleNamespace(remote=lambda mark: (version, is_seen)))
+
+
+@pytest.mark.parametrize(
+    ("version", "is_seen", "message"),
+    [
+        ("0.0.1", True, f"one version of tune-bn on both sides, but got {__version__} here and 0"),
+        (__version__, False, "a folder that the cluster sees too.*shared storage"),
+    ],
+)
+def test_two_sides_that_do_not_fit(monkeypatch, tmp_path, version, is_seen, message):
+    """It is said before any work is done, and leaves nothing behind."""
+    driver = answering(monkeypatch, version, is_seen)
+    with pytest.raises(TuneError, match=message):
+        ray_client._check_sides(driver, tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_two_sides_that_fit(monkeypatch, tmp_path):
+    """One version and one folder are enough."""
+    ray_client._check_sides(answering(monkeypatch, __version__, True), tmp_path)
+
+
+def test_a_stop_comes_through_whole():
+    """What ended a run on the cluster is the same here."""
+    there = pickle.loads(pickle.dumps(Stopped(3, 8)))
+    assert (there.finished, there.trials, str(there)) == (3, 8, "Stopped after 3 of 8 trials.")
