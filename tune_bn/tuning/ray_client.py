@@ -108,8 +108,8 @@ def tune_from_afar(
         Stopped: as there.
     """
     folder = Path(out).expanduser().absolute()
-    remote: Any = ray.remote(num_cpus=0, max_concurrency=2)
-    driver = remote(_Driver).remote()
+    untyped: Any = ray  # whose types know no actor options beside a class
+    driver = untyped.remote(num_cpus=0, max_concurrency=2)(_Driver).remote()
     try:
         _check_sides(driver, folder)
         running = driver.run.remote(
