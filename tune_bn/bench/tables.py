@@ -149,6 +149,46 @@ def rungs() -> str:
     return _table(head, body)
 
 
+def steps() -> str:
+    """Return how many steps a network needs to 90 % validation accuracy, by learning rate."""
+    rows = [r for r in _rows("inference_stats") if r["part"] == "steps"]
+    rows = _latest(rows, lambda r: (r["activation"], r["norm"], r["learning_rate"]))
+    rates = sorted({r["learning_rate"] for r in rows})
+    found = {(r["activation"], r["norm"], r["learning_rate"]): r["steps"] for r in rows}
+
+    def cell(steps: list[int | None]) -> str:
+        reached = [n for n in steps if n is not None]
+        if len(reached) == len(steps):
+            return f"{statistics.median(reached):.0f}"
+        return f"{len(reached)} of {len(steps)} runs" if reached else "never"
+
+    body = []
+    for activation, norm in dict.fromkeys((a, n) for a, n, _ in found):
+        what = "without" if norm == "none" else "batch norm"
+        body.append(
+            [f"{activation}, {what}", *(cell(found[activation, norm, rate]) for rate in rates)]
+        )
+    return _table(["network", *(f"{rate:g}" for rate in rates)], body)
+
+
+def decays() -> str:
+    """Return the test loss with the decay picked after a run beside that of fixed ones."""
+    rows = [r for r in _rows("inference_stats") if r["part"] == "decay"]
+    rows = _latest(rows, lambda r: (r["schedule"], r["learning_rate"], r["batch_size"]))
+    fixed = ("0.9", "0.99", "0.999")
+    body = [
+        [
+            f"{r['schedule']}, {r['learning_rate']:g}",
+            r["batch_size"],
+            f"{statistics.mean(r['test_loss_picked']):.3f}",
+            *(f"{statistics.mean(r['test_loss_fixed'][d]):.3f}" for d in fixed),
+        ]
+        for r in rows
+    ]
+    head = ["learning rate", "batch size", "picked after the run"]
+    return _table([*head, *(f"fixed {d}" for d in fixed)], body)
+
+
 def hypervolume() -> str:
     """Return the mean hypervolume over seeds, as a share of the true front's."""
     rows = _latest(_rows("hypervolume"), lambda r: (r["problem"], r["sampler"], r["seed"]))
@@ -183,6 +223,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "batchnorm": batchnorm,
     "early": early,
     "rungs": rungs,
+    "steps": steps,
+    "decays": decays,
 }
 
 
