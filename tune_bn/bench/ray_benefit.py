@@ -6,7 +6,7 @@ torch's. A run's result is the validation error of its best fully trained trial,
 of that trial, which nothing chooses by. Methods take turns within a seed. ``BasicVariantGenerator``
 is Tune's own random search.
 
-    python -m tune_bn.bench.ray_benefit [--out FILE] [--seeds 0 1 2 …] [--trials 24]
+    python -m tune_bn.bench.ray_benefit [--out FILE] [--seeds 0 1 2 …] [--trials 40]
 """
 
 import argparse
@@ -29,6 +29,7 @@ __all__ = ["main", "run", "summary"]
 METHODS = ("CoarseToFineSearch", "BasicVariantGenerator", "OptunaSearch")
 NORMS = ("tune_bn", "torch")
 _EPOCHS = 27
+_TRIALS = 40
 
 
 def train(config: dict[str, Any], *, dataset: Any, norm: str, seed: int) -> None:
@@ -118,13 +119,20 @@ def _run_one(method: str, norm: str, seed: int, n_trials: int, folder: Path) -> 
     }
 
 
-def run(out: Path, seeds: Sequence[int], *, n_trials: int = 24) -> list[dict[str, Any]]:
-    """Run all methods for all seeds, append a row for each run, and return the rows.
+def run(
+    out: Path,
+    seeds: Sequence[int],
+    *,
+    n_trials: int = _TRIALS,
+    methods: Sequence[str] = METHODS,
+) -> list[dict[str, Any]]:
+    """Run the methods for all seeds, append a row for each run, and return the rows.
 
     Args:
         out: JSON lines file; rows are written as they come.
         seeds: of splits, weights and draws.
         n_trials: trials of each run.
+        methods: some of ``METHODS``.
     """
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AIR_NEW_OUTPUT="0")
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
@@ -143,7 +151,7 @@ def run(out: Path, seeds: Sequence[int], *, n_trials: int = 24) -> list[dict[str
     try:
         with tempfile.TemporaryDirectory() as folder:
             for seed in seeds:
-                for method, norm in itertools.product(METHODS, NORMS):
+                for method, norm in itertools.product(methods, NORMS):
                     row = _run_one(method, norm, seed, n_trials, Path(folder))
                     row |= environment(packages)
                     write_rows(out, [row])
@@ -174,9 +182,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS / "ray_benefit.jsonl")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
-    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--trials", type=int, default=_TRIALS)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     options = parser.parse_args(arguments)
-    print(summary(run(options.out, options.seeds, n_trials=options.trials)))
+    rows = run(options.out, options.seeds, n_trials=options.trials, methods=options.methods)
+    print(summary(rows))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ one, from the latest row of every case; nothing in a table was typed by hand.
 
 import argparse
 import json
+import math
 import re
 import statistics
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -215,10 +216,28 @@ def suggest() -> str:
     return _table(["", *(f"{n:,} trials" for n in sizes)], body)
 
 
+def ray_benefit() -> str:
+    """Return the errors on digits under ASHA, mean over seeds ± its standard error."""
+    rows = _latest(_rows("ray_benefit"), lambda r: (r["method"], r["norm"], r["seed"]))
+    names = {"tune_bn": "`tune_bn.nn`", "torch": "`torch.nn`"}
+
+    def mean(values: list[float]) -> str:
+        error = statistics.stdev(values) / math.sqrt(len(values))
+        return f"{100 * statistics.mean(values):.2f} ± {100 * error:.2f}"
+
+    body = []
+    for method, norm in dict.fromkeys((r["method"], r["norm"]) for r in rows):
+        of = [r for r in rows if (r["method"], r["norm"]) == (method, norm)]
+        errors = [mean([r[f"{part}_error"] for r in of]) for part in ("validation", "test")]
+        body.append([f"`{method}`", names[norm], *errors, len(of)])
+    return _table(["search", "batch norm", "validation error, %", "test error, %", "seeds"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "hypervolume": hypervolume,
     "suggest": suggest,
+    "ray-benefit": ray_benefit,
     "demo": demo,
     "batchnorm": batchnorm,
     "early": early,
