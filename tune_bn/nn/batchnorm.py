@@ -22,6 +22,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_compiling
+from torch.onnx import is_in_onnx_export
 
 from .errors import BatchNormError
 from .ewa import can_read, masked_moments, step_at
@@ -98,6 +100,8 @@ class EwaBatchNorm(RunningStatistics):
             dtype,
             bias=bias,
         )
+        # Not the class's, for which a compiled graph looks through all classes at each call.
+        self.frozen = self.stats_paused = False
         if num_features < 1:
             raise BatchNormError(
                 f"{type(self).__name__} needs num_features ≥ 1, but got {num_features!r}."
@@ -158,9 +162,9 @@ class EwaBatchNorm(RunningStatistics):
             )
         if running_mean is None or self.stats_paused or not self.training:
             return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
-        is_counted = count > 0 and not _is_recomputation()
+        is_eager = not is_compiling()  # a compiled graph checks at each call what is asked here
+        is_counted = count > 0 and not (is_eager and _is_recomputation())
         batches = buffers["num_batches_tracked"]
-        is_eager = not torch.compiler.is_compiling()
         if is_eager and is_counted and self._is_plain and count >= _MANY and can_read(batches):
             assert running_var is not None
             step = step_at(batches.item() + 1, self.momentum)
@@ -201,7 +205,7 @@ class EwaBatchNorm(RunningStatistics):
         mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)
         output = torch.batch_norm(input, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
         if is_counted:
-            self._track(mean, var, count, biased=False)
+            self._track(mean, var, count, biased=False, gate=None)
         return output
 
     def _uses_batch_statistics(self, count: int) -> bool:
@@ -210,8 +214,7 @@ class EwaBatchNorm(RunningStatistics):
             return True
         if not self.training or self.frozen:
             return False
-        is_traced = torch.compiler.is_compiling() or torch._C._get_tracing_state()
-        if is_traced and torch.onnx.is_in_onnx_export():
+        if (is_compiling() or torch._C._get_tracing_state()) and is_in_onnx_export():
             # Exporters turn a model that was left in training mode into its inference form; the
             # scratch would be baked into the graph as its statistics.
             return False
@@ -271,7 +274,8 @@ class EwaBatchNorm(RunningStatistics):
                 f"{type(self).__name__} expected {needed} input (got {len(shape)}D input)"
             )
         # A tracer cannot compare sizes; it records the kernel, which does.
-        if not torch._C._get_tracing_state() and shape[1] != self.num_features:
+        can_compare = is_compiling() or not torch._C._get_tracing_state()
+        if can_compare and shape[1] != self.num_features:
             raise BatchNormError(
                 f"{type(self).__name__} needs {self.num_features} channels in dimension 1, but got "
                 f"an input of shape {tuple(shape)}. Build it with num_features={shape[1]}."
@@ -326,4 +330,4 @@ def _is_recomputation() -> bool:
     It was counted the first time. (It has to run the same operation all the same: checkpointing
     compares the saved tensors.) A compiled graph cannot ask.
     """
-    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
+    return not is_compiling() and torch._C._current_graph_task_id() != -1

@@ -161,7 +161,7 @@ class RunningStatistics(_BatchNorm):
         count: Any,
         *,
         biased: bool,
-        gate: Tensor | None = None,
+        gate: Tensor | None,
     ) -> None:
         """Let one batch enter the averages.
 
