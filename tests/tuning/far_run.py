@@ -11,8 +11,8 @@ from pathlib import Path
 from tune_bn.training import load_dataset
 from tune_bn.tuning.errors import Stopped
 from tune_bn.tuning.ray_run import RaySettings, tune
-from tune_bn.tuning.search import Progress
 from tune_bn.tuning.settings import Settings
+from tune_bn.tuning.tally import Progress
 
 
 def main(address: str, data: str, out: Path) -> None:

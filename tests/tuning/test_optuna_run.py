@@ -6,10 +6,10 @@ import pytest
 from tune_bn.training import Config
 from tune_bn.tuning.errors import Stopped, TuneError
 from tune_bn.tuning.optuna_run import tune
-from tune_bn.tuning.search import Progress
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import suggest_config
 from tune_bn.tuning.study import REASON
+from tune_bn.tuning.tally import Progress
 
 DIVERGES = Config(learning_rate=1e30, width=4, depth=2, norm="none")
 QUICK = Settings(trials=3, epochs=2)

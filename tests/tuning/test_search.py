@@ -7,9 +7,10 @@ from optuna.trial import TrialState
 
 from tune_bn.training import EpochMetrics
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.search import VALIDATION, Progress, Search
+from tune_bn.tuning.search import VALIDATION, Search
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.study import INTERRUPTED, REASON
+from tune_bn.tuning.tally import Progress
 from tune_bn.tuning.workers import Job
 
 
@@ -108,7 +109,7 @@ def test_a_stop_ends_a_trial_at_its_next_epoch():
     assert scene.study.trials[1].user_attrs[REASON] == INTERRUPTED
     assert scene.search.begin() is None
     with pytest.raises(Stopped, match="Stopped after 1 of 3 trials"):
-        scene.search.raise_if_stopped()
+        scene.search.tally.raise_if_stopped()
 
 
 def test_time_ends_the_search():

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 if TYPE_CHECKING:
-    from tune_bn.tuning.search import Progress as RunProgress
+    from tune_bn.tuning.tally import Progress as RunProgress
 
 __all__ = ["show_progress"]
 

@@ -23,29 +23,15 @@ from tune_bn.tuning.final import FINALISTS, FOLDS, Finalist, all_but_test, play_
 from tune_bn.tuning.folder import STUDY, replace_results
 from tune_bn.tuning.network import network_results
 from tune_bn.tuning.result import baselines, save_model
-from tune_bn.tuning.search import VALIDATION, Progress, fit_seed
+from tune_bn.tuning.search import VALIDATION, fit_seed
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, suggest_config
 from tune_bn.tuning.study import REASON, counted_trials
+from tune_bn.tuning.tally import Progress, Tally
 
 __all__ = ["DEFAULT_NETWORK", "Outcome", "WriteReport", "finish"]
 
 DEFAULT_NETWORK = "default network"
-
-
-class SearchRun(Protocol):
-    """The search that has ended, as far as what follows needs it."""
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since it began in this process."""
-
-    @property
-    def new_trials(self) -> int:
-        """Trials that this process has finished."""
-
-    def raise_if_stopped(self) -> None:
-        """Raises `Stopped` when the caller asked for it."""
 
 
 class WriteReport(Protocol):
@@ -85,7 +71,7 @@ class Outcome:
 
 def finish(
     study: optuna.Study,
-    search: SearchRun,
+    tally: Tally,
     dataset: Dataset,
     settings: Settings,
     folder: Path,
@@ -101,10 +87,10 @@ def finish(
     """
     metric = settings.metric_for(dataset.task)
     maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
-    elapsed = search.elapsed_s
+    elapsed = tally.elapsed_s
 
     def report(doing: str, done: int, of: int) -> None:
-        on_progress(Progress(doing=doing, finished=done, trials=of, elapsed_s=search.elapsed_s))
+        on_progress(Progress(doing=doing, finished=done, trials=of, elapsed_s=tally.elapsed_s))
 
     ranking = play_final(
         _candidates(study, maximize=maximize),
@@ -115,16 +101,16 @@ def finish(
         epochs=settings.epochs,
         device=settings.device,
         on_fold=lambda done, of: report("final", done, of),
-        after_epoch=search.raise_if_stopped,
+        after_epoch=tally.raise_if_stopped,
     )
     winner = ranking[0]
     default = next(finalist for finalist in ranking if finalist.config == Config())
     report("test", 0, 3)
-    model, test = _train_and_test(winner, dataset, settings, search)
+    model, test = _train_and_test(winner, dataset, settings, tally)
     report("test", 1, 3)
     others: dict[str, dict[str, float] | None] = dict(baselines(dataset, seed=settings.seed))
     report("test", 2, 3)
-    others[DEFAULT_NETWORK] = _default_test(winner, default, test, dataset, settings, search)
+    others[DEFAULT_NETWORK] = _default_test(winner, default, test, dataset, settings, tally)
     report("test", 3, 3)
     summary = {
         "tune_bn": __version__,
@@ -165,8 +151,8 @@ def finish(
             **_counts(study),
             "asked": settings.trials,
             "seconds": round(elapsed, 3),
-            "trials_in_this_run": search.new_trials,
-            "trials_per_minute": _per_minute(search.new_trials, elapsed),
+            "trials_in_this_run": tally.new_trials,
+            "trials_per_minute": _per_minute(tally.new_trials, elapsed),
         },
         "stages": _stage_rows(study),
         "versions": _versions(),
@@ -222,7 +208,7 @@ def _final_seed(finalist: Finalist, settings: Settings) -> int:
 
 
 def _train_and_test(
-    finalist: Finalist, dataset: Dataset, settings: Settings, search: SearchRun
+    finalist: Finalist, dataset: Dataset, settings: Settings, tally: Tally
 ) -> tuple[nn.Module, dict[str, float]]:
     """Trains on all rows but the test rows; returns the network and its scores on those.
 
@@ -238,7 +224,7 @@ def _train_and_test(
     )
     try:
         for _ in training:
-            search.raise_if_stopped()
+            tally.raise_if_stopped()
     except DivergedError as error:
         raise TuneError(
             f"The best configuration needs to train on all rows, but did not: {error} "
@@ -254,12 +240,12 @@ def _default_test(
     test: dict[str, float],
     dataset: Dataset,
     settings: Settings,
-    search: SearchRun,
+    tally: Tally,
 ) -> dict[str, float] | None:
     if winner is default:
         return test
     try:
-        return _train_and_test(default, dataset, settings, search)[1]
+        return _train_and_test(default, dataset, settings, tally)[1]
     except TuneError:
         return None  # a default that diverges on these data has no score
 

@@ -10,9 +10,10 @@ from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.training import Config, Dataset, fit
 from tune_bn.tuning.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.opening import opened_study
-from tune_bn.tuning.search import Progress, Search
+from tune_bn.tuning.search import Search
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, space_version
+from tune_bn.tuning.tally import Progress
 from tune_bn.tuning.workers import run_here, run_in_workers
 
 __all__ = ["tune"]
@@ -83,10 +84,10 @@ def tune(
                 epochs=settings.epochs,
                 device=settings.device,
             )
-        search.raise_if_stopped()
+        search.tally.raise_if_stopped()
         return finish(
             study,
-            search,
+            search.tally,
             dataset,
             settings,
             folder,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tune_bn.training import Dataset
     from tune_bn.tuning.finish import Outcome, WriteReport
     from tune_bn.tuning.ray_run import RaySettings
-    from tune_bn.tuning.search import Progress
     from tune_bn.tuning.settings import Settings
+    from tune_bn.tuning.tally import Progress
 
 __all__ = ["is_far", "tune_from_afar"]
 

@@ -34,10 +34,10 @@ from tune_bn.tuning.ray_trials import (
     ray_space,
     train_trial,
 )
-from tune_bn.tuning.search import Progress
 from tune_bn.tuning.settings import DIRECTIONS, Settings
 from tune_bn.tuning.space import params_of, space_version
 from tune_bn.tuning.study import counted_trials
+from tune_bn.tuning.tally import Progress
 
 __all__ = ["SCHEDULERS", "RaySettings", "tune"]
 
@@ -168,13 +168,13 @@ def tune(
             is_stopped=is_stopped,
             clock=clock,
         )
-        if record.left > 0:
+        if record.tally.left > 0:
             with _ray(ray_settings):
                 _run(search, record, dataset, settings, ray_settings, metric, folder)
-        record.raise_if_stopped()
+        record.tally.raise_if_stopped()
         return finish(
             study,
-            record,
+            record.tally,
             dataset,
             settings,
             folder,
@@ -210,7 +210,7 @@ def _run(
         tune_config=ray_tune.TuneConfig(
             metric=metric,
             mode=search.mode,
-            num_samples=record.left,
+            num_samples=record.tally.left,
             search_alg=search,
             scheduler=_scheduler(ray_settings.scheduler, settings.epochs),
             max_concurrent_trials=ray_settings.max_concurrent,

@@ -22,11 +22,11 @@ from tune_bn.core.stages import Mark
 from tune_bn.optuna.sampler import STAGE_KEY
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.training import Config, Dataset, DivergedError, fit
-from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.search import VALIDATION, Ended, Progress, fit_seed
-from tune_bn.tuning.settings import DIRECTIONS, Settings
+from tune_bn.tuning.search import VALIDATION, fit_seed
+from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, suggest_config
-from tune_bn.tuning.study import REASON, counted_trials
+from tune_bn.tuning.study import REASON
+from tune_bn.tuning.tally import Progress, Tally
 
 __all__ = ["FIT_SEED", "OutOfTime", "SeededSearch", "Study", "ray_space", "train_trial"]
 
@@ -127,9 +127,7 @@ class Study(tune.Callback):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._study, self._search, self._settings = study, search, settings
-        self._metric, self._clock = metric, clock
-        self._on_progress, self._is_stopped = on_progress, is_stopped
-        self._started = clock()
+        self._metric = metric
         self._distributions = distributions()
         self._epochs: dict[str, dict[int, float]] = {}
         known = study.get_trials(deepcopy=False)
@@ -138,12 +136,9 @@ class Study(tune.Callback):
         self._n_stored = len(known)
         for trial in known:
             self._learn(trial)
-        counted = counted_trials(study)
-        self._before = self._finished = len(counted)
-        self._values = [
-            t.value for t in counted if t.state == TrialState.COMPLETE and t.value is not None
-        ]
-        self._stage: str | None = None
+        self.tally = Tally(
+            study, settings, on_progress=on_progress, is_stopped=is_stopped, clock=clock
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns nothing: Tune pickles its callbacks, but a run goes on from the study."""
@@ -157,44 +152,19 @@ class Study(tune.Callback):
             trial.params, None if is_failed else value, error=is_failed, intermediate_values=values
         )
 
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since the search began in this process."""
-        return self._clock() - self._started
-
-    @property
-    def new_trials(self) -> int:
-        """Trials that this process has finished."""
-        return self._finished - self._before
-
-    @property
-    def left(self) -> int:
-        """Trials that are still to be run."""
-        return self._settings.trials - self._finished
-
-    def raise_if_stopped(self) -> None:
-        """Raises `Stopped` when the caller asked for it."""
-        if self._is_stopped():
-            raise Stopped(self._finished, self._settings.trials)
-
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
         """Ends the run by an exception where it has to end; nothing unfinished is stored."""
         del iteration, trials, info
-        self.raise_if_stopped()
-        timeout = self._settings.timeout_s
-        # Out of time without a single complete trial there would be nothing to hand back.
-        if timeout is not None and self.elapsed_s >= timeout and self._values:
+        self.tally.raise_if_stopped()
+        if self.tally.is_out_of_time():
             raise OutOfTime
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """Reports the stage of the trial that begins."""
         del iteration, trials, trial, info
         latest = self._search.latest
-        if latest is not None:
-            mark = self._search.mark(latest.number)
-            index = -1 if mark is None else mark.stage
-            self._stage = {-1: "given", 0: "coarse"}.get(index, f"fine {index}")
-        self._report()
+        mark = None if latest is None else self._search.mark(latest.number)
+        self.tally.begin(None if mark is None else mark.stage)
 
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any
@@ -204,7 +174,7 @@ class Study(tune.Callback):
         if not math.isnan(result[self._metric]):
             epochs = self._epochs.setdefault(trial.trial_id, {})
             epochs[int(result["training_iteration"])] = float(result[self._metric])
-            self._report()
+            self.tally.report()
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """Stores a trial that trained to the end, diverged, or was stopped by the scheduler."""
@@ -248,29 +218,4 @@ class Study(tune.Callback):
         self._study.add_trial(stored)
         self._numbers[number] = self._n_stored
         self._n_stored += 1
-        self._finished += 1
-        if state == TrialState.COMPLETE and value is not None:
-            self._values.append(value)
-        word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(state, "failed")
-        reason = attributes.get(REASON)
-        self._report(Ended(self._numbers[number], word, value, reason))
-
-    def _report(self, ended: Ended | None = None) -> None:
-        choose = max if DIRECTIONS[self._metric] == "maximize" else min
-        left = None
-        if self.new_trials:
-            left = self.elapsed_s / self.new_trials * self.left
-            if self._settings.timeout_s is not None:
-                left = min(left, max(self._settings.timeout_s - self.elapsed_s, 0.0))
-        self._on_progress(
-            Progress(
-                doing="search",
-                finished=self._finished,
-                trials=self._settings.trials,
-                stage=self._stage,
-                best=choose(self._values) if self._values else None,
-                elapsed_s=self.elapsed_s,
-                left_s=left,
-                ended=ended,
-            )
-        )
+        self.tally.end(self._numbers[number], state, value, attributes.get(REASON))

@@ -1,0 +1,177 @@
+"""Where a search stands: what it has finished and found, how long it took, how long it may take.
+
+Whoever searches (Optuna here, Ray on a cluster) counts by this, so that both end, stop and tell
+of themselves alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import optuna
+from optuna.trial import TrialState
+
+from tune_bn.tuning.errors import Stopped
+from tune_bn.tuning.settings import Settings
+from tune_bn.tuning.study import counted_trials
+
+__all__ = ["Ended", "Progress", "Tally"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a trial ended.
+
+    Args:
+        number: of the trial.
+        state: "complete", "pruned" or "failed".
+        value: the metric after its last epoch, None if there is none.
+        reason: why it failed, None if it did not.
+    """
+
+    number: int
+    state: str
+    value: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Args:
+        doing: "search", or what is done after it.
+        finished: trials that are finished and count.
+        trials: trials asked for.
+        stage: the name of the stage of the latest trial ("given", "coarse", "fine 1"), None
+            before any.
+        best: the best value so far, None before any.
+        elapsed_s: seconds since this process began its search.
+        left_s: an estimate of the seconds to its end, None before any trial finished.
+        ended: the trial that has just ended, if this is why the report is made.
+    """
+
+    doing: str
+    finished: int
+    trials: int
+    stage: str | None = None
+    best: float | None = None
+    elapsed_s: float = 0.0
+    left_s: float | None = None
+    ended: Ended | None = None
+
+
+class Tally:
+    """The count of one search, from the trials that its study holds already.
+
+    Args:
+        study: an opened study; its finished trials count.
+        settings: how many trials, for how long.
+        on_progress: called by `report`.
+        is_stopped: whether the caller wants the search to end.
+        clock: seconds from any fixed point.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        settings: Settings,
+        *,
+        on_progress: Callable[[Progress], None],
+        is_stopped: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._settings, self._clock = settings, clock
+        self._on_progress, self._is_stopped = on_progress, is_stopped
+        self._best = max if study.direction == optuna.study.StudyDirection.MAXIMIZE else min
+        self._started = clock()
+        counted = counted_trials(study)
+        self._before = self.finished = len(counted)
+        complete = [trial.value for trial in counted if trial.state == TrialState.COMPLETE]
+        self._values = [value for value in complete if value is not None]
+        self._stage: str | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the search began in this process."""
+        return self._clock() - self._started
+
+    @property
+    def new_trials(self) -> int:
+        """Trials that this process has finished."""
+        return self.finished - self._before
+
+    @property
+    def left(self) -> int:
+        """Trials that are still to be finished."""
+        return self._settings.trials - self.finished
+
+    def is_out_of_time(self) -> bool:
+        """Tells whether the time is over and there is something to hand back."""
+        timeout = self._settings.timeout_s
+        return timeout is not None and self.elapsed_s >= timeout and bool(self._values)
+
+    def is_over(self) -> bool:
+        """Tells whether no trial may begin or go on."""
+        return self.is_out_of_time() or self._is_stopped()
+
+    def raise_if_stopped(self) -> None:
+        """Raises `Stopped` when the caller asked for it."""
+        if self._is_stopped():
+            raise Stopped(self.finished, self._settings.trials)
+
+    def begin(self, stage: int | None) -> None:
+        """Reports that a trial begins.
+
+        Args:
+            stage: the index of the stage that drew it; None if none did.
+        """
+        if stage is None:
+            self._stage = "given"
+        else:
+            self._stage = "coarse" if stage == 0 else f"fine {stage}"
+        self.report()
+
+    def end(
+        self,
+        number: int,
+        state: TrialState,
+        value: float | None,
+        reason: str | None = None,
+        *,
+        counts: bool = True,
+    ) -> None:
+        """Reports that a trial ended.
+
+        Args:
+            number: of the trial.
+            state: how it ended.
+            value: the metric after its last epoch.
+            reason: why it failed.
+            counts: False for a trial that is to be run again.
+        """
+        if state == TrialState.COMPLETE:
+            assert value is not None
+            self._values.append(value)
+        self.finished += counts
+        word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(state, "failed")
+        self.report(Ended(number, word, value, reason))
+
+    def report(self, ended: Ended | None = None) -> None:
+        """Tells the caller where the search stands."""
+        elapsed, left = self.elapsed_s, None
+        if self.new_trials:
+            left = elapsed / self.new_trials * self.left
+            if self._settings.timeout_s is not None:
+                left = min(left, max(self._settings.timeout_s - elapsed, 0.0))
+        self._on_progress(
+            Progress(
+                doing="search",
+                finished=self.finished,
+                trials=self._settings.trials,
+                stage=self._stage,
+                best=self._best(self._values) if self._values else None,
+                elapsed_s=elapsed,
+                left_s=left,
+                ended=ended,
+            )
+        )
