@@ -159,7 +159,16 @@ def _objectives(
     return metrics, (modes * len(metrics))[: len(metrics)] if len(modes) == 1 else modes
 
 
-_OWN = ("config/", "time", "pid", "done", "iterations_since", "timestamp", "training_iteration")
+_OWN = (
+    "config/",
+    "coarse_to_fine/",
+    "time",
+    "pid",
+    "done",
+    "iterations_since",
+    "timestamp",
+    "training_iteration",
+)
 
 
 def _numbers(result: Mapping[str, Any] | None) -> dict[str, float]:
