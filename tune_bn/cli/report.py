@@ -78,6 +78,7 @@ def report(
             Console(highlight=False).print(text_report(results, summary))
             return
         from tune_bn.report import write_report
+        from tune_bn.report.text import count_text
 
         try:
             write_report(results, out, summary=summary)
@@ -86,4 +87,4 @@ def report(
                 f"--out needs a file that can be written, but {str(out)!r} cannot "
                 f"({(error.strerror or str(error)).lower()}). Choose another."
             ) from error
-        print(f"{len(results.trials):,} trials shown in {out}")
+        print(f"{count_text(len(results.trials), 'trial')} in {out}")
