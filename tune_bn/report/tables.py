@@ -82,9 +82,17 @@ def stage_table(results: Results, *, params: Sequence[str] | None = None, most: 
     )
 
 
-def best_trials_table(results: Results, *, most: int = 10) -> Table:
-    """Return the best trials with their values and parameters, best first."""
-    names = list(results.space)
+def best_trials_table(
+    results: Results, *, params: Sequence[str] | None = None, most: int = 10
+) -> Table:
+    """Return the best trials with their values and parameters, best first.
+
+    Args:
+        results: A search.
+        params: Names of the parameters to show; None for all.
+        most: How many trials at most.
+    """
+    names = list(results.space) if params is None else list(params)
     best = [t for t in results.ranked if t.state == "complete"][:most]
     if len(results.directions) > 1:
         best = list(results.front[:most])

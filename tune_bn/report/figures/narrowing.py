@@ -10,14 +10,13 @@ from plotly.subplots import make_subplots
 
 from tune_bn.report.figures.stages import (
     MOST_SPANS,
-    STAGE_NAME,
     chosen_params,
+    stage_labels,
     stage_spans,
     trial_axis,
 )
 from tune_bn.report.figures.style import (
     AMBER,
-    BLUE,
     BLUE_RGB,
     GREY,
     INK,
@@ -91,7 +90,8 @@ def plot_narrowing(
         for trace in looks.traces(name, axis, is_first=row == 1):
             figure.add_trace(trace, row=row, col=1)
         figure.update_yaxes(axis.options(), row=row, col=1)
-    _mark_stages(figure, results, rows)
+    for label in stage_labels(stage_spans(results), y=1, yref="y domain", yshift=21):
+        figure.add_annotation(label)
     figure.update_xaxes(trial_axis(results))
     figure.update_xaxes(title_text="Trial", row=rows, col=1)
     figure.update_layout(
@@ -285,31 +285,3 @@ def _band(results: Results, name: str, axis: Axis, *, is_first: bool) -> go.Scat
         showlegend=is_first,
         hoverinfo="skip",
     )
-
-
-def _mark_stages(figure: go.Figure, results: Results, rows: int) -> None:
-    """Write the stages' names above the rows, those that have room for it."""
-    spans = stage_spans(results)
-    if not spans:
-        return
-    whole = spans[-1][2] - spans[0][1]
-    place = "y domain" if rows else "paper"
-    free_from = -math.inf
-    for stage, left, right in spans:
-        wide = 0.075 * whole
-        if right - left < wide * 0.6 or left < free_from:
-            continue
-        free_from = left + wide
-        figure.add_annotation(
-            name=STAGE_NAME,
-            text=stage.name,
-            x=left,
-            xref="x",
-            xanchor="left",
-            y=1,
-            yref=place,
-            yanchor="bottom",
-            yshift=21,
-            showarrow=False,
-            font={"size": 11, "color": BLUE},
-        )

@@ -34,6 +34,7 @@ __all__ = [
     "axis_for",
     "base_figure",
     "empty_figure",
+    "log_axis",
     "log_ticks",
 ]
 
@@ -211,6 +212,15 @@ def axis_for(parameter: Parameter) -> Axis:
         places = tuple(map(float, values))
         return Axis(parameter, "linear", low - half, high + half, places, tuple(map(str, values)))
     return Axis(parameter, "linear", low, high, (), ())
+
+
+def log_axis(values: Sequence[float]) -> dict[str, Any]:
+    """Return the options of a log axis if values are positive and span 1.5 decades; else none."""
+    finite = [v for v in values if math.isfinite(v)]
+    if not finite or min(finite) <= 0 or max(finite) / min(finite) < 10**1.5:
+        return {}
+    ticks = log_ticks(min(finite), max(finite))
+    return {"type": "log", "tickvals": ticks, "ticktext": [number_text(t) for t in ticks]}
 
 
 def log_ticks(low: float, high: float, most: int = 5) -> list[float]:

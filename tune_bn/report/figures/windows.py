@@ -82,7 +82,7 @@ def plot_windows(
                         "line": {"width": 0},
                     }
                 )
-            texts.append(plotly_text(text, 26))
+            texts.append(f"\u2002{plotly_text(text, 26)}")
             about.append(
                 f"{plotly_text(name)}, {stage.name}<br>{plotly_text(text, 80)}"
                 f"<br>{share_text(high - low)} of the scale"
@@ -92,7 +92,7 @@ def plot_windows(
         place += 0.15
     figure = go.Figure(
         go.Scatter(
-            x=[1.015] * len(places),
+            x=[1.0] * len(places),
             y=places,
             mode="text",
             text=texts,
