@@ -48,7 +48,7 @@
   );
   plots.forEach((plot) => observer.observe(plot));
   // On paper every figure is drawn, as wide as a sheet of A4 or letter and no taller than one.
-  const paper = { width: 680, height: 840 };
+  const paper = { width: 680, height: 860 };
   addEventListener("beforeprint", () => {
     for (const plot of plots) {
       draw(plot);

@@ -35,7 +35,7 @@ from tune_bn.report.text import count_text
 __all__ = ["page", "write_report"]
 
 _MOST_PARAMS = 16
-_MOST_ROWS = 8  # of parameters in one figure, so that it fits on a sheet of paper
+_MOST_ROWS = 5  # of parameters in one figure, so that it fits on a sheet of paper
 _MOST_WINDOWS = 4
 _MOST_POINTS = 800
 
@@ -307,7 +307,7 @@ def _part_of(figure: go.Figure, i: int, parts: list[list[str]]) -> go.Figure:
 
 def _most_points(names: list[str]) -> int:
     """Return how many trials to show of each parameter, so that the file stays small."""
-    return min(_MOST_POINTS, _MOST_POINTS * _MOST_ROWS // max(len(names), 1))
+    return min(_MOST_POINTS, _MOST_POINTS * 8 // max(len(names), 1))
 
 
 def _shown_names(results: Results) -> list[str]:
