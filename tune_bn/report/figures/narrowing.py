@@ -32,7 +32,7 @@ from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.history import Results, TrialResult, results_of
 from tune_bn.report.text import number_text, plotly_text, value_text
 
-__all__ = ["plot_narrowing"]
+__all__ = ["Looks", "plot_narrowing"]
 
 _ROW_PX = 112
 _GAP_PX = 34
@@ -79,7 +79,7 @@ def plot_narrowing(
         vertical_spacing=_GAP_PX / inner if rows > 1 else 0,
         subplot_titles=[_row_title(results, name) for name in names],
     )
-    looks = _Looks(results, trials)
+    looks = Looks(results, trials)
     bottom = _BOTTOM_PX if looks.has_values else _BOTTOM_PX - 56
     base_figure(figure, title=title, height=inner + _TOP_PX + bottom)
     figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK}, yshift=2)
@@ -141,7 +141,7 @@ def _row_title(results: Results, name: str) -> str:
     return f"{title}  <span style='font-size:11px'>{word}</span>" if word else title
 
 
-class _Looks:
+class Looks:
     """Colour, size and shape of every trial, the same in all rows."""
 
     def __init__(self, results: Results, trials: tuple[TrialResult, ...]) -> None:

@@ -1,7 +1,6 @@
 """What matters and what goes together: importances, the best tenth, the Pareto front."""
 
 import math
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,12 @@ from tune_bn.report.figures.style import (
     GREY,
     INK,
     MUTED,
-    VALUE_SCALE,
     add_note,
     axis_for,
     base_figure,
     empty_figure,
     log_axis,
+    value_colour,
 )
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.history import Results, TrialResult, results_of
@@ -177,7 +176,7 @@ def plot_parallel(source: Any, *, max_trials: int = 50, max_params: int = 10) ->
                 x=np.array([place[name][i] for name in names]),
                 y=list(range(len(names))),
                 mode="lines+markers",
-                line={"width": 3.5 if is_best else 1.4, "color": _colour(goodness)},
+                line={"width": 3.5 if is_best else 1.4, "color": value_colour(goodness)},
                 marker={
                     "size": 13 if is_best else 6,
                     "symbol": "star" if is_best else "circle",
@@ -243,20 +242,6 @@ def _choice_marks(parameter: Parameter) -> list[tuple[float, str]]:
     if not isinstance(parameter, Categorical) or len(parameter.choices) > 5:
         return []
     return [(parameter.position(c), value_text(c)) for c in parameter.choices]
-
-
-def _colour(goodness: float) -> str:
-    """Return the colour of the value scale at a share of it, as plotly would mix it."""
-    stops = list(VALUE_SCALE)
-    for (low, a), (high, b) in pairwise(stops):
-        if goodness <= high:
-            share = (goodness - low) / (high - low)
-            mixed = [
-                round(int(a[i : i + 2], 16) * (1 - share) + int(b[i : i + 2], 16) * share)
-                for i in (1, 3, 5)
-            ]
-            return f"rgb({mixed[0]},{mixed[1]},{mixed[2]})"
-    return stops[-1][1]
 
 
 def plot_pareto(

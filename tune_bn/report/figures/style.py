@@ -9,6 +9,7 @@ it is pointed at.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "AMBER",
     "BLUE",
     "BLUE_RGB",
+    "FONT",
     "GREEN",
     "GREY",
     "INK",
@@ -36,6 +38,7 @@ __all__ = [
     "empty_figure",
     "log_axis",
     "log_ticks",
+    "value_colour",
 ]
 
 INK = "#1f2733"
@@ -212,6 +215,20 @@ def axis_for(parameter: Parameter) -> Axis:
         places = tuple(map(float, values))
         return Axis(parameter, "linear", low - half, high + half, places, tuple(map(str, values)))
     return Axis(parameter, "linear", low, high, (), ())
+
+
+def value_colour(goodness: float) -> str:
+    """Return the colour of the value scale at a share of it, as plotly would mix it."""
+    stops = list(VALUE_SCALE)
+    for (low, a), (high, b) in pairwise(stops):
+        if goodness <= high:
+            share = (goodness - low) / (high - low)
+            mixed = [
+                round(int(a[i : i + 2], 16) * (1 - share) + int(b[i : i + 2], 16) * share)
+                for i in (1, 3, 5)
+            ]
+            return f"rgb({mixed[0]},{mixed[1]},{mixed[2]})"
+    return stops[-1][1]
 
 
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
