@@ -6,6 +6,7 @@ It follows the reader's light or dark scheme and brings its own background.
 
 import math
 from collections.abc import Iterator, Sequence
+from html import unescape
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -38,7 +39,8 @@ _MOST_ROWS = 12
 
 _STYLE = f"""
 text {{ font: 12px {FONT}; fill: {INK}; }}
-.paper {{ fill: #ffffff; }} .muted {{ fill: {MUTED}; }} .name {{ font-weight: 600; font-size: 13px; }}
+.paper {{ fill: #ffffff; }} .muted {{ fill: {MUTED}; }}
+.name {{ font-weight: 600; font-size: 13px; }}
 .stage {{ fill: {BLUE}; font-size: 11px; }} .grid {{ stroke: #7d8796; stroke-opacity: .25; }}
 .window {{ fill: {BLUE}; fill-opacity: .14; stroke: {BLUE}; stroke-opacity: .7; }}
 .pruned {{ fill: none; stroke: {GREY}; }} .failed {{ stroke: {VERMILLION}; stroke-width: 2; }}
@@ -150,9 +152,8 @@ def _row(results: Results, looks: Looks, columns: _Columns, name: str, top: floa
     ticks = zip(axis.ticks, axis.tick_text, strict=True) if axis.ticks else _end_ticks(axis)
     for place, text in ticks:
         at = y(place)
-        yield f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
-        # The ticks' text is escaped for plotly, and plotly's escapes are those of XML.
-        yield f'<text class="muted" x="{_LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{text}</text>'
+        yield f'<path class="grid" d="M{_LEFT} {at:.1f}H{_WIDTH - _RIGHT}"/>'
+        yield _text(_LEFT - 8, at + 4, unescape(text), "muted", "end")  # escaped for plotly
     for stage, left, right in stage_spans(results):
         if name in stage.windows:
             bottom, upper = axis.window(stage.windows[name])
@@ -200,10 +201,8 @@ def _mark(kind: str, x: float, y: float, goodness: float) -> str:
         )
     if kind == "best":
         corners = [(7.5 if i % 2 == 0 else 3.0, math.pi * (i / 5 - 0.5)) for i in range(10)]
-        points = " ".join(
-            f"{x + r * math.cos(a):.1f},{y + r * math.sin(a):.1f}" for r, a in corners
-        )
-        return f'<polygon class="best" points="{points}"/>'
+        points = [f"{x + r * math.cos(a):.1f},{y + r * math.sin(a):.1f}" for r, a in corners]
+        return f'<polygon class="best" points="{" ".join(points)}"/>'
     if kind == "pruned":
         return f'<path class="pruned" d="M{x - 3.5:.1f} {y - 3:.1f}h7l-3.5 6z"/>'
     return f'<path class="failed" d="M{x - 3:.1f} {y - 3:.1f}l6 6m0-6l-6 6"/>'
@@ -224,5 +223,6 @@ def _foot(
     worst, _, best = looks.scale_text()
     yield _text(_LEFT, base + 62, worst, "muted")
     yield _text(_LEFT + 220, base + 62, best, "muted", "end")
-    goal = f"{'higher' if results.maximize else 'lower'} is better" if not note else note
-    yield _text(_WIDTH - _RIGHT, base + 62, goal, "muted", "end")
+    goal = "higher is better" if results.maximize else "lower is better"
+    about = note or (goal if len(results.directions) == 1 else "")
+    yield _text(_WIDTH - _RIGHT, base + 62, about, "muted", "end")

@@ -162,6 +162,7 @@ class Looks:
         self.has_values = bool(self.goodness)
 
     def scale_text(self) -> list[str]:
+        """Return what stands at the worst end of the colour scale, its middle and its best end."""
         if len(self.results.directions) > 1:
             return ["last front", "middle", "first front"]
         values = [t.value for t in self.results.ranked if t.state == "complete"]
@@ -172,6 +173,7 @@ class Looks:
         return [f"{word} {number_text(v)}" for word, v in zip(words, ends, strict=True)]
 
     def traces(self, name: str, axis: Axis, *, is_first: bool) -> list[go.Scatter]:
+        """Return the marks of one row; the first row's are those in the legend."""
         goodness = np.array([self.goodness[t.number] for t in self.complete])
         kinds: list[tuple[str, Sequence[TrialResult], dict[str, Any]]] = [
             (
