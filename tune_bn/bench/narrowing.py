@@ -29,7 +29,7 @@ def run_study(*, trials: int = 60, epochs: int = 6, seed: int = 0) -> optuna.Stu
         config = Config(
             learning_rate=trial.suggest_float("learning_rate", 1e-4, 1, log=True),
             momentum=suggest_one_minus_log(trial, "momentum", 0.9, 0.999),
-            width=trial.suggest_int("width", 16, 128, log=True),
+            width=trial.suggest_int("width", 16, 512, log=True),
             depth=1,
             batch_size=128,
             activation=trial.suggest_categorical("activation", ["relu", "gelu", "tanh"]),

@@ -137,7 +137,8 @@ def _head(results: Results, looks: Looks, columns: _Columns, title: str) -> Iter
         yield _text(x + 22, 47, kind)
         x += 40 + 6.6 * len(kind)
     for name in stage_labels(stage_spans(results)):
-        yield _text(columns(name["x"]), _TOP - 20, name["text"], "stage")
+        if columns(name["x"]) < _WIDTH - _RIGHT - 36:
+            yield _text(columns(name["x"]), _TOP - 20, name["text"], "stage")
 
 
 def _row(results: Results, looks: Looks, columns: _Columns, name: str, top: float) -> Iterator[str]:
