@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from tune_bn.core.space import Categorical
 from tune_bn.report import tables
 from tune_bn.report.advice import advise
 from tune_bn.report.history import Results
@@ -22,11 +24,12 @@ from tune_bn.report.summary import (
     with_metric_name,
 )
 from tune_bn.report.tables import Table
-from tune_bn.report.text import duration_text, number_text, value_text, visible
+from tune_bn.report.text import duration_text, label, number_text, value_text, visible
 
 __all__ = ["text_report", "watch_view"]
 
 _MOST_STAGES = 8
+_MOST_COLUMNS = 4
 
 
 def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> RenderableType:
@@ -39,28 +42,43 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
     given = dict(summary or {})
     results = with_metric_name(results, given)
     advice = advise(results)
-    parts: list[RenderableType] = [_text(title_of(results, given), style="bold")]
-    for question, answer in answers(results, given, advice):
-        parts += [_text(question, style="bold"), Padding(_text(answer), (0, 0, 0, 2))]
+    blocks: list[tuple[str, list[RenderableType]]] = [
+        (question, [_indented(answer)]) for question, answer in answers(results, given, advice)
+    ]
     if results.stages:
-        parts += [_text("Stages", style="bold"), _turned(tables.stage_table(results, most=6))]
+        # A category's window is all of its choices, in every stage.
+        scaled = [n for n, p in results.space.items() if not isinstance(p, Categorical)]
+        stages = tables.stage_table(results, params=scaled, most=_MOST_COLUMNS)
+        blocks.append(("Stages", [_turned(stages)]))
     scores = tables.scores_table(given)
     if scores is not None:
-        parts += [_text(scores.title, style="bold"), _table(scores)]
+        blocks.append((scores.title, [_table(scores)]))
     best = chosen_trial(results, given)
     if best is not None:
-        parts.append(_text(f"Best configuration: trial {best.number}", style="bold"))
-        parts += [_text(f"  {name} = {value_text(v, 6)}") for name, v in best.params.items()]
+        lines = [_indented(f"{name} = {value_text(v, 6)}") for name, v in best.params.items()]
+        blocks.append((f"Best configuration: trial {best.number}", lines))
     if advice:
-        parts.append(_text("Advice", style="bold"))
-        for one in advice:
-            parts.append(Padding(_text(f"• {one.text}"), (0, 0, 0, 2)))
-            parts.append(Padding(_text(one.evidence, style="dim"), (0, 0, 0, 4)))
+        shown = [_indented(f"• {one.text}") for one in advice]
+        about = [_indented(one.evidence, 4, "dim") for one in advice]
+        blocks.append(
+            ("Advice", [part for pair in zip(shown, about, strict=True) for part in pair])
+        )
+    parts: list[RenderableType] = [_text(title_of(results, given), style="bold")]
+    for heading, body in blocks:
+        parts += ["", _text(heading, style="bold"), *body]
     return Group(*parts)
 
 
+def _indented(text: str, by: int = 2, style: str = "") -> RenderableType:
+    return Padding(_text(text, style), (0, 0, 0, by))
+
+
+def _new_table() -> RichTable:
+    return RichTable(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+
+
 def _table(table: Table) -> RichTable:
-    shown = RichTable()
+    shown = _new_table()
     for i, column in enumerate(table.columns):
         shown.add_column(_text(column), justify="left" if i < table.n_text_columns else "right")
     for row in table.rows:
@@ -70,12 +88,12 @@ def _table(table: Table) -> RichTable:
 
 def _turned(table: Table) -> RichTable:
     """Return a table with a column for each row: stages are few, parameters many."""
-    shown = RichTable()
-    shown.add_column("")
+    shown = _new_table()
+    shown.add_column("", no_wrap=True)
     for row in table.rows:
         shown.add_column(_text(row[0]), justify="right", overflow="fold")
     for i, column in enumerate(table.columns[1:], start=1):
-        shown.add_row(_text(column), *[_text(row[i]) for row in table.rows])
+        shown.add_row(_text(label(column, 24)), *[_text(row[i]) for row in table.rows])
     return shown
 
 
@@ -104,7 +122,7 @@ def watch_view(results: Results, now: datetime, *, every_s: float) -> Renderable
 
 
 def _latest(results: Results, n: int = 6) -> RichTable:
-    shown = RichTable()
+    shown = _new_table()
     columns: Sequence[str] = ("Trial", "State", *results.objectives, "Time")
     for column in columns:
         shown.add_column(_text(column), justify="left" if column == "State" else "right")
