@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ray import tune
+from ray.tune.logger import CSVLoggerCallback, JsonLoggerCallback, LoggerCallback
 from ray.tune.schedulers import (
     ASHAScheduler,
     FIFOScheduler,
@@ -179,6 +180,50 @@ def test_a_run_with_one_worker_repeats_and_leaves_its_stages(tmp_path, caplog):
         assert warm.best.params == search.best.params
 
 
+class Remembers(LoggerCallback):
+    """A logger as MLflow's and W&B's: it gets each result."""
+
+    def __init__(self) -> None:
+        self.results: list[dict[str, Any]] = []
+
+    def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
+        """Keep what a tracking server would be sent."""
+        del iteration, trial
+        self.results.append(dict(result))
+
+
+def test_stages_are_metrics(tmp_path):
+    """Stage and width of each draw are in the grid, in Tune's files, and reach other loggers.
+
+    A given point has none: no stage drew it.
+    """
+    search = CoarseToFineSearch(
+        seed=0, narrowing=QUICK, points_to_evaluate=[{"x": 0.5, "depth": 1}]
+    )
+    logger = Remembers()
+    callbacks = [StagesCallback(search), logger, CSVLoggerCallback(), JsonLoggerCallback()]
+    results = tuner(tmp_path, search, n=8, train=trainable_to(2), callbacks=callbacks).fit()
+    frame = results.get_dataframe().set_index("trial_id")
+    for number, trial_id in search.trial_ids.items():
+        mark = search.mark(number)
+        found = frame.loc[trial_id, ["coarse_to_fine/stage", "coarse_to_fine/width"]]
+        if mark is None:
+            assert found.isna().all()
+        else:
+            assert [*found] == [mark.stage, mark.width]
+    assert frame["coarse_to_fine/stage"].max() == 2
+    assert frame["coarse_to_fine/stage"].isna().sum() == 1
+    drawn = [r for r in logger.results if "coarse_to_fine" in r]
+    assert len(logger.results) == 16
+    assert len(drawn) == 14
+    for result in each(results):
+        of_trial = result.metrics.get("coarse_to_fine")
+        if of_trial is not None:
+            assert result.metrics_dataframe["coarse_to_fine/stage"].nunique() == 1
+            last = json.loads(Path(result.path, "result.json").read_text().splitlines()[-1])
+            assert last["coarse_to_fine"] == of_trial
+
+
 def test_concurrency_limiter_in_batches(tmp_path):
     """A batch is told at once; every trial is told once."""
     search = CoarseToFineSearch(seed=0, narrowing=QUICK)
@@ -225,13 +270,15 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
     monkeypatch.setenv("TUNE_GLOBAL_CHECKPOINT_S", "0")
     search = CoarseToFineSearch(seed=0, narrowing=QUICK)
     interrupt = Interrupt(tmp_path / "interrupted")
-    run = tuner(tmp_path, search, train=trainable_to(2), callbacks=[interrupt])
+    callbacks = [StagesCallback(search), interrupt]
+    run = tuner(tmp_path, search, train=trainable_to(2), callbacks=callbacks)
     with pytest.raises(RuntimeError, match="interrupted"):
         run.fit()
     assert 0 < len(state_of(tmp_path).trials) < 6
     results = tune.Tuner.restore(str(tmp_path), trainable_to(2)).fit()
     assert len(results) == 6
     assert not results.errors
+    assert all("coarse_to_fine" in r.metrics for r in each(results))
     after = state_of(tmp_path)
     # Ray saves its trials and the search one after the other (ray-project/ray#11918): of a trial
     # that ends between the two, when the driver dies, the search never hears.

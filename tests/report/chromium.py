@@ -3,11 +3,15 @@
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-__all__ = ["console_messages"]
+from tune_bn.report import write_report
+
+__all__ = ["check_in_chromium", "console_messages", "seconds_to_open"]
 
 _OPTIONS = (
     "--headless",
@@ -18,11 +22,32 @@ _OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
     "--window-size=1200,9000",
-    "--virtual-time-budget=10000",
     "--enable-logging=stderr",
     "--v=0",
     "--dump-dom",
 )
+_PRINT = "for (const kind of ['beforeprint', 'afterprint']) dispatchEvent(new Event(kind))"
+
+
+def check_in_chromium(folder: Path, source: Any, *, fewest: int) -> None:
+    """Raise unless a browser opens the page without a word and draws its figures, all of them.
+
+    Args:
+        folder: Where the page may be written.
+        source: What is shown.
+        fewest: How many figures there are at least.
+    """
+    file = folder / "report.html"
+    write_report(source, file)
+    assert file.stat().st_size < 6_000_000
+    # What is far below the window is drawn when it is scrolled to, or printed: here at once.
+    printed = folder / "printed.html"
+    text = file.read_text(encoding="utf-8")
+    printed.write_text(f"{text}<script>{_PRINT}</script>", encoding="utf-8")
+    messages, tree = console_messages(printed)
+    assert messages == []
+    assert fewest <= tree.count('data-drawn="yes"') == tree.count('role="img"')
+    assert tree.count('class="main-svg"') >= fewest
 
 
 def console_messages(file: Path) -> tuple[list[str], str]:
@@ -30,15 +55,26 @@ def console_messages(file: Path) -> tuple[list[str], str]:
 
     Skips the test where there is no Chromium.
     """
+    ended = _opened(file, "--virtual-time-budget=10000")
+    return [line for line in ended.stderr.splitlines() if ":CONSOLE" in line], ended.stdout
+
+
+def seconds_to_open(file: Path) -> float:
+    """Return how long Chromium takes from its start until a page has loaded."""
+    begun = time.perf_counter()
+    _opened(file)
+    return time.perf_counter() - begun
+
+
+def _opened(file: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("needs Chromium, which is not installed")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        ended = subprocess.run(
-            [browser, *_OPTIONS, f"--user-data-dir={profile}", file.as_uri()],
+        return subprocess.run(
+            [browser, *_OPTIONS, *options, f"--user-data-dir={profile}", file.as_uri()],
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
-    return [line for line in ended.stderr.splitlines() if ":CONSOLE" in line], ended.stdout

@@ -125,7 +125,7 @@ def test_one_exploded_value_does_not_flatten_the_rest():
     study.optimize(lambda t: 1e12 if t.number == 3 else t.suggest_float("x", 0, 1), n_trials=20)
     figure = plot_best_value(study)
     assert figure.layout.yaxis.range[1] < 100
-    assert "1 worse values lie outside" in figure.layout.title.text
+    assert "1 worse value lies outside" in figure.layout.title.text
 
 
 def test_importances_are_shares(staged: optuna.Study):

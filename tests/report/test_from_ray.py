@@ -17,6 +17,7 @@ import ray
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 
+from tests.report.chromium import check_in_chromium
 from tune_bn import Categorical, Float, Narrowing
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.report import ReportError, advise, results_of
@@ -138,6 +139,11 @@ def test_a_folder_is_read_like_its_grid(grid: tune.ResultGrid):
         t.number: t.value for t in wanted.trials if t.values
     }
     assert "points_to_evaluate" in page(found)
+
+
+def test_chromium_opens_its_page(grid: tune.ResultGrid, tmp_path: Path):
+    """A run under ASHA is shown in a real browser without a word on the console."""
+    check_in_chromium(tmp_path, grid, fewest=5)
 
 
 def test_an_unknown_metric_names_the_results(grid: tune.ResultGrid):

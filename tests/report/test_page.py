@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tests.report.chromium import console_messages
+from tests.report.chromium import check_in_chromium, console_messages, seconds_to_open
 from tune_bn import CoarseToFine, Float
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import NetworkResults, ReportError, write_report
@@ -105,22 +105,30 @@ def test_page_answers_the_four_questions(demo: str):
         assert fact in text
 
 
-def test_a_script_in_a_name_is_shown_not_run(tmp_path: Path):
-    """Names, choices, study and summary: every text is shown as it is."""
+def evil() -> optuna.Study:
+    """Return a study whose names and choices would act, were they not shown as they are."""
 
     def objective(trial: optuna.Trial) -> float:
         x = trial.suggest_float(EVIL, 0, 1)
-        trial.suggest_categorical("</script><b>", [EVIL, "<!--", "$x$", "a & b"])
+        trial.suggest_categorical("</script><b>", [EVIL, "<!--", "$x$", "a & b", "\x1b[2J\u202e"])
         return x
 
     study = optuna.create_study(study_name=EVIL, sampler=CoarseToFineSampler(seed=0))
     study.optimize(objective, n_trials=30)
+    return study
+
+
+def test_a_script_in_a_name_is_shown_not_run():
+    """Names, choices, study and summary: every text is shown as it is, controls as escapes."""
+    study = evil()
     text = page(study, summary={"data": {"name": EVIL}, EVIL: EVIL})
     seen = Outline(text)
     assert seen.tags.count("script") == Outline(page(study)).tags.count("script")
     assert "b" not in seen.tags
     assert f"Tuning on {EVIL}" in seen.text
     assert EVIL not in text
+    assert "\x1b" not in text
+    assert "\\x1b[2J\\u202e" in seen.text
 
 
 def test_outline_would_see_a_script():
@@ -247,13 +255,48 @@ def test_an_earlier_page_survives_a_failure(tmp_path: Path):
     assert file.read_text() == "old"
 
 
-def test_chromium_opens_it_without_a_word(tmp_path: Path, demo: str):
-    """In a real browser every figure in sight is drawn and the console stays empty."""
-    file = tmp_path / "report.html"
-    file.write_text(demo, encoding="utf-8")
-    messages, tree = console_messages(file)
-    assert messages == []
-    assert tree.count('data-drawn="yes"') >= 6
+def test_chromium_opens_a_search_with_stages(tmp_path: Path, staged: optuna.Study):
+    """In a real browser every figure is drawn and the console stays empty."""
+    check_in_chromium(tmp_path, staged, fewest=7)
+
+
+def test_chromium_opens_two_objectives(tmp_path: Path, two_objectives: optuna.Study):
+    """The same with a Pareto front."""
+    check_in_chromium(tmp_path, two_objectives, fewest=8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "fewest"),
+    [
+        ("nothing", 0),
+        ("all_failed", 2),
+        ("one_trial", 4),
+        ("without_parameters", 3),
+        ("odd_values", 6),
+        ("running", 1),
+        ("other_sampler", 5),
+        ("evil", 6),
+    ],
+)
+def test_chromium_opens_every_search(name: str, fewest: int, tmp_path: Path):
+    """Also a page that says that there is nothing is a page without an error."""
+    check_in_chromium(tmp_path, {**SEARCHES, "evil": evil}[name](), fewest=fewest)
+
+
+@pytest.mark.slow
+def test_ten_thousand_trials_open_in_three_seconds(tmp_path: Path):
+    """Points are thinned, and that is said; the page opens in the time of a blank one and 3 s."""
+    search = CoarseToFine({f"x{i}": Float(-5, 5) for i in range(16)}, seed=0)
+    for _ in range(10_000):
+        trial = search.ask()
+        search.tell(trial, sum(x * x for x in trial.params.values()))
+    check_in_chromium(tmp_path, search, fewest=10)
+    file, blank = tmp_path / "report.html", tmp_path / "blank.html"
+    assert "10,000 trials" in Outline(file.read_text(encoding="utf-8")).text
+    blank.write_text("<!doctype html><title>blank</title>")
+    opened, alone = (min(seconds_to_open(f) for _ in range(3)) for f in (file, blank))
+    assert opened - alone < 3
 
 
 def test_chromium_would_report_an_error(tmp_path: Path):

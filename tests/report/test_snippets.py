@@ -1,12 +1,20 @@
 """The Python on the page runs, and does what it says."""
 
 import json
+import math
+import os
+from typing import Any
 
 import optuna
 import pytest
 
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported
+
+from ray import tune
+
 from tune_bn import Categorical, CoarseToFine, Float, Int
 from tune_bn.optuna import suggest_one_minus_log
+from tune_bn.ray import CoarseToFineSearch, one_minus_loguniform
 from tune_bn.report import results_of
 from tune_bn.report.history import Results, TrialResult
 from tune_bn.report.snippets import (
@@ -15,6 +23,7 @@ from tune_bn.report.snippets import (
     points_code,
     refined_space,
     refined_space_code,
+    value_code,
 )
 
 
@@ -96,3 +105,49 @@ def test_core_code_makes_an_equal_space():
     assert isinstance(made, dict)
     wanted = {n: json.dumps(p.to_json()) for n, p in refined_space(results).items()}
     assert {n: json.dumps(p.to_json()) for n, p in made.items()} == wanted
+
+
+def ray_results(space: dict[str, Any], **params: Any) -> Results:
+    trials = tuple(TrialResult(i, params, (float(i),), "complete") for i in range(5))
+    return Results("r", "Ray Tune results", trials, space)
+
+
+def test_a_nested_config_is_pasted_nested():
+    """Tune takes no "/" in a key, so the parameter "opt/lr" is the key of a dict again."""
+    names = {"opt/lr": 0.01, "opt/more/momentum": 0.95, "width": 3}
+    space = {
+        "opt/lr": Float(1e-4, 1, log=True),
+        "opt/more/momentum": Float(0.9, 0.999, one_minus_log=True),
+        "width": Int(1, 9),
+    }
+    made: dict[str, Any] = {"tune": tune, "one_minus_loguniform": one_minus_loguniform}
+    exec(refined_space_code(ray_results(space, **names)), made)
+    pasted = CoarseToFineSearch(made["param_space"], "loss", "min").space
+    assert set(pasted) == set(space)
+    assert isinstance(pasted["opt/more/momentum"], Float)
+    assert pasted["opt/more/momentum"].one_minus_log
+
+
+def test_what_has_no_code_is_a_comment():
+    """An object, a choice with domains inside, a place in a list: pasted code still runs."""
+    thing = object()
+    space = {"thing": Categorical([thing, 1]), "list/0": Int(5, 6), "x": Float(0, 1)}
+    results = ray_results(space, **{"thing": thing, "list/0": 5, "x": 0.5})
+    made: dict[str, Any] = {"tune": tune}
+    code = refined_space_code(results)
+    exec(code, made)
+    assert set(made["param_space"]) == {"x"}
+    assert "# 'list/0': tune.randint(5, 7)" in code
+    point = enqueue_code(results.trials[0])
+    assert "# 'thing'" in point
+    study = optuna.create_study()
+    exec(point, {"study": study})
+    assert study.trials[0].system_attrs["fixed_params"] == {"list/0": 5, "x": 0.5}
+
+
+@pytest.mark.parametrize("value", [1, -0.5, True, None, "a'b\n", [1, (2,)], {"a": ()}, math.inf])
+def test_value_code_makes_an_equal_value(value: object):
+    """What can be written is written so that Python makes it again."""
+    code = value_code(value)
+    assert code is not None
+    assert eval(code) == value

@@ -85,6 +85,26 @@ def test_report_as_text_writes_no_file(storage: Path, tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+def test_report_writes_a_figure(storage: Path, tmp_path: Path):
+    """With --figure it writes one SVG file and no page."""
+    out = tmp_path / "narrowing.svg"
+    code, said = run("report", "--storage", storage, "--study", "staged", "--figure", out)
+    assert code == 0, said
+    assert out.read_text(encoding="utf-8").startswith("<svg")
+    assert [p.name for p in tmp_path.iterdir()] == ["narrowing.svg"]
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    """A name that would clear the screen is shown as its escape."""
+    study = optuna.create_study(study_name="a\x1b[2J")
+    study.optimize(lambda t: t.suggest_float("x\x1b[31m\x07", 0, 1), n_trials=3)
+    now = datetime(2026, 1, 2)
+    for view in (text_report(results_of(study)), watch_view(results_of(study), now, every_s=2)):
+        text = printed(view, width=200)
+        assert "\x1b" not in text
+        assert "x\\x1b[31m\\x07" in text
+
+
 def test_watch_looks_once(storage: Path):
     """With --timeout 0 the study is shown once."""
     code, said = run("watch", "--storage", storage, "--study", "staged", "--timeout", "0")
@@ -172,6 +192,8 @@ def test_a_run_without_scores_yet(tmp_path: Path):
         (("report", "--run", "b", "--metric", "m"), "need --ray"),
         (("report", "--run", "nowhere"), "has no study.db"),
         (("report", "--storage", "://"), "--storage needs"),
+        (("report", "--run", "b", "--figure", "x.png"), "ends in .svg"),
+        (("report", "--run", "b", "--figure", "x.svg", "--text"), "no --text"),
         (("watch",), "Give exactly one"),
         (("watch", "--storage", "x", "--every", "0"), "above 0"),
     ],

@@ -16,6 +16,7 @@ _MODULES = {
     "batchnorm": "speed of the batch-norm layers, beside torch's",
     "inference-stats": "what corrected inference statistics are good for",
     "demo": "the main job on digits",
+    "narrowing": "the README's figure of how a search narrows",
     "tables": "the README's tables, made from rows",
 }
 

@@ -63,10 +63,18 @@ def report(
     metric: Annotated[str | None, typer.Option(help="Of --ray: the result to rank by.")] = None,
     mode: Annotated[str | None, typer.Option(help="Of --ray: min or max.")] = None,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Write only the figure of how it narrowed, as this SVG file."),
+    ] = None,
     text: Annotated[bool, typer.Option("--text", help="Print it here; write no file.")] = False,
 ) -> None:
     """Show how a search narrowed, what it found, and what to do next: as a page or as text."""
     with end_in_one_line(), warnings.catch_warnings():
+        if figure is not None and (text or figure.suffix != ".svg"):
+            raise InputError(
+                f"--figure needs a file that ends in .svg, and no --text, but got {str(figure)!r}."
+            )
         warnings.simplefilter("ignore")  # of frameworks, about their own future
         logging.getLogger("optuna").setLevel(logging.ERROR)
         results, summary = read_search(run, storage, study, ray, metric, mode)
@@ -77,13 +85,20 @@ def report(
 
             Console(highlight=False).print(text_report(results, summary))
             return
+        from tune_bn.core.files import write_atomically
         from tune_bn.report import write_report
+        from tune_bn.report.svg import narrowing_svg
+        from tune_bn.report.text import count_text
 
+        option, file = ("--figure", figure) if figure is not None else ("--out", out)
         try:
-            write_report(results, out, summary=summary)
+            if figure is not None:
+                write_atomically(figure, narrowing_svg(results))
+            else:
+                write_report(results, out, summary=summary)
         except OSError as error:
             raise InputError(
-                f"--out needs a file that can be written, but {str(out)!r} cannot "
+                f"{option} needs a file that can be written, but {str(file)!r} cannot "
                 f"({(error.strerror or str(error)).lower()}). Choose another."
             ) from error
-        print(f"{len(results.trials):,} trials shown in {out}")
+        print(f"{count_text(len(results.trials), 'trial')} in {file}")

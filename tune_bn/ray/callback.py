@@ -1,4 +1,4 @@
-"""A Tune callback that says when the search narrows, and leaves its stages beside the results."""
+"""A Tune callback that says when the search narrows, and puts its stages into the results."""
 
 import json
 import logging
@@ -14,25 +14,34 @@ from tune_bn.core.stages import Stage
 from tune_bn.core.state import encode_number
 from tune_bn.ray.search import CoarseToFineSearch
 
-__all__ = ["StagesCallback", "stages_to_json"]
+__all__ = ["METRICS", "StagesCallback", "stages_to_json"]
 
 logger = logging.getLogger(__name__)
 
+METRICS = "coarse_to_fine"
 _FORMAT = "tune_bn.stages"
 _VERSION = 1
 
 
 class StagesCallback(Callback):
-    """Logs each change of stage, and keeps ``stages.json`` in the experiment's folder up to date.
+    """Logs each change of stage, and puts the stages where results are looked at.
+
+    Every result of a trial that the search drew gets two more metrics, ``coarse_to_fine/stage``
+    (0 for the coarse one) and ``coarse_to_fine/width`` (share of each range that a window covers).
+    So they are in the ``ResultGrid``, in Tune's CSV, JSON and TensorBoard files, and in each
+    logger, as for MLflow or W&B, that stands behind this callback in the list. The stages with
+    their windows are kept up to date in ``stages.json`` in the experiment's folder.
 
     Args:
         search: The search algorithm of the run: the object itself, not a wrapper around it.
 
     Example:
         >>> from ray import tune
+        >>> from ray.tune.logger import TBXLoggerCallback
         >>> from tune_bn.ray import CoarseToFineSearch, StagesCallback
         >>> search = CoarseToFineSearch()
-        >>> run_config = tune.RunConfig(callbacks=[StagesCallback(search)])
+        >>> callbacks = [StagesCallback(search), TBXLoggerCallback()]  # loggers behind it
+        >>> run_config = tune.RunConfig(callbacks=callbacks)
     """
 
     def __init__(self, search: CoarseToFineSearch) -> None:
@@ -63,6 +72,22 @@ class StagesCallback(Callback):
             f"; best so far {best(values):.6g}" if values else "",
         )
         self._write(trial)
+
+    def on_trial_result(
+        self,
+        iteration: int,  # noqa: ARG002 - Tune's signature
+        trials: Sequence[Trial],  # noqa: ARG002
+        trial: Trial,
+        result: dict[str, Any],
+        **info: Any,  # noqa: ARG002
+    ) -> None:
+        """Add the trial's stage to the result, which Tune lets callbacks change in place."""
+        try:
+            mark = self._search.mark(self._search.number(trial.trial_id))
+        except KeyError:
+            return  # a copy that a Repeater made, or a trial of before a restart
+        if mark is not None:
+            result[METRICS] = {"stage": mark.stage, "width": mark.width}
 
     def on_experiment_end(self, trials: Sequence[Trial], **info: Any) -> None:  # noqa: ARG002
         """Write the stages of the whole run."""

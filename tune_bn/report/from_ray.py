@@ -159,7 +159,16 @@ def _objectives(
     return metrics, (modes * len(metrics))[: len(metrics)] if len(modes) == 1 else modes
 
 
-_OWN = ("config/", "time", "pid", "done", "iterations_since", "timestamp", "training_iteration")
+_OWN = (
+    "config/",
+    "coarse_to_fine/",
+    "time",
+    "pid",
+    "done",
+    "iterations_since",
+    "timestamp",
+    "training_iteration",
+)
 
 
 def _numbers(result: Mapping[str, Any] | None) -> dict[str, float]:
@@ -216,7 +225,8 @@ def _record(
         params=params,
         values=values,
         state=state,
-        steps=_steps(frames.get(trial.trial_id), metrics[0]),
+        # Where no trial reports twice, what is reported is the value itself, no step on its way.
+        steps=_steps(frames.get(trial.trial_id), metrics[0]) if longest > 1 else (),
         started=None if not started else datetime.fromtimestamp(started, timezone.utc),
         seconds=float(seconds) if isinstance(seconds, (int, float)) else None,
         reason="the trial ended by an error" if state == "failed" else "",
@@ -224,7 +234,7 @@ def _record(
 
 
 def _steps(frame: Any, metric: str) -> tuple[tuple[float, float], ...]:
-    if frame is None or _STEP not in frame or metric not in frame or len(frame) < 2:
+    if frame is None or _STEP not in frame or metric not in frame:
         return ()
     return tuple((float(s), float(v)) for s, v in zip(frame[_STEP], frame[metric], strict=True))
 

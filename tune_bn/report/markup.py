@@ -8,13 +8,14 @@ from typing import Any
 import plotly.io
 
 from tune_bn.report.tables import Table
+from tune_bn.report.text import visible
 
 __all__ = ["code_block", "figure_block", "plain", "section", "table_block"]
 
 
 def plain(text: str) -> str:
-    """Return text as HTML that shows it as it is."""
-    return escape(text, quote=True)
+    """Return text as HTML that shows it as it is, in one line."""
+    return escape(visible(text), quote=True)
 
 
 def section(name: str, title: str, parts: Iterable[str]) -> str:
@@ -48,8 +49,9 @@ def table_block(table: Table, *, with_title: bool = False) -> str:
 
 def code_block(title: str, code: str) -> str:
     """Return code to copy, under a heading."""
+    lines = "\n".join(plain(line) for line in code.split("\n"))
     return (
-        f'<h3>{plain(title)}</h3>\n<div class="code"><pre tabindex="0"><code>{plain(code)}'
+        f'<h3>{plain(title)}</h3>\n<div class="code"><pre tabindex="0"><code>{lines}'
         "</code></pre></div>"
     )
 

@@ -47,7 +47,21 @@
     { rootMargin: "600px" },
   );
   plots.forEach((plot) => observer.observe(plot));
-  addEventListener("beforeprint", () => plots.forEach(draw));
+  // On paper every figure is drawn, as wide as a sheet of A4 or letter and no taller than one.
+  const paper = { width: 680, height: 860 };
+  addEventListener("beforeprint", () => {
+    for (const plot of plots) {
+      draw(plot);
+      plot.dataset.height = plot.layout.height;
+      const height = Math.min(plot.layout.height, paper.height);
+      Plotly.relayout(plot, { autosize: false, width: paper.width, height });
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const plot of plots) {
+      Plotly.relayout(plot, { autosize: true, width: null, height: Number(plot.dataset.height) });
+    }
+  });
 
   for (const block of document.querySelectorAll(".code")) {
     const button = document.createElement("button");

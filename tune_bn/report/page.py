@@ -1,7 +1,7 @@
 """One HTML file about a search, that opens offline and that a colleague understands."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.resources import files
 from pathlib import Path
@@ -30,10 +30,13 @@ from tune_bn.report.markup import code_block, figure_block, plain, section, tabl
 from tune_bn.report.network import NetworkResults, network_figures
 from tune_bn.report.snippets import enqueue_code, parameter_code, points_code, refined_space_code
 from tune_bn.report.summary import answers, chosen_trial, key_numbers, title_of, with_metric_name
+from tune_bn.report.text import count_text
 
 __all__ = ["page", "write_report"]
 
 _MOST_PARAMS = 16
+_MOST_ROWS = 5  # of parameters in one figure, so that it fits on a sheet of paper
+_MOST_WINDOWS = 4
 _MOST_POINTS = 800
 
 
@@ -208,10 +211,30 @@ def _search_figures(results: Results) -> list[str]:
     if not results.trials:
         return []
     names = _shown_names(results)
+    blocks = _value_figures(results) + _narrowing_figures(results, names)
+    numeric = [n for n in names if not isinstance(results.space[n], Categorical)]
+    if results.stages and numeric:
+        blocks += _window_figures(results, numeric)
+    if any(t.steps for t in results.trials):
+        blocks.append(
+            figure_block(
+                "plot-steps",
+                plot_intermediate_values(results),
+                "What trials reported on their way; those that were stopped early are faint.",
+                tables.steps_table(results),
+            )
+        )
+    if any(t.seconds is not None for t in results.trials):
+        figure = plot_durations(results, max_trials=_MOST_POINTS)
+        blocks.append(figure_block("plot-time", figure, "", tables.durations_table(results)))
+    return blocks
+
+
+def _value_figures(results: Results) -> list[str]:
+    if not results.complete:
+        return []
     several = len(results.directions) > 1
     best = tables.best_trials_table(results)
-    band = "The blue band is what the windows of a stage span; a share of the draws uses a wider "
-    hidden = len(results.space) - len(names)
     blocks = [
         figure_block(
             f"plot-best-{i}",
@@ -222,59 +245,69 @@ def _search_figures(results: Results) -> list[str]:
         )
         for i in range(min(len(results.directions), 3))
     ]
-    if several and results.complete:
-        blocks.insert(
-            0,
-            figure_block(
-                "plot-pareto",
-                plot_pareto(results, max_trials=_MOST_POINTS),
-                "No trial is better in both objectives than one on the front.",
-                best,
-            ),
-        )
-    blocks.append(
-        figure_block(
-            "plot-narrowing",
-            plot_narrowing(results, params=names, max_trials=_MOST_POINTS),
-            "A row for each parameter, on the scale on which it was drawn. Larger and more orange "
-            "is better. "
-            + (f"{band}one, so some points lie outside. " if results.stages else "")
-            + (f"{hidden} more parameters are in the tables only." if hidden > 0 else ""),
-            best,
-        )
-    )
-    if results.stages and any(not isinstance(results.space[n], Categorical) for n in names):
-        numeric = [n for n in names if not isinstance(results.space[n], Categorical)]
-        blocks.append(
-            figure_block(
-                "plot-windows",
-                plot_windows(results, params=numeric),
-                "How much of each parameter's scale the windows of a stage span, and where.",
-                tables.stage_table(results),
-            )
-        )
-    conditions: tuple[tuple[bool, str, Callable[[], go.Figure], str, tables.Table], ...] = (
-        (
-            any(t.steps for t in results.trials),
-            "plot-steps",
-            lambda: plot_intermediate_values(results),
-            "What trials reported on their way; those that were stopped early are faint.",
-            tables.steps_table(results),
-        ),
-        (
-            any(t.seconds is not None for t in results.trials),
-            "plot-time",
-            lambda: plot_durations(results, max_trials=_MOST_POINTS),
-            "",
-            tables.durations_table(results),
-        ),
-    )
-    blocks += [
-        figure_block(name, make(), caption, table)
-        for is_known, name, make, caption, table in conditions
-        if is_known
-    ]
+    if several:
+        caption = "No trial is better in both objectives than one on the front."
+        figure = plot_pareto(results, max_trials=_MOST_POINTS)
+        blocks.insert(0, figure_block("plot-pareto", figure, caption, best))
     return blocks
+
+
+def _narrowing_figures(results: Results, names: list[str]) -> list[str]:
+    caption = "A row for each parameter, on the scale on which it was drawn."
+    if results.complete:
+        caption += " Larger and more orange is better."
+    if results.stages:
+        caption += (
+            " The blue band is what the windows of a stage span; a share of the draws uses a wider "
+            "one, so some points lie outside."
+        )
+    if len(results.space) > len(names):
+        hidden = count_text(len(results.space) - len(names), "more parameter")
+        caption += f" Only in the tables: {hidden}."
+    parts = _parts(names, _MOST_ROWS)
+    most = _most_points(names)
+    return [
+        figure_block(
+            f"plot-narrowing-{i}",
+            _part_of(plot_narrowing(results, params=part, max_trials=most), i, parts),
+            caption if i == 1 else "",
+            tables.best_trials_table(results, params=part),
+        )
+        for i, part in enumerate(parts, start=1)
+    ]
+
+
+def _window_figures(results: Results, names: list[str]) -> list[str]:
+    caption = "How much of each parameter's scale the windows of a stage span, and where."
+    parts = _parts(names, _MOST_WINDOWS)
+    return [
+        figure_block(
+            f"plot-windows-{i}",
+            _part_of(plot_windows(results, params=part), i, parts),
+            caption if i == 1 else "",
+            tables.stage_table(results, params=part),
+        )
+        for i, part in enumerate(parts, start=1)
+    ]
+
+
+def _parts(names: list[str], most: int) -> list[list[str]]:
+    """Return the names in parts of about one size, such that each part's figure fits on a sheet."""
+    n = max(-(-len(names) // most), 1)
+    return [names[len(names) * i // n : len(names) * (i + 1) // n] for i in range(n)]
+
+
+def _part_of(figure: go.Figure, i: int, parts: list[list[str]]) -> go.Figure:
+    """Say in a figure's title which of several parts it is; in place."""
+    if len(parts) > 1:
+        title, *note = str(figure.layout.title.text).split("<br>")
+        figure.update_layout(title_text="<br>".join([f"{title} ({i} of {len(parts)})", *note]))
+    return figure
+
+
+def _most_points(names: list[str]) -> int:
+    """Return how many trials to show of each parameter, so that the file stays small."""
+    return min(_MOST_POINTS, _MOST_POINTS * 8 // max(len(names), 1))
 
 
 def _shown_names(results: Results) -> list[str]:
@@ -319,7 +352,8 @@ def _best_configuration(results: Results, summary: Mapping[str, Any]) -> list[st
     best = chosen_trial(results, summary)
     if best is None:
         return []
-    rows = tuple((name, repr(value)) for name, value in best.params.items())
+    ordered = [*(n for n in results.space if n in best.params), *best.params]
+    rows = tuple((name, repr(best.params[name])) for name in dict.fromkeys(ordered))
     name = f"Trial {best.number}"
     table = tables.Table("Best configuration", ("Parameter", name), rows)
     codes = [

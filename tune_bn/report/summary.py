@@ -8,7 +8,7 @@ from typing import Any
 from tune_bn.report.advice import Advice
 from tune_bn.report.history import Results, TrialResult
 from tune_bn.report.rules.budget import repeat_noise
-from tune_bn.report.text import duration_text, label, number_text
+from tune_bn.report.text import count_text, duration_text, label, number_text, share_text
 
 __all__ = [
     "answers",
@@ -70,22 +70,18 @@ def _searched(results: Results) -> str:
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     n = len(names)
     text = (
-        f"{_number(n, 'parameter')} ({shown}{more}) in {_number(len(results.trials), 'trial')}: "
-        f"{counts_text(results)}."
+        f"{count_text(n, 'parameter')} ({shown}{more}) in "
+        f"{count_text(len(results.trials), 'trial')}: {counts_text(results)}."
     )
     if len(results.stages) > 1 and results.stages[-1].index > 0:
         text += (
             " The search drew at random, first in the whole space, then in narrower and narrower "
-            f"windows around the best trials, the last {results.stages[-1].width:.0%} of each "
-            "range wide."
+            "windows around the best trials, the last "
+            f"{share_text(results.stages[-1].width)} of each range wide."
         )
     if not results.is_space_known:
         text += " The ranges are not recorded; shown are those of the values that were tried."
     return text
-
-
-def _number(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _found(results: Results, summary: Mapping[str, Any]) -> str:
@@ -97,7 +93,7 @@ def _found(results: Results, summary: Mapping[str, Any]) -> str:
         why = f" The first reason given: {reasons[0]}" if reasons else ""
         return f"Nothing: no trial has run to its end with a value.{why}"
     if len(results.directions) > 1:
-        return f"{_number(len(results.front), 'trial')} that no other beats in every objective."
+        return _found_of_several(results)
     text = f"Trial {best.number} reached {_value(results, best.value)}."
     if best.violation > 0:
         text = f"No trial meets the constraints; the closest is trial {best.number}. {text}"
@@ -119,6 +115,20 @@ def _found(results: Results, summary: Mapping[str, Any]) -> str:
     return text
 
 
+def _found_of_several(results: Results) -> str:
+    n = len(results.front)
+    verb = "is" if n == 1 else "are"
+    ends = []
+    for i, (name, direction) in enumerate(zip(results.objectives, results.directions, strict=True)):
+        best = (max if direction == "maximize" else min)(results.front, key=lambda t: t.values[i])
+        word = "largest" if direction == "maximize" else "smallest"
+        ends.append(f"{word} {name} {number_text(best.values[i], 5)} (trial {best.number})")
+    return (
+        f"{count_text(n, 'trial')} {verb} on the Pareto front: no other trial is at least as good "
+        f"in every objective and better in one. Its ends: {'; '.join(ends)}."
+    )
+
+
 def _value(results: Results, value: float) -> str:
     name = results.objectives[0]
     number = number_text(value, 5)
@@ -129,19 +139,30 @@ def _how_sure(results: Results) -> str:
     complete = [t for t in results.ranked if t.state == "complete"]
     best = complete[0]
     if len(results.directions) > 1:
+        latest = max(t.number for t in results.front)
+        later = sum(t.number > latest for t in results.complete)
+        share = len(results.front) / len(complete)
+        since = f" The last {later:,} complete trials added nothing to it." if later else ""
         return (
-            f"Of {_number(len(complete), 'complete trial')}, {len(results.front)} are on the front."
+            f"{share_text(share)} of {count_text(len(complete), 'complete trial')} make up the "
+            f"front.{since} Its points are partly luck: judge the one you choose by rows that the "
+            "search did not see."
         )
     if len(complete) == 1:
         return "Not at all: only one trial has run to its end."
     last = complete[:5][-1]
     texts = []
     if math.isfinite(best.value) and math.isfinite(last.value):
-        gap = number_text(abs(best.value - last.value), 2)
-        texts.append(f"The best {len(complete[:5])} trials lie within {gap} of one another.")
+        gap = abs(best.value - last.value)
+        n = len(complete[:5])
+        texts.append(
+            f"The best {n} trials lie within {number_text(gap, 2)} of one another."
+            if gap
+            else f"The best {n} trials have the same value: the search cannot tell them apart."
+        )
     later = sum(t.number > best.number for t in results.trials)
     if later:
-        texts.append(f"{_number(later, 'trial')} since the best one found nothing better.")
+        texts.append(f"In {count_text(later, 'trial')} since the best one nothing better came.")
     else:
         texts.append("The best trial is the last one: the search was still improving.")
     deviation, freedom = repeat_noise(results.complete)
@@ -207,7 +228,8 @@ def key_numbers(results: Results, summary: Mapping[str, Any]) -> list[tuple[str,
         numbers.append(("On the test rows", number_text(test[metric]), metric))
     numbers.append(("Trials", f"{len(results.trials):,}", counts_text(results)))
     if results.stages:
-        width = f"windows down to {results.stages[-1].width:.0%}"
+        narrowest = results.stages[-1].width
+        width = f"windows down to {share_text(narrowest)}" if narrowest < 1 else "not narrowed yet"
         numbers.append(("Stages", f"{len(results.stages):,}", width))
     seconds = wall_seconds(results)
     if seconds is not None:

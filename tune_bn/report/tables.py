@@ -9,8 +9,9 @@ import numpy as np
 
 from tune_bn.core.space import Categorical
 from tune_bn.core.stages import Stage
+from tune_bn.report.figures.stages import some_stages
 from tune_bn.report.history import Results, TrialResult
-from tune_bn.report.text import duration_text, number_text, value_text, window_text
+from tune_bn.report.text import duration_text, number_text, share_text, value_text, window_text
 
 __all__ = [
     "Table",
@@ -44,19 +45,20 @@ class Table:
     note: str = ""
 
 
-def stage_table(results: Results, *, most: int = 40) -> Table:
-    """Return a row per stage: trials, best value, and the window of every parameter.
+def stage_table(results: Results, *, params: Sequence[str] | None = None, most: int = 40) -> Table:
+    """Return a row per stage: trials, best value of one objective, windows of the parameters.
 
     Args:
         results: A search.
+        params: Names of the parameters to show; None for all.
         most: Show at most so many stages (≥ 2); the first and the last are always among them.
     """
-    names = list(results.space)
+    names = list(results.space) if params is None else list(params)
     stages: Sequence[Stage] = results.stages
+    is_single = len(results.directions) == 1
     note = ""
     if len(stages) > most:
-        step = (len(stages) - 1) / (most - 1)
-        stages = [results.stages[round(i * step)] for i in range(most)]
+        stages = some_stages(stages, most)
         note = f"{most} of {len(results.stages):,} stages shown."
     rows = []
     for stage in stages:
@@ -68,18 +70,29 @@ def stage_table(results: Results, *, most: int = 40) -> Table:
             for name in names
         ]
         best = "–" if stage.best_value is None else number_text(stage.best_value, 5)
-        rows.append((stage.name, str(len(stage.trials)), best, f"{stage.width:.0%}", *windows))
+        own = (best,) if is_single else ()
+        width = share_text(stage.width)
+        rows.append((stage.name, str(len(stage.trials)), *own, width, *windows))
+    columns = ("Stage", "Trials", *(("Best value",) if is_single else ()), "Width")
     return Table(
         "Stages",
-        ("Stage", "Trials", "Best value", "Width", *names),
+        (*columns, *names),
         tuple(rows),
         note=note,
     )
 
 
-def best_trials_table(results: Results, *, most: int = 10) -> Table:
-    """Return the best trials with their values and parameters, best first."""
-    names = list(results.space)
+def best_trials_table(
+    results: Results, *, params: Sequence[str] | None = None, most: int = 10
+) -> Table:
+    """Return the best trials with their values and parameters, best first.
+
+    Args:
+        results: A search.
+        params: Names of the parameters to show; None for all.
+        most: How many trials at most.
+    """
+    names = list(results.space) if params is None else list(params)
     best = [t for t in results.ranked if t.state == "complete"][:most]
     if len(results.directions) > 1:
         best = list(results.front[:most])
@@ -211,11 +224,12 @@ def run_table(results: Results, summary: Mapping[str, Any]) -> Table:
 
 def _flat(key: str, value: Any) -> list[tuple[str, str]]:
     name = key.replace("_", " ")
+    name = name[:1].upper() + name[1:]
     if isinstance(value, Mapping):
         return [row for k, v in value.items() for row in _flat(f"{name}, {k}", v)]
     if isinstance(value, (list, tuple)):
         return [(name, "; ".join(_plain(v) for v in value))] if value else []
-    return [(name[:1].upper() + name[1:], _plain(value))]
+    return [(name, _plain(value))]
 
 
 def _plain(value: Any, missing: str = "") -> str:

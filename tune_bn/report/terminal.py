@@ -1,14 +1,17 @@
 """The report as text for a terminal: what was found, the stages, the best, the advice."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from tune_bn.core.space import Categorical
 from tune_bn.report import tables
 from tune_bn.report.advice import advise
 from tune_bn.report.history import Results
@@ -21,11 +24,12 @@ from tune_bn.report.summary import (
     with_metric_name,
 )
 from tune_bn.report.tables import Table
-from tune_bn.report.text import duration_text, number_text, value_text
+from tune_bn.report.text import duration_text, label, number_text, value_text, visible
 
 __all__ = ["text_report", "watch_view"]
 
 _MOST_STAGES = 8
+_MOST_COLUMNS = 4
 
 
 def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> RenderableType:
@@ -38,43 +42,58 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
     given = dict(summary or {})
     results = with_metric_name(results, given)
     advice = advise(results)
-    parts: list[RenderableType] = [Text(title_of(results, given), style="bold")]
-    for question, answer in answers(results, given, advice):
-        parts += [Text(question, style="bold"), Padding(Text(answer), (0, 0, 0, 2))]
+    blocks: list[tuple[str, list[RenderableType]]] = [
+        (question, [_indented(answer)]) for question, answer in answers(results, given, advice)
+    ]
     if results.stages:
-        parts += [Text("Stages", style="bold"), _turned(tables.stage_table(results, most=6))]
+        # A category's window is all of its choices, in every stage.
+        scaled = [n for n, p in results.space.items() if not isinstance(p, Categorical)]
+        stages = tables.stage_table(results, params=scaled, most=_MOST_COLUMNS)
+        blocks.append(("Stages", [_turned(stages)]))
     scores = tables.scores_table(given)
     if scores is not None:
-        parts += [Text(scores.title, style="bold"), _table(scores)]
+        blocks.append((scores.title, [_table(scores)]))
     best = chosen_trial(results, given)
     if best is not None:
-        parts.append(Text(f"Best configuration: trial {best.number}", style="bold"))
-        parts += [Text(f"  {name} = {value_text(v, 6)}") for name, v in best.params.items()]
+        lines = [_indented(f"{name} = {value_text(v, 6)}") for name, v in best.params.items()]
+        blocks.append((f"Best configuration: trial {best.number}", lines))
     if advice:
-        parts.append(Text("Advice", style="bold"))
-        for one in advice:
-            parts.append(Padding(Text(f"• {one.text}"), (0, 0, 0, 2)))
-            parts.append(Padding(Text(one.evidence, style="dim"), (0, 0, 0, 4)))
+        shown = [_indented(f"• {one.text}") for one in advice]
+        about = [_indented(one.evidence, 4, "dim") for one in advice]
+        blocks.append(
+            ("Advice", [part for pair in zip(shown, about, strict=True) for part in pair])
+        )
+    parts: list[RenderableType] = [_text(title_of(results, given), style="bold")]
+    for heading, body in blocks:
+        parts += ["", _text(heading, style="bold"), *body]
     return Group(*parts)
 
 
+def _indented(text: str, by: int = 2, style: str = "") -> RenderableType:
+    return Padding(_text(text, style), (0, 0, 0, by))
+
+
+def _new_table() -> RichTable:
+    return RichTable(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+
+
 def _table(table: Table) -> RichTable:
-    shown = RichTable()
+    shown = _new_table()
     for i, column in enumerate(table.columns):
-        shown.add_column(Text(column), justify="left" if i < table.n_text_columns else "right")
+        shown.add_column(_text(column), justify="left" if i < table.n_text_columns else "right")
     for row in table.rows:
-        shown.add_row(*[Text(text) for text in row])
+        shown.add_row(*[_text(text) for text in row])
     return shown
 
 
 def _turned(table: Table) -> RichTable:
     """Return a table with a column for each row: stages are few, parameters many."""
-    shown = RichTable()
-    shown.add_column("")
+    shown = _new_table()
+    shown.add_column("", no_wrap=True)
     for row in table.rows:
-        shown.add_column(Text(row[0]), justify="right", overflow="fold")
+        shown.add_column(_text(row[0]), justify="right", overflow="fold")
     for i, column in enumerate(table.columns[1:], start=1):
-        shown.add_row(Text(column), *[Text(row[i]) for row in table.rows])
+        shown.add_row(_text(label(column, 24)), *[_text(row[i]) for row in table.rows])
     return shown
 
 
@@ -86,31 +105,27 @@ def watch_view(results: Results, now: datetime, *, every_s: float) -> Renderable
         now: The time to show, in local time.
         every_s: Seconds until it is looked at again.
     """
-    head = Text(title_of(results, {}), style="bold")
+    head = _text(title_of(results, {}), style="bold")
     head.append(f"   {now:%H:%M:%S}, again every {duration_text(every_s)}, Ctrl-C ends", "dim")
     numbers = "   ".join(f"{name} {value}" for name, value, _ in key_numbers(results, {}))
-    parts: list[RenderableType] = [head, Text(f"{numbers}   ({counts_text(results)})")]
+    parts: list[RenderableType] = [head, _text(f"{numbers}   ({counts_text(results)})")]
     best = results.best
     if best is not None:
         chosen = ", ".join(f"{name}={value_text(v)}" for name, v in best.params.items())
         value = ", ".join(number_text(v, 6) for v in best.values)
-        parts.append(Text(f"best: trial {best.number} with {value}: {chosen}"))
+        parts.append(_text(f"best: trial {best.number} with {value}: {chosen}"))
     if results.stages:
-        shown = RichTable()
-        for name in ("Stage", "Trials", "Best value", "Width"):
-            shown.add_column(name, justify="left" if name == "Stage" else "right")
-        for row in tables.stage_table(results).rows[-_MOST_STAGES:]:
-            shown.add_row(*[Text(text) for text in row[:4]])
-        parts.append(shown)
+        stages = tables.stage_table(results, params=(), most=len(results.stages))
+        parts.append(_table(replace(stages, rows=stages.rows[-_MOST_STAGES:])))
     parts.append(_latest(results))
     return Group(*parts)
 
 
 def _latest(results: Results, n: int = 6) -> RichTable:
-    shown = RichTable()
+    shown = _new_table()
     columns: Sequence[str] = ("Trial", "State", *results.objectives, "Time")
     for column in columns:
-        shown.add_column(Text(column), justify="left" if column == "State" else "right")
+        shown.add_column(_text(column), justify="left" if column == "State" else "right")
     for trial in results.trials[-n:][::-1]:
         values = [number_text(v, 6) for v in trial.values] or ["–"] * len(results.objectives)
         if trial.state == "running" and trial.steps:
@@ -118,5 +133,10 @@ def _latest(results: Results, n: int = 6) -> RichTable:
             values = [f"{number_text(value, 6)} at step {number_text(step)}", *values[1:]]
         seconds = "–" if trial.seconds is None else duration_text(trial.seconds)
         row = (str(trial.number), trial.state, *values, seconds)
-        shown.add_row(*[Text(text) for text in row])
+        shown.add_row(*[_text(text) for text in row])
     return shown
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Return text as it is: no markup is read in it, and no control character gets through."""
+    return Text(visible(text), style=style)

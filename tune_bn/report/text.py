@@ -4,7 +4,17 @@ import html
 import math
 from typing import Any
 
-__all__ = ["duration_text", "label", "number_text", "plotly_text", "value_text", "window_text"]
+__all__ = [
+    "count_text",
+    "duration_text",
+    "label",
+    "number_text",
+    "plotly_text",
+    "share_text",
+    "value_text",
+    "visible",
+    "window_text",
+]
 
 _LONGEST_LABEL = 40
 
@@ -25,6 +35,42 @@ def number_text(value: float, digits: int = 4) -> str:
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
     return f"{value:.{digits}g}"
+
+
+def count_text(n: int, what: str) -> str:
+    """Return a number with what it counts, in the plural where it is not one.
+
+    Example:
+        >>> count_text(1, "trial"), count_text(12345, "trial")
+        ('1 trial', '12,345 trials')
+    """
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def share_text(share: float) -> str:
+    """Return a share in percent; what is above 0 does not become 0.
+
+    Example:
+        >>> share_text(0.123), share_text(0.0004), share_text(0.0)
+        ('12%', '<1%', '0%')
+    """
+    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
+def visible(text: str) -> str:
+    r"""Return a text with each character that would not be seen, or would act, as its escape.
+
+    A name may hold what moves a terminal's cursor, rings its bell, or turns the direction of
+    writing around.
+
+    Example:
+        >>> visible("red\x1b[31m"), visible("größe 2 → 3")
+        ('red\\x1b[31m', 'größe 2 → 3')
+    """
+    if text.isprintable():
+        return text
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(escaped)
 
 
 def value_text(value: Any, digits: int = 4) -> str:
@@ -98,4 +144,4 @@ def plotly_text(text: str, longest: int = _LONGEST_LABEL) -> str:
         >>> plotly_text("<b>lr")
         '&lt;b&gt;lr'
     """
-    return html.escape(label(text, longest), quote=False).replace("$", "&#36;")
+    return html.escape(visible(label(text, longest)), quote=False).replace("$", "&#36;")

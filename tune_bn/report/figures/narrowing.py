@@ -10,14 +10,13 @@ from plotly.subplots import make_subplots
 
 from tune_bn.report.figures.stages import (
     MOST_SPANS,
-    STAGE_NAME,
     chosen_params,
+    stage_labels,
     stage_spans,
     trial_axis,
 )
 from tune_bn.report.figures.style import (
     AMBER,
-    BLUE,
     BLUE_RGB,
     GREY,
     INK,
@@ -33,7 +32,7 @@ from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.history import Results, TrialResult, results_of
 from tune_bn.report.text import number_text, plotly_text, value_text
 
-__all__ = ["plot_narrowing"]
+__all__ = ["Looks", "plot_narrowing"]
 
 _ROW_PX = 112
 _GAP_PX = 34
@@ -80,7 +79,7 @@ def plot_narrowing(
         vertical_spacing=_GAP_PX / inner if rows > 1 else 0,
         subplot_titles=[_row_title(results, name) for name in names],
     )
-    looks = _Looks(results, trials)
+    looks = Looks(results, trials)
     bottom = _BOTTOM_PX if looks.has_values else _BOTTOM_PX - 56
     base_figure(figure, title=title, height=inner + _TOP_PX + bottom)
     figure.update_annotations(x=0, xanchor="left", font={"size": 13, "color": INK}, yshift=2)
@@ -91,7 +90,8 @@ def plot_narrowing(
         for trace in looks.traces(name, axis, is_first=row == 1):
             figure.add_trace(trace, row=row, col=1)
         figure.update_yaxes(axis.options(), row=row, col=1)
-    _mark_stages(figure, results, rows)
+    for label in stage_labels(stage_spans(results), y=1, yref="y domain", yshift=21):
+        figure.add_annotation(label)
     figure.update_xaxes(trial_axis(results))
     figure.update_xaxes(title_text="Trial", row=rows, col=1)
     figure.update_layout(
@@ -141,7 +141,7 @@ def _row_title(results: Results, name: str) -> str:
     return f"{title}  <span style='font-size:11px'>{word}</span>" if word else title
 
 
-class _Looks:
+class Looks:
     """Colour, size and shape of every trial, the same in all rows."""
 
     def __init__(self, results: Results, trials: tuple[TrialResult, ...]) -> None:
@@ -162,6 +162,7 @@ class _Looks:
         self.has_values = bool(self.goodness)
 
     def scale_text(self) -> list[str]:
+        """Return what stands at the worst end of the colour scale, its middle and its best end."""
         if len(self.results.directions) > 1:
             return ["last front", "middle", "first front"]
         values = [t.value for t in self.results.ranked if t.state == "complete"]
@@ -172,6 +173,7 @@ class _Looks:
         return [f"{word} {number_text(v)}" for word, v in zip(words, ends, strict=True)]
 
     def traces(self, name: str, axis: Axis, *, is_first: bool) -> list[go.Scatter]:
+        """Return the marks of one row; the first row's are those in the legend."""
         goodness = np.array([self.goodness[t.number] for t in self.complete])
         kinds: list[tuple[str, Sequence[TrialResult], dict[str, Any]]] = [
             (
@@ -285,31 +287,3 @@ def _band(results: Results, name: str, axis: Axis, *, is_first: bool) -> go.Scat
         showlegend=is_first,
         hoverinfo="skip",
     )
-
-
-def _mark_stages(figure: go.Figure, results: Results, rows: int) -> None:
-    """Write the stages' names above the rows, those that have room for it."""
-    spans = stage_spans(results)
-    if not spans:
-        return
-    whole = spans[-1][2] - spans[0][1]
-    place = "y domain" if rows else "paper"
-    free_from = -math.inf
-    for stage, left, right in spans:
-        wide = 0.075 * whole
-        if right - left < wide * 0.6 or left < free_from:
-            continue
-        free_from = left + wide
-        figure.add_annotation(
-            name=STAGE_NAME,
-            text=stage.name,
-            x=left,
-            xref="x",
-            xanchor="left",
-            y=1,
-            yref=place,
-            yanchor="bottom",
-            yshift=21,
-            showarrow=False,
-            font={"size": 11, "color": BLUE},
-        )

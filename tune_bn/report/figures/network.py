@@ -15,8 +15,10 @@ from tune_bn.report.figures.style import (
     GREY,
     SERIES,
     VERMILLION,
+    add_note,
     base_figure,
     empty_figure,
+    log_axis,
 )
 from tune_bn.report.text import number_text, plotly_text, value_text
 
@@ -73,9 +75,9 @@ def plot_loss_curves(epochs: Sequence[Mapping[str, float]]) -> go.Figure:
         )
     base_figure(figure, title=title, height=360)
     figure.update_xaxes(title_text="Epoch")
-    values = [v for e in epochs for v in (e["train_loss"], e["loss"]) if v > 0]
-    is_wide = bool(values) and max(values) / min(values) > 30
-    figure.update_yaxes(title_text="Loss", type="log" if is_wide else "linear")
+    figure.update_yaxes(title_text="Loss")
+    values = [v for e in epochs for v in (e["train_loss"], e["loss"])]
+    figure.update_yaxes(log_axis(values))
     return figure
 
 
@@ -132,7 +134,7 @@ def plot_inference_statistics(
     base_figure(figure, title=title, height=400)
     figure.add_vline(x=0, line={"color": GREY, "width": 1, "dash": "dot"})
     figure.add_hline(y=1, line={"color": GREY, "width": 1, "dash": "dot"})
-    figure.update_xaxes(title_text="Running mean − exact mean, in standard deviations")
+    figure.update_xaxes(title_text="Running − exact mean, in its sd")
     figure.update_yaxes(title_text="Running ÷ exact variance")
     return figure
 
@@ -217,7 +219,7 @@ def plot_confusion(
     )
     figure.update_layout(margin={"t": 56})
     if note:
-        figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
+        add_note(figure, note)
     return figure
 
 
@@ -270,5 +272,5 @@ def plot_predictions(true: Sequence[float], predicted: Sequence[float]) -> go.Fi
     figure.update_yaxes(title_text="Predicted value")
     if shown.size < x.size:
         note = f"{shown.size:,} of {x.size:,} rows shown."
-        figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
+        add_note(figure, note)
     return figure

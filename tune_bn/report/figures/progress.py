@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tune_bn.report.errors import ReportError
-from tune_bn.report.figures.stages import STAGE_NAME, stage_spans, trial_axis
+from tune_bn.report.figures.stages import stage_labels, stage_spans, trial_axis
 from tune_bn.report.figures.style import (
     AMBER,
     BLUE,
@@ -15,6 +15,7 @@ from tune_bn.report.figures.style import (
     GREY,
     INK,
     VERMILLION,
+    add_note,
     base_figure,
     empty_figure,
 )
@@ -103,11 +104,10 @@ def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None =
     figure.update_xaxes(trial_axis(results), title_text="Trial")
     _shade_stages(figure, results)
     if hidden:
-        note = f"{note} {hidden:,} worse values lie outside.".strip()
+        what = "1 worse value lies" if hidden == 1 else f"{hidden:,} worse values lie"
+        note = f"{note} {what} outside.".strip()
     if note:
-        figure.update_layout(
-            title_text=f"{plotly_text(title, 90)}<br><sup>{note}</sup>", meta={"note": note}
-        )
+        add_note(figure, note)
     figure.update_layout(margin={"t": 98}, legend={"y": 1.07})
     return figure
 
@@ -152,25 +152,6 @@ def _shade_stages(figure: go.Figure, results: Results) -> None:
     spans = stage_spans(results)
     if not spans:
         return
-    whole = spans[-1][2] - spans[0][1]
-    free_from = -math.inf
-    names: list[dict[str, Any]] = []
-    for stage, left, right in spans:
-        if right - left >= 0.045 * whole and left >= free_from:
-            free_from = left + 0.075 * whole
-            names.append(
-                {
-                    "name": STAGE_NAME,
-                    "text": stage.name,
-                    "x": left,
-                    "xanchor": "left",
-                    "y": 1,
-                    "yref": "y domain",
-                    "yanchor": "bottom",
-                    "showarrow": False,
-                    "font": {"size": 11, "color": BLUE},
-                }
-            )
     shades = [
         {
             "type": "rect",
@@ -186,7 +167,8 @@ def _shade_stages(figure: go.Figure, results: Results) -> None:
         for _, left, right in spans[::2]
         if len(spans) <= _MOST_SHADED
     ]
-    figure.update_layout(shapes=shades, annotations=names)
+    labels = stage_labels(spans, y=1, yref="y domain")
+    figure.update_layout(shapes=shades, annotations=labels)
 
 
 def plot_intermediate_values(source: Any, *, max_trials: int = 200) -> go.Figure:
@@ -239,7 +221,7 @@ def plot_intermediate_values(source: Any, *, max_trials: int = 200) -> go.Figure
     figure.update_xaxes(title_text="Step (epoch)")
     figure.update_yaxes(title_text=plotly_text(results.objectives[0]), range=_step_range(results))
     if note:
-        figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
+        add_note(figure, note)
     return figure
 
 
@@ -292,5 +274,5 @@ def plot_durations(source: Any, *, max_trials: int | None = 2000) -> go.Figure:
     figure.update_xaxes(trial_axis(results), title_text="Trial")
     figure.update_yaxes(title_text="Seconds", rangemode="tozero", tickformat="~g")
     if note:
-        figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
+        add_note(figure, note)
     return figure

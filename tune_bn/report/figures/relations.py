@@ -1,7 +1,6 @@
 """What matters and what goes together: importances, the best tenth, the Pareto front."""
 
 import math
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,16 @@ from tune_bn.report.figures.style import (
     GREY,
     INK,
     MUTED,
-    VALUE_SCALE,
+    add_note,
     axis_for,
     base_figure,
     empty_figure,
+    log_axis,
+    value_colour,
 )
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.history import Results, TrialResult, results_of
-from tune_bn.report.text import number_text, plotly_text, value_text
+from tune_bn.report.text import number_text, plotly_text, value_text, window_text
 
 __all__ = ["importances", "plot_importances", "plot_parallel", "plot_pareto"]
 
@@ -175,7 +176,7 @@ def plot_parallel(source: Any, *, max_trials: int = 50, max_params: int = 10) ->
                 x=np.array([place[name][i] for name in names]),
                 y=list(range(len(names))),
                 mode="lines+markers",
-                line={"width": 3.5 if is_best else 1.4, "color": _colour(goodness)},
+                line={"width": 3.5 if is_best else 1.4, "color": value_colour(goodness)},
                 marker={
                     "size": 13 if is_best else 6,
                     "symbol": "star" if is_best else "circle",
@@ -196,19 +197,19 @@ def plot_parallel(source: Any, *, max_trials: int = 50, max_params: int = 10) ->
                 "text": plotly_text(text, 18),
                 "x": x,
                 "y": i,
-                "xanchor": "left" if x == 0 else "right" if x == 1 else "center",
+                "xanchor": "center",
                 "yanchor": "top",
                 "yshift": -7,
                 "showarrow": False,
                 "font": {"size": 11, "color": MUTED},
             }
             for i, name in enumerate(names)
-            for x, text in _marks(results.space[name])
+            for x, text in _choice_marks(results.space[name])
         ]
     )
     figure.update_yaxes(
         tickvals=list(range(len(names))),
-        ticktext=[plotly_text(name, 22) for name in names],
+        ticktext=[_parallel_label(results, name) for name in names],
         range=[len(names) - 0.4, -0.5],
         gridcolor="rgba(125,135,150,0.55)",
     )
@@ -226,28 +227,21 @@ def _shares(results: Results, name: str, trials: list[TrialResult]) -> Any:
     return (places - axis.low) / span if span > 0 else places * 0 + 0.5
 
 
-def _marks(parameter: Parameter) -> list[tuple[float, str]]:
-    """Return what is written along a parameter's line: its ends, or its choices where few."""
-    if not isinstance(parameter, Categorical):
-        low, high = parameter.bounds
-        return [(0.0, number_text(low, 3)), (1.0, number_text(high, 3))]
-    if len(parameter.choices) > 5:
+def _parallel_label(results: Results, name: str) -> str:
+    """Return a parameter's name with its range, from the left end of its line to the right one."""
+    parameter = results.space[name]
+    shown = plotly_text(name, 22)
+    if isinstance(parameter, Categorical):
+        return shown
+    ends = plotly_text(window_text(parameter.bounds, is_choice=False), 26)
+    return f"{shown}<br><span style='font-size:10px'>{ends}</span>"
+
+
+def _choice_marks(parameter: Parameter) -> list[tuple[float, str]]:
+    """Return what is written along a parameter's line: its choices, where they are few."""
+    if not isinstance(parameter, Categorical) or len(parameter.choices) > 5:
         return []
     return [(parameter.position(c), value_text(c)) for c in parameter.choices]
-
-
-def _colour(goodness: float) -> str:
-    """Return the colour of the value scale at a share of it, as plotly would mix it."""
-    stops = list(VALUE_SCALE)
-    for (low, a), (high, b) in pairwise(stops):
-        if goodness <= high:
-            share = (goodness - low) / (high - low)
-            mixed = [
-                round(int(a[i : i + 2], 16) * (1 - share) + int(b[i : i + 2], 16) * share)
-                for i in (1, 3, 5)
-            ]
-            return f"rgb({mixed[0]},{mixed[1]},{mixed[2]})"
-    return stops[-1][1]
 
 
 def plot_pareto(
@@ -309,6 +303,8 @@ def plot_pareto(
     ]
     figure.update_xaxes(title_text=plotly_text(names[0], 60))
     figure.update_yaxes(title_text=plotly_text(names[1], 60))
+    for i, update in zip(objectives, (figure.update_xaxes, figure.update_yaxes), strict=True):
+        update(log_axis([t.values[i] for t in shown]))
     if note:
-        figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta={"note": note})
+        add_note(figure, note)
     return figure

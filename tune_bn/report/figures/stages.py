@@ -1,16 +1,25 @@
 """What figures share that show a search's stages, trials and parameters."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from tune_bn.core.stages import Stage
 from tune_bn.report.errors import ReportError
+from tune_bn.report.figures.style import BLUE
 from tune_bn.report.history import Results
 
-__all__ = ["MOST_SPANS", "STAGE_NAME", "chosen_params", "some_stages", "stage_spans", "trial_axis"]
+__all__ = [
+    "MOST_SPANS",
+    "chosen_params",
+    "some_stages",
+    "stage_labels",
+    "stage_spans",
+    "trial_axis",
+]
 
-STAGE_NAME = "stage"  # of annotations, so that a narrow page can leave out those without room
 MOST_SPANS = 150
+_LABEL_SHARE = 0.075  # of the axis that the name of a stage takes
 
 
 def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
@@ -27,6 +36,36 @@ def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
     ends = [*starts[1:], last]
     spans = zip(stages, starts, ends, strict=True)
     return [(stage, start, end) for stage, start, end in spans if end > start]
+
+
+def stage_labels(spans: Sequence[tuple[Stage, float, float]], **place: Any) -> list[dict[str, Any]]:
+    """Return annotations with the names of the stages where they begin, those that have room.
+
+    They are called "stage", so that a page can leave out more of them where it is narrow.
+
+    Args:
+        spans: What `stage_spans` returned.
+        place: Options of each annotation: its place along y.
+    """
+    labels: list[dict[str, Any]] = []
+    free_from = -math.inf
+    for stage, left, _ in spans:
+        if left < free_from:
+            continue
+        free_from = left + _LABEL_SHARE * (spans[-1][2] - spans[0][1])
+        labels.append(
+            {
+                "name": "stage",
+                "text": stage.name,
+                "x": left,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": {"size": 11, "color": BLUE},
+                **place,
+            }
+        )
+    return labels
 
 
 def some_stages(stages: Sequence[Stage], most: int) -> list[Stage]:

@@ -9,6 +9,7 @@ it is pointed at.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "AMBER",
     "BLUE",
     "BLUE_RGB",
+    "FONT",
     "GREEN",
     "GREY",
     "INK",
@@ -34,7 +36,9 @@ __all__ = [
     "axis_for",
     "base_figure",
     "empty_figure",
+    "log_axis",
     "log_ticks",
+    "value_colour",
 ]
 
 INK = "#1f2733"
@@ -211,6 +215,29 @@ def axis_for(parameter: Parameter) -> Axis:
         places = tuple(map(float, values))
         return Axis(parameter, "linear", low - half, high + half, places, tuple(map(str, values)))
     return Axis(parameter, "linear", low, high, (), ())
+
+
+def value_colour(goodness: float) -> str:
+    """Return the colour of the value scale at a share of it, as plotly would mix it."""
+    stops = list(VALUE_SCALE)
+    for (low, a), (high, b) in pairwise(stops):
+        if goodness <= high:
+            share = (goodness - low) / (high - low)
+            mixed = [
+                round(int(a[i : i + 2], 16) * (1 - share) + int(b[i : i + 2], 16) * share)
+                for i in (1, 3, 5)
+            ]
+            return f"rgb({mixed[0]},{mixed[1]},{mixed[2]})"
+    return stops[-1][1]
+
+
+def log_axis(values: Sequence[float]) -> dict[str, Any]:
+    """Return the options of a log axis if values are positive and span 1.5 decades; else none."""
+    finite = [v for v in values if math.isfinite(v)]
+    if not finite or min(finite) <= 0 or max(finite) / min(finite) < 10**1.5:
+        return {}
+    ticks = log_ticks(min(finite), max(finite))
+    return {"type": "log", "tickvals": ticks, "ticktext": [number_text(t) for t in ticks]}
 
 
 def log_ticks(low: float, high: float, most: int = 5) -> list[float]:

@@ -9,7 +9,7 @@ from tune_bn.core.space import Categorical
 from tune_bn.report.figures.stages import chosen_params, some_stages
 from tune_bn.report.figures.style import BLUE_RGB, add_note, base_figure, empty_figure
 from tune_bn.report.history import Results, results_of
-from tune_bn.report.text import plotly_text, window_text
+from tune_bn.report.text import plotly_text, share_text, window_text
 
 __all__ = ["plot_windows"]
 
@@ -82,17 +82,17 @@ def plot_windows(
                         "line": {"width": 0},
                     }
                 )
-            texts.append(plotly_text(text, 26))
+            texts.append(f"\u2002{plotly_text(text, 26)}")
             about.append(
                 f"{plotly_text(name)}, {stage.name}<br>{plotly_text(text, 80)}"
-                f"<br>{high - low:.0%} of the scale"
+                f"<br>{share_text(high - low)} of the scale"
             )
             places.append(place)
             place += gap
         place += 0.15
     figure = go.Figure(
         go.Scatter(
-            x=[1.015] * len(places),
+            x=[1.0] * len(places),
             y=places,
             mode="text",
             text=texts,
