@@ -300,7 +300,7 @@ def _learn_column(name: str, column: pd.Series) -> Column:
     date = kind == "date"
     values = (dates_as_days if date else numbers_of)(name, column)
     require_finite([name], values[:, None])
-    fill = float(np.nanmedian(values))
+    fill = _median(values)
     values = np.where(np.isnan(values), fill, values)
     if values.min() == values.max():
         return DroppedColumn(name, f"only one value in the training rows, {values[0]:g}")
@@ -310,6 +310,13 @@ def _learn_column(name: str, column: pd.Series) -> Column:
     if scale == 0.0:
         return DroppedColumn(name, "varies by less than rounding in the training rows")
     return NumberColumn(name, fill, mean, scale, date)
+
+
+def _median(values: npt.NDArray[np.float64]) -> float:
+    """Returns the median of what is not NaN, also where the sum of the middle two overflows."""
+    with np.errstate(over="ignore"):
+        median = float(np.nanmedian(values))
+    return median if np.isfinite(median) else float(2.0 * np.nanmedian(values / 2.0))
 
 
 def _learn_categories(name: str, column: pd.Series) -> Column:
