@@ -253,7 +253,7 @@ def _tensor(rng: random.Random, old: Any) -> Any:
         lambda: torch.zeros(()).expand(shape),
         lambda: torch.zeros(shape).to_sparse(),
         lambda: torch.zeros(shape, device="meta"),
-        lambda: torch.zeros(shape).t() if len(shape) == 2 else torch.zeros(shape)[::2],
+        lambda: torch.zeros((*shape, 2))[..., 0],
         lambda: rng.choice((*NUMBERS, *TEXTS, None)),
     )
     return rng.choice(makers)()

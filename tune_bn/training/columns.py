@@ -140,7 +140,7 @@ def numbers_of(
     """
     types = pd.api.types
     if types.is_numeric_dtype(column.dtype):
-        with np.errstate(over="ignore"):  # infinite values are refused by their column
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite values are refused later
             return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), np.float64)
     missing = column.isna().to_numpy(dtype=bool)
     values = _to_numbers(column.astype(object)).astype(np.float64)

@@ -292,7 +292,7 @@ def _plain_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray
     if dtype.kind == "U":
         _require_text(name, array, path)
     if dtype.kind == "f" and dtype.itemsize > 8:
-        with np.errstate(over="ignore"):  # infinite values are refused by their column
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite ones are refused later
             return array.astype(np.float64)
     return array.astype(dtype.newbyteorder("="), copy=False)  # pandas needs the machine's own
 
