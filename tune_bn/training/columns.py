@@ -22,6 +22,7 @@ __all__ = [
     "dates_as_days",
     "numbers_of",
     "require_finite",
+    "shown",
 ]
 
 Kind = Literal["number", "category", "date"]
@@ -118,8 +119,13 @@ def _found(values: pd.Series, bad: npt.NDArray[np.bool_]) -> str:
     where = f" in data row {row + 1}" if isinstance(row, int | np.integer) else ""
     count = int(bad.sum())
     more = f" and {count - 1} more" if count > 1 else ""
-    shown = repr(values.iloc[place])
-    return f"got {shown if len(shown) <= 60 else shown[:59] + '…'}{where}{more}"
+    return f"got {shown(values.iloc[place])}{where}{more}"
+
+
+def shown(value: object) -> str:
+    """Returns a value as a message shows it: as Python writes it, and not at any length."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def numbers_of(

@@ -31,6 +31,7 @@ NPZ_TARGET = "y"
 
 _CHUNK = 1 << 20  # bytes read at a time for the digest
 _SURPRISE = 1 << 27  # bytes in memory below which no proportion is a surprise
+_LONGEST_NAME = 1000
 _NPZ_PROPORTION = 100
 _PARQUET_PROPORTION = 2000  # a column of one value takes next to nothing
 _PARSER_ERRORS = (
@@ -102,6 +103,12 @@ def read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
             f"Data needs a readable file, but reading {path.name!r} failed: {_line(error)}. "
             "Check its permissions and the disk."
         ) from error
+    longest = max((len(str(name)) for name in table.columns), default=0)
+    if longest > _LONGEST_NAME:
+        raise DataError(
+            f"Data needs column names of at most {_LONGEST_NAME:,} characters, but {path.name!r} "
+            f"has one of {longest:,}. Shorten it, or close the quote that it begins with."
+        )
     if len(table) == 0:
         raise DataError(
             f"Data needs rows, but {path.name!r} holds {len(table.columns)} columns and no row. "
