@@ -92,7 +92,7 @@ def decode_seed(data: Any) -> int:
 
 def encode_params(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values as plain data; `decode_params` turns them back."""
-    encoded = {}
+    encoded: dict[str, Any] = {}
     for name, value in params.items():
         parameter = space[name]
         if isinstance(parameter, Categorical):

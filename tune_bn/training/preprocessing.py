@@ -257,8 +257,9 @@ def _require_texts(*values: object) -> None:
 
 def _require_finite_numbers(*values: object) -> None:
     for value in values:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not -sys.float_info.max <= value <= sys.float_info.max:
+        largest = sys.float_info.max
+        is_number = isinstance(value, (int, float)) and -largest <= value <= largest
+        if isinstance(value, bool) or not is_number:
             raise ValueError(f"{str(value)[:40]!r} should be a finite number")
 
 
