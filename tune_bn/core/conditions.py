@@ -13,8 +13,9 @@ from tune_bn.core.history import History
 from tune_bn.core.narrowing import Narrowing, Plan
 from tune_bn.core.proposal import coarse_value, fine_value, propose
 from tune_bn.core.space import Categorical, Parameter
+from tune_bn.core.state import decode_number
 
-__all__ = ["Conditions", "checked_conditions", "propose_open"]
+__all__ = ["Conditions", "checked_conditions", "decode_conditions", "is_open", "propose_open"]
 
 Conditions = Mapping[str, tuple[str, int]]
 _MOST_PASSES = 8
@@ -42,7 +43,25 @@ def checked_conditions(
     return checked
 
 
-def _is_open(
+def decode_conditions(space: Mapping[str, Parameter], data: Any) -> dict[str, tuple[str, Any]]:
+    """Return conditions as `checked_conditions` takes them from ``{name: [other, number]}``.
+
+    Raises:
+        SpaceError: If the other parameter is no Categorical.
+        ValueError: If a choice is no place among the choices.
+        AttributeError: If the data are no mapping.
+        LookupError: If a name or a choice is unknown.
+    """
+    found = {}
+    for name, (parent, index) in data.items():
+        other = space[parent]
+        if not isinstance(other, Categorical):
+            raise SpaceError(f"{name!r} depends on {parent!r}, which is no Categorical")
+        found[name] = (parent, other.choices[decode_number(index)])
+    return found
+
+
+def is_open(
     name: str,
     space: Mapping[str, Parameter],
     conditions: Conditions,
@@ -56,7 +75,7 @@ def _is_open(
     assert isinstance(choice, Categorical)
     return (
         parent in params
-        and _is_open(parent, space, conditions, params)
+        and is_open(parent, space, conditions, params)
         and choice.index(params[parent]) == index
     )
 
@@ -91,12 +110,12 @@ def propose_open(
         part = {name: space[name] for name in names}
         plan, params = propose(seed, number, part, history, narrowing)
         params = {name: fixed.get(name, value) for name, value in params.items()}
-        names = [name for name in space if _is_open(name, space, conditions, params)]
+        names = [name for name in space if is_open(name, space, conditions, params)]
         if names == list(params):
             return plan, params
     values: dict[str, Any] = {}
     for name, parameter in space.items():
-        if not _is_open(name, space, conditions, values):
+        if not is_open(name, space, conditions, values):
             continue
         if name in fixed or name in params:
             values[name] = fixed.get(name, params.get(name))

@@ -10,6 +10,7 @@ few such draws the one is tried that is farthest from what was tried in vain.
 """
 
 import math
+import sys
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -18,6 +19,8 @@ from tune_bn.core.history import History
 from tune_bn.core.notebook import html_table
 
 __all__ = ["Narrowing", "Plan", "stage_for"]
+
+_LARGEST = 2**53 - 1  # what a float counts exactly
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Narrowing:
             the values of good trials. None redraws all.
         width: Width of the first fine stage, as a share of each scale (0 < width ≤ 1).
         shrink: Rate at which the width falls: width · exp(−shrink · s / D**dimension_power) after
-            s ranked fine trials in D dimensions (≥ 0).
-        dimension_power: How much slower the width falls in many dimensions (≥ 0).
+            s ranked fine trials in D dimensions (0 ≤ shrink ≤ 1000).
+        dimension_power: How much slower the width falls in many dimensions (0 to 10).
         min_width: Where narrowing ends (0 < min_width ≤ width).
         reopen: Width to which the windows open again after that, to narrow at the same rate
             (0 < reopen ≤ 1); so a search of any length goes on looking for better places. None,
@@ -93,12 +96,17 @@ class Narrowing:
                 raise NarrowingError(
                     f"Narrowing needs an integer >= {least} as {name}, but got {name}={value!r}."
                 )
+            if value > _LARGEST:
+                raise NarrowingError(
+                    f"Narrowing needs an integer below 2**53 as {name}, but got one of "
+                    f"{value.bit_length()} bits. Give a smaller one."
+                )
         ranges = {
             "elite_power": (0.0, math.inf, False),
             "vary": (0.0, math.inf, True),
             "width": (0.0, 1.0, True),
-            "shrink": (0.0, math.inf, False),
-            "dimension_power": (0.0, math.inf, False),
+            "shrink": (0.0, 1000.0, False),
+            "dimension_power": (0.0, 10.0, False),
             "min_width": (0.0, 1.0, True),
             "spread": (0.0, 1.0, True),
             "min_choice_width": (0.0, 1.0, True),
@@ -109,9 +117,11 @@ class Narrowing:
             if name in ("vary", "reopen") and value is None:
                 continue
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not is_number or not low <= value <= high or (is_open and value == low):
+            is_inside = is_number and low <= value <= min(high, sys.float_info.max)
+            if not is_inside or (is_open and value == low):
+                end = "<" if math.isinf(high) else "<="
                 raise NarrowingError(
-                    f"Narrowing needs {low:g} {'<' if is_open else '<='} {name} <= {high:g}, "
+                    f"Narrowing needs {low:g} {'<' if is_open else '<='} {name} {end} {high:g}, "
                     f"but got {name}={value!r}."
                 )
         if self.min_width > self.width:

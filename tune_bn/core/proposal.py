@@ -18,6 +18,7 @@ from tune_bn.core.space import Parameter
 
 __all__ = ["coarse_value", "fine_value", "propose"]
 
+_LARGEST_BLOCK = 4096  # a permutation of so many takes milliseconds, and is kept
 _MAX_ATTEMPTS = 24
 _PATIENCE = 4
 _LARGEST_ENUMERATION = 2000
@@ -32,15 +33,15 @@ def coarse_value(
 ) -> Any:
     """Return the value of a parameter in a trial of the coarse stage.
 
-    Each block of ``coarse_trials`` trials is a Latin hypercube (McKay, Beckman & Conover 1979):
-    the range is cut into as many strata of equal weight, a permutation keyed by (seed, name)
-    assigns one to each trial, and the value is uniform within it. No worker needs to know of
-    another one, and a parameter that only some trials have is stratified like any other.
+    Each block of ``coarse_trials`` trials, at most 4,096, is a Latin hypercube (McKay, Beckman &
+    Conover 1979): the range is cut into as many strata of equal weight, a permutation keyed by
+    (seed, name) assigns one to each trial, and the value is uniform within it. No worker needs to
+    know of another one, and a parameter that only some trials have is stratified like any other.
     """
     r = uniforms(seed, number, name)[3]
-    size = narrowing.coarse_trials
-    if size is None:
+    if narrowing.coarse_trials is None:
         return parameter.draw(r)
+    size = min(narrowing.coarse_trials, _LARGEST_BLOCK)
     block, i = divmod(number, size)
     return parameter.draw((permutation(seed, name, block, size)[i] + r) / size)
 

@@ -4,7 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from tune_bn.core.conditions import checked_conditions, propose_open
+from tune_bn.core.conditions import (
+    checked_conditions,
+    decode_conditions,
+    is_open,
+    propose_open,
+)
 from tune_bn.core.errors import SpaceError, StateError, TrialError
 from tune_bn.core.history import History
 from tune_bn.core.narrowing import Narrowing
@@ -20,8 +25,12 @@ from tune_bn.core.records import (
 from tune_bn.core.space import Parameter
 from tune_bn.core.stages import Mark, Stage, group_stages
 from tune_bn.core.state import (
+    UNREADABLE,
+    brief,
     decode_mark,
+    decode_number,
     decode_params,
+    decode_seed,
     decode_state,
     encode_mark,
     encode_params,
@@ -306,6 +315,16 @@ class CoarseToFine:
         """All trials that were told or added, in order of their numbers."""
         return [self._finished[n] for n in sorted(self._finished)]
 
+    @property
+    def numbers(self) -> set[int]:
+        """Numbers of all trials, running or ended."""
+        return set(self._marks)
+
+    @property
+    def conditions(self) -> dict[str, tuple[str, int]]:
+        """For each conditional parameter the other one, and the number of its choice."""
+        return dict(self._conditions)
+
     def params(self, number: int) -> Mapping[str, Any]:
         """Return the values of a trial, running or finished.
 
@@ -380,8 +399,8 @@ class CoarseToFine:
         state, space = decode_state(text, space)
         try:
             return cls._from_state(state, space)
-        except (SpaceError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise StateError(f"The saved search does not fit its space: {error!r}.") from error
+        except UNREADABLE as error:
+            raise StateError(f"The saved search does not fit its space: {brief(error)}.") from error
 
     @classmethod
     def _from_state(
@@ -391,25 +410,40 @@ class CoarseToFine:
             raise SpaceError(f"it has the names {state['names']!r}, the space {list(space)!r}")
         search = cls(
             space,
-            seed=state["seed"],
+            seed=decode_seed(state["seed"]),
             narrowing=Narrowing.from_json(state["narrowing"]),
             directions=state["directions"],
         )
-        search._conditions = {n: (parent, i) for n, (parent, i) in state["conditions"].items()}
+        search._conditions = checked_conditions(
+            search.space, decode_conditions(space, state["conditions"])
+        )
         for number, encoded, mark, ended, values, progress, violation in state["trials"]:
+            search._take_number(number, mark)
             params = decode_params(space, encoded)
-            search._marks[number] = decode_mark(mark)
             told = tuple(map(float, values)) or None
             reached = None if progress is None else float(progress)
             search._finish(number, params, told, ended, reached, float(violation))
         for number, encoded, mark in state["pending"]:
+            search._take_number(number, mark)
             params = decode_params(space, encoded)
-            drawn = search._marks[number] = decode_mark(mark)
-            plan = drawn or Mark(0, 1.0)
+            if any(is_open(n, space, search._conditions, params) != (n in params) for n in space):
+                raise ValueError(f"trial {number} has {list(params)!r}")
+            plan = search._marks[number] or Mark(0, 1.0)
             search._pending[number] = Suggestion(number, params, plan.stage, plan.width)
             search._history.remember(space, params)
-        search._next_number = state["next_number"]
+        search._next_number = decode_number(state["next_number"])
+        if search._marks and max(search._marks) >= search._next_number:
+            raise ValueError(f"the next trial would be {search._next_number}")
+        elites = {e for mark in search._marks.values() if mark is not None for e in mark.elites}
+        if not elites <= search._finished.keys():
+            raise ValueError("windows lie around trials that it does not have")
         return search
+
+    def _take_number(self, number: Any, mark: Any) -> None:
+        """Note a saved trial's number and mark, of which there may be only one."""
+        if decode_number(number) in self._marks:
+            raise ValueError(f"trial {number} is there twice")
+        self._marks[number] = decode_mark(mark)
 
     def _repr_html_(self) -> str:
         rows = [

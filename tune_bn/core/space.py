@@ -10,6 +10,7 @@ What this file leaves out: which value to draw around, and how wide. That is the
 """
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -86,12 +87,19 @@ def _number(kind: str, what: str, value: Any) -> float:
         raise SpaceError(
             f"{kind} needs a number as {what}, but got {what}={value!r}. Give an int or a float."
         )
-    if not math.isfinite(value):
+    if not -sys.float_info.max <= value <= sys.float_info.max:  # NaN, infinite, or a huge integer
         raise SpaceError(
-            f"{kind} needs a finite {what}, but got {what}={value!r}. Give a bound that can be "
-            "drawn."
+            f"{kind} needs a finite {what}, but got {what}={_shown(value)}. Give a bound that can "
+            "be drawn."
         )
     return value
+
+
+def _shown(value: float) -> str:
+    """Return a number for a message; an integer may have more digits than anyone reads."""
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return f"an integer of {value.bit_length()} bits"
+    return repr(value)
 
 
 class _Scale:
@@ -250,7 +258,7 @@ class Float(Parameter):
         return self._scale.value(low), self._scale.value(high)
 
     def nearest(self, value: Any) -> float:  # noqa: D102
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
             raise SpaceError(f"Float needs a number, but got {value!r}.")
         if self._cells is not None:
             return self._cell_value(self._cell(value))
@@ -323,6 +331,7 @@ class Int(Parameter):
                     f"Int needs an integer as {what}, but got {what}={value!r}. Use Float for "
                     "real numbers."
                 )
+            _number("Int", what, value)
         if self.low > self.high:
             raise SpaceError(
                 f"Int needs low <= high, but got low={self.low!r} and high={self.high!r}. "
@@ -334,6 +343,11 @@ class Int(Parameter):
             raise SpaceError(
                 f"Int with log=True needs low >= 1 and step=1, but got low={self.low!r} and "
                 f"step={self.step!r}. Raise low, drop step, or use log=False."
+            )
+        if self.high - self.low > sys.float_info.max:
+            raise SpaceError(
+                f"Int needs a finite range, but got low={_shown(self.low)} and "
+                f"high={_shown(self.high)}. Give bounds that are closer together."
             )
         scale = _Scale("log", self.low - 0.5, self.high + 0.5) if self.log else None
         object.__setattr__(self, "_cells", (self.high - self.low) // self.step + 1)
@@ -351,6 +365,8 @@ class Int(Parameter):
         if isinstance(value, int):  # exact, also where a float cannot hold the value
             cell, rest = divmod(value - self.low, self.step)
             cell += 2 * rest >= self.step
+        elif math.isinf(value):
+            cell = 0 if value < 0 else self._cells - 1
         else:
             cell = round((value - self.low) / self.step)
         return min(max(cell, 0), self._cells - 1)
@@ -394,10 +410,8 @@ class Int(Parameter):
         return self.low + first * self.step, self.low + last * self.step
 
     def nearest(self, value: Any) -> int:  # noqa: D102
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
             raise SpaceError(f"Int needs a number, but got {value!r}.")
-        if isinstance(value, float) and math.isinf(value):
-            return self.low + (0 if value < 0 else self._cells - 1) * self.step
         return self.low + self._cell(value) * self.step
 
     def position(self, value: float) -> float:  # noqa: D102

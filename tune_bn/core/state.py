@@ -7,18 +7,20 @@ are stored as their names, which ``float`` reads.
 import json
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tune_bn.core.errors import StateError
+from tune_bn.core.records import Finished, checked_seed
 from tune_bn.core.space import Categorical, Parameter, parameter_from_json
 from tune_bn.core.stages import Mark
 
-if TYPE_CHECKING:
-    from tune_bn.core.records import Finished
-
 __all__ = [
+    "UNREADABLE",
+    "brief",
     "decode_mark",
+    "decode_number",
     "decode_params",
+    "decode_seed",
     "decode_state",
     "encode_mark",
     "encode_number",
@@ -27,9 +29,32 @@ __all__ = [
     "encode_trial",
 ]
 
+UNREADABLE = (
+    ArithmeticError,  # an integer that no float holds
+    AttributeError,
+    LookupError,
+    RecursionError,  # nested thousands of levels deep
+    TypeError,
+    ValueError,
+)
+"""What reading plain data that anybody may have written can raise."""
+
 _FORMAT = "tune_bn.search"
 _VERSION = 1
+_LONGEST_REASON = 200
+_MOST_TRIALS = 2**62  # draws count in 64 bits
 _encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps makes a new one at each call
+
+
+def brief(error: BaseException) -> str:
+    """Return what an error says, on one line and short enough to read.
+
+    Example:
+        >>> brief(KeyError("x"))
+        "KeyError('x')"
+    """
+    text = repr(error)
+    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
 
 
 def encode_number(value: float) -> float | str:
@@ -39,15 +64,41 @@ def encode_number(value: float) -> float | str:
         >>> encode_number(float("inf"))
         'inf'
     """
-    return value if math.isfinite(value) else str(value)
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def decode_number(data: Any) -> int:
+    """Return the number of a trial.
+
+    Raises:
+        ValueError: If it is no whole number, negative, or too large to be counted on.
+    """
+    if isinstance(data, bool) or not isinstance(data, int) or not 0 <= data < _MOST_TRIALS:
+        raise ValueError(f"a trial's number is {data!r}")
+    return data
+
+
+def decode_seed(data: Any) -> int:
+    """Return the seed of a search; none is drawn afresh for one that lacks it.
+
+    Raises:
+        TypeError: If it is no integer.
+        ValueError: If it is none that a search can have.
+    """
+    if data is None:
+        raise ValueError("it has no seed")
+    return checked_seed(data, "A saved search")
 
 
 def encode_params(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values as plain data; `decode_params` turns them back."""
-    encoded = {}
+    encoded: dict[str, Any] = {}
     for name, value in params.items():
         parameter = space[name]
-        encoded[name] = parameter.index(value) if isinstance(parameter, Categorical) else value
+        if isinstance(parameter, Categorical):
+            encoded[name] = parameter.index(value)
+        else:
+            encoded[name] = encode_number(value)
     return encoded
 
 
@@ -58,15 +109,16 @@ def decode_params(space: Mapping[str, Parameter], encoded: Mapping[str, Any]) ->
         KeyError: If a name is unknown.
         IndexError: If a choice is.
         SpaceError: If a value is no number where one is needed.
+        ValueError: If a choice is no place among the choices.
     """
     params = {}
     for name, value in encoded.items():
         parameter = space[name]
         if isinstance(parameter, Categorical):
-            params[name] = parameter.choices[value]
+            params[name] = parameter.choices[decode_number(value)]
         else:
-            parameter.nearest(value)  # raises where it is no number
-            params[name] = value
+            params[name] = float(value) if value in ("inf", "-inf") else value
+            parameter.nearest(params[name])  # raises where it is no number
     return params
 
 
@@ -76,11 +128,21 @@ def encode_mark(mark: Mark | None) -> list[Any] | None:
 
 
 def decode_mark(data: Any) -> Mark | None:
-    """Return the mark that `encode_mark` encoded."""
-    return None if data is None else Mark(data[0], data[1], tuple(data[2]))
+    """Return the mark that `encode_mark` encoded.
+
+    Raises:
+        TypeError: If the data are none.
+        ValueError: If they describe what no draw records.
+    """
+    if data is None:
+        return None
+    stage, width, elites = data
+    if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width <= 1:
+        raise ValueError(f"a trial's width is {width!r}")
+    return Mark(decode_number(stage), width, tuple(map(decode_number, elites)))
 
 
-def encode_trial(space: Mapping[str, Parameter], trial: "Finished", mark: Mark | None) -> str:
+def encode_trial(space: Mapping[str, Parameter], trial: Finished, mark: Mark | None) -> str:
     """Return a finished trial as one JSON list."""
     return _encode(
         [
@@ -101,7 +163,7 @@ def encode_state(
     """Return the text of a search: what ``head`` holds, the space, and the encoded trials."""
     try:
         parameters = json.dumps({n: p.to_json() for n, p in space.items()}, allow_nan=False)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         parameters = "null"  # choices that JSON cannot hold: whoever reads brings the space
     head = {"format": _FORMAT, "version": _VERSION, "names": list(space), **head}
     text = json.dumps(head, allow_nan=False)
@@ -126,14 +188,15 @@ def decode_state(
         if state["format"] != _FORMAT:
             raise KeyError("format")
         version = state["version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise StateError(
             "CoarseToFine.from_json needs the text that to_json returned, but got "
-            f"{text[:40]!r}…: {error!r}."
+            f"{text[:40]!r}…: {brief(error)}."
         ) from error
     if version != _VERSION:
         raise StateError(
-            f"CoarseToFine reads states of version {_VERSION}, but got version {version!r}. "
+            f"CoarseToFine reads states of version {_VERSION}, but got version "
+            f"{repr(version)[:40]}. "
             "Update tune-bn, or start a new search and `add` the old trials."
         )
     if space is not None:
@@ -145,5 +208,5 @@ def decode_state(
         )
     try:
         return state, {name: parameter_from_json(p) for name, p in state["space"].items()}
-    except (AttributeError, TypeError, ValueError) as error:
-        raise StateError(f"The saved search does not fit its space: {error!r}.") from error
+    except UNREADABLE as error:
+        raise StateError(f"The saved search does not fit its space: {brief(error)}.") from error

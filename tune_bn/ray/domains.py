@@ -7,6 +7,7 @@ weigh alike.
 """
 
 import math
+import sys
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
@@ -29,6 +30,12 @@ __all__ = [
 _SMALLEST_QUANTILE = 2.0**-54
 
 
+def _is_finite(value: Any) -> bool:
+    """Tell whether it is a number that a float can hold."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and -sys.float_info.max <= value <= sys.float_info.max
+
+
 @dataclass(frozen=True)
 class Multiples(Parameter):
     """The multiples k·q of a quantum, k from ``first`` to ``last``, both included.
@@ -48,14 +55,23 @@ class Multiples(Parameter):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_int", Int(self.first, self.last, log=self.log))
+        if not _is_finite(self.q) or self.q <= 0:
+            raise SpaceError(f"A quantised domain needs a finite q > 0, but got q={self.q!r}.")
+        largest = max(abs(self.first), abs(self.last))
+        if float(largest) * float(self.q) > sys.float_info.max:
+            raise SpaceError(
+                f"A quantised domain needs finite ends, but got q={self.q!r} and multiples of it "
+                "beyond the largest float. Lower q."
+            )
 
     def _value(self, k: int) -> float:
         return k * self.q
 
     def _k(self, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
             raise SpaceError(f"A quantised domain needs a number, but got {value!r}.")
-        return self._int.nearest(value / self.q)
+        largest = sys.float_info.max  # an integer may be larger than any float
+        return self._int.nearest(min(max(value, -largest), largest) / self.q)
 
     @property
     def n_cells(self) -> int:  # noqa: D102 - documented in Parameter
@@ -105,6 +121,17 @@ class Normal(Parameter):
     sd: float
     q: float | None = None
 
+    def __post_init__(self) -> None:
+        if not _is_finite(self.sd) or self.sd <= 0:
+            raise SpaceError(f"A normal domain needs a finite sd > 0, but got sd={self.sd!r}.")
+        if not _is_finite(self.mean) or not _is_finite(abs(self.mean) + 9.0 * self.sd):
+            raise SpaceError(
+                f"A normal domain needs finite values, but got mean={self.mean!r} and "
+                f"sd={self.sd!r}. Choose smaller ones."
+            )
+        if self.q is not None and (not _is_finite(self.q) or self.q <= 0):
+            raise SpaceError(f"A normal domain needs a finite q > 0, but got q={self.q!r}.")
+
     @property
     def n_cells(self) -> None:  # noqa: D102 - documented in Parameter
         return None
@@ -139,8 +166,7 @@ class Normal(Parameter):
         return self.draw(low), self.draw(high)
 
     def nearest(self, value: Any) -> float:  # noqa: D102
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value):
+        if not _is_finite(value):
             raise SpaceError(f"A normal domain needs a finite number, but got {value!r}.")
         return self._rounded(float(value))
 

@@ -46,7 +46,7 @@ def _found(result: Mapping[str, Any], name: str) -> Any:
 def _number(value: Any) -> float | None:
     try:
         return None if value is None else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -18,6 +18,7 @@ from ray.tune.result import DEFAULT_METRIC
 from ray.tune.search import UNDEFINED_METRIC_MODE, UNDEFINED_SEARCH_SPACE
 from ray.tune.search.searcher import Searcher
 
+from tune_bn.core.conditions import checked_conditions
 from tune_bn.core.errors import StateError
 from tune_bn.core.files import write_atomically
 from tune_bn.core.narrowing import Narrowing
@@ -28,12 +29,26 @@ from tune_bn.core.search import (
     checked_narrowing,
     checked_seed,
 )
-from tune_bn.core.state import decode_params, encode_params
+from tune_bn.core.state import (
+    UNREADABLE,
+    brief,
+    decode_number,
+    decode_params,
+    decode_seed,
+    encode_params,
+)
 from tune_bn.ray.findings import Findings
 from tune_bn.ray.objectives import as_values, check_objectives, names_of
 from tune_bn.ray.past import PastResult, past_results, progress_of, values_of
 from tune_bn.ray.space import Space
-from tune_bn.ray.state import decode, decode_past, encode, encode_past
+from tune_bn.ray.state import (
+    decode,
+    decode_last,
+    decode_past,
+    encode,
+    encode_last,
+    encode_past,
+)
 from tune_bn.ray.tree import NotPlainError, decode_tree, encode_tree, read_config
 
 __all__ = ["CoarseToFineSearch"]
@@ -297,7 +312,7 @@ class CoarseToFineSearch(Findings, Searcher):
             "is_whole": self._is_whole,
             "has_space": self._space is not None,
             "space": tree,
-            "last": {i: [p, [*map(repr, v)]] for i, (p, v) in self._last.items()},
+            "last": {i: encode_last(p, v) for i, (p, v) in self._last.items()},
             "raw_points": self._raw_points,
             "raw_past": [encode_past(p, p.config) for p in self._raw_past],
             "points": [encode_params(parameters, p) for p in self._points],
@@ -314,29 +329,53 @@ class CoarseToFineSearch(Findings, Searcher):
         or after, in the constructor or by ``set_search_properties``.
 
         Raises:
-            StateError: If the file is no saved state, or does not fit the space.
+            StateError: If the file is no saved state, or does not fit the space; this object is
+                then as it was.
             OSError: If the file cannot be read.
         """
-        state = decode(Path(checkpoint_path).read_text(encoding="utf-8"))
-        self._metric, self._mode = state["metric"], state["mode"]
-        self._seed, self._time_attr = state["seed"], state["time_attr"]
+        text = Path(checkpoint_path).read_bytes().decode("utf-8", "replace")
+        before = dict(self.__dict__)
+        try:
+            self._continue(decode(text))
+        except BaseException as error:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            if isinstance(error, StateError) or not isinstance(error, UNREADABLE):
+                raise
+            raise StateError(f"The saved search cannot be read: {brief(error)}.") from error
+
+    def _continue(self, state: dict[str, Any]) -> None:
+        metric, mode = state["metric"], state["mode"]
+        check_objectives(metric, mode)
+        if not all(isinstance(name, str) for name in names_of(metric)):
+            raise ValueError(f"the metric is {metric!r}")
+        self._metric, self._mode = metric, mode
+        self._seed = decode_seed(state["seed"])
+        self._time_attr = str(state["time_attr"])
         narrowing = state["narrowing"]
         self._narrowing = None if narrowing is None else Narrowing.from_json(narrowing)
-        self._n_samples, self._latest = state["num_samples"], None
+        n_samples = state["num_samples"]
+        self._n_samples = None if n_samples is None else decode_number(n_samples) or None
+        self._latest = None
         self._numbers, self._encoded_numbers = {}, []
         for trial_id, number in state["numbers"].items():
-            self._note(trial_id, number)
-        self._last = {i: (p, tuple(map(float, v))) for i, (p, v) in state["last"].items()}
-        self._raw_points = state["raw_points"]
+            self._note(trial_id, decode_number(number))
+        self._last = {i: decode_last(of) for i, of in state["last"].items()}
+        self._raw_points = [dict(point) for point in state["raw_points"]]
         self._raw_past = [decode_past(p) for p in state["raw_past"]]
         self._search, self._points, self._past = None, [], []
         self._unread = state if state["has_space"] else None
+        if self._unread is None and (self._numbers or state["search"] is not None):
+            raise ValueError("it has trials, but no space")
         if self._space is None:
-            self._is_whole = state["is_whole"]
+            self._is_whole = bool(state["is_whole"])
             if state["space"] is not None:
                 self._space = Space(decode_tree(state["space"]))
         if self._space is not None:
             self._set_space(self._space)
+        for past in (*self._past, *self._raw_past):
+            if self._metrics and past.values and len(past.values) != len(self._metrics):
+                raise ValueError(f"a past result has the values {past.values!r}")
 
     def _read_rest(self, space: Space) -> None:
         """Read the part of a saved state that needs the space."""
@@ -348,10 +387,21 @@ class CoarseToFineSearch(Findings, Searcher):
             self._points = [decode_params(parameters, p) for p in state["points"]]
             past = [decode_past(p) for p in state["past"]]
             self._past = [replace(p, config=decode_params(parameters, p.config)) for p in past]
-        except (KeyError, IndexError, ValueError) as error:
-            raise StateError(f"The saved points do not fit the space: {error!r}.") from error
+        except UNREADABLE as error:
+            raise StateError(f"The saved points do not fit the space: {brief(error)}.") from error
+        known = set()
         if state["search"] is not None:
-            self._search = CoarseToFine.from_json(state["search"], space=parameters)
+            search = self._search = CoarseToFine.from_json(state["search"], space=parameters)
+            known = search.numbers
+            if len(search.directions) != len(self._metrics):
+                raise StateError(
+                    f"The saved search has {len(search.directions)} objective(s), but the metrics "
+                    f"{self._metrics!r}."
+                )
+            if search.conditions != checked_conditions(parameters, space.conditions):
+                raise StateError("The saved search does not fit its space: other conditions.")
+        if not known >= set(self._numbers.values()):
+            raise StateError("The saved search does not have all trials that it names.")
 
     @property
     def _metrics(self) -> tuple[str, ...]:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tune_bn.core.errors import StateError
-from tune_bn.core.state import encode_number
+from tune_bn.core.state import UNREADABLE, brief, encode_number
 from tune_bn.ray.past import PastResult
 
-__all__ = ["decode", "decode_past", "encode", "encode_past"]
+__all__ = ["decode", "decode_last", "decode_past", "encode", "encode_last", "encode_past"]
 
 _FORMAT = "tune_bn.ray.search"
 _VERSION = 1
@@ -46,28 +46,59 @@ def decode(text: str) -> dict[str, Any]:
         if state["format"] != _FORMAT:
             raise KeyError("format")
         version = state["version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         raise StateError(
             "CoarseToFineSearch.restore needs a file that save wrote, but got "
-            f"{text[:40]!r}…: {error!r}."
+            f"{text[:40]!r}…: {brief(error)}."
         ) from error
     if version != _VERSION:
         raise StateError(
-            f"CoarseToFineSearch reads states of version {_VERSION}, but got version {version!r}. "
+            f"CoarseToFineSearch reads states of version {_VERSION}, but got version "
+            f"{repr(version)[:40]}. "
             "Update tune-bn, or start a new search with add_evaluated_trials."
         )
-    state["search"] = json.dumps(state["search"]) if state["search"] is not None else None
+    try:
+        state["search"] = json.dumps(state["search"]) if state["search"] is not None else None
+    except UNREADABLE as error:
+        raise StateError(f"The saved search cannot be read: {brief(error)}.") from error
     return state
 
 
 def encode_past(past: PastResult, config: Mapping[str, Any]) -> list[Any]:
     """Return a past result as plain data, with ``config`` in the place of its own."""
     values = None if past.values is None else [*map(encode_number, past.values)]
-    return [dict(config), values, past.progress, past.is_failed, past.is_strict]
+    progress = None if past.progress is None else encode_number(past.progress)
+    return [dict(config), values, progress, past.is_failed, past.is_strict]
 
 
 def decode_past(data: list[Any]) -> PastResult:
-    """Return the past result that `encode_past` encoded."""
+    """Return the past result that `encode_past` encoded.
+
+    Raises:
+        ArithmeticError: If a number is too large.
+        TypeError: If the data are none.
+        ValueError: If they describe no result.
+    """
     config, values, progress, is_failed, is_strict = data
-    found = None if values is None else tuple(map(float, values))
-    return PastResult(config, found, progress, is_failed, is_strict=is_strict)
+    if not isinstance(config, Mapping):
+        raise ValueError(f"a past result has the config {config!r}")
+    found = tuple(map(float, values)) or None if values is not None else None
+    reached = None if progress is None else float(progress)
+    return PastResult(config, found, reached, bool(is_failed), is_strict=bool(is_strict))
+
+
+def encode_last(progress: float | None, values: tuple[float, ...]) -> list[Any]:
+    """Return how far a running trial got, and its values there, as plain data."""
+    return [None if progress is None else encode_number(progress), [*map(encode_number, values)]]
+
+
+def decode_last(data: list[Any]) -> tuple[float | None, tuple[float, ...]]:
+    """Return progress and values that `encode_last` encoded.
+
+    Raises:
+        ArithmeticError: If a number is too large.
+        TypeError: If the data are none.
+        ValueError: If they are no numbers.
+    """
+    progress, values = data
+    return None if progress is None else float(progress), tuple(map(float, values))

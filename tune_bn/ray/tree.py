@@ -190,9 +190,14 @@ def decode_tree(data: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Node:
 
     Raises:
         SpaceError: If the data describe none.
+        AttributeError: If a part is no mapping.
+        TypeError: If a part is of another type than it should be.
+        ValueError: If a part is incomplete.
     """
     ((kind, content),) = data.items()
     name = "/".join(map(str, path))
+    if not path and kind != "dict":
+        raise SpaceError(f"A saved space needs to be a dict, but is a {kind!r}.")
     if kind == "constant":
         return Node(kind, name, _decode_constant(content))
     if kind == "parameter":
@@ -200,6 +205,8 @@ def decode_tree(data: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Node:
     if kind not in ("choice", "dict", "list", "tuple"):
         raise SpaceError(f"A saved space has no part of kind {kind!r}.")
     children = {key: decode_tree(child, (*path, key)) for key, child in content}
+    if kind != "dict" and list(children) != list(range(len(children))):
+        raise SpaceError(f"A saved {kind} needs parts 0, 1, …, but has {list(children)!r}.")
     if kind == "choice":
         return _choice(name, children)
     return Node(kind, name, tuple if kind == "tuple" else None, children)

@@ -15,6 +15,7 @@ from tune_bn.core.space import Categorical, Float, Int, Parameter
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.report.errors import ReportError
 from tune_bn.report.history import Results, State, TrialResult
+from tune_bn.report.ray_folder import FolderTrial, RayFolder, read_ray_folder
 
 __all__ = ["results_of_grid", "results_of_ray_folder"]
 
@@ -40,16 +41,7 @@ def results_of_ray_folder(
         raise ReportError(
             f"--ray needs the folder of a Ray Tune experiment, but there is none at {str(path)!r}."
         )
-    try:
-        analysis = ExperimentAnalysis(str(path))
-    except (ValueError, OSError, KeyError, EOFError) as error:
-        inside = [p.parent.name for p in path.glob("*/experiment_state-*.json")]
-        hint = f" Did you mean {inside[0]!r} in it?" if inside else ""
-        raise ReportError(
-            "--ray needs the folder of a Ray Tune experiment, but Ray finds none in "
-            f"{str(path)!r}.{hint}"
-        ) from error
-    return results_of_grid(analysis, metric=metric, mode=mode)
+    return _results(read_ray_folder(path), metric=metric, mode=mode)
 
 
 def results_of_grid(
@@ -80,9 +72,26 @@ def results_of_grid(
             "A report of Ray Tune needs a ResultGrid or an ExperimentAnalysis, but got "
             f"{type(source).__name__}."
         )
-    trials: list[Trial] = list(source.trials or [])
-    search = _saved_search(Path(str(source.experiment_path)))
-    metrics, modes = _objectives(source, search, trials, metric, mode)
+    trials = [
+        FolderTrial(
+            t.trial_id, t.config, t.status, t.last_result or {}, t.run_metadata.start_time or None
+        )
+        for t in source.trials or []
+    ]
+    path = Path(str(source.experiment_path))
+    found = RayFolder(path, tuple(trials), source.trial_dataframes)
+    return _results(found, metric=metric or source.default_metric, mode=mode or source.default_mode)
+
+
+def _results(
+    source: RayFolder,
+    *,
+    metric: str | Sequence[str] | None,
+    mode: str | Sequence[str] | None,
+) -> Results:
+    trials = source.trials
+    search = _saved_search(source.path)
+    metrics, modes = _objectives(search, trials, metric, mode)
     number_of = {} if search is None else {i: n for n, i in search.trial_ids.items()}
     if len(number_of.keys() & {t.trial_id for t in trials}) < len(trials):
         number_of, search = {t.trial_id: i for i, t in enumerate(trials)}, None
@@ -94,15 +103,14 @@ def results_of_grid(
     else:
         space = _seen_space(list(configs.values()))
         params = {i: {n: v for n, v in c.items() if n in space} for i, c in configs.items()}
-    frames = source.trial_dataframes
     longest = max((_number(t.last_result, _STEP) for t in trials), default=0.0)
     records = [
-        _record(t, number_of[t.trial_id], params[t.trial_id], metrics, longest, frames)
+        _record(t, number_of[t.trial_id], params[t.trial_id], metrics, longest, source.frames)
         for t in trials
     ]
     stages = tuple(search.stages()) if search is not None else ()
     return Results(
-        name=Path(str(source.experiment_path)).name,
+        name=source.path.name,
         source="Ray Tune results",
         trials=tuple(sorted(records, key=lambda record: record.number)),
         space=space,
@@ -130,16 +138,15 @@ def _saved_search(folder: Path) -> CoarseToFineSearch | None:
 
 
 def _objectives(
-    source: ExperimentAnalysis,
     search: CoarseToFineSearch | None,
-    trials: list[Trial],
+    trials: Sequence[FolderTrial],
     metric: str | Sequence[str] | None,
     mode: str | Sequence[str] | None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if metric is None:
-        metric = source.default_metric or (search.metric if search is not None else None)
+        metric = search.metric if search is not None else None
     if mode is None:
-        mode = source.default_mode or (search.mode if search is not None else None)
+        mode = search.mode if search is not None else None
     known = sorted({key for t in trials for key in _numbers(t.last_result)})
     if not metric:
         names = ", ".join(known[:8]) or "none"
@@ -200,7 +207,7 @@ def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _record(
-    trial: Trial,
+    trial: FolderTrial,
     number: int,
     params: Mapping[str, Any],
     metrics: tuple[str, ...],
@@ -218,7 +225,7 @@ def _record(
         state = "complete" if _number(result, _STEP) >= longest else "pruned"
         if not values or any(map(math.isnan, values)):
             state = "failed"
-    started = trial.run_metadata.start_time
+    started = trial.started
     seconds = result.get("time_total_s")
     return TrialResult(
         number=number,

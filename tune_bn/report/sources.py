@@ -138,7 +138,7 @@ def open_run(folder: str | Path) -> tuple["optuna.Study", Mapping[str, Any]]:
         return study, {}
     try:
         summary = json.loads(best.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ReportError(
             f"--run needs a best.json that can be read, but {str(best)!r} cannot "
             f"({_first_line(error)}). Run `tune-bn tune` again: it keeps the finished trials."

@@ -46,7 +46,7 @@ def chosen_trial(results: Results, summary: Mapping[str, Any]) -> TrialResult | 
     """Return the trial that was chosen in the end: the summary's, or else the best one."""
     chosen = summary.get("best")
     number = chosen.get("trial") if isinstance(chosen, Mapping) else None
-    return results.by_number.get(number, results.best) if number is not None else results.best
+    return results.by_number.get(number, results.best) if type(number) is int else results.best
 
 
 def answers(

@@ -22,6 +22,7 @@ __all__ = [
     "dates_as_days",
     "numbers_of",
     "require_finite",
+    "shown",
 ]
 
 Kind = Literal["number", "category", "date"]
@@ -99,7 +100,7 @@ def _all_iso_dates(values: pd.Series) -> bool:
 def _text_kind(name: str, column: pd.Series) -> Kind:
     """Returns what text stands for; numbers with typing errors among them are refused."""
     values = column.dropna()
-    as_numbers = pd.to_numeric(values.astype(str), errors="coerce")
+    as_numbers = _to_numbers(values.astype(str))
     numeric = as_numbers.notna().to_numpy()
     if numeric.mean() >= _NUMERIC_SHARE and as_numbers.nunique() > _NUMERIC_VALUES:
         if numeric.all():
@@ -118,8 +119,13 @@ def _found(values: pd.Series, bad: npt.NDArray[np.bool_]) -> str:
     where = f" in data row {row + 1}" if isinstance(row, int | np.integer) else ""
     count = int(bad.sum())
     more = f" and {count - 1} more" if count > 1 else ""
-    shown = repr(values.iloc[place])
-    return f"got {shown if len(shown) <= 60 else shown[:59] + '…'}{where}{more}"
+    return f"got {shown(values.iloc[place])}{where}{more}"
+
+
+def shown(value: object) -> str:
+    """Returns a value as a message shows it: as Python writes it, and not at any length."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def numbers_of(
@@ -140,14 +146,23 @@ def numbers_of(
     """
     types = pd.api.types
     if types.is_numeric_dtype(column.dtype):
-        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite values are refused later
+            return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), np.float64)
     missing = column.isna().to_numpy(dtype=bool)
-    values = pd.to_numeric(column.astype(object), errors="coerce").astype(np.float64)
+    values = _to_numbers(column.astype(object)).astype(np.float64)
     result = np.asarray(values.to_numpy(), dtype=np.float64)
     bad = np.isnan(result) & ~missing
     if bad.any():
         raise DataError(f"Column {name!r} needs numbers, but {_found(column, bad)}. {remedy}")
     return result
+
+
+def _to_numbers(values: pd.Series) -> pd.Series:
+    """Returns the numbers that values are or spell; NaN for any other."""
+    try:
+        return pd.to_numeric(values, errors="coerce")
+    except OverflowError:  # pandas' own, of an integer that no float holds; as text it is infinite
+        return pd.to_numeric(values.astype(str), errors="coerce")
 
 
 def dates_as_days(name: str, column: pd.Series) -> npt.NDArray[np.float64]:

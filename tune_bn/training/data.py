@@ -244,7 +244,7 @@ def _prepare(
         y = target_numbers(target, column)
         parts = split_rows(len(table), seed=seed)
         learned = _standardisation(target, y[parts[0]])
-        targets = torch.from_numpy(((y - learned.mean) / learned.scale).astype(np.float32))
+        targets = _standardised_target(learned, y)
     preprocessing = learn_preprocessing(features.iloc[parts[0]], target=learned)
     notes += _dropped_notes(preprocessing)
     train, validation, test = (
@@ -298,6 +298,20 @@ def _standardisation(name: str, train: npt.NDArray[np.float64]) -> Target:
             f"{len(train)} hold {train[0]!r}. Add rows, or use another seed."
         )
     return Target(name, "regression", None, float((train / largest).mean() * largest), scale)
+
+
+def _standardised_target(learned: Target, y: npt.NDArray[np.float64]) -> torch.Tensor:
+    """Returns the target in units of the training rows' deviation from their mean."""
+    with np.errstate(over="ignore"):  # what overflows is refused in the next lines
+        result = ((y - learned.mean) / learned.scale).astype(np.float32)
+    if not np.isfinite(result).all():
+        worst = y[np.flatnonzero(~np.isfinite(result))[0]]
+        raise DataError(
+            f"Target {learned.name!r} needs numbers near those of the training rows (mean "
+            f"{learned.mean:.4g}, standard deviation {learned.scale:.4g}), but got {worst:.4g}, "
+            "which overflows. Correct it, or leave out its row."
+        )
+    return torch.from_numpy(result)
 
 
 def split_rows(

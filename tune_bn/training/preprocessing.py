@@ -6,6 +6,7 @@ What was learned is plain data and goes to JSON and back, so that a model file h
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -209,14 +210,11 @@ class Preprocessing:
         try:
             data = json.loads(text)
             columns = tuple(_column_from(record) for record in data["columns"])
-            target = dict(data["target"])
-            if target["classes"] is not None:
-                target["classes"] = tuple(target["classes"])
-            return cls(columns, Target(**target))
-        except (ValueError, KeyError, TypeError) as error:
+            return cls(columns, _target_from(data["target"]))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 "Preprocessing needs the JSON text that to_json writes, but reading it failed: "
-                f"{type(error).__name__}: {error}. Write it again."
+                f"{type(error).__name__}: {str(error)[:200]}. Write it again."
             ) from error
 
 
@@ -225,7 +223,44 @@ def _column_from(record: Mapping[str, Any]) -> Column:
     kind = _KINDS[values.pop("kind")]
     if kind is CategoryColumn:
         values["categories"] = tuple(values["categories"])
-    return kind(**values)
+    column = kind(**values)
+    _require_texts(column.name)
+    if isinstance(column, NumberColumn):
+        _require_finite_numbers(column.fill, column.mean, column.scale)
+        if not column.scale > 0:
+            raise ValueError(f"column {column.name!r} has the scale {column.scale!r}")
+    elif isinstance(column, CategoryColumn):
+        _require_texts(column.fill, *column.categories)
+    return column
+
+
+def _target_from(record: Mapping[str, Any]) -> Target:
+    values = dict(record)
+    if values["classes"] is not None:
+        values["classes"] = tuple(values["classes"])
+    target = Target(**values)
+    _require_texts(target.name)
+    _require_finite_numbers(target.mean, target.scale)
+    is_known = target.task == ("regression" if target.classes is None else "classification")
+    labels = target.classes or ()
+    is_plain = all(isinstance(label, (str, int, float)) for label in labels)
+    if not is_known or not is_plain or target.n_outputs < 1:
+        raise ValueError(f"the target {target.name!r} is neither a number nor classes")
+    return target
+
+
+def _require_texts(*values: object) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"{str(value)[:40]!r} should be a text")
+
+
+def _require_finite_numbers(*values: object) -> None:
+    for value in values:
+        largest = sys.float_info.max
+        is_number = isinstance(value, (int, float)) and -largest <= value <= largest
+        if isinstance(value, bool) or not is_number:
+            raise ValueError(f"{str(value)[:40]!r} should be a finite number")
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -300,7 +335,7 @@ def _learn_column(name: str, column: pd.Series) -> Column:
     date = kind == "date"
     values = (dates_as_days if date else numbers_of)(name, column)
     require_finite([name], values[:, None])
-    fill = float(np.nanmedian(values))
+    fill = _median(values)
     values = np.where(np.isnan(values), fill, values)
     if values.min() == values.max():
         return DroppedColumn(name, f"only one value in the training rows, {values[0]:g}")
@@ -310,6 +345,13 @@ def _learn_column(name: str, column: pd.Series) -> Column:
     if scale == 0.0:
         return DroppedColumn(name, "varies by less than rounding in the training rows")
     return NumberColumn(name, fill, mean, scale, date)
+
+
+def _median(values: npt.NDArray[np.float64]) -> float:
+    """Returns the median of what is not NaN, also where the sum of the middle two overflows."""
+    with np.errstate(over="ignore"):
+        median = float(np.nanmedian(values))
+    return median if np.isfinite(median) else float(2.0 * np.nanmedian(values / 2.0))
 
 
 def _learn_categories(name: str, column: pd.Series) -> Column:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import lzma
+import math
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,20 @@ NPZ_TARGET = "y"
 """Name of the target column of a table read from an NPZ file."""
 
 _CHUNK = 1 << 20  # bytes read at a time for the digest
+_SURPRISE = 1 << 27  # bytes in memory below which no proportion is a surprise
+_LONGEST_NAME = 1000
+_NPZ_PROPORTION = 100
+_PARQUET_PROPORTION = 2000  # a column of one value takes next to nothing
+_PARSER_ERRORS = (
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    EOFError,
+    MemoryError,  # of what a damaged file says about its sizes
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+)
 
 
 def file_digest(path: Path) -> str:
@@ -87,6 +103,12 @@ def read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
             f"Data needs a readable file, but reading {path.name!r} failed: {_line(error)}. "
             "Check its permissions and the disk."
         ) from error
+    longest = max((len(str(name)) for name in table.columns), default=0)
+    if longest > _LONGEST_NAME:
+        raise DataError(
+            f"Data needs column names of at most {_LONGEST_NAME:,} characters, but {path.name!r} "
+            f"has one of {longest:,}. Shorten it, or close the quote that it begins with."
+        )
     if len(table) == 0:
         raise DataError(
             f"Data needs rows, but {path.name!r} holds {len(table.columns)} columns and no row. "
@@ -116,7 +138,17 @@ def _line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, pd.errors.ParserWarning) and "Length of header" in text:
         text = "its rows have more cells than the header has names"
-    return (text if len(text) <= 200 else text[:199] + "…").rstrip(".")
+    return _shortened(text).rstrip(".")
+
+
+def _require_proportion(path: Path, n_bytes: int, most: int, remedy: str) -> None:
+    """Refuses a file that would fill the memory with far more than it holds itself."""
+    size = path.stat().st_size
+    if n_bytes > max(_SURPRISE, most * size):
+        raise DataError(
+            f"Data needs a table in proportion to its file, but {path.name!r} has {size:,} bytes "
+            f"and would need {n_bytes:,} in memory. {remedy}"
+        )
 
 
 def _require_unique(names: Sequence[str], path: Path) -> None:
@@ -150,11 +182,8 @@ def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
     with _parse_errors(
         path,
         "a comma-separated UTF-8",
-        pd.errors.ParserError,
-        pd.errors.EmptyDataError,
         pd.errors.ParserWarning,
-        UnicodeDecodeError,
-        ValueError,
+        *_PARSER_ERRORS,
     ):
         table: pd.DataFrame = pd.read_csv(
             path, encoding="utf-8-sig", low_memory=False, index_col=False
@@ -189,9 +218,12 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
             "Reading a Parquet file needs pyarrow, but it is not installed. "
             "Run: pip install 'tune-bn[cli]'"
         ) from error
-    with _parse_errors(path, "a Parquet", pa.ArrowException):
+    with _parse_errors(path, "a Parquet", pa.ArrowException, *_PARSER_ERRORS):
         # One file is meant: read_table would also look for partitions in the names of folders.
         with pq.ParquetFile(path) as file:
+            cells = file.metadata.num_rows * file.metadata.num_columns
+            remedy = "Write it again as CSV, if it really has so many rows."
+            _require_proportion(path, 8 * cells, _PARQUET_PROPORTION, remedy)
             columns = file.read()
         _require_unique(list(columns.column_names), path)
         table: pd.DataFrame = columns.to_pandas(ignore_metadata=True)
@@ -202,27 +234,25 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
 
 
 def _read_npz(path: Path) -> pd.DataFrame:
-    # Opened here because numpy leaves its own handle open when the archive is damaged.
     with (
         _parse_errors(
-            path, "an NPZ", ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error
+            path, "an NPZ", zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_PARSER_ERRORS
         ),
         path.open("rb") as file,
     ):
         if not zipfile.is_zipfile(file):
             raise zipfile.BadZipFile("it is no zip archive, or cut short")
-        file.seek(0)
-        archive = np.load(file, allow_pickle=False)
-        names = list(archive.files)
-        features = next((name for name in ("X", "x") if name in names), None)
-        if features is None or "y" not in names:
-            found = ", ".join(names) or "none"
-            raise DataError(
-                f"Data needs arrays named X (or x) and y, but {path.name!r} holds: {found}. "
-                "Save it with numpy.savez(path, X=..., y=...)."
-            )
-        x = _plain_array(archive, features, path)
-        y = _plain_array(archive, "y", path)
+        with zipfile.ZipFile(file) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            features = next((name for name in ("X", "x") if name in names), None)
+            if features is None or "y" not in names:
+                found = ", ".join(names) or "none"
+                raise DataError(
+                    f"Data needs arrays named X (or x) and y, but {path.name!r} holds: "
+                    f"{_shortened(found)}. Save it with numpy.savez(path, X=..., y=...)."
+                )
+            x = _plain_array(archive, features, path)
+            y = _plain_array(archive, "y", path)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if x.ndim != 2:
@@ -239,23 +269,50 @@ def _read_npz(path: Path) -> pd.DataFrame:
     return pd.concat([table, pd.Series(y, name=NPZ_TARGET)], axis=1)
 
 
-def _plain_array(
-    archive: Mapping[str, npt.NDArray[Any]], name: str, path: Path
-) -> npt.NDArray[Any]:
+def _plain_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[Any]:
     """Returns one array of the archive, if it holds numbers, truth values or text."""
     needed = "Data needs arrays of numbers, truth values or text, but"
-    try:
-        array = archive[name]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
+    member = next(m for m in reversed(archive.infolist()) if m.filename in (f"{name}.npy", name))
+    remedy = "If it really is so large, save it with numpy.savez, which does not compress."
+    _require_proportion(path, member.file_size, _NPZ_PROPORTION, remedy)
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        # The third version differs from the second in the names of fields alone.
+        read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = (np.lib.format.read_array_header_1_0 if version == (1, 0) else read)(file)
+        held = member.file_size - file.tell()
+    if dtype.hasobject:
         raise DataError(
             f"{needed} {name!r} in {path.name!r} holds pickled objects, which could run code. "
             f"Save it with a plain type, as in {name}.astype(float) or {name}.astype(str)."
-        ) from error
-    if array.dtype.kind not in "biufU":
+        )
+    if dtype.kind not in "biufU":
         raise DataError(
-            f"{needed} {name!r} in {path.name!r} has dtype {array.dtype}. "
+            f"{needed} {name!r} in {path.name!r} has dtype {_shortened(str(dtype))}. "
             f"Convert it with {name}.astype(float)."
         )
-    return array
+    # Before numpy makes room for what the header says.
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > held:
+        raise ValueError(f"{name!r} should have the shape {shape}, but its data end before")
+    with archive.open(member) as file:
+        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    if dtype.kind == "U":
+        _require_text(name, array, path)
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite ones are refused later
+            return array.astype(np.float64)
+    return array.astype(dtype.newbyteorder("="), copy=False)  # pandas needs the machine's own
+
+
+def _require_text(name: str, array: npt.NDArray[np.str_], path: Path) -> None:
+    """Refuses numbers that stand for no sign, which numpy takes for text."""
+    codes = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view(np.uint32)
+    if ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+        raise DataError(
+            f"Data needs text, but {name!r} in {path.name!r} holds signs that Unicode does not "
+            "have. Write the file again."
+        )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 200 else text[:199] + "…"

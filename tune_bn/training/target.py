@@ -14,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tune_bn.training.columns import category_key, column_kind, numbers_of, require_finite
+from tune_bn.training.columns import (
+    category_key,
+    column_kind,
+    numbers_of,
+    require_finite,
+    shown,
+)
 from tune_bn.training.errors import DataError
 
 __all__ = [
@@ -125,7 +131,7 @@ def encode_classes(name: str, column: pd.Series) -> tuple[tuple[Label, ...], npt
         rows = "1 row" if counts[rarest] == 1 else f"{counts[rarest]} rows"
         raise DataError(
             f"Classification needs {MIN_CLASS_ROWS} rows of each class (training, validation, "
-            f"test), but class {classes[rarest]!r} of target {name!r} has {rows}{more}. "
+            f"test), but class {shown(classes[rarest])} of target {name!r} has {rows}{more}. "
             "Add rows, merge it with another class, or remove it."
         )
     return classes, y
@@ -146,7 +152,7 @@ def require_varied(name: str, distinct: int, value: object) -> None:
     if distinct < 2:
         raise DataError(
             f"Target {name!r} needs at least two different values, but every row holds "
-            f"{value!r}. Choose another target column, or add rows."
+            f"{shown(value)}. Choose another target column, or add rows."
         )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import optuna
 import ray
 from ray import tune as ray_tune
+from ray._private import ray_constants
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler, TrialScheduler
 
 from tune_bn.core.narrowing import Narrowing
@@ -49,6 +50,9 @@ _QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is asked after at each step
 }
+# Ray (2.60) turns 127.0.0.1 into the machine's address in the network and listens on every
+# interface, to anybody who can reach them; unless it takes the machine for one that has no cluster.
+_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,8 +252,9 @@ def _ray(settings: RaySettings) -> Iterator[None]:
     Raises:
         TuneError: there is no cluster at the address.
     """
-    before = {name: os.environ.get(name) for name in _QUIET}
-    os.environ.update(_QUIET)
+    quiet = dict(_QUIET) if settings.address is not None else {**_QUIET, **_LOOPBACK}
+    before = {name: os.environ.get(name) for name in quiet}
+    os.environ.update(quiet)
     level = logging.getLogger("ray").level
     is_ours = not ray.is_initialized()
     try:
@@ -286,13 +291,19 @@ def _connect(settings: RaySettings) -> None:
             ) from error
         return
     cpus = max(os.cpu_count() or 1, round(settings.max_concurrent * settings.cpus_per_trial))
-    ray.init(
-        address="local",  # without it, Ray joins whatever Ray runs on this machine
-        num_cpus=cpus,
-        include_dashboard=False,
-        _node_ip_address="127.0.0.1",
-        **options,
-    )
+    # Read from the environment when Ray was imported, so for this process it is set here.
+    is_cluster = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        ray.init(
+            address="local",  # without it, Ray joins whatever Ray runs on this machine
+            num_cpus=cpus,
+            include_dashboard=False,
+            _node_ip_address="127.0.0.1",
+            **options,
+        )
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = is_cluster
 
 
 def _knock(address: str) -> None:

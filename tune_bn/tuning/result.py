@@ -2,13 +2,14 @@
 
 A model file is what `torch.save` writes of a dictionary with three entries: the format's name, a
 JSON text (configuration, preprocessing, metrics) and the network's tensors. It is read back with
-`weights_only=True`, so that a file from elsewhere cannot run code.
+`weights_only=True`, so that a file from elsewhere cannot run code, and no larger than it is.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch
 from torch import nn
 
 from tune_bn.core.files import write_atomically
+from tune_bn.core.state import UNREADABLE
 from tune_bn.training.baselines import baselines
 from tune_bn.training.config import Config
 from tune_bn.training.data import Dataset
@@ -175,22 +177,62 @@ def load_model(path: str | Path) -> TunedModel:
             "Check the path; a tuning run writes model.pt into its output folder."
         )
     try:
+        _require_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen kinds for damaged and foreign files
         raise _refused(path, f"torch refused it ({_line(error)})") from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        found = content.get("format") if isinstance(content, dict) else None
-        raise _refused(path, f"it holds {type(content).__name__} of format {found!r}")
+    found = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(found, str) or found != _FORMAT:
+        # Not shown if it is no text: a list may hold itself a billion times over.
+        shown = repr(found[:40]) if isinstance(found, str) else type(found).__name__
+        raise _refused(path, f"it holds {type(content).__name__} of format {shown}")
     try:
         about = json.loads(content["about"])
         preprocessing = Preprocessing.from_json(content["preprocessing"])
         config = Config.from_dict(about["config"])
+        state = content["state"]
+        _require_weights(state, config, preprocessing)
         model = build_model(config, preprocessing.n_features, preprocessing.target.n_outputs)
-        model.load_state_dict(content["state"])
+        model.load_state_dict(state)
         metrics = dict(about["metrics"])
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (*UNREADABLE, RuntimeError, MemoryError) as error:
         raise _refused(path, f"its parts do not fit together ({_line(error)})") from error
     return TunedModel(config, preprocessing, model.eval(), metrics)
+
+
+def _require_archive(path: Path) -> None:
+    """Refuses what `torch.save` does not write: a bare pickle, or an archive that is a bomb.
+
+    Raises:
+        ValueError: The file is no zip archive, or its parts are larger than it is.
+        zipfile.BadZipFile: It is damaged.
+    """
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no zip archive, or cut short")
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+            raise ValueError("its parts are larger than the file")
+
+
+def _require_weights(state: Any, config: Config, preprocessing: Preprocessing) -> None:
+    """Refuses tensors that are not all there, before a network is built for them.
+
+    Raises:
+        ValueError: A part is no plain tensor, or there are too few weights for the configuration.
+    """
+    held = 0
+    for name, value in state.items():
+        if type(value) is not torch.Tensor or value.layout != torch.strided or value.is_meta:
+            raise ValueError(f"{str(name)[:40]!r} is no plain tensor")
+        if value.untyped_storage().nbytes() < value.numel() * value.element_size():
+            raise ValueError(f"{str(name)[:40]!r} is larger than what it holds")
+        held += value.numel()
+    ends = preprocessing.n_features + preprocessing.target.n_outputs
+    if config.width * ((config.depth - 1) * config.width + ends) > held:
+        raise ValueError(
+            f"the network has more weights than the {held} that it holds, with width "
+            f"{config.width:.3g} and depth {config.depth:.3g}"
+        )
 
 
 def _refused(path: Path, found: str) -> ModelFileError:

@@ -1,0 +1,205 @@
+"""Reads generated files in a process of its own, and judges how each one ended.
+
+``python -m tests.fuzz.drive FORMAT --start 0 --count 1000`` prints a line of JSON for a person;
+`drive` is what tests call. File number N of a format is the same on every machine, so
+``--start N --count 1 --show`` brings a defect back, with its traceback.
+
+A file ends well if it is accepted, or refused by an error that the format documents, in one line.
+Anything else is a crash: another exception, a warning, a signal, more than 5 s of CPU, or more
+than 1 GB of memory on top of what the process held before.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["LIMIT_MB", "LIMIT_S", "Tally", "drive"]
+
+LIMIT_S = 5.0
+LIMIT_MB = 1000.0
+_HANG_S = 60.0  # of the clock: other work may hold the processor
+_LONGEST_MESSAGE = 2000
+
+
+@dataclass
+class Tally:
+    """How the files of a format ended.
+
+    Args:
+        name: The format.
+        accepted: Read and used.
+        refused: Refused by a documented error.
+        crashes: Number of the file and what happened, of all others.
+        slowest_s: CPU seconds that the slowest one took.
+        most_mb: Memory that the process grew by, at most, while it read one.
+        peak_mb: Most memory that the process held in all.
+    """
+
+    name: str
+    accepted: int = 0
+    refused: int = 0
+    crashes: list[tuple[int, str]] = field(default_factory=list)
+    slowest_s: float = 0.0
+    most_mb: float = 0.0
+    peak_mb: float = 0.0
+
+    @property
+    def total(self) -> int:
+        """Number of files that were read."""
+        return self.accepted + self.refused + len(self.crashes)
+
+
+def drive(name: str, start: int, count: int) -> Tally:
+    """Return how the files ``start`` … ``start + count - 1`` of a format ended."""
+    tally = Tally(name)
+    at, end = start, start + count
+    while at < end:
+        at = _drive_one_process(tally, at, end)
+    return tally
+
+
+def _drive_one_process(tally: Tally, start: int, end: int) -> int:
+    """Read files until one kills the process; return the number of the next one."""
+    receiver, sender = os.pipe()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tests.fuzz.drive", tally.name, "--child", folder]
+        command += ["--start", str(start), "--count", str(end - start), "--pipe", str(sender)]
+        process = subprocess.Popen(command, pass_fds=(sender,), stdout=subprocess.DEVNULL)
+        os.close(sender)
+        at = start
+        with os.fdopen(receiver, "r", encoding="utf-8", buffering=1) as lines:
+            while True:
+                is_ready, _, _ = select.select([lines], [], [], _HANG_S)
+                line = lines.readline() if is_ready else None
+                if not line:
+                    break
+                _count(tally, json.loads(line))
+                at += 1
+        if line is None:
+            process.kill()
+        code = process.wait()
+    if code > 0:
+        raise RuntimeError(f"The process ended with exit code {code} in file {at} of {tally.name}.")
+    if at < end:
+        what = f"no answer after {_HANG_S:g} s" if line is None else f"killed by {-code}"
+        tally.crashes.append((at, what))
+        at += 1
+    return at
+
+
+def _count(tally: Tally, found: dict[str, Any]) -> None:
+    tally.slowest_s = max(tally.slowest_s, found["s"])
+    tally.most_mb = max(tally.most_mb, found["mb"])
+    tally.peak_mb = max(tally.peak_mb, found["peak_mb"])
+    verdict = found["verdict"]
+    if verdict == "accepted":
+        tally.accepted += 1
+    elif verdict == "refused":
+        tally.refused += 1
+    else:
+        tally.crashes.append((found["number"], verdict))
+
+
+def _memory_mb(what: str) -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(what):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _child(name: str, start: int, count: int, folder: Path, pipe: int, is_shown: bool) -> None:
+    from tests.fuzz.readers import FORMATS
+
+    warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    form = FORMATS[name]
+    path = folder / f"file{form.suffix}"
+    # The first file of a format imports and makes what the others share.
+    path.write_bytes(form.make(random.Random("warm-up")))
+    _verdict(form, path, False)
+    held = _memory_mb("VmData")
+    # A runaway must not take the machine with it.
+    limit = int((held + 1.5 * LIMIT_MB) * 2**20)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    with os.fdopen(pipe, "w", encoding="utf-8", buffering=1) as lines:
+        for number in range(start, start + count):
+            rng = random.Random(f"{name} {number}")
+            path.write_bytes(form.make(rng))
+            Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+            before, begun = _memory_mb("VmRSS"), time.process_time()
+            verdict = _verdict(form, path, is_shown)
+            seconds = time.process_time() - begun
+            peak = _memory_mb("VmHWM")
+            if seconds > LIMIT_S:
+                verdict = f"{seconds:.1f} s of CPU ({verdict})"
+            if peak - before > LIMIT_MB:
+                verdict = f"{peak - before:.0f} MB more ({verdict})"
+            found = {"number": number, "verdict": verdict, "s": seconds}
+            found |= {"mb": peak - before, "peak_mb": peak}
+            lines.write(json.dumps(found) + "\n")
+
+
+def _verdict(form: Any, path: Path, is_shown: bool) -> str:
+    try:
+        form.read(path)
+    except form.refusals as error:
+        message = str(error)
+        if is_shown:
+            traceback.print_exc()
+        if "\n" in message or len(message) > _LONGEST_MESSAGE:
+            return f"a message of {len(message)} characters: {message[:60]!r}"
+        return "refused" if not _is_out_of_memory(error) else "refused for want of memory"
+    except BaseException as error:
+        if is_shown:
+            traceback.print_exc()
+        where = traceback.extract_tb(error.__traceback__)
+        own = [f for f in where if "tune_bn" in f.filename and "fuzz" not in f.filename][-1:]
+        places = [f"{Path(f.filename).name}:{f.lineno}" for f in [*own, where[-1]]]
+        return f"{type(error).__name__} at {' < '.join(places)}: {str(error)[:100]}"
+    return "accepted"
+
+
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether memory was asked for that there was not; a parser says so of its own stack."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            frames = traceback.extract_tb(error.__traceback__)
+            return not frames[-1].filename.endswith("ast.py")
+        error = error.__cause__
+    return False
+
+
+def main() -> None:
+    """Run a piece of the files of one format, here or as a child."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("format")
+    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--show", action="store_true", help="print tracebacks")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--pipe", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child is not None or args.show:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        folder = args.child or Path(tempfile.mkdtemp())
+        pipe = args.pipe if args.pipe is not None else os.dup(1)
+        _child(args.format, args.start, args.count, folder, pipe, args.show)
+        return
+    print(json.dumps(asdict(drive(args.format, args.start, args.count))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Which addresses the processes of a tree listen on, as Linux tells it; without any package."""
+
+import ipaddress
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["listening_addresses", "tree_of"]
+
+_LISTEN = "0A"
+
+
+def tree_of(pid: int) -> list[int]:
+    """Return a process and all that it started, directly or not."""
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*"):
+            try:
+                found += [int(child) for child in (task / "children").read_text().split()]
+            except OSError:
+                continue  # it has ended meanwhile
+    return found
+
+
+def listening_addresses(pid: int) -> set[tuple[str, int]]:
+    """Return (address, port) of every TCP socket that a process tree listens on."""
+    return {found for process in tree_of(pid) for found in _of_process(process)}
+
+
+def _of_process(pid: int) -> Iterator[tuple[str, int]]:
+    own = set()
+    try:
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            target = os.readlink(handle)
+            if target.startswith("socket:["):
+                own.add(target[len("socket:[") : -1])
+        tables = [Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
+    except OSError:
+        return  # it has ended meanwhile
+    for table in tables:
+        for line in table.splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == _LISTEN and fields[9] in own:
+                address, port = fields[1].split(":")
+                yield _address(address), int(port, 16)
+
+
+def _address(text: str) -> str:
+    raw = b"".join(bytes.fromhex(text[i : i + 8])[::-1] for i in range(0, len(text), 8))
+    found = ipaddress.ip_address(raw)
+    mapped = getattr(found, "ipv4_mapped", None)
+    return str(mapped or found)
