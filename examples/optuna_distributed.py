@@ -23,6 +23,7 @@ from tune_bn.optuna import CoarseToFineSampler, stages
 
 STUDY = "distributed"
 N_WORKERS = 4
+N_TRIALS = 400
 
 
 def open_storage(address: str) -> BaseStorage:
@@ -46,7 +47,9 @@ def work(address: str, n_trials: int) -> None:
     """Run trials until the study has enough of them, whoever ran them."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(
-        study_name=STUDY, storage=open_storage(address), sampler=CoarseToFineSampler(seed=0)
+        study_name=STUDY,
+        storage=open_storage(address),
+        sampler=CoarseToFineSampler.for_budget(N_TRIALS, seed=0),
     )
     study.optimize(objective, callbacks=[MaxTrialsCallback(n_trials)])
 
@@ -60,7 +63,7 @@ def main() -> None:
     study = optuna.create_study(
         study_name=STUDY, storage=open_storage(args.storage), load_if_exists=True
     )
-    n_trials = len(study.get_trials(deepcopy=False)) + (40 if args.smoke_test else 400)
+    n_trials = len(study.get_trials(deepcopy=False)) + (40 if args.smoke_test else N_TRIALS)
 
     spawn = multiprocessing.get_context("spawn")  # as if on another machine: nothing is inherited
     workers = [spawn.Process(target=work, args=(args.storage, n_trials)) for _ in range(N_WORKERS)]

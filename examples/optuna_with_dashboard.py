@@ -36,7 +36,6 @@ def main() -> None:
         sampler=CoarseToFineSampler(seed=0),
         load_if_exists=True,
     )
-    study.set_metric_names(["loss"])
     callback = DashboardCallback(every=10)  # replaces its figures after each tenth trial
     study.optimize(objective, n_trials=n_trials, callbacks=[callback])
 
