@@ -78,7 +78,6 @@ def main() -> None:
     torch.manual_seed(0)
     titles = ["inputs as they are", "inputs normalised", "steps until 90 % of digits are right"]
     figure = make_subplots(1, 3, column_widths=[0.29, 0.29, 0.42], subplot_titles=titles)
-
     x = torch.randn(400, 2) * torch.tensor([5.0, 1.0])
     y = x @ torch.tensor([0.2, 1.0]) + 0.1 * torch.randn(400)
     normalise = BatchNorm1d(2, affine=False)
@@ -91,7 +90,7 @@ def main() -> None:
               f"at {sum(n < cap for n in steps)} of {len(rates)} rates")  # fmt: skip
         figure.add_scatter(x=rates, y=steps, name=name, line={"color": colour}, row=1, col=3)
     figure.update_xaxes(type="log", title_text="learning rate", col=3)
-    figure.update_layout(template="plotly_white", height=430, width=1250, legend={"x": 0.9, "y": 0.5})
+    figure.update_layout(template="plotly_white", height=430, width=1250, legend={"x": 0.8})
     figure.write_html("speed.html")
     print("figure: speed.html")
 

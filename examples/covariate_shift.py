@@ -15,7 +15,6 @@ printed too, and differs far less than the picture suggests.
 
 import argparse
 
-import plotly.graph_objects as go
 import torch
 import torch.nn.functional as F
 from plotly.subplots import make_subplots
@@ -73,15 +72,21 @@ def main() -> None:
     figure = make_subplots(1, 2, subplot_titles=list(NAMES.values()))
     for column, (norm, name) in enumerate(NAMES.items(), start=1):
         seen, change = train(norm, n_steps)
-        width = seen[:, 4] - seen[:, 0]
-        drift = float((seen[:, 2] - seen[0, 2]).abs().max() / width[0])
-        print(f"{name}, {n_steps} steps: the middle of what the layer sees moves by up to "
-              f"{drift:.2f} of its first width, and that width changes {width.max() / width[0]:.1f} "
-              f"times; its gradient changes by {change:.2f} a step")  # fmt: skip
-        for i, (style, opacity) in enumerate(zip(("dot", "dash", "solid", "dash", "dot"), (0.5, 0.8, 1, 0.8, 0.5), strict=True)):
-            figure.add_scatter(y=seen[:, i], name=f"{AT[i]:.0%}", opacity=opacity, showlegend=column == 2, line={"dash": style, "color": "#1f83c6"}, row=1, col=column)
-    figure.update_xaxes(title_text="step")
-    figure.update_layout(template="plotly_white", height=430, title="Input of the third activation: quantiles over 400 rows")
+        width = seen[:, 4] - seen[:, 0]  # of the middle nine tenths of the rows
+        drift = float(((seen[:, 2] - seen[0, 2]).abs() / width[0]).max())
+        print(f"{name}, {n_steps} steps:")
+        print(f"  what the layer sees: median moves by up to {drift:.2f} of the first width,")
+        print(f"  and the width is {float(width.min() / width[0]):.1f} to "
+              f"{float(width.max() / width[0]):.1f} times the first")  # fmt: skip
+        print(f"  the layer's gradient changes by {change:.2f} of itself, on average")
+        for i, dash in enumerate(("dot", "dash", "solid", "dash", "dot")):
+            look = {"line": {"dash": dash, "color": "#1f83c6"}, "showlegend": column == 2}
+            figure.add_scatter(y=seen[:, i], name=f"{AT[i]:.0%}", **look, row=1, col=column)
+    figure.update_xaxes(title_text="step").update_layout(
+        template="plotly_white",
+        height=430,
+        title="What a unit of the third layer sees: quantiles",
+    )
     figure.write_html("covariate_shift.html")
     print("figure: covariate_shift.html")
 

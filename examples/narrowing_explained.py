@@ -50,7 +50,8 @@ def panel(figure: go.Figure, search: CoarseToFine, stage: Stage, place: dict[str
     now = [t.params for t in search.trials if t.number in stage.trials]
     for trials, colour, size in ((earlier, "#7c8796", 5), (now, "#D55E00", 9)):
         figure.add_scatter(x=[p["x0"] for p in trials], y=[p["y0"] for p in trials],
-                           mode="markers", marker={"color": colour, "size": size}, **place)  # fmt: skip
+                           marker={"color": colour, "size": size}, mode="markers",
+                           **place)  # fmt: skip
     (left, right), (bottom, top) = stage.windows["x0"], stage.windows["y0"]
     figure.add_shape(type="rect", x0=left, x1=right, y0=bottom, y1=top,
                      line={"color": "#1f83c6", "width": 2}, **place)  # fmt: skip
@@ -75,11 +76,11 @@ def main() -> None:
                   f"best {stage.best_value:.4f}")  # fmt: skip
     figure.update_xaxes(range=[0, 1]).update_yaxes(range=[0, 1])
     figure.update_layout(template="plotly_white", showlegend=False, height=620, width=1100,
-                         title="Coarse, then fine: the trials of a stage, and its windows")  # fmt: skip
+                         title="Coarse, then fine: a stage's trials and windows")  # fmt: skip
     figure.write_html("narrowing_explained.html")
     print("figure: narrowing_explained.html")
     for n_valleys in (1, 4):
-        print(f"{2 * n_valleys} parameters, best after {N_TRIALS} trials, median of {n_seeds} seeds:")
+        print(f"{2 * n_valleys} parameters, {N_TRIALS} trials, the median best of {n_seeds} seeds:")
         for name, narrowing in {**SCHEMES, "no narrowing": Narrowing.off()}.items():
             best = [run(narrowing, seed, n_valleys).best.value for seed in range(n_seeds)]
             print(f"  {name}: {np.median(best):.5f}")

@@ -40,7 +40,8 @@ METHODS: dict[str, Callable[[int], Points]] = {
 
 def quality(x: float, y: float, peak: tuple[float, float], *, is_idle: bool) -> float:
     """Return how good a trial is, 1 at the peak; an idle y changes next to nothing."""
-    return float(np.exp(-(((x - peak[0]) / 0.12) ** 2)) - (0.001 if is_idle else 1) * (y - peak[1]) ** 2)  # fmt: skip
+    weight = 0.001 if is_idle else 1.0
+    return float(np.exp(-(((x - peak[0]) / 0.12) ** 2)) - weight * (y - peak[1]) ** 2)
 
 
 def figure(peak: tuple[float, float]) -> go.Figure:
@@ -63,7 +64,8 @@ def figure(peak: tuple[float, float]) -> go.Figure:
     figure.update_yaxes(title_text="idle parameter", row=2, col=1)
     figure.update_yaxes(title_text="result", row=1, col=1)
     return figure.update_layout(template="plotly_white", showlegend=False, height=520,
-                                title="Nine trials each: three values of what matters, or nine")  # fmt: skip
+                                title="Nine trials: three values of what matters, or nine"
+                                )  # fmt: skip
 
 
 def main() -> None:

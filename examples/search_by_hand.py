@@ -52,8 +52,9 @@ def main() -> None:
 
     search = CoarseToFine.from_json(file.read_text())  # in another process, on another day
     run(search, n_trials - n_trials // 2)
+    degree, ridge = search.best.params.values()
     print(f"best of {len(search.trials)} trials: error {search.best.value:.5f}, "
-          f"degree {search.best.params['degree']}, ridge {search.best.params['ridge']:.2g}")  # fmt: skip
+          f"degree {degree}, ridge {ridge:.2g}")  # fmt: skip
     for stage in search.stages():
         (low, high), (weak, strong) = stage.windows["degree"], stage.windows["ridge"]
         print(f"{stage.name:>7}: {len(stage.trials)} trials, degree {low:2} to {high:2}, "

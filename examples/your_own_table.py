@@ -25,7 +25,7 @@ from tune_bn.tuning.settings import Settings
 
 
 def homes(n: int, seed: int) -> pd.DataFrame:
-    """Return made-up homes; a square metre costs more in the centre, and less on the ground floor."""
+    """Return made-up homes; what a square metre costs depends on district, age and floor."""
     random = np.random.default_rng(seed)
     table = pd.DataFrame(
         {
