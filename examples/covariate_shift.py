@@ -45,9 +45,10 @@ def train(norm: str, n_steps: int) -> tuple[Tensor, float]:
     x = x.float() / 8 - 1
     torch.manual_seed(0)
     model = MLP(64, 10, width=64, depth=5, norm=norm).train()
-    third = [i for i, layer in enumerate(model.layers) if isinstance(layer, nn.ReLU)][2]
-    before = nn.ModuleList(model.layers[: 4 if norm == "none" else 6])  # two layers and their ReLUs
-    after = nn.ModuleList(model.layers[len(before) :])
+    layers = list(model.layers)
+    third = [i for i, layer in enumerate(layers) if isinstance(layer, nn.ReLU)][2]
+    n_before = 4 if norm == "none" else 6  # two linear layers, with what follows each
+    before, after = nn.Sequential(*layers[:n_before]), nn.Sequential(*layers[n_before:])
     optimisers = [torch.optim.SGD(m.parameters(), lr=0.03, momentum=0.9) for m in (before, after)]
     quantiles, changes = [], []
     for _ in range(n_steps):

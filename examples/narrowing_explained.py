@@ -25,7 +25,8 @@ N_TRIALS = 80
 def valley(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the height of a curved, rippled valley with its lowest point, 0, at (0.7, 0.49)."""
     beside = y - x**2
-    return 4 * beside**2 + (x - 0.7) ** 2 + 0.02 * np.sin(15 * beside) ** 2
+    height: np.ndarray = 4 * beside**2 + (x - 0.7) ** 2 + 0.02 * np.sin(15 * beside) ** 2
+    return height
 
 
 def run(narrowing: Narrowing, seed: int = 1, n_valleys: int = 1) -> CoarseToFine:

@@ -58,7 +58,7 @@ def main() -> None:
     def excess(number: int) -> float:
         """Return the error beyond that of the front at the same latency."""
         error, latency = study.trials[number].values
-        return error - min(t.values[0] for t in front if t.values[1] <= latency)
+        return float(error - min(t.values[0] for t in front if t.values[1] <= latency))
 
     found = stages(study)
     for stage in found[:: max(len(found) // 6, 1)]:

@@ -57,7 +57,7 @@ def train(trial: optuna.Trial, data: tuple[torch.Tensor, torch.Tensor], n_epochs
     wrong = 100.0
     for epoch in range(n_epochs):
         model.train()
-        for rows in torch.randperm(N_TRAIN).split(60):
+        for rows in torch.split(torch.randperm(N_TRAIN), 60):
             optimiser.zero_grad()
             F.cross_entropy(model(x[rows]), y[rows]).backward()  # type: ignore[no-untyped-call] # torch's
             optimiser.step()

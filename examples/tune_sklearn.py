@@ -8,6 +8,7 @@ score depends on which rows they are, so both models are compared over several s
 """
 
 import argparse
+from functools import partial
 from typing import Any
 
 import optuna
@@ -49,7 +50,7 @@ def main() -> None:
         study = optuna.create_study(
             direction="maximize", sampler=CoarseToFineSampler.for_budget(n_trials, seed=seed)
         )
-        study.optimize(lambda trial, split=split: objective(trial, split), n_trials=n_trials)
+        study.optimize(partial(objective, split=split), n_trials=n_trials)
         x_search, x_test, y_search, y_test = split
         for name, params in (("as it comes", {}), ("tuned", study.best_params)):
             scores[name].append(model(params).fit(x_search, y_search).score(x_test, y_test))
