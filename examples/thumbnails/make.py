@@ -36,11 +36,16 @@ def figure(page: Path, target: Path) -> None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         raise SystemExit("Thumbnails of figures need Chromium, which is not installed.")
+    html = page.read_text(encoding="utf-8")
     style = "<style>.modebar{display:none!important}</style></head>"
-    page.write_text(page.read_text(encoding="utf-8").replace("</head>", style, 1), encoding="utf-8")
+    page.write_text(html.replace("</head>", style, 1), encoding="utf-8")
+    # A figure that fills its window is taken in a small one, in which its type is large.
+    fixed = re.search(r'"width":(\d{4})\b', html.rpartition("Plotly.newPlot")[2])
+    width_px = int(fixed[1]) + 20 if fixed else 820
     picture = page.with_suffix(".png")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    options += ["--no-first-run", "--disable-background-networking", "--window-size=1250,650"]
+    options += ["--no-first-run", "--disable-background-networking"]
+    options += [f"--window-size={width_px},650"]
     options += ["--virtual-time-budget=5000", f"--user-data-dir={page.parent / 'profile'}"]
     subprocess.run(
         [browser, *options, f"--screenshot={picture}", page.as_uri()],
