@@ -1,40 +1,288 @@
-"""Every example runs from an empty folder with ``--smoke-test``, and is listed in their README."""
+"""Every example runs from an empty folder, shows its point and leaves no trace elsewhere."""
 
+import ast
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import optuna
 import pytest
+
+from tests.support.postgres import find_binaries, running_server
 
 FOLDER = Path(__file__).parent.parent / "examples"
 EXAMPLES = sorted(p.name for p in FOLDER.glob("*.py"))
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+
+# What each example has to print, in this order. Figures that depend on the machine are left open;
+# a claim ("saved", "not twice") is spelled out.
+SHOWN = {
+    "batchnorm_drop_in.py": [
+        r"biases that batch norm cancels: \[.+\]",
+        r"EwaBatchNorm|BatchNorm2d\(16",
+        r"exact statistics: test accuracy 0\.[89]",
+        r"largest difference of an output \d\.\de-0[4-9]",
+        r"exported and loaded: True",
+    ],
+    "batchnorm_inference.py": [
+        r"decay 0\.999  torch  .*\n.*tune_bn  .*0\.[89]\d+$",
+        r"picked after the run: decay 0\.9+, test accuracy 0\.[89]",
+    ],
+    "batchnorm_speeds_up_learning.py": [
+        r"inputs as they are: down the valley in [2-9]\d steps",
+        r"inputs normalised: down the valley in 1 steps",
+        r"without batch norm: 120 steps .* at 0 of 3 rates",
+        r"with batch norm: [2-6]0 steps .* at [23] of 3 rates",
+    ],
+    "covariate_shift.py": [
+        r"without batch norm, 60 steps",
+        r"median moves by up to 0\.[2-9]",
+        r"with batch norm, 60 steps",
+        r"median moves by up to 0\.0\d",
+    ],
+    "narrowing_explained.py": [
+        r"textbook: 4 stages",
+        r"fine 3: 20 trials, each window 0\.12 wide",
+        r"default: 16 stages",
+        r"fine 6: +5 trials, each window 0\.04 wide",
+        r"8 parameters",
+    ],
+    "optuna_distributed.py": [
+        r"4[0-3] trials in all, by 4 processes",
+        r"configurations tried twice: 0$",
+        r"coarse: .* processes, rate 0\.0001 to 1",
+        r"fine 1: ",
+    ],
+    "optuna_existing_study.py": [
+        r"TPE, 10 trials: best",
+        r"CoarseToFineSampler, 20 more: best",
+        r"given: +10 trials",
+        r"fine 1: ",
+    ],
+    "optuna_multi_objective.py": [
+        r"25 trials, \d+ on the Pareto front",
+        r"error +\d+\.\d+ %, latency +\d+\.\d+ ms",
+        r"coarse: trees \(1, 100\), depth \(2, 16\)",
+        r"fine 1: ",
+    ],
+    "optuna_pruning_torch.py": [
+        r"16 trials: \d+ finished, [1-9]\d* stopped early",
+        r"epochs trained: \d\d of 64, [2-7]\d% saved",
+        r"best: validation error \d\.\d+ %",
+    ],
+    "optuna_with_dashboard.py": [
+        r"20 trials, best: loss",
+        r"'stage': \d, 'width': 0\.\d+, 'elites': \[",
+        r"optuna-dashboard sqlite:///dashboard\.db",
+    ],
+    "random_vs_grid.py": [
+        r"grid: 9 trials, 3 different values",
+        r"random: 9 trials, 9 different values",
+        r"one parameter idle",
+        r"random: .* better than the grid in (6|7)\d%",
+        r"coarse stage: .* better than the grid in (7|8)\d%",
+    ],
+    "ray_cluster.py": [r"6 trials, 0 errors, on 2 machines", r"best: loss \d"],
+    "ray_optuna_search.py": [
+        r"OptunaSearch: \d",
+        r"and then CoarseToFineSearch: \d",
+        r"given: 6 trials",
+    ],
+    "ray_tune_asha.py": [r"best of 10: trial \d+, .* after 9 epochs", r"coarse: \d+ trials"],
+    "scales.py": [
+        r"alpha, uniform",
+        r"0\.1 to 1: (89|90|91)%",
+        r"alpha, log",
+        r"0\.0001 to 0\.001: 25%",
+        r"beta, uniform",
+        r"0\.99 to 0\.999: 9%",
+        r"beta, one-minus-log",
+        r"0\.99 to 0\.999: 50%",
+    ],
+    "search_by_hand.py": [
+        r"saved after 10 trials: search\.json",
+        r"best of 20 trials: error 0\.\d+, degree \d+",
+        r"fine 1: ",
+        r"plain random: best error",
+    ],
+    "skorch_classifier.py": [
+        r"skorch's defaults: 0\.\d+ in 2-fold cross-validation",
+        r"tuned: 0\.[89]\d+ in 2-fold cross-validation, 0\.[89]",
+    ],
+    "tune_sklearn.py": [
+        r"split 0: cross-validated R² 0\.[45]\d+ after 10 trials",
+        r"test R² tuned: 0\.\d+",
+    ],
+    "your_own_table.py": [
+        r"homes\.csv: 180 rows for training.*regression",
+        r"tuned network: R² 0\.\d+",
+        r"ridge regression: R² 0\.\d+",
+        r"half of the prices are off by less than \d+\.\d%",
+        r"in the folder homes: .*best\.json model\.pt report\.html",
+    ],
+}
+FIGURE = re.compile(r"^figure: (\w+\.html)$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_example_runs(name, tmp_path):
-    """It ends well within the time of a reader's patience, and prints what it shows."""
+def missing(patterns: list[str], text: str) -> list[str]:
+    """Return the patterns that the text does not have, or not after those before them."""
+    place, absent = 0, []
+    for pattern in patterns:
+        found = re.compile(pattern, re.MULTILINE).search(text, place)
+        if found is None:
+            absent.append(pattern)
+        else:
+            place = found.end()
+    return absent
+
+
+def files(folder: Path) -> set[Path]:
+    """Return every file of a folder, whatever its depth."""
+    return {p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+
+
+def run(name: str, folder: Path, *options: str) -> str:
+    """Run an example in a folder of its own; return what it printed.
+
+    Home, caches and temporary files go beside that folder, and have to be empty at the end.
+    """
+    here, elsewhere = folder / "run", folder / "elsewhere"
+    here.mkdir()
+    elsewhere.mkdir()
+    of_package = files(FOLDER)
+    surroundings = {
+        "HOME": str(elsewhere),
+        "XDG_CACHE_HOME": str(elsewhere),
+        "TMPDIR": str(elsewhere),
+        "RAY_TMPDIR": tempfile.gettempdir(),  # Ray's sockets need a short path
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "",
+    }
     result = subprocess.run(
-        [sys.executable, str(FOLDER / name), "--smoke-test"],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"},
+        [sys.executable, str(FOLDER / name), "--smoke-test", *options],
+        cwd=here,
+        env={**os.environ, **surroundings},
         capture_output=True,
         text=True,
         check=False,
         timeout=240,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    assert len(result.stdout.splitlines()) >= 2
+    assert "Warning" not in result.stderr, result.stderr[-3000:]
+    of_ray = {elsewhere / ".ray" / "auth_token"}  # Ray puts one into any home that has none
+    assert files(elsewhere) - of_ray == set(), "files were left outside of the folder"
+    assert files(FOLDER) == of_package, "files were left beside the examples"
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_shows_its_point(name, tmp_path):
+    """It ends without a warning, prints what it is there to show, writes into its folder only."""
+    text = run(name, tmp_path)
+    assert missing(SHOWN[name], text) == [], text
+    for figure in FIGURE.findall(text):
+        page = (tmp_path / "run" / figure).read_text(encoding="utf-8")
+        assert "Plotly.newPlot" in page
+        assert page.count("</html>") == 1
+
+
+def test_the_judge_wants_everything_in_order():
+    """The judge above notices what is absent, and what comes too early."""
+    assert missing(["one", "two"], "one, two") == []
+    assert missing(["two", "one"], "one, two") == ["one"]
+    assert missing(["three"], "one, two") == ["three"]
+
+
+def test_every_example_has_its_patterns():
+    """No example escapes the test above."""
+    assert sorted(SHOWN) == EXAMPLES
+
+
+def test_four_processes_share_a_database(tmp_path):
+    """The distributed example does the same on PostgreSQL, and leaves no journal behind."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with running_server(binaries) as server:
+        text = run("optuna_distributed.py", tmp_path, "--storage", server.url)
+        study = optuna.load_study(study_name="distributed", storage=server.url)
+        assert 40 <= len(study.trials) <= 43
+    assert missing(SHOWN["optuna_distributed.py"], text) == [], text
+    assert files(tmp_path / "run") == set()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example_is_short(name):
-    """An example is one idea in fewer than 100 lines."""
-    assert len((FOLDER / name).read_text(encoding="utf-8").splitlines()) < 100
+    """An example is one idea in fewer than 100 lines, and says how to run it."""
+    text = (FOLDER / name).read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 100
+    assert f"python examples/{name}" in text.partition("import argparse")[0]
+    assert "sys.path" not in text
 
 
 def test_examples_are_listed():
     """The list of examples names each file, and no other."""
-    text = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert sorted(set(re.findall(r"\]\(([\w]+\.py)\)", text))) == EXAMPLES
+    assert sorted(re.findall(r"\]\(([\w]+\.py)\)", README)) == EXAMPLES
+
+
+# What an import asks for, as the list of examples calls it.
+NEEDS = {
+    "optuna": "optuna",
+    "pandas": "cli",
+    "plotly": "report",
+    "ray": "ray",
+    "sklearn": "scikit-learn",
+    "skorch": "skorch",
+    "torch": "torch",
+    "tune_bn.nn": "torch",
+    "tune_bn.optuna": "optuna",
+    "tune_bn.ray": "ray",
+    "tune_bn.report": "report",
+    "tune_bn.training": "cli",
+    "tune_bn.tuning": "cli",
+}
+BRINGS = {
+    "cli": {"optuna", "report", "scikit-learn", "torch"},
+    "skorch": {"scikit-learn"},
+}
+
+
+def needs(source: str) -> set[str]:
+    """Return what a source needs beside numpy, without what something else of it brings."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            modules.add(str(node.module))
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+    found = {NEEDS[n] for n in NEEDS for m in modules if m == n or m.startswith(f"{n}.")}
+    return found - {brought for name in found for brought in BRINGS.get(name, ())}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_list_says_what_an_example_needs(name):
+    """Nobody has to find out by an ImportError; and nobody installs what is not used."""
+    row = next(line for line in README.splitlines() if f"]({name})" in line)
+    cell = row.split("|")[3].partition(";")[0].replace("optuna-dashboard", "")
+    said = set(re.findall(r"[\w-]+", cell))
+    assert said == needs((FOLDER / name).read_text(encoding="utf-8"))
+
+
+def test_needs_sees_each_kind_of_import():
+    """The judge above finds modules and parts of them, and drops what another brings."""
+    assert needs("import torch.nn as nn\nfrom tune_bn.report import advise") == {"torch", "report"}
+    assert needs("from tune_bn.training import fit\nimport optuna") == {"cli"}
+    assert needs("import numpy\nfrom tune_bn import Float") == set()
+
+
+def test_every_example_has_a_thumbnail():
+    """Each row shows a picture that exists; together they are small, and none is left over."""
+    shown = re.findall(r'src="(thumbnails/[\w.]+)"', README)
+    assert sorted(Path(path).stem for path in shown) == [Path(name).stem for name in EXAMPLES]
+    pictures = {p for p in (FOLDER / "thumbnails").iterdir() if p.suffix in {".png", ".svg"}}
+    assert {FOLDER / path for path in shown} == pictures
+    assert sum(p.stat().st_size for p in pictures) < 300_000
