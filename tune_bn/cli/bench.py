@@ -16,7 +16,8 @@ _MODULES = {
     "batchnorm": "speed of the batch-norm layers, beside torch's",
     "inference-stats": "what corrected inference statistics are good for",
     "demo": "the main job on digits",
-    "tables": "the README's tables, made from rows",
+    "footprint": "size of the wheel, dependencies, time of the imports",
+    "tables": "the tables of README and docs, made from rows",
 }
 
 
