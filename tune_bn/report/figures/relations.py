@@ -69,7 +69,8 @@ def importances(results: Results, *, objective: int = 0) -> dict[str, float]:
         )
         for trial in complete
     )
-    found = optuna.importance.get_param_importances(study)
+    with np.errstate(over="ignore", invalid="ignore"):  # of values near the largest float
+        found = optuna.importance.get_param_importances(study)
     return {name: float(found[name]) for name in sorted(found, key=lambda n: -found[n])}
 
 
