@@ -24,6 +24,4 @@ class ApiPages(griffe.Extension):
                     inner = module.members.get(str(name))
                     if isinstance(inner, griffe.Module) and str(name) in inner.members:
                         function = inner.members[str(name)]
-                        module.members[str(name)] = griffe.Alias(
-                            str(name), function, parent=module
-                        )
+                        module.members[str(name)] = griffe.Alias(str(name), function, parent=module)
