@@ -1,17 +1,21 @@
-# `make demo` and `make test` set everything up themselves and are safe to run again.
+# `make demo` and `make test` set everything up themselves and are safe to run again;
+# `make check` is all that CI runs.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP := -m pip --disable-pip-version-check
+PYTHONS ?= 3.10 3.12 3.13
 
-.PHONY: demo test lint types test-only test-slow clean
+.PHONY: demo test lint types test-only test-slow docs dist wheel-list test-wheel test-pythons \
+	test-floors test-floor check clean
+.SECONDARY: # the environments of the pattern rules are kept
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -q -c constraints.txt --upgrade pip
-	$(PIP) install -q -c constraints.txt torch hatchling editables
-	$(PIP) install -q -c constraints.txt --no-build-isolation -e '.[all]' --group dev
+	$(BIN)/python $(PIP) install -q -c constraints.txt --upgrade pip
+	$(BIN)/python $(PIP) install -q -c constraints.txt torch hatchling editables
+	$(BIN)/python $(PIP) install -q -c constraints.txt --no-build-isolation -e '.[all]' --group dev
 	touch $@
 
 demo: $(VENV)/.installed
@@ -32,5 +36,98 @@ test-only: $(VENV)/.installed
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow
 
+# Everything that a change must pass. The wheel and the other Pythons repeat the tests of the
+# core and the Optuna side only, which run anywhere.
+check: test docs test-wheel test-pythons test-floor-3.10 test-floor
+
+# --- The documentation: site/index.html -----------------------------------------------------
+
+$(VENV)/.docs-installed: $(VENV)/.installed
+	$(BIN)/python $(PIP) install -q -c constraints.txt --group docs
+	touch $@
+
+# The variable turns off a banner about the end of mkdocs-material in 2027, which --strict would
+# not fail for. Zensical, its successor, reads the same mkdocs.yml.
+docs: $(VENV)/.docs-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# --- A release: dist/ -----------------------------------------------------------------------
+
+dist: $(VENV)/.installed
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+
+# After a file was added to the package, or taken away: writes the list that a test compares with.
+wheel-list: $(VENV)/.installed
+	$(BIN)/python -m tests.support.wheel > tests/wheel.txt
+
+# The tests of the sdist, against the wheel, in a folder without the source.
+test-wheel: dist
+	rm -rf build/wheel && mkdir -p build/wheel
+	tar -xzf dist/tune_bn-*.tar.gz -C build/wheel --strip-components 1
+	rm -rf build/wheel/tune_bn .venv-wheel
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python $(PIP) install -q -c constraints.txt --upgrade pip
+	.venv-wheel/bin/python $(PIP) install -q -c constraints.txt "$$(echo dist/*.whl)[cli]" --group test
+	.venv-wheel/bin/python $(PIP) check
+	cd build/wheel && ../../.venv-wheel/bin/python -m pytest -q -m "not slow" --without ray \
+		tests/core tests/optuna tests/test_cli.py tests/test_main.py
+
+# --- Other Pythons, and the floors of every dependency --------------------------------------
+
+# The interpreter of a version: one on the path, or one that pyenv keeps.
+python = $(or $(shell for p in python$(1) $$HOME/.pyenv/versions/$(1).*/bin/python; do \
+	$$p -c '' 2>/dev/null && echo $$p && break; done),$(error Python $(1) is not installed))
+SMALL := tune_bn/core tune_bn/optuna tests/core tests/optuna
+WITHOUT := --without ray --without torch
+
+# Floors first; what they do not name comes from constraints.txt.
+build/constraints-floor.txt: constraints-floor.txt constraints.txt
+	mkdir -p build
+	awk -F'[=;]' 'NR == FNR { floor[$$1]; print; next } !($$1 in floor)' $^ > $@
+
+python-%: # prints the interpreter of a version, or fails
+	@echo $(call python,$*)
+
+.venv-floor-%/.installed: pyproject.toml build/constraints-floor.txt
+	test -x .venv-floor-$*/bin/python || $(call python,$*) -m venv .venv-floor-$*
+	.venv-floor-$*/bin/python $(PIP) install -q -c constraints.txt --upgrade pip
+	.venv-floor-$*/bin/python $(PIP) install -q -c constraints.txt hatchling editables
+	.venv-floor-$*/bin/python $(PIP) install -q -c build/constraints-floor.txt \
+		--no-build-isolation -e '.[optuna,report]' --group test
+	touch $@
+
+.venv-%/.installed: pyproject.toml constraints.txt
+	test -x .venv-$*/bin/python || $(call python,$*) -m venv .venv-$*
+	.venv-$*/bin/python $(PIP) install -q -c constraints.txt --upgrade pip
+	.venv-$*/bin/python $(PIP) install -q -c constraints.txt hatchling editables
+	.venv-$*/bin/python $(PIP) install -q -c constraints.txt \
+		--no-build-isolation -e '.[optuna,report]' --group test
+	touch $@
+
+# The whole tool on the floors, but torch's: older builds of it bring gigabytes.
+.venv-floor/.installed: pyproject.toml build/constraints-floor.txt
+	test -x .venv-floor/bin/python || $(PYTHON) -m venv .venv-floor
+	.venv-floor/bin/python $(PIP) install -q -c constraints.txt --upgrade pip
+	.venv-floor/bin/python $(PIP) install -q -c constraints.txt torch hatchling editables
+	.venv-floor/bin/python $(PIP) install -q -c build/constraints-floor.txt \
+		--no-build-isolation -e '.[ray,cli]' --group test
+	touch $@
+
+# The variable is what old versions of Ray ask for in a warning; they also leave files open.
+test-floor: .venv-floor/.installed
+	RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO=0 .venv-floor/bin/python -m pytest -q -m "not slow" \
+		-W ignore::ResourceWarning -p no:cacheprovider tests/ray tests/report tests/training tests/tuning tests/test_cli*.py tests/test_main.py
+
+test-python-%: .venv-%/.installed
+	.venv-$*/bin/python -m pytest -q -m "not slow" -p no:cacheprovider $(WITHOUT) $(SMALL)
+
+test-floor-%: .venv-floor-%/.installed
+	.venv-floor-$*/bin/python -m pytest -q -m "not slow" -p no:cacheprovider $(WITHOUT) $(SMALL)
+
+test-pythons: $(PYTHONS:%=test-python-%)
+
+test-floors: $(PYTHONS:%=test-floor-%)
+
 clean:
-	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv* runs build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

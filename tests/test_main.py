@@ -38,3 +38,16 @@ def test_a_missing_package_is_named_with_its_extra(package):
 def test_help_loads_no_framework():
     """The answer is there at once, and without torch."""
     assert run_without("torch", "--help").returncode == 0
+
+
+def test_the_help_of_a_benchmark_names_it():
+    """The line to copy is the line that works."""
+    result = run_without("torch", "bench", "overhead", "--help")
+    assert result.stdout.startswith("usage: tune-bn bench overhead"), result.stdout + result.stderr
+
+
+def test_the_list_of_commands_fits_80_columns():
+    """No line is cut."""
+    listed = run_without("torch", "--help").stdout
+    assert "…" not in listed
+    assert "..." not in listed.split("Commands:")[1]

@@ -1,4 +1,4 @@
-"""Every Python block of the README runs, and its tables are those of the rows."""
+"""Every Python block of README and docs runs, and their tables are those of the rows."""
 
 import os
 import re
@@ -10,18 +10,31 @@ import pytest
 
 from tune_bn.bench.tables import TABLES, fill
 
-README = Path(__file__).parent.parent / "README.md"
-TEXT = README.read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+ROOT = Path(__file__).parent.parent
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+}
+README = PAGES["README.md"]
 
 
-@pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_every_block_runs(number, tmp_path):
-    """A reader can paste each block into an empty file in an empty folder."""
+def blocks(text: str) -> list[str]:
+    """Return the Python blocks of a page."""
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def run(code: str, folder: Path) -> None:
+    """Run code as a reader would: pasted into a file in an empty folder, in a new home."""
+    (folder / "pasted.py").write_text(code, encoding="utf-8")
     result = subprocess.run(
-        [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", BLOCKS[number]],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"},
+        [sys.executable, "-W", "error::DeprecationWarning:__main__", "pasted.py"],
+        cwd=folder,
+        env={
+            **os.environ,
+            "HOME": str(folder),
+            "OMP_NUM_THREADS": "1",
+            "RAY_USAGE_STATS_ENABLED": "0",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -30,24 +43,65 @@ def test_every_block_runs(number, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.parametrize("number", range(len(blocks(README))))
+def test_every_block_of_the_readme_runs(number, tmp_path):
+    """Each stands alone."""
+    run(blocks(README)[number], tmp_path)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p != "README.md" and blocks(PAGES[p])])
+def test_every_page_of_the_docs_runs(page, tmp_path):
+    """The blocks of a page, in their order, are one program."""
+    run("\n".join(blocks(PAGES[page])), tmp_path)
+
+
 def test_there_are_blocks():
     """The blocks above are found."""
-    assert len(BLOCKS) >= 6
+    assert len(blocks(README)) >= 4
+    assert sum(bool(blocks(text)) for text in PAGES.values()) >= 7
 
 
-def test_tables_are_made_from_the_rows():
-    """No figure in a table was typed: filling the tables again changes nothing."""
-    assert fill(TEXT) == TEXT
+@pytest.mark.parametrize("page", PAGES)
+def test_tables_are_made_from_the_rows(page):
+    """No figure in a table was typed: ``tune-bn bench tables`` changes nothing."""
+    assert fill(PAGES[page]) == PAGES[page]
 
 
-def test_every_table_is_shown_and_has_rows():
-    """Each table stands in the README and is not empty."""
-    for name, make in TABLES.items():
-        assert f"<!-- table: {name} -->" in TEXT
-        assert len(make().splitlines()) > 2, name
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_is_shown_and_has_rows(name):
+    """Each table stands on a page and is not empty."""
+    assert any(f"<!-- table: {name} -->" in text for text in PAGES.values())
+    assert len(TABLES[name]().splitlines()) > 2
 
 
 def test_a_changed_figure_is_noticed():
     """The judge above can fail."""
-    damaged = TEXT.replace("<!-- end -->", "| made up |\n<!-- end -->", 1)
+    damaged = README.replace("<!-- end -->", "| made up |\n<!-- end -->", 1)
     assert fill(damaged) != damaged
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files(page):
+    """Each link to a file of the source finds it."""
+    folder = (ROOT / page).parent
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", PAGES[page]):
+        assert (folder / target).exists(), target
+
+
+def test_the_api_table_names_what_there_is():
+    """Every name in the README's table can be imported from where it says."""
+    table = README.split("| import from | names |")[1].split("\n\n")[0]
+    for row in table.splitlines()[2:]:
+        modules, names = ([*re.findall(r"`([\w./]+)`", cell)] for cell in row.split("|")[1:3])
+        names = [n for name in names for n in _spelt_out(name)]
+        assert names
+        code = "\n".join([f"import {m}" for m in modules])
+        for name in names:
+            code += f"\nassert any(hasattr(m, {name!r}) for m in [{', '.join(modules)}]), {name!r}"
+        exec(code, {})
+
+
+def _spelt_out(name: str) -> list[str]:
+    """Return ``BatchNorm1d``, ``BatchNorm2d``, … for ``BatchNorm1d/2d/3d``."""
+    first, *others = name.split("/")
+    return [first, *(first[: -len(other)] + other for other in others)]

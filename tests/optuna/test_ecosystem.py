@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import optunahub
 import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 
@@ -64,11 +65,11 @@ SEVERAL = {"plot_pareto_front", "plot_hypervolume_history"}
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 @pytest.mark.parametrize("name", PLOTS)
-def test_every_plot_of_optuna(name, study, front):
+def test_every_plot_of_optuna(name, study, front, needs):
     """Each of optuna.visualization draws our studies."""
     plot = getattr(optuna.visualization, name)
     if name == "plot_terminator_improvement":
-        pytest.importorskip("sklearn", reason="the plot's own dependency")
+        needs("torch")  # the plot's own dependency
     options: dict[str, Any] = {}
     if name == "plot_hypervolume_history":
         options["reference_point"] = [2.0, -2.0]
@@ -132,7 +133,6 @@ def test_the_dashboard_shows_the_stages(tmp_path):
 
 def test_the_optunahub_package_loads():
     """The folder is loadable as OptunaHub loads it, and exposes the sampler."""
-    optunahub = pytest.importorskip("optunahub", reason="optunahub is not installed")
     module = optunahub.load_local_module("samplers/coarse_to_fine", registry_root=str(HUB))
     study = optuna.create_study(sampler=module.CoarseToFineSampler(seed=0))
     study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=12)
@@ -181,9 +181,9 @@ def test_the_optunahub_example_runs():
 SPACE: dict[str, BaseDistribution] = {"alpha": FloatDistribution(1e-4, 1, log=True)}
 
 
-def test_inside_rays_optuna_search_by_hand(tmp_path):
+def test_inside_rays_optuna_search_by_hand(tmp_path, needs):
     """OptunaSearch drives the sampler, and a search restored from its file goes on."""
-    pytest.importorskip("ray.tune", reason="Ray is not installed")
+    needs("ray.tune")
     from ray.tune.search.optuna import OptunaSearch
 
     def search() -> OptunaSearch:

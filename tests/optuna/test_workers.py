@@ -98,7 +98,6 @@ def wait_until_open(port: int, process: subprocess.Popen | threading.Thread) -> 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_through_a_grpc_proxy(tmp_path):
     """Behind Optuna's gRPC proxy the sampler draws what it draws on the storage itself."""
-    pytest.importorskip("grpc", reason="grpcio is not installed")
     port = free_port()
     code = (
         "import optuna, warnings; warnings.simplefilter('ignore'); "

@@ -43,7 +43,10 @@ def test_values_are_those_of_ray(name):
     domain, values = DOMAINS[name], drawn(DOMAINS[name])
     rays = domain.sample(size=20_000, random_state=0)
     if name in ("quniform", "randint", "qrandint", "qrandint by 1"):
-        assert {round(v, 9) for v in values} == {round(float(v), 9) for v in rays}
+        ours, theirs = ({round(float(v), 9) for v in some} for some in (values, rays))
+        # Ray 2.50 never gave the upper end of quniform, which it promised
+        assert ours - theirs <= ({1.2} if name == "quniform" else set())
+        assert theirs <= ours
     elif name.startswith("q"):
         q = domain.get_sampler().q
         assert all(abs(v / q - round(v / q)) < 1e-9 for v in values)

@@ -1,4 +1,4 @@
-"""The README's tables, made from the rows of results: ``python -m tune_bn.bench.tables README.md``.
+"""The tables of README and docs, made from the rows: ``python -m tune_bn.bench.tables``.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. Each function below makes
 one, from the latest row of every case; nothing in a table was typed by hand.
@@ -233,6 +233,23 @@ def ray_benefit() -> str:
     return _table(["search", "batch norm", "validation error, %", "test error, %", "seeds"], body)
 
 
+def footprint() -> str:
+    """Return what the package weighs: its wheel, its dependencies, its imports."""
+    rows = _latest(_rows("footprint"), lambda r: (r["part"], r.get("extra"), r.get("module")))
+    body: list[tuple[str, str]] = []
+    for r in rows:
+        if r["part"] == "wheel":
+            body.append(("the wheel", f"{r['bytes'] / 1000:.0f} kB, {r['files']} files"))
+        elif r["part"] == "dependencies":
+            what = f"'tune-bn[{r['extra']}]'" if r["extra"] else "tune-bn"
+            names = f" ({', '.join(r['names'])})" if len(r["names"]) < 4 else ""
+            body.append((f"packages with `{what}`", f"{len(r['names'])}{names}"))
+        else:
+            what = f"`import {r['module']}` after `{r['beyond']}`"
+            body.append((what, f"{r['ms']:.0f} ms"))
+    return _table(["what", "measured"], body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "hypervolume": hypervolume,
@@ -244,6 +261,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "rungs": rungs,
     "steps": steps,
     "decays": decays,
+    "footprint": footprint,
 }
 
 
@@ -257,11 +275,18 @@ def fill(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Fill the tables of a file in place."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, nargs="?", default=Path("README.md"))
-    file = parser.parse_args(arguments).file
-    file.write_text(fill(file.read_text(encoding="utf-8")), encoding="utf-8")
+    """Fill the tables of some pages in place."""
+    parser = argparse.ArgumentParser(
+        description="Makes the tables of README.md and docs/*.md from the rows of results."
+    )
+    parser.add_argument(
+        "files", type=Path, nargs="*", help="pages to fill (default: those of the current folder)"
+    )
+    files: list[Path] = parser.parse_args(arguments).files
+    for file in files or [Path("README.md"), *sorted(Path("docs").glob("*.md"))]:
+        text = file.read_text(encoding="utf-8")
+        if (filled := fill(text)) != text:
+            file.write_text(filled, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,17 +18,18 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="tune-bn",
-    help="Tunes a batch-norm network on your table by a random search that zooms in.",
+    help="Tune a batch-norm network on your table by a random search that zooms in.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # errors stay one plain line
 )
-app.command()(tune)
-app.command()(predict)
-app.command()(report)
-app.command()(watch)
+# The short lines stand in the list of commands, which is cut at 80 columns.
+app.command(short_help="Search, retrain the best, score it on untouched rows.")(tune)
+app.command(short_help="Predict the rows of a table with a tuned model.")(predict)
+app.command(short_help="Show how a search narrowed, and what to do next.")(report)
+app.command(short_help="Show a running study, refreshed until Ctrl-C.")(watch)
 app.command(
+    short_help="Run a benchmark, or list them.",
     # The benchmark's own parser reads what follows its name.
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     add_help_option=False,
@@ -50,4 +51,4 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Tunes a batch-norm network on your table by a random search that zooms in."""
+    """Tune a batch-norm network on your table by a random search that zooms in."""

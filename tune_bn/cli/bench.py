@@ -1,6 +1,7 @@
 """``tune-bn bench NAME``: the benchmarks whose rows stand in ``tune_bn/bench/results``."""
 
 import importlib
+import sys
 from typing import Annotated
 
 import typer
@@ -17,7 +18,8 @@ _MODULES = {
     "inference-stats": "what corrected inference statistics are good for",
     "demo": "the main job on digits",
     "narrowing": "the README's figure of how a search narrows",
-    "tables": "the README's tables, made from rows",
+    "footprint": "size of the wheel, dependencies, time of the imports",
+    "tables": "the tables of README and docs, made from rows",
 }
 
 
@@ -27,7 +29,7 @@ def bench(
         str, typer.Argument(help=f"One of {', '.join(_MODULES)}.", show_default=False)
     ] = "--help",
 ) -> None:
-    """Runs a benchmark; what follows its name are its own options (try --help after it)."""
+    """Run a benchmark; what follows its name are its own options (try --help after it)."""
     if name == "--help":
         print("Usage: tune-bn bench NAME [its own options; try --help]\n")
         for known, purpose in _MODULES.items():
@@ -38,4 +40,8 @@ def bench(
             f"There is no benchmark {name!r}; there are {', '.join(_MODULES)}."
         )
     module = f"tune_bn.bench.{name.replace('-', '_')}"
-    importlib.import_module(module).main(context.args)
+    program, sys.argv[0] = sys.argv[0], f"tune-bn bench {name}"  # what its --help calls itself
+    try:
+        importlib.import_module(module).main(context.args)
+    finally:
+        sys.argv[0] = program

@@ -16,8 +16,10 @@ from tune_bn.training.errors import ConfigError
 __all__ = ["ACTIVATIONS", "DECAYS", "NORMS", "Config"]
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid")
+"""The activations that a `Config` may name."""
 DECAYS = (0.9, 0.99, 0.999)
 NORMS = ("before_activation", "after_activation", "none")
+"""Where a `Config` may put batch norm, or that it has none."""
 
 
 @dataclass(frozen=True)

@@ -354,3 +354,4 @@ class Fit:
 
 
 fit = Fit
+"""Another name of `Fit`, for a loop: ``for metrics in fit(config, dataset): …``."""

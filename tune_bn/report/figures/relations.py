@@ -29,6 +29,7 @@ __all__ = ["importances", "plot_importances", "plot_parallel", "plot_pareto"]
 
 _FEWEST = 10
 _MOST_ASSESSED = 1000
+_LARGEST_SQUARED = 1e100
 
 
 def importances(results: Results, *, objective: int = 0) -> dict[str, float]:
@@ -62,11 +63,14 @@ def importances(results: Results, *, objective: int = 0) -> dict[str, float]:
         del space[name]
     if not space:
         return {}
+    # Importances are shares, so they do not change with the unit; squares of huge values overflow.
+    largest = max(abs(trial.values[objective]) for trial in complete)
+    unit = largest if largest > _LARGEST_SQUARED else 1.0
     study.add_trials(
         optuna.create_trial(
             params={n: _stored(results.space[n], trial.params[n]) for n in space},
             distributions=space,
-            value=trial.values[objective],
+            value=trial.values[objective] / unit,
         )
         for trial in complete
     )

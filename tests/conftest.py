@@ -1,0 +1,31 @@
+"""What the environment must hold: a missing package fails its tests, unless it was excused."""
+
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--without PACKAGE``, for an environment that lacks a package on purpose."""
+    parser.addoption(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="skip, and do not fail, the tests that need this package (may be repeated)",
+    )
+
+
+@pytest.fixture
+def needs(request) -> Callable[[str], ModuleType]:
+    """Import a module that a test needs; skip only where ``--without`` names its package."""
+    excused: list[str] = request.config.getoption("--without")
+
+    def load(module: str) -> ModuleType:
+        if module.split(".")[0] in excused:
+            pytest.skip(f"--without {module.split('.')[0]}")
+        return importlib.import_module(module)
+
+    return load

@@ -1,0 +1,49 @@
+"""What the wheel holds: ``python -m tests.support.wheel`` prints the list that a test compares."""
+
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+from hatchling import build
+
+__all__ = ["ROOT", "build_sdist", "build_wheel", "files_of"]
+
+ROOT = Path(__file__).parents[2]
+
+
+def build_wheel(source: Path, folder: Path) -> Path:
+    """Build the wheel of a source tree into a folder; return its path."""
+    return folder / _in(source, build.build_wheel, folder)
+
+
+def build_sdist(source: Path, folder: Path) -> Path:
+    """Build the source distribution of a tree, unpack it beside itself; return its root."""
+    archive = folder / _in(source, build.build_sdist, folder)
+    with tarfile.open(archive) as file:
+        file.extractall(folder, filter="data")
+    return folder / archive.name.removesuffix(".tar.gz")
+
+
+def files_of(wheel: Path) -> list[str]:
+    """Return the names of the files in a wheel, sorted, its version written as ``VERSION``."""
+    version = wheel.name.split("-")[1]
+    with zipfile.ZipFile(wheel) as file:
+        names = [name for name in file.namelist() if not name.endswith("/")]
+    return sorted(name.replace(f"-{version}.dist-info", "-VERSION.dist-info") for name in names)
+
+
+def _in(source: Path, build_one, folder: Path) -> str:  # hatchling builds the current folder
+    before = Path.cwd()
+    os.chdir(source)
+    try:
+        return str(build_one(str(folder)))
+    finally:
+        os.chdir(before)
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as temporary:
+        print("\n".join(files_of(build_wheel(ROOT, Path(temporary)))))
