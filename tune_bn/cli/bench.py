@@ -16,6 +16,8 @@ _MODULES = {
     "batchnorm": "speed of the batch-norm layers, beside torch's",
     "inference-stats": "what corrected inference statistics are good for",
     "demo": "the main job on digits",
+    "load": "many trials, workers, parameters: what each costs, and whether all is right",
+    "soak": "one process for half an hour: what it leaves behind",
     "tables": "the README's tables, made from rows",
 }
 
