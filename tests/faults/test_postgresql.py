@@ -1,7 +1,7 @@
 """A database that stops, hangs up, or takes no writes for a while.
 
-Optuna passes such errors on: `Study.optimize` raises them (where the trial's own end could not be
-written, Optuna 5.0 raises an AssertionError in their place), and the trial that ran stays as it was.
+Optuna passes such errors on: `Study.optimize` raises them, and the trial that ran stays as it was.
+(Where the trial's own end cannot be written, Optuna 5.0 raises an AssertionError in their place.)
 What is promised here is what the sampler can: whoever tries again, with the same objects or as a
 new worker, goes on; nothing finished is lost, and no draw is repeated.
 """
