@@ -1,11 +1,14 @@
 """A ledger for what workers were told, and a PostgreSQL of the tests' own."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
 import pytest
 
+from tests.support.command import small_table
 from tests.support.postgres import Server, find_binaries, running_server
 
 
@@ -34,3 +37,11 @@ def postgres() -> Iterator[Server]:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with running_server(binaries) as server:
         yield server
+
+
+@pytest.fixture(scope="package")
+def table() -> Iterator[Path]:
+    """A small table that any user may read."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield small_table(Path(folder))

@@ -7,7 +7,6 @@ Ctrl-C by signal, with one job and two, is in `tests/test_cli_stop.py`; Ray's ba
 import os
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -16,37 +15,13 @@ from tests.support.command import (
     command,
     finished_in,
     in_terminal,
-    small_table,
+    require_goes_on,
     start,
     trials_of,
     wait_for,
 )
 from tune_bn.cli import app
 from tune_bn.cli.signals import stop_on_signals
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_table(tmp_path_factory.mktemp("data"))
-
-
-def require_goes_on(table: Path, out: Path, n_finished: int) -> None:
-    """Fail unless what was finished is there, and the same command ends with one trial more."""
-    before = finished_in(out)
-    assert len(before) >= n_finished
-    counted = sum(t.state.is_finished() and "interrupted" not in _reason(t) for t in trials_of(out))
-    result = CliRunner().invoke(app, command(table, out, "--trials", counted + 1))
-    assert result.exit_code == 0, result.output
-    after = trials_of(out)
-    assert [after[t.number] for t in before] == before
-    assert all(t.state.is_finished() for t in after)
-    draws = [tuple(t.params.items()) for t in after if t.params]
-    assert len(set(draws)) == len(draws)
-    assert (out / "best.json").exists()
-
-
-def _reason(trial) -> str:
-    return str(trial.user_attrs.get("tune_bn:reason", ""))
 
 
 @pytest.mark.parametrize("jobs", [2, pytest.param(1, marks=pytest.mark.slow)])

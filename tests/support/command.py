@@ -14,8 +14,22 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from typer.testing import CliRunner
 
-__all__ = ["Terminal", "command", "in_terminal", "small_table", "start", "trials_of", "wait_for"]
+from tune_bn.cli import app
+from tune_bn.tuning.study import INTERRUPTED, REASON
+
+__all__ = [
+    "Terminal",
+    "command",
+    "finished_in",
+    "in_terminal",
+    "require_goes_on",
+    "small_table",
+    "start",
+    "trials_of",
+    "wait_for",
+]
 
 
 def small_table(folder: Path) -> Path:
@@ -61,6 +75,29 @@ def trials_of(out: Path) -> list[FrozenTrial]:
 def finished_in(out: Path) -> list[FrozenTrial]:
     """Return those that ended well."""
     return [t for t in trials_of(out) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+
+
+def require_goes_on(table: Path, out: Path, n_finished: int) -> None:
+    """Fail unless what was finished is there, and the same command ends with one trial more.
+
+    Args:
+        table: What `small_table` wrote.
+        out: The folder of a run that ended too early.
+        n_finished: How many trials the run had said to be finished.
+    """
+    before = finished_in(out)
+    assert len(before) >= n_finished
+    interrupted = {t.number for t in trials_of(out) if t.user_attrs.get(REASON) == INTERRUPTED}
+    counted = [t for t in trials_of(out) if t.state.is_finished() and t.number not in interrupted]
+    result = CliRunner().invoke(app, command(table, out, "--trials", len(counted) + 1))
+    assert result.exit_code == 0, result.output
+    after = trials_of(out)
+    assert [after[t.number] for t in before] == before
+    assert [t.number for t in after] == [*range(len(after))]
+    assert all(t.state.is_finished() for t in after)
+    draws = [tuple(t.params.items()) for t in after if t.params]
+    assert len(set(draws)) == len(draws)
+    assert (out / "best.json").exists()
 
 
 class Terminal:

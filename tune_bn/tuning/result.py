@@ -180,6 +180,11 @@ def load_model(path: str | Path) -> TunedModel:
         raise _refused(path, f"torch refused it ({_line(error)})") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         found = content.get("format") if isinstance(content, dict) else None
+        if isinstance(found, str) and found.startswith(_FORMAT.rstrip("1")):
+            raise ModelFileError(
+                f"load_model reads {_FORMAT!r}, but {path.name!r} is {found!r}, of a later version. "
+                "Update tune-bn."
+            )
         raise _refused(path, f"it holds {type(content).__name__} of format {found!r}")
     try:
         about = json.loads(content["about"])
