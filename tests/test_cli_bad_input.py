@@ -3,9 +3,6 @@
 import errno
 import os
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.support.disks import small_disk
 from tune_bn.cli import app
 from tune_bn.tuning.folder import open_folder
 
@@ -241,27 +239,10 @@ def test_a_disk_that_fills_up_at_the_end(table, out, monkeypatch, call):
     assert tune(*quick(table, out), "--trials", 3).exit_code == 0
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A file system of 64 KiB: less than a study needs."""
-    folder = Path(tempfile.mkdtemp())  # not pytest's: it must not try to clean up a mount
-    try:
-        mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        folder.rmdir()
-        pytest.skip("mounting a small file system is not allowed here")
-    try:
-        yield folder
-    finally:
-        # Lazily: a study that could not be made may leave its file open for a moment.
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-        folder.rmdir()
-
-
-def test_a_disk_that_is_really_full(table, small_disk):
+def test_a_disk_that_is_really_full(table):
     """The study itself does not fit."""
-    require_one_line(tune(*quick(table, small_disk / "out")), "full")
+    with small_disk("64k") as disk:
+        require_one_line(tune(*quick(table, disk / "out")), "full")
 
 
 def test_predict_without_a_model(table, tmp_path):

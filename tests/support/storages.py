@@ -4,7 +4,7 @@ import warnings
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 __all__ = ["open_storage"]
 
@@ -13,7 +13,9 @@ def open_storage(address: str) -> BaseStorage:
     """Return the storage at ``sqlite:…``, ``postgresql:…``, ``journal:PATH`` or ``grpc:PORT``."""
     kind, _, rest = address.partition(":")
     if kind == "journal":
-        return JournalStorage(JournalFileBackend(rest))
+        # A writer that was killed leaves its lock; others take it for dead after this time.
+        lock = JournalFileSymlinkLock(rest, grace_period=3)
+        return JournalStorage(JournalFileBackend(rest, lock))
     if kind == "grpc":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

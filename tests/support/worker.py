@@ -23,6 +23,19 @@ def space_of(trial: optuna.Trial) -> tuple[float, int, str]:
     )
 
 
+def loss_of(alpha: float, n: int, kind: str) -> float:
+    """Return the loss."""
+    return alpha + abs(n - 300) / 1000 + (kind == "b")
+
+
+def objective(trial: optuna.Trial) -> float:
+    """Draw, report twice on the way, and return the loss."""
+    loss = loss_of(*space_of(trial))
+    for step in (1, 2):
+        trial.report(loss / step, step)
+    return loss
+
+
 def main() -> None:
     """Run the trials."""
     parser = argparse.ArgumentParser()
@@ -34,19 +47,19 @@ def main() -> None:
     args = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
-    def objective(trial: optuna.Trial) -> float:
-        alpha, n, kind = space_of(trial)
+    def hanging(trial: optuna.Trial) -> float:
+        drawn = space_of(trial)
         if trial.number >= args.hang_at >= 0:
             print("hanging", trial.number, flush=True)
             threading.Event().wait()
-        return alpha + abs(n - 300) / 1000 + (kind == "b")
+        return loss_of(*drawn)
 
     study = optuna.load_study(
         study_name=args.study,
         storage=open_storage(args.storage),
         sampler=CoarseToFineSampler(seed=args.seed),
     )
-    study.optimize(objective, n_trials=args.trials)
+    study.optimize(hanging, n_trials=args.trials)
     sys.stdout.write("done\n")
 
 

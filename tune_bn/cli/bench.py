@@ -19,6 +19,8 @@ _MODULES = {
     "demo": "the main job on digits",
     "narrowing": "the README's figure of how a search narrows",
     "footprint": "size of the wheel, dependencies, time of the imports",
+    "load": "many trials, workers, parameters: what each costs, and whether all is right",
+    "soak": "one process for half an hour: what it leaves behind",
     "tables": "the tables of README and docs, made from rows",
 }
 

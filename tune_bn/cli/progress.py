@@ -4,7 +4,7 @@ On stderr, so that what a command prints at its end can be piped on.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -32,7 +32,7 @@ def show_progress(
         metric: its name, shown with the best value.
         console: where to show; None: stderr.
     """
-    console = console or Console(stderr=True, highlight=False)
+    console = console or _PatientConsole(stderr=True, highlight=False)
     if not console.is_terminal:
         yield _Lines(metric, console)
         return
@@ -46,6 +46,14 @@ def show_progress(
     )
     with bar:
         yield _Bar(metric, bar)
+
+
+class _PatientConsole(Console):
+    """A console that falls silent when nobody reads any more; Rich would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing from now on."""
+        self.quiet = True
 
 
 class _Bar:
@@ -87,7 +95,8 @@ class _Lines:
         self._print(" · ".join(words))
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        with suppress(OSError):  # a run does not depend on somebody listening
+            self._console.print(line, markup=False, soft_wrap=True)
 
 
 def _about(at: "RunProgress", metric: str) -> list[str]:

@@ -77,8 +77,10 @@ class StudyRecord:
         """
         if number == self._caught_up_for:
             return
-        self._caught_up_for = number
-        for trial in self._new_trials(study, number):
+        # All is read before anything is noted: a storage that fails in between loses no trial.
+        trials, n_seen = self._new_trials(study, number)
+        self._caught_up_for, self._n_seen = number, n_seen
+        for trial in trials:
             if trial.state.is_finished():
                 self._unfinished.discard(trial.number)
                 self._take_in(study.directions, trial)
@@ -87,7 +89,8 @@ class StudyRecord:
                 if trial.params:  # another worker's: what it is trying should not be tried twice
                     self.history.remember(self.parameters, trial.params)
 
-    def _new_trials(self, study: "Study", number: int) -> Iterable[FrozenTrial]:
+    def _new_trials(self, study: "Study", number: int) -> tuple[list[FrozenTrial], int]:
+        """Return what is new among the trials, and how many of them are seen then."""
         storage, study_id = study._storage, study._study_id
         wanted = [*self._unfinished, *range(self._n_seen, number)]
         # Even a shallow list of all trials costs time in proportion to their number, and of a
@@ -96,13 +99,12 @@ class StudyRecord:
         if isinstance(storage, InMemoryStorage) or (
             isinstance(storage, _CachedStorage) and len(wanted) <= _FEW
         ):
-            self._n_seen = max(self._n_seen, number)
             to_id = storage.get_trial_id_from_study_id_trial_number
-            return [storage.get_trial(to_id(study_id, n)) for n in wanted]
+            found = [storage.get_trial(to_id(study_id, n)) for n in wanted]
+            return found, max(self._n_seen, number)
         trials = study._get_trials(deepcopy=False, use_cache=True)
         wanted = [*self._unfinished, *range(self._n_seen, len(trials))]
-        self._n_seen = max(self._n_seen, len(trials))
-        return [trials[n] for n in wanted]
+        return [trials[n] for n in wanted], max(self._n_seen, len(trials))
 
     def _take_in(self, directions: list[StudyDirection], trial: FrozenTrial) -> None:
         for name, distribution in trial.distributions.items():

@@ -37,6 +37,7 @@ from tune_bn.core.state import (
     decode_seed,
     encode_params,
 )
+from tune_bn.ray.experiment import RecordedTrial, recorded_trials
 from tune_bn.ray.findings import Findings
 from tune_bn.ray.objectives import as_values, check_objectives, names_of
 from tune_bn.ray.past import PastResult, past_results, progress_of, values_of
@@ -376,6 +377,55 @@ class CoarseToFineSearch(Findings, Searcher):
         for past in (*self._past, *self._raw_past):
             if self._metrics and past.values and len(past.values) != len(self._metrics):
                 raise ValueError(f"a past result has the values {past.values!r}")
+
+    def restore_from_dir(self, checkpoint_dir: str) -> None:
+        """Continue from the newest state in an experiment's folder, and catch up with its trials.
+
+        A driver that was killed while Tune saved may leave a state that is cut off, or older than
+        the trials. Of several states the newest that can be read counts; a trial that the folder
+        knows better is learned from there, so that no result is lost and no draw repeated.
+
+        Raises:
+            RuntimeError: If there is no state.
+            StateError: If none can be read, or it does not fit the space.
+            OSError: If a file cannot be read.
+        """
+        pattern = self.CKPT_FILE_TMPL.format("*")
+        files = sorted(Path(checkpoint_dir).glob(pattern), reverse=True)
+        if not files:
+            raise RuntimeError(
+                f"CoarseToFineSearch needs a file {pattern!r} to restore, but there is none in "
+                f"{str(checkpoint_dir)!r}. Give the folder of an experiment."
+            )
+        for place, file in enumerate(files):
+            try:
+                self.restore(str(file))
+                break
+            except StateError:
+                if place == len(files) - 1:
+                    raise
+                logger.warning("%s cannot be read; an older state is taken.", file)
+        self._catch_up(recorded_trials(checkpoint_dir))
+
+    def _catch_up(self, trials: Sequence[RecordedTrial]) -> None:
+        if self._unread is not None or self._space is None or not self._metrics:
+            return  # the space is still to come
+        space, search = self._started()
+        if search is None:
+            return
+        for trial in trials:
+            if trial.trial_id not in self._numbers:
+                params = space.values(trial.config, is_strict=False)
+                if not params:
+                    continue
+                if self._points and self._points[0].items() <= params.items():
+                    del self._points[:1]
+                self._note(trial.trial_id, search.ask(params).number)
+            is_failed = trial.status == "ERROR"
+            if search.state(self._numbers[trial.trial_id]) == "running" and (
+                is_failed or trial.status == "TERMINATED"
+            ):
+                self.on_trial_complete(trial.trial_id, trial.result, error=is_failed)
 
     def _read_rest(self, space: Space) -> None:
         """Read the part of a saved state that needs the space."""

@@ -183,6 +183,11 @@ def load_model(path: str | Path) -> TunedModel:
         raise _refused(path, f"torch refused it ({_line(error)})") from error
     found = content.get("format") if isinstance(content, dict) else None
     if not isinstance(found, str) or found != _FORMAT:
+        if isinstance(found, str) and found.startswith(_FORMAT.rstrip("1")):
+            raise ModelFileError(
+                f"load_model reads {_FORMAT!r}, but {path.name!r} is {found[:40]!r}, of a later "
+                "version. Update tune-bn."
+            )
         # Not shown if it is no text: a list may hold itself a billion times over.
         shown = repr(found[:40]) if isinstance(found, str) else type(found).__name__
         raise _refused(path, f"it holds {type(content).__name__} of format {shown}")

@@ -75,7 +75,7 @@ def open_study(
             )
             found = study.user_attrs.get(_IDENTITY)
             n_trials = len(study.get_trials(deepcopy=False))
-        except _STORAGE_ERRORS as error:
+        except (*_STORAGE_ERRORS, RuntimeError) as error:  # the last for tables of another Optuna
             if is_new:
                 raise
             raise TuneError(

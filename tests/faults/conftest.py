@@ -1,0 +1,47 @@
+"""A ledger for what workers were told, and a PostgreSQL of the tests' own."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tests.support.command import small_table
+from tests.support.postgres import Server, find_binaries, running_server
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Optuna says nothing, for the length of a test: faults are what is tested."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """A folder for `tests.support.doomed.work`."""
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="package")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server on loopback."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with running_server(binaries) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def table() -> Iterator[Path]:
+    """A small table that any user may read."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield small_table(Path(folder))

@@ -1,0 +1,47 @@
+"""A storage that fails in the middle of a draw costs that trial, and no knowledge of others."""
+
+import optuna
+import pytest
+from optuna.storages import InMemoryStorage, RDBStorage
+
+from tests.optuna.test_seeds import value_of
+from tune_bn.optuna import CoarseToFineSampler
+
+
+def storage_of(kind, tmp_path) -> optuna.storages.BaseStorage:
+    """Return a storage that is read trial by trial."""
+    return InMemoryStorage() if kind == "memory" else RDBStorage(f"sqlite:///{tmp_path}/s.db")
+
+
+READS = ("get_trial", "get_all_trials")
+
+
+@pytest.mark.parametrize("calls", [READS, ("set_trial_user_attr",), ("set_trial_param",)])
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_sampler_knows_all_trials_after_a_failure(kind, calls, tmp_path, monkeypatch):
+    """Whatever call fails while a trial is drawn, the next draw is that of a new sampler."""
+    storage = storage_of(kind, tmp_path)
+    study = optuna.create_study(storage=storage, sampler=CoarseToFineSampler(seed=0))
+    study.optimize(value_of, n_trials=12)
+    for _ in range(3):  # three in a row: the last good look may lie far back
+        trial = study.ask()
+        with monkeypatch.context() as broken:
+
+            def fail(*_: object, **__: object) -> None:
+                raise optuna.exceptions.StorageInternalError("gone")
+
+            for call in calls:
+                broken.setattr(study._storage, call, fail)
+            with pytest.raises(optuna.exceptions.StorageInternalError, match="gone"):
+                value_of(trial)
+        # Another worker's, better than all before: the sampler must come to know it.
+        study.enqueue_trial({"alpha": 1e-4 * (1 + trial.number), "n": 300, "kind": "a"})
+        optuna.load_study(study_name=study.study_name, storage=storage).optimize(
+            value_of, n_trials=1
+        )
+    frozen = storage.get_trial(study.ask()._trial_id)
+    draws = []
+    for sampler in (study.sampler, CoarseToFineSampler(seed=0)):
+        space = sampler.infer_relative_search_space(study, frozen)
+        draws.append(sampler.sample_relative(study, frozen, space))
+    assert draws[0] == draws[1]

@@ -1,0 +1,93 @@
+"""A disk that fills up, a folder that is removed, a permission that is taken away, during a run."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from typer.testing import CliRunner
+
+from tests.support.command import command, require_goes_on, start, wait_for
+from tests.support.disks import fill, small_disk
+from tests.support.storages import open_storage
+from tests.support.survival import require_survived
+from tests.support.worker import objective
+from tune_bn.cli import app
+from tune_bn.optuna import CoarseToFineSampler
+
+
+def require_one_line(process: subprocess.Popen[str], *words: str) -> None:
+    """Fail unless a run that is going on ends with exit code 2 and a line that says what to do."""
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2, errors
+    assert "Traceback" not in errors
+    last = errors.splitlines()[-1]
+    assert last.startswith("tune-bn: A run needs to write to"), errors
+    assert "finished trials and earlier results are kept" in last
+    assert any(word in last for word in words), last
+
+
+def test_a_disk_fills_up_during_the_search(table):
+    """It ends in one line; after making room the same command goes on."""
+    with small_disk("8m") as disk:
+        process = start(command(table, disk / "out", "--trials", 100_000))
+        wait_for(process, "trial 3/")
+        filler = fill(disk)
+        require_one_line(process, "full", "no space left on device")
+        filler.unlink()
+        require_goes_on(table, disk / "out", 3)
+
+
+def test_the_folder_is_removed_during_the_search(table, tmp_path):
+    """It ends in one line; the same command begins anew, in a new folder."""
+    out = tmp_path / "out"
+    process = start(command(table, out, "--trials", 100_000))
+    wait_for(process, "trial 3/")
+    shutil.rmtree(out)
+    require_one_line(process, "readonly", "disk I/O error", "unable to open")
+    result = CliRunner().invoke(app, command(table, out, "--trials", 2))
+    assert result.exit_code == 0, result.output
+
+
+def test_a_permission_is_taken_away_during_the_search(table):
+    """It ends in one line; given back, the same command goes on."""
+    options: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out"
+        out.mkdir()
+        if os.geteuid() == 0:  # whom permissions do not stop
+            nobody = pwd.getpwnam("nobody")
+            options = {"user": nobody.pw_uid, "group": nobody.pw_gid, "cwd": Path.cwd()}
+            os.chmod(folder, 0o755)
+            os.chown(out, nobody.pw_uid, nobody.pw_gid)
+        process = start(command(table, out, "--trials", 100_000), **options)
+        wait_for(process, "trial 3/")
+        out.chmod(0o555)
+        require_one_line(process, "readonly", "unable to open", "permission denied")
+        out.chmod(0o755)
+        require_goes_on(table, out, 3)
+
+
+def test_a_study_on_a_full_disk():
+    """Plain Optuna on SQLite: the error is raised; after making room the same objects go on."""
+    with small_disk("1m") as disk:
+        address = f"sqlite:///{disk}/s.db"
+        study = optuna.create_study(
+            study_name="s", storage=open_storage(address), sampler=CoarseToFineSampler(seed=0)
+        )
+        study.optimize(objective, n_trials=12)
+        filler = fill(disk)
+        for _ in range(3):
+            with pytest.raises((optuna.exceptions.StorageInternalError, AssertionError)):
+                study.optimize(objective, n_trials=20)
+        filler.unlink()
+        study.optimize(objective, n_trials=5)
+        finished = {t.number: t.value for t in study.trials if t.state == TrialState.COMPLETE}
+        require_survived(address, "s", finished)
+        study._storage.engine.dispose()  # type: ignore[attr-defined]

@@ -1,0 +1,91 @@
+"""Ray: drivers killed at any moment and restored, a worker killed, the object store full."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.ray_driver import STORE
+from tune_bn.ray import CoarseToFineSearch
+from tune_bn.ray.experiment import recorded_trials
+
+EVENTS = ("suggest", "complete", "save", "saved")
+
+
+@pytest.fixture
+def cluster(request) -> Iterator[Any]:
+    """A cluster of so many nodes on loopback, which no driver takes down with it."""
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": STORE}
+    made = Cluster(initialize_head=True, head_node_args=node)
+    for _ in range(request.param - 1):
+        made.add_node(num_cpus=1, object_store_memory=STORE)
+    yield made
+    made.shutdown()
+
+
+def drive(cluster: Any, folder: Path, n: int, event: str, count: int) -> dict[str, Any] | None:
+    """Run a driver; return what it said, None if it was killed."""
+    words = [cluster.address, str(folder), str(n), event, str(count)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.ray_driver", *words],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env=os.environ | {"RAY_enable_metrics_collection": "0"},
+    )
+    if done.returncode == -signal.SIGKILL:
+        return None
+    assert done.returncode == 0, done.stderr[-3000:]
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kills", "n"),
+    [
+        (1, 2, 5),
+        pytest.param(3, 10, 20, marks=[pytest.mark.slow, pytest.mark.timeout(1200)]),
+    ],
+    indirect=["cluster"],
+)
+def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
+    """What Tune had saved as finished is there at the end, once, also for the search."""
+    moments = random.Random(kills)
+    saved: dict[str, float] = {}
+    for i in range(kills):
+        said = drive(cluster, tmp_path, n, EVENTS[(i + 2) % 4], moments.randint(2, 4))
+        if said is not None:
+            break
+        saved |= {
+            t.trial_id: t.result["loss"]
+            for t in recorded_trials(tmp_path / "run")
+            if t.status == "TERMINATED"
+        }
+    said = drive(cluster, tmp_path, n, "", 0) or {}
+    assert (said["n"], said["errors"]) == (n, 0)
+    assert (tmp_path / "worker-killed").exists()
+    assert (tmp_path / "store-filled").exists()
+    at_end = {t.trial_id: t.result["loss"] for t in recorded_trials(tmp_path / "run")}
+    assert saved.items() <= at_end.items()
+    search = CoarseToFineSearch()
+    search.restore_from_dir(str(tmp_path / "run"))
+    known = {search.trial_ids[t.number]: t for t in search.trials if t.number in search.trial_ids}
+    assert {i: known[i].value for i in at_end} == at_end
+    draws = [x for x, _ in said["losses"]]
+    assert len(set(draws)) == n
+    assert search.suggest("goes on")["x"] not in draws
+    stages = search.stages()
+    again = CoarseToFineSearch()
+    again.restore_from_dir(str(tmp_path / "run"))
+    again.suggest("goes on")
+    assert again.stages() == stages

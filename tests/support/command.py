@@ -1,0 +1,159 @@
+"""The command line as a process, with a terminal of its own where one is wanted."""
+
+import fcntl
+import os
+import pty
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from typer.testing import CliRunner
+
+from tune_bn.cli import app
+from tune_bn.tuning.study import INTERRUPTED, REASON
+
+__all__ = [
+    "Terminal",
+    "command",
+    "finished_in",
+    "in_terminal",
+    "require_goes_on",
+    "small_table",
+    "start",
+    "trials_of",
+    "wait_for",
+]
+
+
+def small_table(folder: Path) -> Path:
+    """Write a table of 60 rows with two classes, of which an epoch takes milliseconds."""
+    rng = np.random.default_rng(0)
+    path = folder / "table.csv"
+    lines = [f"{rng.normal() + 2 * (i % 2):.4f},{'ab'[i % 2]}" for i in range(60)]
+    path.write_text("x,y\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def command(table: Path, out: Path, *more: object) -> list[str]:
+    """Return the words of a run on `small_table`."""
+    words = ["tune", "--data", table, "--target", "y", "--epochs", 2, "--out", out, *more]
+    return [str(word) for word in words]
+
+
+def start(words: list[str], **options: Any) -> subprocess.Popen[str]:
+    """Start ``tune-bn`` with these words; its output comes through pipes."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tune_bn", *words], text=True, env=environment, **options
+    )
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> str:
+    """Read the command's lines until one holds the words; return all that was read."""
+    assert process.stderr is not None
+    read = ""
+    for line in process.stderr:
+        read += line
+        if words in line:
+            return read
+    raise AssertionError(f"the command ended without saying {words!r}, but {read!r}")
+
+
+def trials_of(out: Path) -> list[FrozenTrial]:
+    """Return the trials in a run's folder."""
+    return optuna.load_study(study_name="tune_bn", storage=f"sqlite:///{out}/study.db").trials
+
+
+def finished_in(out: Path) -> list[FrozenTrial]:
+    """Return those that ended well."""
+    return [t for t in trials_of(out) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+
+
+def require_goes_on(table: Path, out: Path, n_finished: int) -> None:
+    """Fail unless what was finished is there, and the same command ends with one trial more.
+
+    Args:
+        table: What `small_table` wrote.
+        out: The folder of a run that ended too early.
+        n_finished: How many trials the run had said to be finished.
+    """
+    before = finished_in(out)
+    assert len(before) >= n_finished
+    interrupted = {t.number for t in trials_of(out) if t.user_attrs.get(REASON) == INTERRUPTED}
+    counted = [t for t in trials_of(out) if t.state.is_finished() and t.number not in interrupted]
+    result = CliRunner().invoke(app, command(table, out, "--trials", len(counted) + 1))
+    assert result.exit_code == 0, result.output
+    after = trials_of(out)
+    assert [after[t.number] for t in before] == before
+    assert [t.number for t in after] == [*range(len(after))]
+    assert all(t.state.is_finished() for t in after)
+    draws = [tuple(t.params.items()) for t in after if t.params]
+    assert len(set(draws)) == len(draws)
+    assert (out / "best.json").exists()
+
+
+class Terminal:
+    """A pseudo-terminal in which a command runs as its leader, as under a shell."""
+
+    def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
+        self.master, self.process, self.shown = master, process, ""
+
+    def wait_for(self, words: str) -> None:
+        """Read what the command shows until the words have been there."""
+        while words not in self.shown:
+            self.shown += os.read(self.master, 4096).decode(errors="replace")
+
+    def read_rest(self) -> str:
+        """Read until the command has ended; return all that it ever showed."""
+        try:
+            while chunk := os.read(self.master, 4096):
+                self.shown += chunk.decode(errors="replace")
+        except OSError:  # how Linux says that nobody is at the other end
+            pass
+        return self.shown
+
+    def type(self, keys: str) -> None:
+        r"""Type; ``"\x03"`` is Ctrl-C, which goes to all processes of the foreground."""
+        os.write(self.master, keys.encode())
+
+    def close(self) -> None:
+        """Close the window."""
+        os.close(self.master)
+        self.master = -1
+
+
+@contextmanager
+def in_terminal(words: list[str]) -> Iterator[Terminal]:
+    """Run ``tune-bn`` with these words in a terminal."""
+    master, slave = pty.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TERM": "xterm", "COLUMNS": "200"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tune_bn", *words],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=take_terminal,  # noqa: PLW1509 - there is no other way; it calls one function
+        env=environment,
+    )
+    os.close(slave)
+    terminal = Terminal(master, process)
+    try:
+        yield terminal
+    finally:
+        process.kill()
+        process.wait()
+        if terminal.master >= 0:
+            terminal.close()
