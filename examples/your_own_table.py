@@ -2,6 +2,8 @@
 
 The example writes a small file of homes first; put your own in its place. Text columns become
 categories, gaps are filled, and the test score is on rows that neither training nor search saw.
+The default network is the first that is tried. On a small, tame table such as this one it may
+well stay the best; the scores beside it say so, and that a linear model would not have done.
 On the command line, the same is
 
     tune-bn tune --data homes.csv --target price --trials 40 --out homes
