@@ -89,8 +89,8 @@ def main() -> None:
         print(f"{name}: {min(steps)} steps at the best learning rate, and it learns within {cap} "
               f"at {sum(n < cap for n in steps)} of {len(rates)} rates")  # fmt: skip
         figure.add_scatter(x=rates, y=steps, name=name, line={"color": colour}, row=1, col=3)
-    figure.update_xaxes(type="log", title_text="learning rate", col=3)
-    figure.update_layout(template="plotly_white", height=430, width=1250, legend={"x": 0.8})
+    figure.update_xaxes(type="log", dtick=1, title_text="learning rate", col=3)
+    figure.update_layout(template="plotly_white", height=430, width=1250)
     figure.write_html("speed.html")
     print("figure: speed.html")
 

@@ -41,7 +41,7 @@ def objective(trial: optuna.Trial, split: Split) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke-test", action="store_true", help="a shorter run of the same")
-    n_trials, n_splits = (10, 1) if parser.parse_args().smoke_test else (40, 5)
+    n_trials, n_splits = (10, 1) if parser.parse_args().smoke_test else (30, 4)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     x, y = load_diabetes(return_X_y=True)
     scores: dict[str, list[float]] = {"as it comes": [], "tuned": []}

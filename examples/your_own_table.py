@@ -2,9 +2,11 @@
 
 The example writes a small file of homes first; put your own in its place. Text columns become
 categories, gaps are filled, and the test score is on rows that neither training nor search saw.
+The default network is the first that is tried. On a small, tame table such as this one it may
+well stay the best; the scores beside it say so, and that a linear model would not have done.
 On the command line, the same is
 
-    tune-bn tune --data homes.csv --target price --trials 60 --out homes
+    tune-bn tune --data homes.csv --target price --trials 40 --out homes
     tune-bn predict --model homes/model.pt --data new.csv --out predictions.csv
 
     python examples/your_own_table.py [--smoke-test]    # writes homes.csv and the folder homes
@@ -40,7 +42,7 @@ def homes(n: int, seed: int) -> pd.DataFrame:
     price = table["area"] * metre * (1 - 0.4 * age) * np.where(table["floor"] == 0, 0.85, 1)
     table["price"] = (price * random.normal(1, 0.05, n)).round(1)
     for column in ("floor", "built", "district"):  # as in life: some things nobody wrote down
-        table.loc[random.random(n) < 0.04, column] = None
+        table.loc[random.random(n) < 0.01, column] = None
     return table
 
 
@@ -48,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--smoke-test", action="store_true", help="a shorter run of the same")
     is_smoke_test = parser.parse_args().smoke_test
-    settings = Settings(trials=4, epochs=5) if is_smoke_test else Settings(trials=60, epochs=30)
+    settings = Settings(trials=4, epochs=5) if is_smoke_test else Settings(trials=40, epochs=30)
 
     homes(300 if is_smoke_test else 1500, seed=0).to_csv("homes.csv", index=False)
     dataset = load_dataset("homes.csv", target="price")

@@ -4,7 +4,7 @@
 
 An example that writes a figure gets a picture of that page, taken by a headless Chromium; any other
 gets the first lines that it prints, as a terminal that reads on light pages and on dark ones.
-Needs Chromium, and Pillow and rich from the package's own extras.
+Needs Chromium, and Pillow and rich of the development set-up.
 """
 
 import re

@@ -42,8 +42,8 @@ def select_decay(model: nn.Module, decay: float) -> None:
 def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> float:
     """Put the decay with the lowest ``evaluate(model)`` in use and return it.
 
-    The model is evaluated once per decay that all its layers keep, in evaluation mode; modes are
-    restored afterwards. A NaN never wins, and of equals the smaller decay does. If ``evaluate``
+    The model is evaluated once per decay that all its layers keep, in evaluation mode and without
+    gradients; modes are restored afterwards. A NaN never wins, and of equals the smaller decay does. If ``evaluate``
     raises, the statistics in use before are put back.
 
     Args:
@@ -77,7 +77,8 @@ def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> floa
         model.eval()
         for decay in sorted(common):
             select_decay(model, decay)
-            value = float(evaluate(model))
+            with torch.no_grad():
+                value = float(evaluate(model))
             if value == value and (best is None or value < best[0]):
                 best = (value, decay)
         if best is None:
