@@ -109,7 +109,11 @@ def test_chance_in_few_trials_never_speaks(n: int):
     """Below twenty trials nothing is said at all."""
     for seed in range(20):
         values = random.Random(seed)
-        assert advise(searched(lambda t, v=values: nothing(t) + v.random(), n=n, seed=seed)) == []
+
+        def objective(trial: optuna.Trial, values: random.Random = values) -> float:
+            return nothing(trial) + values.random()
+
+        assert advise(searched(objective, n=n, seed=seed)) == []
 
 
 def edge(trial: optuna.Trial) -> float:

@@ -84,7 +84,7 @@ def _narrowing_figures(results: Results, names: list[str]) -> list[str]:
         )
     if len(results.space) > len(names):
         hidden = count_text(len(results.space) - len(names), "more parameter")
-        caption += f" Not shown here: {hidden}, which fewer trials have."
+        caption += f" Not shown here: {hidden}."
     parts = _parts(names, _MOST_ROWS)
     most = _most_points(names)
     return [
