@@ -3,13 +3,14 @@
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import optuna
 import pytest
 
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.optuna import CoarseToFineSampler
-from tune_bn.report import Advice, advise
+from tune_bn.report import Advice, advise, results_of
 
 Objective = Callable[[optuna.Trial], float]
 SAMPLERS = ("coarse-to-fine", "random")
@@ -73,6 +74,46 @@ def test_chance_of_failures_seldom_speaks():
 
         spoken += bool(advise(searched(objective, "random", 80, seed)))
     assert spoken <= 1
+
+
+@pytest.mark.parametrize("n", [20, 60, 300])
+def test_chance_in_results_of_ray_seldom_speaks(n: int):
+    """The same of trials as Ray leaves them: half of them stopped, ranges as seen."""
+    spoken = 0
+    for seed in range(20):
+        values = random.Random(100 + seed)
+        space = {
+            "lr": Float(1e-4, 1, log=True),
+            "rate": Float(0.001, 1),
+            "depth": Int(1, 5),
+            "kind": Categorical(["a", "b", "c"]),
+        }
+        search = CoarseToFine(space, seed=seed, narrowing=Narrowing.for_budget(n))
+        for _ in range(n):
+            trial, luck = search.ask(), values.random()
+            if luck < 0.1:
+                search.tell(trial)
+            elif luck < 0.6:
+                search.tell(trial, values.gauss(1, 1), state="stopped", progress=1)
+            else:
+                search.tell(trial, values.gauss(0, 1))
+        results = results_of(search)
+        unstaged = tuple(replace(t, stage=None) for t in results.trials)
+        spoken += bool(advise(results))
+        spoken += bool(advise(replace(results, trials=unstaged, stages=(), is_space_known=False)))
+    assert spoken <= 2  # of forty
+
+
+@pytest.mark.parametrize("n", [3, 10, 19])
+def test_chance_in_few_trials_never_speaks(n: int):
+    """Below twenty trials nothing is said at all."""
+    for seed in range(20):
+        values = random.Random(seed)
+
+        def objective(trial: optuna.Trial, values: random.Random = values) -> float:
+            return nothing(trial) + values.random()
+
+        assert advise(searched(objective, n=n, seed=seed)) == []
 
 
 def edge(trial: optuna.Trial) -> float:
@@ -213,6 +254,19 @@ def test_learning_rate_and_batch_size_are_named():
     assert "larger batches want a larger rate" in advice.text
 
 
+def test_learning_rate_and_batch_size_are_silent_where_each_has_its_own_best():
+    """A rate whose best value is the same at every batch size is not said to move."""
+
+    def objective(trial: optuna.Trial) -> float:
+        rate = math.log10(trial.suggest_float("learning_rate", 1e-4, 1, log=True))
+        batch = math.log10(trial.suggest_int("batch_size", 8, 512, log=True))
+        return 2 * (rate + 2) ** 2 + (batch - 1.8) ** 2 + noise(trial, 0.05)
+
+    for seed in range(5):
+        said_rules = {a.rule for a in advise(searched(objective, seed=seed))}
+        assert "learning rate and batch size" not in said_rules
+
+
 @pytest.mark.parametrize("kind", SAMPLERS)
 def test_together_is_silent_on_a_bowl(kind: str):
     """Five parameters with an optimum each are given no advice about pairs."""
@@ -261,6 +315,21 @@ def test_failures_speak():
     assert isinstance(advice.suggestion, Float)
     assert advice.suggestion.low == 1e-4
     assert 0.3 <= advice.suggestion.high <= 1
+
+
+def test_pruning_in_one_region_speaks():
+    """Where most trials are stopped early and elsewhere few, the region is named."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("lr", 1e-4, 10, log=True), trial.suggest_float("y", -1, 1)
+        trial.report(x, 1)
+        if x > 0.5:
+            raise optuna.TrialPruned
+        return (math.log10(x) + 2) ** 2 + y * y
+
+    (advice,) = [a for a in advise(searched(objective)) if a.rule == "failures"]
+    assert advice.parameter == "lr"
+    assert "pruned" in advice.text
 
 
 def test_failures_of_a_choice():

@@ -1,6 +1,7 @@
 """The commands and what they print; bad input ends in one line, and nothing is written."""
 
 import io
+import shutil
 import sqlite3
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from tune_bn.cli import app
 from tune_bn.report import ReportError, results_of
-from tune_bn.report.sources import open_run, open_study
+from tune_bn.report.sources import open_run, open_study, read_study
 from tune_bn.report.terminal import text_report, watch_view
 
 
@@ -166,6 +167,36 @@ def test_a_locked_database_is_said_to_be_locked(storage: Path, monkeypatch):
     finally:
         connection.execute("ROLLBACK")
         connection.close()
+
+
+def test_damaged_trials_are_said_to_be_damaged(storage: Path, tmp_path: Path):
+    """A file whose records no longer make sense ends in one line, and no page is written."""
+    file = tmp_path / "damaged.db"
+    shutil.copy(storage, file)
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE trials SET datetime_start = '2j26-11-25 03:06:10'")
+    connection.close()
+    code, said = run("report", "--storage", file, "--study", "staged", "--out", tmp_path / "x.html")
+    assert code == 2
+    assert "'staged' is damaged" in said
+    assert len(said.strip().splitlines()) == 1
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_a_study_that_is_deleted_meanwhile(storage: Path):
+    """What was there a moment ago may be gone."""
+    optuna.create_study(study_name="short", storage=f"sqlite:///{storage}")
+    study = open_study(str(storage), "short")
+    optuna.delete_study(study_name="short", storage=f"sqlite:///{storage}")
+    with pytest.raises(ReportError, match="'short' is damaged, locked or gone"):
+        read_study(study)
+
+
+def test_a_password_is_not_printed():
+    """An address that cannot be reached is named without its password."""
+    with pytest.raises(ReportError, match=r"u:\*\*\*@") as caught:
+        open_study("postgresql+psycopg2://u:secret@127.0.0.1:1/x", "a")
+    assert "secret" not in str(caught.value)
 
 
 def test_a_journal_is_read(tmp_path: Path):

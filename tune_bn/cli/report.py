@@ -45,14 +45,13 @@ def read_search(
         from tune_bn.report.from_ray import results_of_ray_folder
 
         return results_of_ray_folder(ray, metric=metric, mode=mode), {}
-    from tune_bn.report.history import results_of
-    from tune_bn.report.sources import open_run, open_study
+    from tune_bn.report.sources import open_run, open_study, read_study
 
     if run is not None:
         found, summary = open_run(run)
-        return results_of(found), dict(summary)
+        return read_study(found), dict(summary)
     assert storage is not None
-    return results_of(open_study(storage, study)), {}
+    return read_study(open_study(storage, study)), {}
 
 
 def report(

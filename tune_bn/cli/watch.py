@@ -28,8 +28,7 @@ def watch(
         from rich.console import Console
         from rich.live import Live
 
-        from tune_bn.report.history import results_of
-        from tune_bn.report.sources import open_study
+        from tune_bn.report.sources import open_study, read_study
         from tune_bn.report.terminal import watch_view
 
         logging.getLogger("optuna").setLevel(logging.ERROR)
@@ -43,7 +42,7 @@ def watch(
         with Live(console=Console(highlight=False), auto_refresh=False) as live:
             try:
                 while True:
-                    view = watch_view(results_of(opened), datetime.now(), every_s=every)
+                    view = watch_view(read_study(opened), datetime.now(), every_s=every)
                     live.update(view, refresh=True)
                     if end is not None and time.monotonic() + every > end:
                         return

@@ -69,7 +69,7 @@ def figure_block(name: str, figure: Any, caption: str, table: Table | None) -> s
     """
     layout = figure.layout
     meta = layout.meta if isinstance(layout.meta, dict) else {}
-    title = str(meta.get("title", "")) or _unescaped(str(layout.title.text or ""))
+    title = _unescaped(str(layout.title.text or ""))
     note = str(meta.get("note", ""))
     data = json.loads(plotly.io.to_json(figure, validate=False))
     shown = data["layout"]

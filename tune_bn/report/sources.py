@@ -6,17 +6,19 @@ Nothing here writes: a file that is no study stays as it is, and one that is mis
 import difflib
 import json
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tune_bn.report.errors import ReportError
+from tune_bn.report.history import Results, results_of
+from tune_bn.report.text import visible
 
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["open_run", "open_study"]
+__all__ = ["open_run", "open_study", "read_study"]
 
 _BUSY_S = 10
 
@@ -33,10 +35,10 @@ def open_study(storage: str, name: str | None = None) -> "optuna.Study":
         ReportError: If there is no such storage or study, or the file is damaged or locked.
     """
     import optuna
-    import sqlalchemy
 
     url = _address(storage)
-    try:
+    shown = storage if isinstance(url, Path) else url.render_as_string(hide_password=True)
+    with _readable(repr(shown)):
         if isinstance(url, Path):
             from optuna.storages.journal import JournalFileBackend
 
@@ -47,22 +49,46 @@ def open_study(storage: str, name: str | None = None) -> "optuna.Study":
             address = url.render_as_string(hide_password=False)
             found = optuna.storages.RDBStorage(address, engine_kwargs=options)
         names = [study.study_name for study in found.get_all_studies()]
+        if name is None and len(names) == 1:
+            name = names[0]
+        if name is None or name not in names:
+            raise ReportError(_no_such_study(shown, name, names))
+        return optuna.load_study(study_name=name, storage=found)
+
+
+def read_study(study: "optuna.Study") -> Results:
+    """Return an opened study as plain records.
+
+    Raises:
+        ReportError: If its storage cannot be read any more: it is damaged, locked or gone.
+    """
+    with _readable(f"one in which the study {study.study_name!r} is damaged, locked or gone"):
+        study.get_trials(deepcopy=False)  # once for its errors: what fails below is our defect
+    return results_of(study)
+
+
+@contextmanager
+def _readable(got: str) -> Iterator[None]:
+    """Turn what a storage raises into one line that says why it cannot be read."""
+    import optuna
+    import sqlalchemy
+
+    try:
+        yield
+    except ReportError:
+        raise
     except (
         sqlalchemy.exc.SQLAlchemyError,
         optuna.exceptions.OptunaError,
+        ImportError,  # of a database's driver
         RuntimeError,
         OSError,
-        json.JSONDecodeError,
+        KeyError,  # of a study that was deleted meanwhile
+        ValueError,  # of damaged records, JSON among them
     ) as error:
         raise ReportError(
-            f"--storage needs a storage that Optuna can read, but got {storage!r} "
-            f"({_first_line(error)})."
+            f"--storage needs a storage that Optuna can read, but got {got} ({_first_line(error)})."
         ) from error
-    if name is None and len(names) == 1:
-        name = names[0]
-    if name is None or name not in names:
-        raise ReportError(_no_such_study(storage, name, names))
-    return optuna.load_study(study_name=name, storage=found)
 
 
 def _no_such_study(storage: str, name: str | None, names: list[str]) -> str:
@@ -151,4 +177,4 @@ def _first_line(error: BaseException) -> str:
     while cause.__cause__ is not None:
         cause = cause.__cause__
     lines = str(cause).strip().splitlines() or [type(cause).__name__]
-    return lines[0].rstrip(".")
+    return visible(lines[0].rstrip("."))

@@ -77,7 +77,7 @@ def _searched(results: Results) -> str:
         text += (
             " The search drew at random, first in the whole space, then in narrower and narrower "
             "windows around the best trials, the last "
-            f"{share_text(results.stages[-1].width)} of each range wide."
+            f"{share_text(results.stages[-1].width).replace('<', 'under ')} of each range wide."
         )
     if not results.is_space_known:
         text += " The ranges are not recorded; shown are those of the values that were tried."

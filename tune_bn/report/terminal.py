@@ -113,7 +113,8 @@ def watch_view(results: Results, now: datetime, *, every_s: float) -> Renderable
     if best is not None:
         chosen = ", ".join(f"{name}={value_text(v)}" for name, v in best.params.items())
         value = ", ".join(number_text(v, 6) for v in best.values)
-        parts.append(_text(f"best: trial {best.number} with {value}: {chosen}"))
+        what = "best" if len(results.directions) == 1 else "on the front"
+        parts.append(_text(f"{what}: trial {best.number} with {value}: {chosen}"))
     if results.stages:
         stages = tables.stage_table(results, params=(), most=len(results.stages))
         parts.append(_table(replace(stages, rows=stages.rows[-_MOST_STAGES:])))

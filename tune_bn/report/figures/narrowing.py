@@ -252,7 +252,7 @@ def _legend_key() -> go.Scatter:
         y=[None],
         mode="markers",
         marker={"symbol": "circle", "size": 8, "color": VALUE_SCALE[1][1]},
-        name="complete (colour: value)",
+        name="complete",
         legendgroup="complete",
         hoverinfo="skip",
     )
@@ -282,7 +282,7 @@ def _band(results: Results, name: str, axis: Axis, *, is_first: bool) -> go.Scat
         fill="toself",
         fillcolor=f"rgba({BLUE_RGB},0.14)",
         line={"width": 1, "color": f"rgba({BLUE_RGB},0.7)"},
-        name="window of the stage",
+        name="stage window",
         legendgroup="window",
         showlegend=is_first,
         hoverinfo="skip",

@@ -119,9 +119,12 @@ def _together(a: str, b: str, rho: float, p: float, n: int) -> Advice:
                 f"Fix {batch}, or search {rate} {'/' if rho > 0 else '×'} {batch} instead."
             )
             return Advice("learning rate and batch size", text, rate, numbers)
-    way = "grow together" if rho > 0 else "trade against each other"
+    way = "a larger" if rho > 0 else "a smaller"
     sign = "ratio" if rho > 0 else "product"
-    text = f"{a} and {b} {way} among the best trials: search {a} and the {sign} of both."
+    text = (
+        f"Among the best trials a larger {a} goes with {way} {b}: search {a} and the {sign} of "
+        "both, so that a draw that changes one keeps the other in step."
+    )
     return Advice("together", text, a, numbers)
 
 
