@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from tune_bn.core.visible import visible
+
 if TYPE_CHECKING:
     from tune_bn.tuning.search import Progress as RunProgress
 
@@ -87,7 +89,7 @@ class _Lines:
         self._print(" · ".join(words))
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(visible(line), markup=False, soft_wrap=True)
 
 
 def _about(at: "RunProgress", metric: str) -> list[str]:

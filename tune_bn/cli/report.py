@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
+from tune_bn.core.visible import visible
 
 if TYPE_CHECKING:
     from tune_bn.report import Results
@@ -86,4 +87,4 @@ def report(
                 f"--out needs a file that can be written, but {str(out)!r} cannot "
                 f"({(error.strerror or str(error)).lower()}). Choose another."
             ) from error
-        print(f"{len(results.trials):,} trials shown in {out}")
+        print(visible(f"{len(results.trials):,} trials shown in {out}"))

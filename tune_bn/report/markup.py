@@ -7,14 +7,15 @@ from typing import Any
 
 import plotly.io
 
+from tune_bn.core.visible import visible
 from tune_bn.report.tables import Table
 
 __all__ = ["code_block", "figure_block", "plain", "section", "table_block"]
 
 
 def plain(text: str) -> str:
-    """Return text as HTML that shows it as it is."""
-    return escape(text, quote=True)
+    """Return text as HTML that shows it as it is; what would act on a reader is spelled out."""
+    return escape(visible(text), quote=True)
 
 
 def section(name: str, title: str, parts: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from tune_bn.core.visible import visible
 from tune_bn.report import tables
 from tune_bn.report.advice import advise
 from tune_bn.report.history import Results
@@ -38,32 +39,32 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
     given = dict(summary or {})
     results = with_metric_name(results, given)
     advice = advise(results)
-    parts: list[RenderableType] = [Text(title_of(results, given), style="bold")]
+    parts: list[RenderableType] = [_text(title_of(results, given), style="bold")]
     for question, answer in answers(results, given, advice):
-        parts += [Text(question, style="bold"), Padding(Text(answer), (0, 0, 0, 2))]
+        parts += [_text(question, style="bold"), Padding(_text(answer), (0, 0, 0, 2))]
     if results.stages:
-        parts += [Text("Stages", style="bold"), _turned(tables.stage_table(results, most=6))]
+        parts += [_text("Stages", style="bold"), _turned(tables.stage_table(results, most=6))]
     scores = tables.scores_table(given)
     if scores is not None:
-        parts += [Text(scores.title, style="bold"), _table(scores)]
+        parts += [_text(scores.title, style="bold"), _table(scores)]
     best = chosen_trial(results, given)
     if best is not None:
-        parts.append(Text(f"Best configuration: trial {best.number}", style="bold"))
-        parts += [Text(f"  {name} = {value_text(v, 6)}") for name, v in best.params.items()]
+        parts.append(_text(f"Best configuration: trial {best.number}", style="bold"))
+        parts += [_text(f"  {name} = {value_text(v, 6)}") for name, v in best.params.items()]
     if advice:
-        parts.append(Text("Advice", style="bold"))
+        parts.append(_text("Advice", style="bold"))
         for one in advice:
-            parts.append(Padding(Text(f"• {one.text}"), (0, 0, 0, 2)))
-            parts.append(Padding(Text(one.evidence, style="dim"), (0, 0, 0, 4)))
+            parts.append(Padding(_text(f"• {one.text}"), (0, 0, 0, 2)))
+            parts.append(Padding(_text(one.evidence, style="dim"), (0, 0, 0, 4)))
     return Group(*parts)
 
 
 def _table(table: Table) -> RichTable:
     shown = RichTable()
     for i, column in enumerate(table.columns):
-        shown.add_column(Text(column), justify="left" if i < table.n_text_columns else "right")
+        shown.add_column(_text(column), justify="left" if i < table.n_text_columns else "right")
     for row in table.rows:
-        shown.add_row(*[Text(text) for text in row])
+        shown.add_row(*[_text(text) for text in row])
     return shown
 
 
@@ -72,9 +73,9 @@ def _turned(table: Table) -> RichTable:
     shown = RichTable()
     shown.add_column("")
     for row in table.rows:
-        shown.add_column(Text(row[0]), justify="right", overflow="fold")
+        shown.add_column(_text(row[0]), justify="right", overflow="fold")
     for i, column in enumerate(table.columns[1:], start=1):
-        shown.add_row(Text(column), *[Text(row[i]) for row in table.rows])
+        shown.add_row(_text(column), *[_text(row[i]) for row in table.rows])
     return shown
 
 
@@ -86,21 +87,21 @@ def watch_view(results: Results, now: datetime, *, every_s: float) -> Renderable
         now: The time to show, in local time.
         every_s: Seconds until it is looked at again.
     """
-    head = Text(title_of(results, {}), style="bold")
+    head = _text(title_of(results, {}), style="bold")
     head.append(f"   {now:%H:%M:%S}, again every {duration_text(every_s)}, Ctrl-C ends", "dim")
     numbers = "   ".join(f"{name} {value}" for name, value, _ in key_numbers(results, {}))
-    parts: list[RenderableType] = [head, Text(f"{numbers}   ({counts_text(results)})")]
+    parts: list[RenderableType] = [head, _text(f"{numbers}   ({counts_text(results)})")]
     best = results.best
     if best is not None:
         chosen = ", ".join(f"{name}={value_text(v)}" for name, v in best.params.items())
         value = ", ".join(number_text(v, 6) for v in best.values)
-        parts.append(Text(f"best: trial {best.number} with {value}: {chosen}"))
+        parts.append(_text(f"best: trial {best.number} with {value}: {chosen}"))
     if results.stages:
         shown = RichTable()
         for name in ("Stage", "Trials", "Best value", "Width"):
             shown.add_column(name, justify="left" if name == "Stage" else "right")
         for row in tables.stage_table(results).rows[-_MOST_STAGES:]:
-            shown.add_row(*[Text(text) for text in row[:4]])
+            shown.add_row(*[_text(text) for text in row[:4]])
         parts.append(shown)
     parts.append(_latest(results))
     return Group(*parts)
@@ -110,7 +111,7 @@ def _latest(results: Results, n: int = 6) -> RichTable:
     shown = RichTable()
     columns: Sequence[str] = ("Trial", "State", *results.objectives, "Time")
     for column in columns:
-        shown.add_column(Text(column), justify="left" if column == "State" else "right")
+        shown.add_column(_text(column), justify="left" if column == "State" else "right")
     for trial in results.trials[-n:][::-1]:
         values = [number_text(v, 6) for v in trial.values] or ["–"] * len(results.objectives)
         if trial.state == "running" and trial.steps:
@@ -118,5 +119,10 @@ def _latest(results: Results, n: int = 6) -> RichTable:
             values = [f"{number_text(value, 6)} at step {number_text(step)}", *values[1:]]
         seconds = "–" if trial.seconds is None else duration_text(trial.seconds)
         row = (str(trial.number), trial.state, *values, seconds)
-        shown.add_row(*[Text(text) for text in row])
+        shown.add_row(*[_text(text) for text in row])
     return shown
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Return rich text of what comes from elsewhere: neither markup nor control codes."""
+    return Text(visible(text), style=style)
