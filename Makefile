@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint types test-only test-slow clean
+.PHONY: demo test lint types test-only test-slow test-fuzz test-mutation clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,6 +31,14 @@ test-only: $(VENV)/.installed
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow
+
+# 100,000 generated files of every format that people hand over; about ten minutes of one core.
+test-fuzz: $(VENV)/.installed
+	$(BIN)/python -m tests.fuzz.drive all --start 100000
+
+# Breaks the core in 70 places, one at a time; about ten minutes of one core.
+test-mutation: $(VENV)/.installed
+	$(BIN)/python -m tests.mutation.run --count 70
 
 clean:
 	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
