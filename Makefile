@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check
 PYTHONS ?= 3.10 3.12 3.13
 
-.PHONY: demo test lint types test-only test-slow docs dist wheel-list test-wheel test-pythons \
+.PHONY: demo test lint types test-only test-slow test-fuzz test-mutation docs dist wheel-list test-wheel test-pythons \
 	test-floors test-floor check clean
 .SECONDARY: # the environments of the pattern rules are kept
 
@@ -35,6 +35,14 @@ test-only: $(VENV)/.installed
 
 test-slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow
+
+# 100,000 generated files of every format that people hand over; about ten minutes of one core.
+test-fuzz: $(VENV)/.installed
+	$(BIN)/python -m tests.fuzz.drive all --start 100000
+
+# Breaks the core in 70 places, one at a time; about ten minutes of one core.
+test-mutation: $(VENV)/.installed
+	$(BIN)/python -m tests.mutation.run --count 70
 
 # Everything that a change must pass. The wheel and the other Pythons repeat the tests of the
 # core and the Optuna side only, which run anywhere.

@@ -182,10 +182,22 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
+_RELEASE = {
+    "core-state": 20_000,
+    "ray-state": 20_000,
+    "csv": 20_000,
+    "parquet": 15_000,
+    "npz": 12_000,
+    "model": 10_000,
+    "best-json": 3_000,
+}
+"""How many files of each format are read before a release: 100,000 in all."""
+
+
 def main() -> None:
-    """Run a piece of the files of one format, here or as a child."""
+    """Run a piece of the files of one format, here or as a child; of "all", those of a release."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("format")
+    parser.add_argument("format", choices=["all", *_RELEASE])
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--show", action="store_true", help="print tracebacks")
@@ -198,7 +210,13 @@ def main() -> None:
         pipe = args.pipe if args.pipe is not None else os.dup(1)
         _child(args.format, args.start, args.count, folder, pipe, args.show)
         return
-    print(json.dumps(asdict(drive(args.format, args.start, args.count))))
+    wanted = _RELEASE if args.format == "all" else {args.format: args.count}
+    crashes = 0
+    for name, count in wanted.items():
+        tally = drive(name, args.start, count)
+        print(json.dumps(asdict(tally)), flush=True)
+        crashes += len(tally.crashes)
+    raise SystemExit(crashes > 0)
 
 
 if __name__ == "__main__":

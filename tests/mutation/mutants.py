@@ -55,20 +55,27 @@ class Mutant:
 def all_mutants(source: str) -> list[Mutant]:
     """Return every variant of a module that differs in one place."""
     tree = ast.parse(source)
-    found = []
-    for place in range(len(list(_changes(tree)))):
-        broken = copy.deepcopy(tree)
-        line, what, change = list(_changes(broken))[place]
-        change()
-        found.append(Mutant(line, what, ast.unparse(ast.fix_missing_locations(broken))))
-    return found
+    return [_mutant(tree, place) for place in range(_places(tree))]
 
 
 def chosen_mutants(sources: dict[str, str], count: int, seed: int) -> list[tuple[str, Mutant]]:
     """Return so many variants of several modules, as many of each as its length deserves."""
-    rng = random.Random(seed)
-    pool = [(name, mutant) for name, text in sources.items() for mutant in all_mutants(text)]
-    return sorted(rng.sample(pool, count), key=lambda one: (one[0], one[1].line))
+    trees = {name: ast.parse(text) for name, text in sources.items()}
+    pool = [(name, place) for name, tree in trees.items() for place in range(_places(tree))]
+    chosen = random.Random(seed).sample(pool, count)
+    found = [(name, _mutant(trees[name], place)) for name, place in chosen]
+    return sorted(found, key=lambda one: (one[0], one[1].line))
+
+
+def _places(tree: ast.AST) -> int:
+    return sum(1 for _ in _changes(tree))
+
+
+def _mutant(tree: ast.AST, place: int) -> Mutant:
+    broken = copy.deepcopy(tree)
+    line, what, change = list(_changes(broken))[place]
+    change()
+    return Mutant(line, what, ast.unparse(ast.fix_missing_locations(broken)))
 
 
 def _changes(tree: ast.AST) -> Iterator[tuple[int, str, Callable[[], None]]]:

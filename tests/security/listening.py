@@ -3,6 +3,7 @@
 import ipaddress
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["listening_addresses", "tree_of"]
@@ -30,13 +31,15 @@ def listening_addresses(pid: int) -> set[tuple[str, int]]:
 def _of_process(pid: int) -> Iterator[tuple[str, int]]:
     own = set()
     try:
-        for handle in Path(f"/proc/{pid}/fd").iterdir():
-            target = os.readlink(handle)
-            if target.startswith("socket:["):
-                own.add(target[len("socket:[") : -1])
+        handles = list(Path(f"/proc/{pid}/fd").iterdir())
         tables = [Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
     except OSError:
         return  # it has ended meanwhile
+    for handle in handles:
+        with suppress(OSError):  # closed meanwhile
+            target = os.readlink(handle)
+            if target.startswith("socket:["):
+                own.add(target[len("socket:[") : -1])
     for table in tables:
         for line in table.splitlines()[1:]:
             fields = line.split()

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import typer
 
+from tune_bn.core.visible import visible
+
 __all__ = ["BAD_INPUT", "INTERRUPTED", "InputError", "end_in_one_line"]
 
 BAD_INPUT = 2
@@ -43,5 +45,5 @@ def end_in_one_line() -> Iterator[None]:
 
 
 def _end(message: str, code: int) -> None:
-    print("tune-bn: " + " ".join(message.split()), file=sys.stderr)
+    print("tune-bn: " + visible(" ".join(message.split())), file=sys.stderr)
     raise typer.Exit(code)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from tune_bn.core.visible import visible
+
 if TYPE_CHECKING:
     from tune_bn.tuning.finish import Outcome
 
@@ -44,7 +46,7 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
         console.print(f"  {name} = {_value(value)}", markup=False)
     console.print("Written:")
     for file in outcome.files:
-        console.print(f"  {_shorter(file)}", markup=False, soft_wrap=True)
+        console.print(visible(f"  {_shorter(file)}"), markup=False, soft_wrap=True)
 
 
 def _parts(rows: list[Mapping[str, Any]], width: int) -> list[list[Mapping[str, Any]]]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tune_bn.cli.errors import end_in_one_line
+from tune_bn.core.visible import visible
 
 __all__ = ["predict"]
 
@@ -51,4 +52,4 @@ def predict(
                 f"--out needs a file that can be written, but {str(out)!r} cannot "
                 f"({(error.strerror or str(error)).lower()}). Choose another."
             ) from error
-        print(f"{len(predicted)} predictions written to {out}")
+        print(visible(f"{len(predicted)} predictions written to {out}"))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from tune_bn.core.visible import visible
+
 if TYPE_CHECKING:
     from tune_bn.tuning.tally import Progress as RunProgress
 
@@ -96,7 +98,7 @@ class _Lines:
 
     def _print(self, line: str) -> None:
         with suppress(OSError):  # a run does not depend on somebody listening
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.print(visible(line), markup=False, soft_wrap=True)
 
 
 def _about(at: "RunProgress", metric: str) -> list[str]:

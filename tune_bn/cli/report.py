@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
+from tune_bn.core.visible import visible
 
 if TYPE_CHECKING:
     from tune_bn.report import Results
@@ -100,4 +101,4 @@ def report(
                 f"{option} needs a file that can be written, but {str(file)!r} cannot "
                 f"({(error.strerror or str(error)).lower()}). Choose another."
             ) from error
-        print(f"{count_text(len(results.trials), 'trial')} in {file}")
+        print(visible(f"{count_text(len(results.trials), 'trial')} in {file}"))

@@ -9,6 +9,7 @@ import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
 from tune_bn.cli.signals import stop_on_signals
+from tune_bn.core.visible import visible
 
 if TYPE_CHECKING:
     from tune_bn.training import Dataset
@@ -148,13 +149,13 @@ def _known_task(task: str | None) -> "Task | None":
 def _announce(dataset: "Dataset") -> None:
     rows = [len(part) for part in (dataset.train, dataset.validation, dataset.test)]
     kind = "a number" if dataset.classes is None else f"{dataset.n_outputs} classes"
-    print(
+    about = (
         f"{dataset.name}: {sum(rows)} rows ({rows[0]} to train, {rows[1]} to validate, {rows[2]} "
-        f"to test), {dataset.n_features} inputs; {dataset.target!r} is {kind}.",
-        file=sys.stderr,
+        f"to test), {dataset.n_features} inputs; {dataset.target!r} is {kind}."
     )
+    print(visible(about), file=sys.stderr)
     for note in dataset.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(visible(f"note: {note}"), file=sys.stderr)
 
 
 def _command_to_resume(context: typer.Context) -> str:

@@ -43,8 +43,8 @@ def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> floa
     """Put the decay with the lowest ``evaluate(model)`` in use and return it.
 
     The model is evaluated once per decay that all its layers keep, in evaluation mode and without
-    gradients; modes are restored afterwards. A NaN never wins, and of equals the smaller decay does. If ``evaluate``
-    raises, the statistics in use before are put back.
+    gradients; modes are restored afterwards. A NaN never wins, and of equals the smaller decay
+    does. If ``evaluate`` raises, the statistics in use before are put back.
 
     Args:
         model: has layers built with ``decays=``.

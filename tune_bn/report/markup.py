@@ -7,14 +7,14 @@ from typing import Any
 
 import plotly.io
 
+from tune_bn.core.visible import visible
 from tune_bn.report.tables import Table
-from tune_bn.report.text import visible
 
 __all__ = ["code_block", "figure_block", "plain", "section", "table_block"]
 
 
 def plain(text: str) -> str:
-    """Return text as HTML that shows it as it is, in one line."""
+    """Return text as HTML that shows it as it is; what would act on a reader is spelled out."""
     return escape(visible(text), quote=True)
 
 

@@ -5,15 +5,16 @@ Nothing here writes: a file that is no study stays as it is, and one that is mis
 
 import difflib
 import json
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tune_bn.core.visible import visible
 from tune_bn.report.errors import ReportError
 from tune_bn.report.history import Results, results_of
-from tune_bn.report.text import visible
 
 if TYPE_CHECKING:
     import optuna
@@ -37,8 +38,7 @@ def open_study(storage: str, name: str | None = None) -> "optuna.Study":
     import optuna
 
     url = _address(storage)
-    shown = storage if isinstance(url, Path) else url.render_as_string(hide_password=True)
-    with _readable(repr(shown)):
+    with _readable(_shown(storage), storage):
         if isinstance(url, Path):
             from optuna.storages.journal import JournalFileBackend
 
@@ -52,7 +52,7 @@ def open_study(storage: str, name: str | None = None) -> "optuna.Study":
         if name is None and len(names) == 1:
             name = names[0]
         if name is None or name not in names:
-            raise ReportError(_no_such_study(shown, name, names))
+            raise ReportError(_no_such_study(storage, name, names))
         return optuna.load_study(study_name=name, storage=found)
 
 
@@ -68,8 +68,8 @@ def read_study(study: "optuna.Study") -> Results:
 
 
 @contextmanager
-def _readable(got: str) -> Iterator[None]:
-    """Turn what a storage raises into one line that says why it cannot be read."""
+def _readable(got: str, storage: str = "") -> Iterator[None]:
+    """Turn what a storage raises into one line that says why, without the address's secrets."""
     import optuna
     import sqlalchemy
 
@@ -87,17 +87,21 @@ def _readable(got: str) -> Iterator[None]:
         ValueError,  # of damaged records, JSON among them
     ) as error:
         raise ReportError(
-            f"--storage needs a storage that Optuna can read, but got {got} ({_first_line(error)})."
+            f"--storage needs a storage that Optuna can read, but got {got} "
+            f"({_without_secrets(storage, _first_line(error))})."
         ) from error
 
 
 def _no_such_study(storage: str, name: str | None, names: list[str]) -> str:
     if not names:
-        return f"--storage needs a storage with a study, but {storage!r} holds none."
+        return f"--storage needs a storage with a study, but {_shown(storage)} holds none."
     near = difflib.get_close_matches(name or "", names, n=5, cutoff=0.4) or sorted(names)[:5]
     shown = ", ".join(map(repr, near))
     if name is None:
-        return f"--study needs a name, because {storage!r} holds {len(names)} studies: {shown}, …."
+        return (
+            f"--study needs a name, because {_shown(storage)} holds {len(names)} studies: "
+            f"{shown}, …."
+        )
     return f"--study needs a study that the storage holds, but got {name!r}. Nearest: {shown}."
 
 
@@ -109,27 +113,53 @@ def _address(storage: str) -> Any:
         path = Path(storage)
         if path.suffix in (".log", ".journal"):
             if not path.is_file():
-                raise ReportError(f"--storage needs a file that exists, but got {storage!r}.")
+                raise ReportError(f"--storage needs a file that exists, but got {_shown(storage)}.")
             return path
         _check_sqlite(path, storage)
         return sqlalchemy.URL.create("sqlite", database=str(path))
     try:
         url = sqlalchemy.make_url(storage)
-    except sqlalchemy.exc.ArgumentError as error:
+    except (sqlalchemy.exc.ArgumentError, ValueError):  # of a port that is no number
+        # Without its cause, which may repeat the address.
         raise ReportError(
             "--storage needs an address such as sqlite:///study.db, or the path of a file, but "
-            f"got {storage!r}."
-        ) from error
+            f"got {_shown(storage)}."
+        ) from None
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         _check_sqlite(Path(url.database), storage)
     return url
+
+
+_AUTHORITY = re.compile(r"(?<=://)[^/?#]*@")
+_IN_QUERY = re.compile(r"(?i)((?:pass|secret|token|key|pwd)[^=&]*=)[^&]*")
+
+
+def _shown(storage: str) -> str:
+    """Return a storage as a message may show it: whoever sees a log must not learn a password."""
+    hidden = _AUTHORITY.sub(lambda m: f"{m[0].split(':')[0].rstrip('@')}:***@", storage)
+    return repr(_IN_QUERY.sub(r"\1***", hidden))
+
+
+def _without_secrets(storage: str, text: str) -> str:
+    """Return what a driver says of a storage, without the secrets that it may repeat."""
+    import sqlalchemy
+
+    secrets = [found[0].partition("=")[2] for found in _IN_QUERY.finditer(storage)]
+    authority = _AUTHORITY.search(storage)
+    if authority is not None:
+        secrets.append(authority[0].partition(":")[2].rstrip("@"))
+        with suppress(sqlalchemy.exc.ArgumentError, ValueError):
+            secrets.append(str(sqlalchemy.make_url(storage).password or ""))
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _check_sqlite(path: Path, storage: str) -> None:
     if not path.is_file():
         near = [p.name for p in sorted(path.parent.glob("*.db"))[:5]]
         hint = f" Files there: {', '.join(near)}." if near else ""
-        raise ReportError(f"--storage needs a file that exists, but got {storage!r}.{hint}")
+        raise ReportError(f"--storage needs a file that exists, but got {_shown(storage)}.{hint}")
     try:
         # Read only: Optuna would make its tables in any database that it is pointed at.
         uri = f"{path.resolve().as_uri()}?mode=ro"

@@ -10,6 +10,7 @@ from html import unescape
 from typing import Any
 from xml.sax.saxutils import escape
 
+from tune_bn.core.visible import visible
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures.narrowing import Looks
 from tune_bn.report.figures.stages import chosen_params, stage_labels, stage_spans
@@ -28,7 +29,7 @@ from tune_bn.report.figures.style import (
 )
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.history import Results, TrialResult, results_of
-from tune_bn.report.text import label, number_text, visible
+from tune_bn.report.text import label, number_text
 
 __all__ = ["narrowing_svg"]
 

@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from tune_bn.core.space import Categorical
+from tune_bn.core.visible import visible
 from tune_bn.report import tables
 from tune_bn.report.advice import advise
 from tune_bn.report.history import Results
@@ -24,7 +25,7 @@ from tune_bn.report.summary import (
     with_metric_name,
 )
 from tune_bn.report.tables import Table
-from tune_bn.report.text import duration_text, label, number_text, value_text, visible
+from tune_bn.report.text import duration_text, label, number_text, value_text
 
 __all__ = ["text_report", "watch_view"]
 
@@ -139,5 +140,5 @@ def _latest(results: Results, n: int = 6) -> RichTable:
 
 
 def _text(text: str, style: str = "") -> Text:
-    """Return text as it is: no markup is read in it, and no control character gets through."""
+    """Return rich text of what comes from elsewhere: neither markup nor control codes."""
     return Text(visible(text), style=style)

@@ -4,6 +4,8 @@ import html
 import math
 from typing import Any
 
+from tune_bn.core.visible import visible
+
 __all__ = [
     "count_text",
     "duration_text",
@@ -12,7 +14,6 @@ __all__ = [
     "plotly_text",
     "share_text",
     "value_text",
-    "visible",
     "window_text",
 ]
 
@@ -55,22 +56,6 @@ def share_text(share: float) -> str:
         ('12%', '<1%', '0%')
     """
     return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
-
-
-def visible(text: str) -> str:
-    r"""Return a text with each character that would not be seen, or would act, as its escape.
-
-    A name may hold what moves a terminal's cursor, rings its bell, or turns the direction of
-    writing around.
-
-    Example:
-        >>> visible("red\x1b[31m"), visible("größe 2 → 3")
-        ('red\\x1b[31m', 'größe 2 → 3')
-    """
-    if text.isprintable():
-        return text
-    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return "".join(escaped)
 
 
 def value_text(value: Any, digits: int = 4) -> str:

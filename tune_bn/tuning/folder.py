@@ -60,7 +60,8 @@ def open_folder(path: str | Path) -> Iterator[Path]:
             _lock(lock.fileno())
         except OSError as error:
             lock.seek(0)
-            holder = lock.read().strip() or "unknown"
+            holder = lock.read(20).strip()
+            holder = holder if holder.isdigit() else "unknown"
             raise TuneError(
                 f"--out needs a folder that no other run is using, but process {holder} is "
                 f"writing to {str(path)!r}. Wait for it, or choose another folder."

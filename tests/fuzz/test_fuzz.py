@@ -1,0 +1,91 @@
+"""Files that anybody may hand over: read, or refused in one line; no crash, no hang, no flood.
+
+The 100,000 files of each release are read by ``make test-fuzz``; here a few hundred of each format.
+"""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz import drive as driver
+from tests.fuzz.drive import LIMIT_MB, LIMIT_S, drive
+from tests.fuzz.mutate import damaged
+from tests.fuzz.readers import FORMATS, Format
+
+SHORT = {
+    "csv": 300,
+    "npz": 300,
+    "parquet": 300,
+    "core-state": 400,
+    "ray-state": 400,
+    "best-json": 60,
+    "model": 240,
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_few_hundred_files(name: str):
+    """Each is accepted or refused by a documented error, within 5 s of CPU and 1 GB."""
+    tally = drive(name, 0, SHORT[name])
+    assert tally.crashes == []
+    assert tally.total == SHORT[name]
+    assert tally.accepted > 0
+    assert tally.refused > 0
+    assert tally.slowest_s < LIMIT_S
+    assert tally.most_mb < LIMIT_MB
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("name", FORMATS)
+def test_thousands_of_files(name: str):
+    """Other files than those of the short form."""
+    tally = drive(name, 10_000, 20 * SHORT[name])
+    assert tally.crashes == []
+
+
+def bad_format(read) -> Format:
+    return Format(".txt", lambda rng: b"x", read, (ValueError,))
+
+
+def refuse(path: Path) -> None:
+    raise ValueError("one line")
+
+
+def refuse_in_two_lines(path: Path) -> None:
+    raise ValueError("two\nlines")
+
+
+def crash(path: Path) -> None:
+    raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    ("read", "verdict"),
+    [
+        (lambda path: None, "accepted"),
+        (refuse, "refused"),
+        (refuse_in_two_lines, "a message of 9 characters"),
+        (crash, "KeyError at"),
+    ],
+)
+def test_the_judge_of_an_ending(read, verdict: str, tmp_path: Path):
+    """It tells what is documented from what is not."""
+    assert driver._verdict(bad_format(read), tmp_path / "file", False).startswith(verdict)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_files_depend_on_their_number_alone(name: str):
+    """So a number brings a defect back, on any machine."""
+    make = FORMATS[name].make
+    first, again, other = (make(random.Random(f"{name} {n}")) for n in (3, 3, 4))
+    assert first == again or name == "model"  # torch writes a serial number
+    assert first != other
+
+
+def test_damage_changes_something():
+    """Nearly every file differs from the sound one."""
+    sound = bytes(range(200))
+    changed = sum(damaged(random.Random(n), sound, sound) != sound for n in range(100))
+    assert changed > 80

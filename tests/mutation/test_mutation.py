@@ -1,0 +1,52 @@
+"""The tests of the core notice when it is broken; ``make test-mutation`` breaks it 60 times."""
+
+import ast
+
+import pytest
+
+from tests.mutation.mutants import all_mutants, chosen_mutants
+from tests.mutation.run import MODULES, is_caught, sources, working_copy
+
+SOURCE = '''
+"""Text."""
+__all__ = ["f"]
+class A:
+    x: int = 3
+def f(a: int, b: int = 1) -> int:
+    """Text."""
+    if a < b and not a:
+        raise ValueError(f"{a + 1}")
+    a += 2
+    return max(a, -b)
+'''
+
+
+def test_every_mutant_differs_in_one_place():
+    """Each is Python, and none is another; messages, annotations and options' defaults stay."""
+    found = [mutant.source for mutant in all_mutants(SOURCE)]
+    assert len(found) == len(set(found)) >= 8
+    sound = ast.unparse(ast.parse(SOURCE))
+    for text in found:
+        ast.parse(text)
+        assert text != sound
+        assert "x: int = 3" in text
+        assert "f'{a + 1}'" in text
+
+
+def test_one_seed_one_choice():
+    """A survivor can be looked at again."""
+    one, again = (chosen_mutants(sources(), 20, seed=1) for _ in range(2))
+    assert one == again
+    assert {module for module, _ in chosen_mutants(sources(), 200, 0)} == set(MODULES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_broken_cores_are_caught(tmp_path):
+    """Of six broken variants at least five; the sound one passes, so the judge can fail."""
+    copy = working_copy(tmp_path)
+    chosen = chosen_mutants(sources(), 6, seed=7)
+    assert sum(is_caught(copy, module, mutant, ["tests/core"]) for module, mutant in chosen) >= 5
+    module, mutant = chosen[0]
+    sound = type(mutant)(0, "nothing", sources()[module])
+    assert not is_caught(copy, module, sound, ["tests/core"])
