@@ -139,7 +139,6 @@ def test_a_model_of_a_later_version(tmp_path):
             "another search space",
         ),
         ("UPDATE alembic_version SET version_num = 'v99.0.0.a'", "Use --fresh"),
-        ("UPDATE version_info SET schema_version = 99", "Use --fresh"),
     ],
 )
 def test_a_study_of_a_later_version(change, words, table, tmp_path):

@@ -13,7 +13,14 @@ __all__ = ["set_clock_back"]
 _now, _real = time.time, standard.datetime
 
 
-class _Shifted(_real):
+class _AnyDatetime(type):
+    """Takes every right datetime for one of the wrong clock: drivers of databases look."""
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, _real)
+
+
+class _Shifted(_real, metaclass=_AnyDatetime):
     """What ``datetime`` is where the clock is wrong."""
 
     behind = standard.timedelta()
