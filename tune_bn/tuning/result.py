@@ -182,8 +182,8 @@ def load_model(path: str | Path) -> TunedModel:
         found = content.get("format") if isinstance(content, dict) else None
         if isinstance(found, str) and found.startswith(_FORMAT.rstrip("1")):
             raise ModelFileError(
-                f"load_model reads {_FORMAT!r}, but {path.name!r} is {found!r}, of a later version. "
-                "Update tune-bn."
+                f"load_model reads {_FORMAT!r}, but {path.name!r} is {found!r}, of a later "
+                "version. Update tune-bn."
             )
         raise _refused(path, f"it holds {type(content).__name__} of format {found!r}")
     try:
