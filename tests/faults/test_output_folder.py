@@ -83,3 +83,24 @@ def test_a_study_on_a_full_disk():
         study.optimize(objective, n_trials=5)
         finished = {t.number: t.value for t in study.trials if t.state == TrialState.COMPLETE}
         require_survived(address, "s", finished)
+
+
+def test_a_journal_on_a_full_disk():
+    """Optuna may leave half a line, past which it cannot read; without it the search goes on."""
+    with small_disk("1m") as disk:
+        journal = disk / "j.log"
+        study = optuna.create_study(
+            study_name="s",
+            storage=open_storage(f"journal:{journal}"),
+            sampler=CoarseToFineSampler(seed=0),
+        )
+        study.optimize(objective, n_trials=12)
+        finished = {t.number: t.value for t in study.trials if t.value is not None}
+        filler = fill(disk)
+        with pytest.raises((OSError, AssertionError)):
+            study.optimize(objective, n_trials=1000)
+        filler.unlink()
+        lines = journal.read_bytes()
+        assert not lines.endswith(b"\n")
+        journal.write_bytes(lines[: lines.rindex(b"\n") + 1])
+        require_survived(f"journal:{journal}", "s", finished)
