@@ -102,7 +102,8 @@ def main(address: str, folder: Path, n_samples: int) -> None:
             ),
         )
     results = tuner.fit()
-    losses = {r.config["x"]: r.metrics["loss"] for r in results if r.config and r.metrics}
+    each = [results[i] for i in range(len(results))]
+    losses = {r.config["x"]: r.metrics["loss"] for r in each if r.config and r.metrics}
     print(
         json.dumps({"n": len(results), "errors": len(results.errors), "losses": [*losses.items()]})
     )

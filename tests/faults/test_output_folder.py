@@ -6,7 +6,6 @@ import subprocess
 
 import optuna
 import pytest
-from optuna.trial import TrialState
 from typer.testing import CliRunner
 
 from tests.support.command import command, require_goes_on, start, wait_for
@@ -81,7 +80,7 @@ def test_a_study_on_a_full_disk():
                 study.optimize(objective, n_trials=20)
         filler.unlink()
         study.optimize(objective, n_trials=5)
-        finished = {t.number: t.value for t in study.trials if t.state == TrialState.COMPLETE}
+        finished = {t.number: t.value for t in study.trials if t.value is not None}
         require_survived(address, "s", finished)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 __all__ = ["set_clock_back"]
 
-_now, _real = time.time, standard.datetime
+_now = time.time
+_real = standard.datetime
 
 
 class _AnyDatetime(type):
