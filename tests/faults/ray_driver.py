@@ -31,7 +31,6 @@ from tune_bn.ray import CoarseToFineSearch
 
 STORE = 80 * 2**20
 SEEN: Counter[str] = Counter()
-DEATH: list[Any] = []
 
 
 class Dying(CoarseToFineSearch):
@@ -39,7 +38,8 @@ class Dying(CoarseToFineSearch):
 
     def _pass(self, event: str) -> None:
         SEEN[event] += 1
-        if [event, SEEN[event]] == DEATH:
+        # Not a global: Tune pickles this class, with all globals that it uses.
+        if f"{event} {SEEN[event]}" == os.environ["DEATH"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
@@ -102,12 +102,13 @@ def main(address: str, folder: Path, n_samples: int) -> None:
             ),
         )
     results = tuner.fit()
-    losses = {r.config["x"]: r.metrics["loss"] for r in results if r.config and r.metrics}
+    each = [results[i] for i in range(len(results))]
+    losses = {r.config["x"]: r.metrics["loss"] for r in each if r.config and r.metrics}
     print(
         json.dumps({"n": len(results), "errors": len(results.errors), "losses": [*losses.items()]})
     )
 
 
 if __name__ == "__main__":
-    DEATH += [sys.argv[4], int(sys.argv[5])]
+    os.environ["DEATH"] = f"{sys.argv[4]} {sys.argv[5]}"
     main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

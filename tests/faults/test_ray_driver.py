@@ -71,7 +71,8 @@ def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
             for t in recorded_trials(tmp_path / "run")
             if t.status == "TERMINATED"
         }
-    said = drive(cluster, tmp_path, n, "", 0) or {}
+    said = drive(cluster, tmp_path, n, "none", 0)
+    assert said is not None
     assert (said["n"], said["errors"]) == (n, 0)
     assert (tmp_path / "worker-killed").exists()
     assert (tmp_path / "store-filled").exists()

@@ -6,7 +6,7 @@ import pty
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,12 +47,12 @@ def command(table: Path, out: Path, *more: object) -> list[str]:
     return [str(word) for word in words]
 
 
-def start(words: list[str], **options: Any) -> subprocess.Popen[str]:
-    """Start ``tune-bn`` with these words; its output comes through pipes."""
+def start(words: list[str], *, prefix: Sequence[str] = (), **options: Any) -> subprocess.Popen[str]:
+    """Start ``tune-bn`` with these words, after those of a prefix; it writes into pipes."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen(
-        [sys.executable, "-m", "tune_bn", *words], text=True, env=environment, **options
+        [*prefix, sys.executable, "-m", "tune_bn", *words], text=True, env=environment, **options
     )
 
 

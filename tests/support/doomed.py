@@ -5,11 +5,12 @@ before or after any statement that writes. They are forked from a process that h
 everything, so that fifty of them take seconds.
 """
 
+import itertools
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
+from tests.support.clock import set_clock_back
 from tests.support.storages import open_storage
 from tests.support.worker import objective
 from tune_bn.optuna import CoarseToFineSampler
@@ -44,6 +46,7 @@ def work(
     trials: int = 1_000_000,
     calls: int | None = None,
     retry: Any = None,
+    clocks: Sequence[float] = (),
 ) -> None:
     """Run trials; write each into the ledger once the study says that it is finished.
 
@@ -56,6 +59,7 @@ def work(
         calls: Die at this function call, counted from the first trial's begin; None lives.
         retry: An event; until it is set, whatever the storage raises is tried again, with the same
             study and sampler objects, as a patient service would.
+        clocks: By how many seconds the clock is behind, from one trial to the next.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     file = os.open(ledger / str(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -66,6 +70,11 @@ def work(
     study = optuna.load_study(
         study_name=name, storage=open_storage(address), sampler=CoarseToFineSampler(seed=seed)
     )
+    if clocks:
+        for behind, _ in zip(itertools.cycle(clocks), range(trials), strict=False):
+            set_clock_back(behind)
+            study.optimize(objective, n_trials=1, callbacks=[note])
+        return
     if retry is None:
         with _dying_at(calls):
             study.optimize(objective, n_trials=trials, callbacks=[note])

@@ -334,7 +334,8 @@ def main(arguments: list[str] | None = None) -> None:
         measure = _PARTS[words[0]][1][words[1]]
         print(json.dumps(measure(words[1], options.trials)))
     elif part == "work":
-        print(json.dumps(_work(*words, options.trials)))
+        address, study_name, sampler = words
+        print(json.dumps(_work(address, study_name, sampler, options.trials)))
     elif part == "check":
         print(json.dumps(_check(*words)))
     elif part == "workers":

@@ -250,6 +250,57 @@ def footprint() -> str:
     return _table(["what", "measured"], body)
 
 
+_LOADS = {
+    "memory": "one study in memory",
+    "ray": "a Ray search by hand",
+    "parameters": "1,000 parameters",
+}
+
+
+def load() -> str:
+    """Return what a trial costs under load, at first and at last."""
+    rows = [r for r in _rows("load") if r["part"] != "soak"]
+    body: list[list[str]] = []
+    for storage, method in dict.fromkeys(
+        (r["storage"], r["method"]) for r in rows if r["part"] == "workers"
+    ):
+        legs = [r for r in rows if (r.get("storage"), r["method"]) == (storage, method)]
+        legs = _latest(legs, lambda r: r["trials_before"])
+        rate = sum(r["trials"] for r in legs) / sum(r["seconds"] for r in legs)
+        body.append(
+            [
+                f"{legs[0]['workers']} processes, {storage.split('+')[0]}, {rate:.0f} trials/s",
+                f"`{method}`",
+                f"{sum(r['trials'] for r in legs):,}",
+                f"{legs[0]['cpu_ms']:.1f} → {legs[-1]['cpu_ms']:.1f} ms",
+                f"{legs[-1]['peak_mib']:.0f} MiB",
+            ]
+        )
+    parts = [r for r in rows if r["part"] in _LOADS]
+    for r in _latest(parts, lambda r: (r["part"], r["method"], r["trials"])):
+        first, last = r["cpu_us_first_tenth"] / 1000, r["cpu_us_last_tenth"] / 1000
+        cost = f"{first:.2f} → {last:.2f} ms"
+        grown = "" if r["growth_mib"] is None else f"+{r['growth_mib']:.0f} MiB"
+        body.append([_LOADS[r["part"]], f"`{r['method']}`", f"{r['trials']:,}", cost, grown])
+    return _table(["load", "method", "trials", "CPU time of a trial", "memory"], body)
+
+
+def soak() -> str:
+    """Return what a long run's end is beside its begin, after its warm-up."""
+    (row,) = _latest([r for r in _rows("load") if r["part"] == "soak"], lambda _: 0)
+    body = [
+        [
+            f"{row['minutes']:.0f} min, {row['trials']:,} trials",
+            f"{row['memory_ratio']:.3f}",
+            f"{min(row['cpu_ratio'].values()):.2f}–{max(row['cpu_ratio'].values()):.2f}",
+            " → ".join(map(str, row["threads"])),
+            " → ".join(map(str, row["open_files"])),
+        ]
+    ]
+    head = ["soak", "memory ×", "CPU time of a trial ×", "threads", "open files"]
+    return _table(head, body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "overhead": overhead,
     "hypervolume": hypervolume,
@@ -262,6 +313,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "steps": steps,
     "decays": decays,
     "footprint": footprint,
+    "load": load,
+    "soak": soak,
 }
 
 

@@ -25,8 +25,10 @@ def watch(
 ) -> None:
     """Show a running study: trials, stages, the best so far; refreshed until Ctrl-C."""
     with end_in_one_line():
+        from optuna.exceptions import OptunaError
         from rich.console import Console
         from rich.live import Live
+        from sqlalchemy.exc import SQLAlchemyError
 
         from tune_bn.report.sources import open_study, read_study
         from tune_bn.report.terminal import watch_view
@@ -49,3 +51,9 @@ def watch(
                     time.sleep(every)
             except KeyboardInterrupt:
                 return  # the way to stop watching
+            except (OptunaError, SQLAlchemyError, OSError) as error:
+                # Without the error's own text, which may hold the storage's address.
+                raise InputError(
+                    "Watching needs a storage that answers, but it does not any more "
+                    f"({type(error).__name__}). Watch again when it does."
+                ) from error

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import pandas as pd
 from ray import tune as ray_tune
 
 from tests.support.command import small_table
@@ -33,7 +34,7 @@ from tune_bn.tuning.settings import Settings
 
 HERE = Path(__file__).parent
 SETTINGS = Settings(trials=12, epochs=2)
-ROWS = {"x": [-1.0, 0.0, 2.5]}
+ROWS = pd.DataFrame({"x": [-1.0, 0.0, 2.5]})
 
 
 def drawn_next(study: optuna.Study) -> dict[str, Any]:

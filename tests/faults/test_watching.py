@@ -1,0 +1,38 @@
+"""`tune-bn watch` when the storage goes away between two looks."""
+
+import optuna
+import pytest
+import sqlalchemy
+from typer.testing import CliRunner
+
+from tests.support.worker import objective
+from tune_bn.cli import app
+from tune_bn.report import history
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        optuna.exceptions.StorageInternalError("secret"),
+        sqlalchemy.exc.OperationalError("SELECT secret", {}, Exception("secret")),
+        OSError(5, "Input/output error", "secret"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_storage_that_goes_away_is_one_line(error, tmp_path, monkeypatch):
+    """Which holds nothing of an address."""
+    url = f"sqlite:///{tmp_path}/s.db"
+    optuna.create_study(storage=url, study_name="s").optimize(objective, n_trials=2)
+    looks = iter([history.results_of, history.results_of])
+
+    def look(study: optuna.Study) -> object:
+        for one in looks:
+            return one(study)
+        raise error
+
+    monkeypatch.setattr("tune_bn.report.history.results_of", look)
+    words = ["watch", "--storage", url, "--every", "0.01", "--timeout", "60"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("tune-bn: Watching needs a storage that answers")
+    assert "secret" not in result.stderr
