@@ -184,7 +184,7 @@ def _npy(rng: random.Random, shape: tuple[int, ...]) -> bytes:
     text = header.encode("latin-1")
     version, width = rng.choice((((1, 0), 2),) * 5 + (((2, 0), 4), ((3, 0), 4), ((9, 9), 2)))
     text += b" " * (-(len(text) + 8 + width + 1) % 64) + b"\n"
-    length = min(len(text), 2 ** (8 * width) - 1).to_bytes(width, "little")
+    length: bytes = min(len(text), 2 ** (8 * width) - 1).to_bytes(width, "little")
     return b"\x93NUMPY" + bytes(version) + length + text + body
 
 
