@@ -1,13 +1,14 @@
 """The schedule is a pure function of its settings and of how many trials are ranked."""
 
 import itertools
+import math
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune_bn import Narrowing, NarrowingError
+from tune_bn import CoarseToFine, Float, Narrowing, NarrowingError
 from tune_bn.core.history import History
 from tune_bn.core.narrowing import stage_for
 from tune_bn.core.trial import Trial
@@ -145,3 +146,28 @@ def test_unknown_option_of_a_later_version():
     """A state with an option that this version does not know says what to do."""
     with pytest.raises(NarrowingError, match="no option 'speed'.*update tune-bn"):
         Narrowing.from_json({"speed": 3})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("vary", math.inf),
+        ("elite_power", math.inf),
+        ("elite_power", 10**400),
+        ("shrink", 1e308),
+        ("dimension_power", 1e308),
+        ("stage_trials", 10**400),
+        ("coarse_trials", 2**60),
+    ],
+)
+def test_an_option_without_measure_is_refused(option, value):
+    """It would become NaN, overflow, or could not be saved."""
+    with pytest.raises(NarrowingError, match=option):
+        Narrowing(**{option: value})
+
+
+def test_a_coarse_stage_of_any_length_is_drawn_at_once():
+    """Beyond 4,096 trials the strata are those of blocks, so no draw orders a billion of them."""
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0, narrowing=Narrowing(coarse_trials=2**40))
+    values = sorted(search.ask().params["x"] for _ in range(4096))
+    assert [int(value * 4096) for value in values] == list(range(4096))

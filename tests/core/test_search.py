@@ -137,6 +137,46 @@ def test_damaged_states_are_refused(damage, message):
         CoarseToFine.from_json(text)
 
 
+STRANGE = {
+    "nested": lambda t: '{"format": ' + "[" * 100_000,
+    "huge": lambda t: t.replace("0.1", "1" + "0" * 400),
+    "no such choice": lambda t: t.replace('"kind": 0', '"kind": -1'),
+    "NaN": lambda t: t.replace('"shrink": ', '"shrink": NaN, "x": '),
+    "stage": lambda t: t.replace("[0, 1.0, []]", '["x", 1.0, []]'),
+    "width": lambda t: t.replace("[0, 1.0, []]", "[0, -1.0, []]"),
+    "elites": lambda t: t.replace("[0, 1.0, []]", "[0, 1.0, [99]]"),
+    "twice": lambda t: t.replace("[1, {", "[0, {"),
+    "behind": lambda t: t.replace('"next_number": 2', '"next_number": 1'),
+    "no seed": lambda t: t.replace('"seed": 0', '"seed": null'),
+    "condition": lambda t: t.replace('"conditions": {}', '"conditions": {"alpha": ["layers", 0]}'),
+    "incomplete": lambda t: t.replace('{"alpha": 0.', '{"x": 0.'),
+}
+
+
+@pytest.mark.parametrize("damage", STRANGE.values(), ids=STRANGE)
+def test_strange_states_are_refused(damage):
+    """In one line that is short enough to read, at once, and not at the next `ask`."""
+    search = CoarseToFine(SPACE, seed=0)
+    search.add({"alpha": 0.1, "layers": 8, "kind": "relu"}, 1.0)
+    search.ask()
+    text = search.to_json()
+    assert damage(text) != text
+    with pytest.raises(StateError) as caught:
+        CoarseToFine.from_json(damage(text))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_value_beyond_the_range_survives_json():
+    """Infinite, or an integer that no float holds: both may have been tried elsewhere."""
+    search = CoarseToFine(SPACE, seed=0, narrowing=Narrowing(coarse_trials=1))
+    search.add({"alpha": math.inf, "layers": 10**400}, 1.0)
+    search.add({"layers": -math.inf}, 1.0)
+    again = CoarseToFine.from_json(search.to_json())
+    assert again.trials == search.trials
+    assert again.ask() == search.ask()
+
+
 def test_failed_trials_do_not_attract():
     """None, NaN and "failed" are kept in the record, unranked; the coarse stage goes on."""
     search = CoarseToFine(SPACE, seed=0)

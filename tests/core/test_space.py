@@ -289,3 +289,27 @@ def test_infinite_values_go_to_an_end(parameter, value):
     """An infinite enqueued value is moved to the end of the range."""
     assume(parameter.low < parameter.high)
     assert parameter.nearest(value) == parameter.bounds[value > 0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Float(0, 10**400),
+        lambda: Int(0, 10**400),
+        lambda: Int(-(10**308), 10**308),
+        lambda: Int(0, 1, step=10**400),
+    ],
+)
+def test_a_range_that_no_float_holds_is_refused(make):
+    """At once, with a message that does not print its digits."""
+    with pytest.raises(SpaceError, match="finite") as caught:
+        make()
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("parameter", [Float(0, 1), Float(0, 1, step=0.25), Int(0, 9)])
+def test_an_integer_of_any_size_goes_to_an_end(parameter):
+    """As an infinite value does."""
+    assert parameter.nearest(10**400) == parameter.bounds[1]
+    assert parameter.nearest(-(10**400)) == parameter.bounds[0]
+    assert parameter.position(math.inf) > 0.5

@@ -247,7 +247,7 @@ def _is_no_worse(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
     return all(x <= y for x, y in zip(a, b, strict=True))
 
 
-class TestSearch(SearchMachine.TestCase):  # type: ignore[name-defined,misc]  # made by hypothesis
+class TestSearch(SearchMachine.TestCase):  # type: ignore[valid-type,misc]  # made by hypothesis
     """A few hundred events."""
 
     settings = settings(
@@ -256,7 +256,7 @@ class TestSearch(SearchMachine.TestCase):  # type: ignore[name-defined,misc]  # 
 
 
 @pytest.mark.slow
-class TestSearchAtLength(SearchMachine.TestCase):  # type: ignore[name-defined,misc]
+class TestSearchAtLength(SearchMachine.TestCase):  # type: ignore[valid-type,misc]
     """A hundred thousand."""
 
     settings = settings(

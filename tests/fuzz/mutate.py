@@ -151,7 +151,7 @@ def _change_part(
             return
         if what == 0 and len(places) > 1:
             del parent[key]
-            if not parent and parent is places[0][0]:
+            if isinstance(parent, list) and not parent and parent is places[0][0]:
                 parent.append(None)
         elif what == 1:
             other, at = rng.choice(places)

@@ -78,7 +78,8 @@ def _ray_seeds() -> Sequence[Any]:
             for trials in (0, 12):
                 search = CoarseToFineSearch(
                     space,
-                    *(("loss", "min") if space or trials else ()),
+                    "loss" if space or trials else None,
+                    "min" if space or trials else None,
                     seed=3,
                     points_to_evaluate=None if space is None else [{}],
                     narrowing=Narrowing(coarse_trials=5),

@@ -184,7 +184,7 @@ def _npy(rng: random.Random, shape: tuple[int, ...]) -> bytes:
     text = header.encode("latin-1")
     version, width = rng.choice((((1, 0), 2),) * 5 + (((2, 0), 4), ((3, 0), 4), ((9, 9), 2)))
     text += b" " * (-(len(text) + 8 + width + 1) % 64) + b"\n"
-    length = min(len(text), 2 ** (8 * width) - 1).to_bytes(width, "little")
+    length: bytes = min(len(text), 2 ** (8 * width) - 1).to_bytes(width, "little")
     return b"\x93NUMPY" + bytes(version) + length + text + body
 
 
@@ -215,7 +215,7 @@ def npz_file(rng: random.Random) -> bytes:
             ending = rng.choice((".npy",) * 9 + ("",)) if name else ".npy"
             with _no_warning():
                 archive.writestr(f"{name}{ending}", content, compress_type=how)
-    data = buffer.getvalue()
+    data: bytes = buffer.getvalue()
     return damaged(rng, data, data) if rng.random() < 0.3 else data
 
 
@@ -286,7 +286,8 @@ def _parquet_table(rng: random.Random) -> bytes:
         row_group_size=rng.choice((5, 1000)),
         version=rng.choice(("1.0", "2.6")),
     )
-    return buffer.getvalue()
+    data: bytes = buffer.getvalue()
+    return data
 
 
 @cache

@@ -35,9 +35,9 @@ def test_every_mutant_differs_in_one_place():
 
 def test_one_seed_one_choice():
     """A survivor can be looked at again."""
-    one, again = (chosen_mutants(sources(), 20, seed=1) for _ in range(2))
+    one, again = (chosen_mutants(sources(), 12, seed=1) for _ in range(2))
     assert one == again
-    assert {module for module, _ in chosen_mutants(sources(), 200, 0)} == set(MODULES)
+    assert {module for module, _ in one} < set(MODULES)
 
 
 @pytest.mark.slow

@@ -160,9 +160,9 @@ class StudyMachine(RuleBasedStateMachine):
             assert key_of(self.parameters, ended[number].params) == key_of(self.parameters, params)
             if state == TrialState.COMPLETE:
                 assert ended[number].value == value
-        values = [v for s, v, _ in self.ended.values() if s == TrialState.COMPLETE]
+        values = [v for s, v, _ in self.ended.values() if v is not None]
         if values:
-            best = (min if self.direction == "minimize" else max)(v for v in values)
+            best = (min if self.direction == "minimize" else max)(values)
             assert self.study.best_value == best
 
     @invariant()
@@ -176,7 +176,7 @@ class StudyMachine(RuleBasedStateMachine):
         assert all(own[number] == stage for number, stage in self.stage_of.items())
 
 
-class TestStudy(StudyMachine.TestCase):  # type: ignore[name-defined,misc]  # made by hypothesis
+class TestStudy(StudyMachine.TestCase):  # type: ignore[valid-type,misc]  # made by hypothesis
     """A few hundred events."""
 
     settings = settings(
@@ -185,7 +185,7 @@ class TestStudy(StudyMachine.TestCase):  # type: ignore[name-defined,misc]  # ma
 
 
 @pytest.mark.slow
-class TestStudyAtLength(StudyMachine.TestCase):  # type: ignore[name-defined,misc]
+class TestStudyAtLength(StudyMachine.TestCase):  # type: ignore[valid-type,misc]
     """Tens of thousands."""
 
     settings = settings(

@@ -177,6 +177,39 @@ def test_files_that_are_none_are_refused(text, message, tmp_path):
     assert search.suggest("a") == CoarseToFineSearch(SPACE, "loss", "min", seed=0).suggest("a")
 
 
+STRANGE = {
+    "nested": lambda t: '{"format": ' + "[" * 100_000,
+    "narrowing": lambda t: t.replace('"narrowing": ', '"narrowing": {"x": 1}, "n": '),
+    "no metric": lambda t: t.replace('"metric"', '"x"'),
+    "mode": lambda t: t.replace('"mode": "min"', '"mode": "up"'),
+    "two objectives": lambda t: t.replace('["minimize"]', '["minimize", "maximize"]'),
+    "number": lambda t: t.replace('"t0": 0', '"t0": 77'),
+    "space": lambda t: t.replace('"dict"', '"tuple"'),
+    "branch": lambda t: t.replace('"choice": [[0,', '"choice": [[5,'),
+    "raw points": lambda t: t.replace('"raw_points": []', '"raw_points": [3]'),
+    "no UTF-8": lambda t: t.encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("damage", STRANGE.values(), ids=STRANGE)
+def test_strange_files_are_refused(damage, tmp_path):
+    """In one short line, and the object is as it was."""
+    path = tmp_path / "state.json"
+    search = CoarseToFineSearch(SPACE, "loss", "min", seed=0)
+    run(search, 3)
+    search.save(str(path))
+    text = path.read_text()
+    spoiled = damage(text)
+    assert spoiled != text
+    path.write_bytes(spoiled if isinstance(spoiled, bytes) else spoiled.encode())
+    blank = CoarseToFineSearch()
+    before = dict(blank.__dict__)
+    with pytest.raises(StateError) as caught:
+        blank.restore(str(path))
+    assert blank.__dict__ == before
+    assert len(str(caught.value)) < 400
+
+
 def test_another_space_does_not_fit(tmp_path):
     """A state is not read into a search over other parameters."""
     path = str(tmp_path / "state.json")

@@ -169,7 +169,7 @@ class RayMachine(RuleBasedStateMachine):
         assert numbers == sorted(self.search._search.numbers)
 
 
-class TestRay(RayMachine.TestCase):  # type: ignore[name-defined,misc]  # made by hypothesis
+class TestRay(RayMachine.TestCase):  # type: ignore[valid-type,misc]  # made by hypothesis
     """A few hundred events."""
 
     settings = settings(
@@ -178,7 +178,7 @@ class TestRay(RayMachine.TestCase):  # type: ignore[name-defined,misc]  # made b
 
 
 @pytest.mark.slow
-class TestRayAtLength(RayMachine.TestCase):  # type: ignore[name-defined,misc]
+class TestRayAtLength(RayMachine.TestCase):  # type: ignore[valid-type,misc]
     """Tens of thousands."""
 
     settings = settings(

@@ -26,6 +26,7 @@ from tune_bn.report.sources import open_run
 from tune_bn.training import Config, DataError, load_dataset
 from tune_bn.tuning import ray_trials
 from tune_bn.tuning.result import ModelFileError, load_model
+from tune_bn.tuning.space import params_of
 
 
 class Trap:
@@ -111,7 +112,11 @@ def test_the_state_of_a_ray_search(trap: bytes, canary: Path, tmp_path: Path):
 def test_the_folder_of_a_ray_experiment(trap: bytes, canary: Path, tmp_path: Path):
     """Ray's own reader unpickles parts of it; the report does not. The rest is still shown."""
     hidden = {"_type": "CLOUDPICKLE_FALLBACK", "value": trap.hex()}
-    state = {"trial_id": "a", "config": {"x": 0.5, "f": hidden}, "status": "TERMINATED"}
+    state: dict[str, Any] = {
+        "trial_id": "a",
+        "config": {"x": 0.5, "f": hidden},
+        "status": "TERMINATED",
+    }
     state |= {"storage": hidden, "results": trap.hex(), "placement_group_factory": trap.hex()}
     state |= {"relative_logdir": "../../etc"}
     about = {"start_time": 1.0, "last_result": {"loss": 0.25, "g": hidden}, "manager": hidden}
@@ -119,7 +124,7 @@ def test_the_folder_of_a_ray_experiment(trap: bytes, canary: Path, tmp_path: Pat
         [
             json.dumps({**state, "trial_id": i, "config": {**state["config"], "x": x}}),
             json.dumps(about),
-        ]  # type: ignore[dict-item]
+        ]
         for i, x in (("a", 0.5), ("b", 0.75))
     ]
     file = tmp_path / "experiment_state-2026.json"
@@ -162,11 +167,11 @@ def test_a_checkpoint_of_the_ray_backend(
     """A worker goes on from a file that lies in the output folder."""
     torch.save({"epoch": Trap(canary)}, tmp_path / "fit.pt")
     checkpoint = tune.Checkpoint.from_directory(str(tmp_path))
-    monkeypatch.setattr(ray_trials.tune, "get_checkpoint", lambda: checkpoint)
+    monkeypatch.setattr(tune, "get_checkpoint", lambda: checkpoint)
     data = load_dataset("digits")
     with pytest.raises(pickle.UnpicklingError):
         ray_trials.train_trial(
-            {**ray_trials.params_of(Config()), ray_trials.FIT_SEED: 0},
+            {**params_of(Config()), ray_trials.FIT_SEED: 0},
             dataset=data,
             epochs=1,
             metric="accuracy",

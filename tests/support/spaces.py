@@ -48,7 +48,8 @@ def _ints(draw: Any) -> Int:
     if kind == "huge":
         return Int(*draw(_pairs(st.integers(-(2**70), 2**70))))
     if kind == "log":
-        return Int(*draw(_pairs(st.integers(1, 10**9))), log=True)
+        low, high = draw(_pairs(st.integers(1, 10**9)))
+        return Int(low, high, log=True)
     low = draw(st.integers(-100, 100))
     return Int(low, low + draw(st.integers(0, 100)), step=draw(st.integers(1, 30)))
 

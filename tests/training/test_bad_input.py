@@ -2,6 +2,7 @@
 
 import re
 import warnings
+import zipfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from tune_bn.training import DataError, load_dataset
+from tune_bn.training.data import split_rows
 
 Write = Callable[[Path], Path]
 
@@ -383,3 +385,71 @@ def test_npy_named_npz(tmp_path: Path) -> None:
 def test_npz_with_another_target(tmp_path: Path) -> None:
     file = npz(tmp_path, X=np.zeros((20, 2)), y=np.zeros(20))
     assert "needs the target 'y'" in refusal(file, target="label")
+
+
+def test_npz_of_big_endian_numbers_is_read(tmp_path: Path) -> None:
+    """As another machine wrote it; pandas alone refuses some operations on them."""
+    numbers = np.arange(40.0).reshape(20, 2)
+    swapped = npz(tmp_path, X=numbers.astype(">f8"), y=np.arange(20.0).astype(">f8"))
+    found = load_dataset(swapped)
+    native = npz(tmp_path, X=numbers, y=np.arange(20.0))
+    assert found.train.x.equal(load_dataset(native).train.x)
+
+
+def test_npz_of_what_is_no_text(tmp_path: Path) -> None:
+    """Numbers that are no sign of Unicode, which numpy takes for text."""
+    y = np.frombuffer(np.full(20, 0x110000, np.uint32).tobytes(), dtype="<U1")
+    assert "Unicode" in refusal(npz(tmp_path, X=np.zeros((20, 2)), y=y))
+
+
+def test_npz_that_says_more_than_it_holds(tmp_path: Path) -> None:
+    """Its header declares a shape of terabytes: no memory is asked for."""
+    file = npz(tmp_path, X=np.zeros((20, 2)), y=np.zeros(20))
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    said, longer = b"(20, 2), }", b"(20000000000, 200), }"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content.replace(said.ljust(len(longer)), longer))
+    assert "its data end before" in refusal(file)
+
+
+def test_npz_that_is_a_bomb(tmp_path: Path) -> None:
+    """A gigabyte of zeros in a megabyte."""
+    file = tmp_path / "table.npz"
+    with (
+        zipfile.ZipFile(file, "w", compression=zipfile.ZIP_DEFLATED) as archive,
+        archive.open("X.npy", "w") as member,
+    ):
+        for _ in range(256):
+            member.write(bytes(1 << 20))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("y.npy", b"")
+    assert "in proportion to its file" in refusal(file)
+
+
+def test_huge_integers_are_infinite(tmp_path: Path) -> None:
+    """pandas alone raises OverflowError."""
+    text = "a,y\n" + "".join(f"{i},{i}\n" for i in range(ROWS)) + "9" * 400 + ",3\n"
+    assert "infinite" in refusal(csv(tmp_path, text), target="y")
+
+
+def test_a_target_far_from_the_training_rows(tmp_path: Path) -> None:
+    """In units of their deviation it is no float32."""
+    y = np.arange(60.0) * 1e-300
+    y[split_rows(60, seed=0)[2][0]] = 1e300
+    message = refusal(frame(tmp_path, a=np.arange(60.0), y=y), target="y", task="regression")
+    assert "got 1e+300, which overflows" in message
+
+
+def test_a_column_name_without_end(tmp_path: Path) -> None:
+    """As an open quote makes it."""
+    message = refusal(csv(tmp_path, f"a,{'b' * 5000},y\n" + "1,2,3\n" * 30), target="y")
+    assert "at most 1,000 characters" in message
+
+
+def test_the_median_of_huge_numbers(tmp_path: Path) -> None:
+    """The sum of the middle two overflows; the median does not."""
+    values = np.linspace(1.5e308, 1.7e308, 60)
+    found = load_dataset(frame(tmp_path, a=values, y=np.arange(60.0)), target="y")
+    assert np.isfinite(found.train.x.numpy()).all()
