@@ -29,8 +29,8 @@ import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
-from tune_bn import Categorical, CoarseToFine, Float, Int
 from tune_bn.bench.rows import RESULTS, environment, write_rows
+from tune_bn.core import Categorical, CoarseToFine, Float, Int
 from tune_bn.optuna import CoarseToFineSampler, stages
 
 __all__ = ["SPACE", "loss_of", "main", "objective", "resident_mib", "run", "run_workers"]

@@ -23,9 +23,9 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from tune_bn import CoarseToFine
 from tune_bn.bench.load import SPACE, loss_of, objective, resident_mib
 from tune_bn.bench.rows import RESULTS, environment, write_rows
+from tune_bn.core import CoarseToFine
 from tune_bn.optuna import CoarseToFineSampler
 
 __all__ = ["main", "run"]
