@@ -62,7 +62,6 @@ def work(
         clocks: By how many seconds the clock is behind, from one trial to the next.
     """
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    file = os.open(ledger / str(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def note(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         os.write(file, f"{trial.number} {trial.value!r}\n".encode())
@@ -70,6 +69,8 @@ def work(
     study = optuna.load_study(
         study_name=name, storage=open_storage(address), sampler=CoarseToFineSampler(seed=seed)
     )
+    # Whose file is there has opened the storage.
+    file = os.open(ledger / str(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     if clocks:
         for behind, _ in zip(itertools.cycle(clocks), range(trials), strict=False):
             set_clock_back(behind)
