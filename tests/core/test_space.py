@@ -313,3 +313,10 @@ def test_an_integer_of_any_size_goes_to_an_end(parameter):
     assert parameter.nearest(10**400) == parameter.bounds[1]
     assert parameter.nearest(-(10**400)) == parameter.bounds[0]
     assert parameter.position(math.inf) > 0.5
+
+
+def test_as_many_steps_as_an_integer_of_64_bits_counts():
+    """2**63 are one too many, and half of them are not."""
+    assert Float(0, 2.0**62, step=1).n_cells == 2**62 + 1
+    with pytest.raises(SpaceError, match="fewer than 2\\*\\*63 steps"):
+        Float(0, 2.0**63, step=1)
