@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 
@@ -149,7 +150,8 @@ STRANGE = {
     "behind": lambda t: t.replace('"next_number": 2', '"next_number": 1'),
     "no seed": lambda t: t.replace('"seed": 0', '"seed": null'),
     "condition": lambda t: t.replace('"conditions": {}', '"conditions": {"alpha": ["layers", 0]}'),
-    "incomplete": lambda t: t.replace('{"alpha": 0.', '{"x": 0.'),
+    "unknown": lambda t: t.replace('{"alpha": 0.', '{"x": 0.'),
+    "incomplete": lambda t: re.sub(r'(\[1, {)"alpha": [0-9.e-]+, ', r"\1", t),
 }
 
 

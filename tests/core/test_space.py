@@ -313,3 +313,37 @@ def test_an_integer_of_any_size_goes_to_an_end(parameter):
     assert parameter.nearest(10**400) == parameter.bounds[1]
     assert parameter.nearest(-(10**400)) == parameter.bounds[0]
     assert parameter.position(math.inf) > 0.5
+
+
+def test_as_many_steps_as_an_integer_of_64_bits_counts():
+    """2**63 are one too many, and half of them are not."""
+    assert Float(0, 2.0**62, step=1).n_cells == 2**62 + 1
+    with pytest.raises(SpaceError, match="fewer than 2\\*\\*63 steps"):
+        Float(0, 2.0**63, step=1)
+
+
+def test_infinite_values_go_to_an_end_of_integers_too():
+    """The low end for minus infinity, the high one for infinity."""
+    for parameter in (Int(3, 9), Int(3, 9, step=2), Int(3, 9, log=True)):
+        assert parameter.nearest(-math.inf) == 3
+        assert parameter.nearest(math.inf) == 9
+        assert parameter.position(-math.inf) < 0.5 < parameter.position(math.inf)
+
+
+def test_the_window_of_a_log_integer_reaches_as_far_on_both_sides():
+    """A tenth of the scale, which begins half a cell below 1, to the nearest cell."""
+    parameter = Int(1, 10_000, log=True)
+    factor = (10_000.5 / 0.5) ** 0.1
+    low, high = parameter.window(100, 0.2)
+    assert low == pytest.approx(100 / factor, abs=1)
+    assert high == pytest.approx(100 * factor, abs=1)
+    drawn = [parameter.draw_near(100, 0.2, i / 1000) for i in range(1000)]
+    assert (min(drawn), max(drawn)) == (low, high)
+    assert 450 < sum(value < 100 for value in drawn) < 550
+
+
+def test_what_lies_beyond_the_low_end_of_a_log_integer_falls_to_it():
+    """Good values often lie at an end: it has more than its own cell's share of the window."""
+    parameter = Int(1, 10_000, log=True)
+    drawn = [parameter.draw_near(1, 0.5, i / 1000) for i in range(1000)]
+    assert 0.5 < drawn.count(1) / 1000 < 0.65
