@@ -35,8 +35,9 @@ class History:
         self._fronts = Fronts(_KEPT) if n_objectives > 1 else None
         self._tried: set[int] = set()
         self._centres: dict[tuple[str, int], tuple[Parameter, tuple[Any, ...]]] = {}
+        self._spans: dict[tuple[str, int], tuple[Parameter, tuple[float, float, float]]] = {}
         self._elites: dict[int, tuple[Trial, ...]] = {}
-        # How many of the best the two above depend on: only a trial among these changes them.
+        # How many of the best the three above depend on: only a trial among these changes them.
         self._centres_depth = self._elites_depth = 0
 
     def add(self, trial: Trial) -> None:
@@ -46,6 +47,7 @@ class History:
         if self._fronts is not None:
             if self._fronts.add(trial):
                 self._centres.clear()
+                self._spans.clear()
                 self._elites.clear()
                 self._best = self._fronts.best(_KEPT)
             return
@@ -56,6 +58,7 @@ class History:
         del self._best[_KEPT:]
         if place < self._centres_depth:
             self._centres.clear()
+            self._spans.clear()
             self._centres_depth = 0
         if place < self._elites_depth:
             self._elites.clear()
@@ -99,6 +102,17 @@ class History:
                         break
             found = self._centres[(name, n)] = (parameter, tuple(_inside(parameter, values)))
             self._centres_depth = max(self._centres_depth, needed)
+        return found[1]
+
+    def span(self, name: str, parameter: Parameter, n: int) -> tuple[float, float, float]:
+        """Return where a parameter's `centres` lie on its scale: the first, lowest and highest.
+
+        Needs a parameter that one of the best trials has.
+        """
+        found = self._spans.get((name, n))
+        if found is None or found[0] is not parameter:
+            at = [parameter.position(value) for value in self.centres(name, parameter, n)]
+            found = self._spans[(name, n)] = (parameter, (at[0], min(at), max(at)))
         return found[1]
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
