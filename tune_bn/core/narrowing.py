@@ -159,15 +159,14 @@ class Narrowing:
             raise NarrowingError(
                 f"Narrowing.for_budget needs an integer >= 1 as n_trials, but got {n_trials!r}."
             )
-        # The defaults suit about 70 trials. A longer search narrows more slowly, around more
-        # trials; a shorter one faster. Stages are a twentieth of it, so that they can be read.
+        # The defaults suit about 100 trials. A longer search narrows more slowly, a shorter one
+        # faster. Stages are a twentieth of it, so that they can be read.
         default = cls()
         return replace(
             default,
             coarse_trials=min(8, max(n_trials // 3, 1)),
             stage_trials=max(n_trials // 20, default.stage_trials),
-            elites=max(round(default.elites * (n_trials / 100) ** 0.4), 2),
-            shrink=default.shrink * min((70 / n_trials) ** 0.6, 1.5),
+            shrink=default.shrink * min((100 / n_trials) ** 0.6, 1.5),
         )
 
     @classmethod
