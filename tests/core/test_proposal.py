@@ -152,7 +152,9 @@ def test_better_trials_are_centres_more_often():
 
 def test_together_takes_all_centres_from_one_trial():
     """Whatever its rank, one trial gives the values of all parameters that are not redrawn."""
-    narrowing = Narrowing(coarse_trials=1, elites=3, vary=1.0, width=0.01, zoom=0.0, together=1.0)
+    narrowing = Narrowing(
+        coarse_trials=1, elites=3, vary=1.0, width=0.01, spread=1.0, zoom=0.0, together=1.0
+    )
     space = {f"x{i}": Float(0, 1) for i in range(20)}
     found = [dict.fromkeys(space, v) for v in (0.2, 0.5, 0.8)]
     centres = set()

@@ -92,7 +92,7 @@ class Narrowing:
     reopen: float | None = 0.3
     spread: float = 0.4
     min_choice_width: float = 0.3
-    candidates: int = 4
+    candidates: int = 3
     spared: int = 8
 
     def __post_init__(self) -> None:

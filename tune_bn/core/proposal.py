@@ -113,6 +113,12 @@ def fine_value(
     return _moved(parameter, centre, plan.width, narrowing, r_width, r)
 
 
+@lru_cache(maxsize=256)
+def _quantiles(seed: int, number: int, name: str, block: int) -> tuple[float, ...]:
+    """Return what four attempts of a zoom draw of one parameter: one hash gives four numbers."""
+    return uniforms(seed, number, name, _KIND - 1 - block)
+
+
 def _zoomed(
     around: Sequence[_Around], history: History, narrowing: Narrowing, is_around_best: bool
 ) -> list[_Around]:
@@ -190,15 +196,20 @@ def _fine_params(
     kept: list[_Kept] = []
     is_changed = is_unique = False
     for name, parameter, values, weights, span in around:
+        if span is not None:
+            low, high = span
+            block, i = divmod(attempt, 4)
+            r = _quantiles(seed, number, name, block)[i]
+            params[name] = parameter.draw(low + r * (high - low))
+            is_changed, is_unique = True, is_unique or parameter.n_cells is None
+            continue
         r_elite, r_vary, r_width, r = uniforms(seed, number, name, attempt)
         if not values:
             params[name] = parameter.draw(r)
             is_changed, is_unique = True, is_unique or parameter.n_cells is None
             continue
         params[name] = centre = values[bisect_right(weights, r_elite)]
-        if span is not None:
-            params[name] = parameter.draw(span[0] + r * (span[1] - span[0]))
-        elif r_vary < chance and not _is_held(parameter, width, narrowing, r_width):
+        if r_vary < chance and not _is_held(parameter, width, narrowing, r_width):
             params[name] = _moved(parameter, centre, width, narrowing, r_width, r)
         else:
             kept.append((name, centre, r_width, r))
