@@ -39,3 +39,17 @@ def test_answers_do_not_depend_on_what_was_asked_before(found, n_objectives):
             assert answers(asked) == answers(fresh)
         else:
             answers(asked)
+
+
+@given(rows)
+def test_spans_are_those_of_the_centres(found):
+    """Where the best trials lie, kept up to date trial by trial, is where their values lie."""
+    history = History()
+    for i, (p, loss) in enumerate(found):
+        history.add(Trial(i, p, (loss,)))
+        for name in ("x", "only"):
+            parameter = SPACE[name]
+            for n in (2, 10, 20):
+                at = [parameter.position(v) for v in history.centres(name, parameter, n)]
+                if at:
+                    assert history.span(name, parameter, n) == (at[0], min(at), max(at))

@@ -21,7 +21,7 @@ SPACE = {
     "kind": Categorical(["relu", "tanh", None]),
 }
 CENTRE = {"alpha": 0.01, "beta": 0.99, "layers": 4, "rate": 0.2, "kind": "tanh"}
-FINE = Narrowing(coarse_trials=1, elites=1, width=0.1, min_width=0.01, spread=1.0)
+FINE = Narrowing(coarse_trials=1, elites=1, width=0.1, min_width=0.01, spread=1.0, zoom=0.0)
 
 
 def history_of(*params: dict, n_objectives: int = 1) -> History:
@@ -95,7 +95,7 @@ def test_about_vary_parameters_are_redrawn(vary):
     """The mean number of redrawn parameters is ``vary`` or a little more (at least one)."""
     space = {f"x{i}": Float(0, 1) for i in range(10)}
     centre = dict.fromkeys(space, 0.5)
-    narrowing = Narrowing(coarse_trials=1, elites=1, vary=vary, width=0.3)
+    narrowing = Narrowing(coarse_trials=1, elites=1, vary=vary, width=0.3, zoom=0.0)
     counts = []
     for n in range(1000):
         _, params = propose(0, n, space, history_of(centre), narrowing)
@@ -135,7 +135,9 @@ def test_spread_draws_some_wider_windows():
 
 def test_better_trials_are_centres_more_often():
     """The r-th best trial is a centre with weight r ** −power, chosen for each parameter."""
-    narrowing = Narrowing(coarse_trials=1, elites=3, elite_power=1.0, vary=1.0, width=0.01)
+    narrowing = Narrowing(
+        coarse_trials=1, elites=3, elite_power=1.0, vary=1.0, width=0.01, zoom=0.0, together=0.0
+    )
     space = {f"x{i}": Float(0, 1) for i in range(20)}
     found = [dict.fromkeys(space, v) for v in (0.2, 0.5, 0.8)]
     counts: Counter[float] = Counter()
@@ -146,6 +148,93 @@ def test_better_trials_are_centres_more_often():
     total = 1 + 1 / 2 + 1 / 3
     for centre, weight in ((0.2, 1.0), (0.5, 1 / 2), (0.8, 1 / 3)):
         assert abs(counts[centre] / 2000 - weight / total) < 0.05  # four standard errors
+
+
+def test_together_takes_all_centres_from_one_trial():
+    """Whatever its rank, one trial gives the values of all parameters that are not redrawn."""
+    narrowing = Narrowing(
+        coarse_trials=1, elites=3, vary=1.0, width=0.01, spread=1.0, zoom=0.0, together=1.0
+    )
+    space = {f"x{i}": Float(0, 1) for i in range(20)}
+    found = [dict.fromkeys(space, v) for v in (0.2, 0.5, 0.8)]
+    centres = set()
+    for n in range(50):
+        _, params = propose(0, n, space, history_of(*found), narrowing)
+        centres.add(frozenset(round(v, 1) for v in params.values()))
+    assert centres == {frozenset([0.2]), frozenset([0.5]), frozenset([0.8])}
+
+
+ZOOM = Narrowing(coarse_trials=1, zoom=1.0, zoom_trials=3, min_width=0.001, width=0.001)
+ZOOM_SPACE = {"x": Float(0, 1), "y": Float(1e-4, 1.0, log=True), "n": Int(0, 20)}
+ZOOM_TRIALS = [
+    {"x": 0.5, "y": 1e-2, "n": 10},
+    {"x": 0.6, "y": 1e-3, "n": 8},
+    {"x": 0.3, "y": 1e-2, "n": 12},
+    {"x": 0.9, "y": 1e-2, "n": 1},
+]
+
+
+def test_a_zoom_draws_where_the_best_trials_lie():
+    """Half of the zooms fill the box of the best; half a box around the best, half as far out."""
+    history = history_of(*ZOOM_TRIALS)
+    drawn = [propose(0, n, ZOOM_SPACE, history, ZOOM)[1] for n in range(3000)]
+    # The best has n = 10; around it an integer is not zoomed, and windows hold one cell.
+    inner = [p for p in drawn if p["n"] == 10 and 0.3 <= p["x"] <= 0.7]
+    outer = [p for p in drawn if p["n"] != 10 and p["x"] <= 0.6]
+    assert all(8 <= p["n"] <= 12 for p in drawn)
+    assert all(0.3 <= p["x"] <= 0.7 for p in drawn)  # 0.4 to the farthest of six, halved
+    assert all(1e-3 * 0.999 <= p["y"] <= 10**-1.5 * 1.001 for p in drawn)
+    assert max(p["x"] for p in inner) > 0.68
+    assert min(p["x"] for p in inner) < 0.32
+    assert {p["n"] for p in outer} == {8, 9, 11, 12}
+    assert 0.3 < len(outer) / 3000 < 0.5  # half of them, but a fifth have n = 10
+
+
+def test_a_zoom_keeps_what_all_good_trials_agree_on():
+    """A parameter in which the best are alike keeps its value; categories are those of the best."""
+    space = {"x": Float(0, 1), "y": Float(0, 1), "kind": Categorical(["a", "b", "c"])}
+    alike = [{"x": x, "y": 0.25, "kind": "b"} for x in (0.5, 0.6, 0.4)]
+    narrowing = Narrowing(coarse_trials=1, zoom=1.0, zoom_trials=3, vary=1e-9)
+    drawn = [propose(0, n, space, history_of(*alike), narrowing)[1] for n in range(200)]
+    assert {p["kind"] for p in drawn} == {"b"}
+    assert {p["y"] for p in drawn} == {0.25}
+    assert len({p["x"] for p in drawn}) == 200
+
+
+def test_a_zoom_in_which_nothing_can_change_is_no_repetition():
+    """Good trials that agree in everything leave nothing to zoom into: a window is drawn."""
+    narrowing = Narrowing(coarse_trials=1, zoom=1.0, zoom_trials=3)
+    history = history_of(*[CENTRE] * 5)
+    history.remember(SPACE, CENTRE)
+    drawn = [propose(0, n, SPACE, history, narrowing)[1] for n in range(50)]
+    assert all(p != CENTRE for p in drawn)
+    assert len({p["alpha"] for p in drawn}) + len({p["beta"] for p in drawn}) > 50
+
+
+def test_several_objectives_are_not_zoomed():
+    """A front has no one best region: only a parameter or two change."""
+    space = {f"x{i}": Float(0, 1) for i in range(20)}
+    history = History(2)
+    for i, v in enumerate((0.1, 0.5, 0.9)):
+        history.add(Trial(i, dict.fromkeys(space, v), (v, 1 - v)))
+    narrowing = Narrowing(coarse_trials=1, zoom=1.0, vary=1.0)
+    for n in range(50):
+        _, params = propose(0, n, space, history, narrowing)
+        assert sum(v in (0.1, 0.5, 0.9) for v in params.values()) > 10
+
+
+def test_a_window_narrower_than_a_cell_moves_one_parameter():
+    """Late in a search integers keep a good trial's values, but one, which moves to a neighbour."""
+    space = {f"n{i}": Int(0, 9) for i in range(6)}
+    centre = dict.fromkeys(space, 5)
+    narrowing = Narrowing(
+        coarse_trials=1, width=0.05, min_width=0.01, spread=1.0, vary=6.0, zoom=0.0, candidates=1
+    )
+    history = history_of(centre)
+    history.remember(space, centre)
+    for n in range(100):
+        _, params = propose(0, n, space, history, narrowing)
+        assert sorted(abs(v - 5) for v in params.values())[:5] == [0] * 5
 
 
 def test_rank_weights_end_at_one():
@@ -225,7 +314,7 @@ def test_a_changed_category_comes_with_a_continuous_value_that_is_new():
     """Workers that change one category around one trial still try different configurations."""
     space = {"x": Float(0, 1), "kind": Categorical(["a", "b"]), "n": Int(0, 2)}
     history = history_of({"x": 0.5, "kind": "a", "n": 1})
-    narrowing = Narrowing(coarse_trials=1, elites=1, vary=1.0, min_width=0.01)
+    narrowing = Narrowing(coarse_trials=1, elites=1, vary=1.0, min_width=0.01, zoom=0.0)
     drawn = [propose(0, n, space, history, narrowing)[1] for n in range(300)]
     assert len({p["x"] for p in drawn}) == 300
     little = [p for p in drawn if abs(p["x"] - 0.5) <= 0.005]

@@ -87,7 +87,7 @@ def test_any_space(distributions):
 @pytest.mark.parametrize("n_before", [0, 1], ids=["coarse", "fine"])
 def test_cells_have_equal_weight_ends_included(n_before):
     """Integers, steps and choices are equally likely, in the coarse stage and in a full window."""
-    narrowing = Narrowing(coarse_trials=1, elites=1, width=1.0, min_width=1.0, vary=None)
+    narrowing = Narrowing(coarse_trials=1, elites=1, width=1.0, min_width=1.0, vary=None, zoom=0.0)
     space: dict[str, BaseDistribution] = {
         "i": IntDistribution(0, 4),
         "s": FloatDistribution(0, 1, step=0.25),

@@ -21,6 +21,9 @@ _NAMES = (
     "elites",
     "elite_power",
     "vary",
+    "together",
+    "zoom",
+    "zoom_trials",
     "width",
     "shrink",
     "dimension_power",
@@ -43,7 +46,7 @@ def variants(base: Narrowing) -> Iterator[tuple[str, float, Narrowing]]:
         value = getattr(base, name)
         for factor in (0.5, 2.0):
             new = max(int(value * factor), 1) if isinstance(value, int) else value * factor
-            if name in ("width", "reopen", "spread", "min_choice_width"):
+            if name in ("together", "zoom", "width", "reopen", "spread", "min_choice_width"):
                 new = min(new, 1.0)
             if new != value:
                 yield name, factor, replace(base, **{name: new})

@@ -5,6 +5,7 @@ held: a study of 100,000 trials needs hardly more memory here than one of 100. N
 could not be worked out again from the trials.
 """
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -38,6 +39,8 @@ class History:
         self._elites: dict[int, tuple[Trial, ...]] = {}
         # How many of the best the two above depend on: only a trial among these changes them.
         self._centres_depth = self._elites_depth = 0
+        # Where on its scale the best trials have a parameter, in their order; NaN for none.
+        self._positions: dict[str, tuple[Parameter, list[float]]] = {}
 
     def add(self, trial: Trial) -> None:
         """Take a ranked trial into account."""
@@ -46,6 +49,7 @@ class History:
         if self._fronts is not None:
             if self._fronts.add(trial):
                 self._centres.clear()
+                self._positions.clear()
                 self._elites.clear()
                 self._best = self._fronts.best(_KEPT)
             return
@@ -54,6 +58,9 @@ class History:
             return
         self._best.insert(place, trial)
         del self._best[_KEPT:]
+        for name, (parameter, at) in self._positions.items():
+            at.insert(place, _position(parameter, trial.params.get(name)))
+            del at[_KEPT:]
         if place < self._centres_depth:
             self._centres.clear()
             self._centres_depth = 0
@@ -101,6 +108,20 @@ class History:
             self._centres_depth = max(self._centres_depth, needed)
         return found[1]
 
+    def span(self, name: str, parameter: Parameter, n: int) -> tuple[float, float, float]:
+        """Return where a parameter's `centres` lie on its scale: the first, lowest and highest.
+
+        Needs a parameter that one of the best trials has.
+        """
+        found = self._positions.get(name)
+        if found is None or found[0] is not parameter:
+            at = [_position(parameter, trial.params.get(name)) for trial in self._best]
+            found = self._positions[name] = (parameter, at)
+        at = found[1][:n]
+        if (total := sum(at)) != total:  # NaN: not all of them have it
+            at = [position for position in found[1] if position == position][:n]
+        return at[0], min(at), max(at)
+
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
         """Note a configuration as tried, so that it is not drawn again."""
         key = _key(space, params)
@@ -123,6 +144,14 @@ def _inside(parameter: Parameter, values: Iterable[Any]) -> Iterator[Any]:
             yield parameter.nearest(value)
         except SpaceError:  # no longer a choice
             continue
+
+
+def _position(parameter: Parameter, value: Any) -> float:
+    """Return where on its scale a value lies; NaN if it is none of the parameter's."""
+    try:
+        return parameter.position(parameter.nearest(value))
+    except SpaceError:
+        return math.nan
 
 
 def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int | None:

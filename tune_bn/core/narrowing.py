@@ -2,11 +2,12 @@
 
 The scheme is the one taught for tuning by hand (Ng, "Hyperparameter tuning", Deep Learning
 Specialization, course 2, week 3): sample the whole space at random, zoom into the region that did
-best, sample more densely there. Three refinements make it worth more than plain random search. The
-windows lie around the few best trials, not in one box. A draw changes one or two parameters,
-keeping the others at a good trial's values, because in many dimensions a point that is redrawn in
-all of them is hardly ever better (Bergstra & Bengio 2012 show how few dimensions matter). And of a
-few such draws the one is tried that is farthest from what was tried in vain.
+best, sample more densely there. Three refinements make it worth more than plain random search. Most
+windows lie around the few best trials, not in one box, and only a share of the draws zooms into the
+box of the best in all parameters at once. The others change one or two parameters, keeping the rest
+at a good trial's values, because in many dimensions a point that is redrawn in all of them is
+hardly ever better (Bergstra & Bengio 2012 show how few dimensions matter). And of a few such draws
+the one is tried that is farthest from what was tried in vain.
 """
 
 import math
@@ -47,6 +48,14 @@ class Narrowing:
         elite_power: The r-th best is chosen with weight r ** −elite_power (≥ 0; 0 is uniform).
         vary: How many parameters a draw changes on average (> 0), at least one; the others keep
             the values of good trials. None redraws all.
+        together: Share of these draws in which all parameters take their centres from one trial,
+            not each from one of its own (0 ≤ together ≤ 1).
+        zoom: Share of the draws that redraw all parameters instead, uniformly where the best
+            trials lie: half of them in the box that the best ``zoom_trials`` span, half in a box
+            around the best trial that is as wide as the best 2 · ``zoom_trials`` reach from it
+            (0 ≤ zoom ≤ 1). Of several objectives, none. The second half needs a parameter that
+            is no integer, step or category; without one it is a draw like the others.
+        zoom_trials: How many of the best trials span that box (≥ 2).
         width: Width of the first fine stage, as a share of each scale (0 < width ≤ 1).
         shrink: Rate at which the width falls: width · exp(−shrink · s / D**dimension_power) after
             s ranked fine trials in D dimensions (0 ≤ shrink ≤ 1000).
@@ -74,11 +83,14 @@ class Narrowing:
     coarse_trials: int | None = 8
     stage_trials: int = 5
     elites: int = 5
-    elite_power: float = 1.0
+    elite_power: float = 1.5
     vary: float | None = 1.5
+    together: float = 0.2
+    zoom: float = 0.6
+    zoom_trials: int = 10
     width: float = 0.8
     shrink: float = 0.19
-    dimension_power: float = 0.65
+    dimension_power: float = 0.75
     min_width: float = 0.001
     reopen: float | None = 0.3
     spread: float = 0.4
@@ -87,11 +99,18 @@ class Narrowing:
     spared: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("coarse_trials", "stage_trials", "elites", "candidates", "spared"):
+        for name in (
+            "coarse_trials",
+            "stage_trials",
+            "elites",
+            "zoom_trials",
+            "candidates",
+            "spared",
+        ):
             value = getattr(self, name)
             if name == "coarse_trials" and value is None:
                 continue
-            least = 0 if name == "spared" else 1
+            least = {"spared": 0, "zoom_trials": 2}.get(name, 1)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise NarrowingError(
                     f"Narrowing needs an integer >= {least} as {name}, but got {name}={value!r}."
@@ -104,6 +123,8 @@ class Narrowing:
         ranges = {
             "elite_power": (0.0, math.inf, False),
             "vary": (0.0, math.inf, True),
+            "together": (0.0, 1.0, False),
+            "zoom": (0.0, 1.0, False),
             "width": (0.0, 1.0, True),
             "shrink": (0.0, 1000.0, False),
             "dimension_power": (0.0, 10.0, False),
@@ -148,15 +169,14 @@ class Narrowing:
             raise NarrowingError(
                 f"Narrowing.for_budget needs an integer >= 1 as n_trials, but got {n_trials!r}."
             )
-        # The defaults suit about 70 trials. A longer search narrows more slowly, around more
-        # trials; a shorter one faster. Stages are a twentieth of it, so that they can be read.
+        # The defaults suit about 100 trials. A longer search narrows more slowly, a shorter one
+        # faster. Stages are a twentieth of it, so that they can be read.
         default = cls()
         return replace(
             default,
             coarse_trials=min(8, max(n_trials // 3, 1)),
             stage_trials=max(n_trials // 20, default.stage_trials),
-            elites=max(round(default.elites * (n_trials / 100) ** 0.4), 2),
-            shrink=default.shrink * min((70 / n_trials) ** 0.6, 1.5),
+            shrink=default.shrink * min((100 / n_trials) ** 0.6, 1.5),
         )
 
     @classmethod
@@ -170,6 +190,8 @@ class Narrowing:
             stage_trials=20,
             elites=1,
             vary=None,
+            together=0.0,
+            zoom=0.0,
             width=0.5,
             shrink=math.log(2) / 20,
             dimension_power=0.0,

@@ -21,10 +21,13 @@ __all__ = ["coarse_value", "fine_value", "propose"]
 _LARGEST_BLOCK = 4096  # a permutation of so many takes milliseconds, and is kept
 _MAX_ATTEMPTS = 24
 _PATIENCE = 4
+_KIND = -1  # the attempt that decides what kind of draw a trial is
 _LARGEST_ENUMERATION = 2000
 _LARGEST_SPACE = 10**12
 
-_Around = tuple[str, Parameter, tuple[Any, ...], tuple[float, ...]]  # name, centres, weights
+_Span = tuple[float, float]  # from where to where on a parameter's scale
+# name, parameter, centres, their weights, and what a zoom draws from
+_Around = tuple[str, Parameter, tuple[Any, ...], tuple[float, ...], _Span | None]
 _Kept = tuple[str, Any, float, float]  # name, centre, and the two numbers that would move it
 
 
@@ -69,8 +72,20 @@ def _moved(
     """Return a value drawn uniformly in the window around ``centre``."""
     if parameter.is_unordered:
         return parameter.draw_near(centre, max(width, narrowing.min_choice_width), r)
-    power = narrowing.spread + (1.0 - narrowing.spread) * r_width
-    return parameter.draw_near(centre, width**power, r)
+    return parameter.draw_near(centre, _widened(width, narrowing, r_width), r)
+
+
+def _widened(width: float, narrowing: Narrowing, r_width: float) -> float:
+    """Return the width of one draw: a share of them look wider."""
+    return float(width ** (narrowing.spread + (1.0 - narrowing.spread) * r_width))
+
+
+def _is_held(parameter: Parameter, width: float, narrowing: Narrowing, r_width: float) -> bool:
+    """Tell whether a window holds one cell only, so that there is nothing to draw."""
+    cells = parameter.n_cells
+    if cells is None or parameter.is_unordered:
+        return False
+    return _widened(width, narrowing, r_width) * cells <= 1.0
 
 
 def _differs(parameter: Parameter, a: Any, b: Any) -> bool:
@@ -99,6 +114,71 @@ def fine_value(
     return _moved(parameter, centre, plan.width, narrowing, r_width, r)
 
 
+@lru_cache(maxsize=256)
+def _quantiles(seed: int, number: int, name: str, block: int) -> tuple[float, ...]:
+    """Return what four attempts of a zoom draw of one parameter: one hash gives four numbers."""
+    return uniforms(seed, number, name, _KIND - 1 - block)
+
+
+def _zoomed(
+    around: Sequence[_Around], history: History, narrowing: Narrowing, is_around_best: bool
+) -> list[_Around]:
+    """Return what a zoom draws from: of each parameter where the best trials lie.
+
+    That is from the lowest to the highest value of the best ``zoom_trials``; or a window around
+    the best trial that is as wide as the best 2 · ``zoom_trials`` reach from it, of parameters
+    without cells: one cell is a long way there. What has no such span is drawn as ever around the
+    best trial, or keeps the value of a good one.
+    """
+    zoomed: list[_Around] = []
+    for name, parameter, values, weights, _ in around:
+        span = None
+        if is_around_best:
+            values, weights = values[:1], (1.0,) if values else ()  # noqa: PLW2901
+            if values and parameter.n_cells is None:
+                centre, low, high = history.span(name, parameter, 2 * narrowing.zoom_trials)
+                reach = max(high - centre, centre - low) / 2
+                span = max(centre - reach, 0.0), min(centre + reach, 1.0)
+        elif values and not parameter.is_unordered:
+            _, low, high = history.span(name, parameter, narrowing.zoom_trials)
+            half_cell = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
+            span = max(low - half_cell, 0.0), min(high + half_cell, 1.0)
+        is_wide = span is not None and span[0] < span[1]
+        zoomed.append((name, parameter, values, weights, span if is_wide else None))
+    return zoomed
+
+
+def _of_one_rank(around: Sequence[_Around], r: float) -> list[_Around]:
+    """Return the windows around one of the best trials, the same for all parameters."""
+    return [
+        (name, parameter, values[(i := bisect_right(weights, r)) : i + 1], (1.0,), span)
+        if values
+        else (name, parameter, values, weights, span)
+        for name, parameter, values, weights, span in around
+    ]
+
+
+def _kind(
+    seed: int,
+    number: int,
+    windows: list[_Around],
+    history: History,
+    narrowing: Narrowing,
+    chance: float,
+) -> tuple[list[_Around], float]:
+    """Return what a trial is drawn from, and the chance of a parameter to leave its centre."""
+    r_zoom, r_together, r_elite, _ = uniforms(seed, number, "", _KIND)
+    # Several objectives have no one best region.
+    zoom = narrowing.zoom if history.n_objectives == 1 else 0.0
+    if r_zoom < zoom / 2:
+        return _zoomed(windows, history, narrowing, is_around_best=False), 0.0
+    if r_zoom < zoom and any(p.n_cells is None for _, p, _, _, _ in windows):
+        return _zoomed(windows, history, narrowing, is_around_best=True), chance
+    if r_together < narrowing.together:
+        return _of_one_rank(windows, r_elite), chance
+    return windows, chance
+
+
 def _fine_params(
     seed: int,
     number: int,
@@ -116,19 +196,27 @@ def _fine_params(
     params: dict[str, Any] = {}
     kept: list[_Kept] = []
     is_changed = is_unique = False
-    for name, parameter, values, weights in around:
+    for name, parameter, values, weights, span in around:
+        if span is not None:
+            low, high = span
+            block, i = divmod(attempt, 4)
+            r = _quantiles(seed, number, name, block)[i]
+            params[name] = parameter.draw(low + r * (high - low))
+            is_changed, is_unique = True, is_unique or parameter.n_cells is None
+            continue
         r_elite, r_vary, r_width, r = uniforms(seed, number, name, attempt)
         if not values:
             params[name] = parameter.draw(r)
             is_changed, is_unique = True, is_unique or parameter.n_cells is None
             continue
         params[name] = centre = values[bisect_right(weights, r_elite)]
-        if r_vary < chance:
+        if r_vary < chance and not _is_held(parameter, width, narrowing, r_width):
             params[name] = _moved(parameter, centre, width, narrowing, r_width, r)
-            is_changed = is_changed or _differs(parameter, params[name], centre)
-            is_unique = is_unique or parameter.n_cells is None
         else:
             kept.append((name, centre, r_width, r))
+            continue
+        is_changed = is_changed or _differs(parameter, params[name], centre)
+        is_unique = is_unique or parameter.n_cells is None
     if is_changed and is_unique:
         return params
     r_pick, r_continuous, _, _ = uniforms(seed, number, "", attempt)
@@ -156,10 +244,12 @@ def propose(
 ) -> tuple[Plan, dict[str, Any]]:
     """Return the plan and the parameter values of the trial with this number.
 
-    In a fine stage every parameter takes its centre from one of the best trials; about
-    ``narrowing.vary`` parameters are redrawn uniformly in the window around it, the others keep
-    it. Of ``narrowing.candidates`` such draws the one is proposed that is farthest from what was
-    tried in vain. A configuration that was tried before is redrawn, in wider windows after a few
+    In a fine stage a trial is one of two kinds, decided by chance. A share ``narrowing.zoom``
+    redraws all parameters, uniformly where the best trials lie (`_zoomed`). Otherwise every
+    parameter takes its centre from one of the best trials; about ``narrowing.vary`` parameters
+    are redrawn uniformly in the window around it, the others keep it. Of
+    ``narrowing.candidates`` such draws the one is proposed that is farthest from what was tried in
+    vain. A configuration that was tried before is redrawn, in wider windows after a few
     attempts, and of a small space until all have been tried.
 
     Args:
@@ -176,11 +266,16 @@ def propose(
     first: dict[str, Any] = {}
     candidates: list[dict[str, Any]] = []
     # In order of the names: a storage may hand back parameters in any order.
-    around = [(n, space[n], *_centres(n, space[n], history, narrowing)) for n in sorted(space)]
+    windows: list[_Around] = [
+        (n, space[n], *_centres(n, space[n], history, narrowing), None) for n in sorted(space)
+    ]
     dimensions = max(len(history.best.params.keys() & space.keys()), 1)
     chance = 1.0 if narrowing.vary is None else narrowing.vary / dimensions
+    around, around_chance = _kind(seed, number, windows, history, narrowing, chance)
     for attempt in range(_MAX_ATTEMPTS):
-        params = _fine_params(seed, number, space, around, plan, chance, narrowing, attempt)
+        if attempt == _MAX_ATTEMPTS // 2:  # everything there was tried
+            around, around_chance = windows, chance
+        params = _fine_params(seed, number, space, around, plan, around_chance, narrowing, attempt)
         if not history.is_tried(space, params):
             candidates.append(params)
             if len(candidates) >= narrowing.candidates:
