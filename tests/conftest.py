@@ -1,6 +1,7 @@
 """What the environment must hold: a missing package fails its tests, unless it was excused."""
 
 import importlib
+import signal
 from collections.abc import Callable
 from types import ModuleType
 
@@ -16,6 +17,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PACKAGE",
         help="skip, and do not fail, the tests that need this package (may be repeated)",
     )
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C even where the run was started with ``&``, which lets it be ignored.
+
+    Child processes inherit that, and those that are to be stopped by it would never end.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -43,6 +43,17 @@ def test_coarse_trials_are_a_latin_hypercube(size, block):
         assert sorted(int(v * size) for v in values) == list(range(size))
 
 
+def test_a_slow_worker_draws_the_coarse_point_of_its_number():
+    """Whatever others finished before it began, one seed gives the same coarse points."""
+    narrowing = Narrowing(coarse_trials=3)
+    history = history_of(*[CENTRE] * 5)
+    plan, params = propose(0, 2, SPACE, history, narrowing)
+    assert plan.stage == 0
+    assert (plan, params) == propose(0, 2, SPACE, History(), narrowing)
+    assert fine_value(0, 3, "beta", SPACE["beta"], history, narrowing) != params["beta"]
+    assert propose(0, 3, SPACE, history, narrowing)[0].stage > 0
+
+
 def test_coarse_points_are_uniform_over_seeds():
     """Over seeds the first trial lies anywhere."""
     values = [coarse_value(s, 0, "x", Float(0, 1), Narrowing()) for s in range(2000)]
@@ -98,7 +109,7 @@ def test_about_vary_parameters_are_redrawn(vary):
     narrowing = Narrowing(coarse_trials=1, elites=1, vary=vary, width=0.3, zoom=0.0)
     counts = []
     for n in range(1000):
-        _, params = propose(0, n, space, history_of(centre), narrowing)
+        _, params = propose(0, n + 8, space, history_of(centre), narrowing)
         counts.append(sum(params[name] != 0.5 for name in space))
     assert min(counts) == 1
     expected = vary + (1 - vary / 10) ** 10  # binomial, with its zeros lifted to one
@@ -119,7 +130,7 @@ def test_redrawn_values_are_uniform_in_the_window():
     space = {"alpha": SPACE["alpha"]}
     history = history_of({"alpha": 0.01})
     low, high = map(math.log10, SPACE["alpha"].window(0.01, 0.1))
-    values = [math.log10(propose(0, n, space, history, FINE)[1]["alpha"]) for n in range(2000)]
+    values = [math.log10(propose(0, n + 8, space, history, FINE)[1]["alpha"]) for n in range(2000)]
     assert uniform_p(values, low, high) > 1e-3
 
 
@@ -128,7 +139,7 @@ def test_spread_draws_some_wider_windows():
     narrowing = Narrowing(coarse_trials=1, elites=1, width=0.1, spread=0.5)
     space = {"x": Float(0, 1)}
     history = history_of({"x": 0.5})
-    distances = [abs(propose(0, n, space, history, narrowing)[1]["x"] - 0.5) for n in range(500)]
+    distances = [abs(propose(0, n + 8, space, history, narrowing)[1]["x"] - 0.5) for n in range(500)]
     assert max(distances) > 0.05
     assert max(distances) <= 0.1**0.5 / 2
 
@@ -142,7 +153,7 @@ def test_better_trials_are_centres_more_often():
     found = [dict.fromkeys(space, v) for v in (0.2, 0.5, 0.8)]
     counts: Counter[float] = Counter()
     for n in range(100):
-        _, params = propose(0, n, space, history_of(*found), narrowing)
+        _, params = propose(0, n + 8, space, history_of(*found), narrowing)
         counts.update(min((0.2, 0.5, 0.8), key=lambda c: abs(c - v)) for v in params.values())
         assert len({round(v, 1) for v in params.values()}) > 1
     total = 1 + 1 / 2 + 1 / 3
@@ -159,7 +170,7 @@ def test_together_takes_all_centres_from_one_trial():
     found = [dict.fromkeys(space, v) for v in (0.2, 0.5, 0.8)]
     centres = set()
     for n in range(50):
-        _, params = propose(0, n, space, history_of(*found), narrowing)
+        _, params = propose(0, n + 8, space, history_of(*found), narrowing)
         centres.add(frozenset(round(v, 1) for v in params.values()))
     assert centres == {frozenset([0.2]), frozenset([0.5]), frozenset([0.8])}
 
@@ -177,7 +188,7 @@ ZOOM_TRIALS = [
 def test_a_zoom_draws_where_the_best_trials_lie():
     """Half of the zooms fill the box of the best; half a box around the best, half as far out."""
     history = history_of(*ZOOM_TRIALS)
-    drawn = [propose(0, n, ZOOM_SPACE, history, ZOOM)[1] for n in range(3000)]
+    drawn = [propose(0, n + 8, ZOOM_SPACE, history, ZOOM)[1] for n in range(3000)]
     # The best has n = 10; around it an integer is not zoomed, and windows hold one cell.
     inner = [p for p in drawn if p["n"] == 10 and 0.3 <= p["x"] <= 0.7]
     outer = [p for p in drawn if p["n"] != 10 and p["x"] <= 0.6]
@@ -195,7 +206,7 @@ def test_a_zoom_keeps_what_all_good_trials_agree_on():
     space = {"x": Float(0, 1), "y": Float(0, 1), "kind": Categorical(["a", "b", "c"])}
     alike = [{"x": x, "y": 0.25, "kind": "b"} for x in (0.5, 0.6, 0.4)]
     narrowing = Narrowing(coarse_trials=1, zoom=1.0, zoom_trials=3, vary=1e-9)
-    drawn = [propose(0, n, space, history_of(*alike), narrowing)[1] for n in range(200)]
+    drawn = [propose(0, n + 8, space, history_of(*alike), narrowing)[1] for n in range(200)]
     assert {p["kind"] for p in drawn} == {"b"}
     assert {p["y"] for p in drawn} == {0.25}
     assert len({p["x"] for p in drawn}) == 200
@@ -206,7 +217,7 @@ def test_a_zoom_in_which_nothing_can_change_is_no_repetition():
     narrowing = Narrowing(coarse_trials=1, zoom=1.0, zoom_trials=3)
     history = history_of(*[CENTRE] * 5)
     history.remember(SPACE, CENTRE)
-    drawn = [propose(0, n, SPACE, history, narrowing)[1] for n in range(50)]
+    drawn = [propose(0, n + 8, SPACE, history, narrowing)[1] for n in range(50)]
     assert all(p != CENTRE for p in drawn)
     assert len({p["alpha"] for p in drawn}) + len({p["beta"] for p in drawn}) > 50
 
@@ -219,7 +230,7 @@ def test_several_objectives_are_not_zoomed():
         history.add(Trial(i, dict.fromkeys(space, v), (v, 1 - v)))
     narrowing = Narrowing(coarse_trials=1, zoom=1.0, vary=1.0)
     for n in range(50):
-        _, params = propose(0, n, space, history, narrowing)
+        _, params = propose(0, n + 8, space, history, narrowing)
         assert sum(v in (0.1, 0.5, 0.9) for v in params.values()) > 10
 
 
@@ -233,7 +244,7 @@ def test_a_window_narrower_than_a_cell_moves_one_parameter():
     history = history_of(centre)
     history.remember(space, centre)
     for n in range(100):
-        _, params = propose(0, n, space, history, narrowing)
+        _, params = propose(0, n + 8, space, history, narrowing)
         assert sorted(abs(v - 5) for v in params.values())[:5] == [0] * 5
 
 
@@ -252,7 +263,7 @@ def test_small_spaces_are_searched_without_repetition():
     history.remember(space, first)
     seen = [tuple(first.values())]
     for n in range(1, 24):
-        _, params = propose(0, n, space, history, narrowing)
+        _, params = propose(0, n + 8, space, history, narrowing)
         history.remember(space, params)
         seen.append(tuple(params.values()))
     assert len(set(seen)) == 24
@@ -271,13 +282,13 @@ def test_an_exhausted_space_repeats_itself():
 def test_parameters_that_no_good_trial_has_are_drawn_from_the_whole_range():
     """A parameter of another branch starts wide."""
     history = history_of({"x": 0.5})
-    values = [fine_value(0, n, "y", Float(0, 1), history, FINE) for n in range(2000)]
+    values = [fine_value(0, n + 8, "y", Float(0, 1), history, FINE) for n in range(2000)]
     assert uniform_p(values) > 1e-3
 
 
 def test_a_parameter_drawn_alone_is_redrawn_in_its_window():
     """Where the companions are unknown the value is drawn around a good trial's."""
-    values = [fine_value(0, n, "x", Float(0, 1), history_of({"x": 0.5}), FINE) for n in range(200)]
+    values = [fine_value(0, n + 8, "x", Float(0, 1), history_of({"x": 0.5}), FINE) for n in range(200)]
     assert all(0.45 <= v <= 0.55 for v in values)
 
 
@@ -304,7 +315,7 @@ def test_of_several_objectives_the_front_is_where_centres_come_from():
     narrowing = Narrowing(coarse_trials=1, elites=1, width=0.1, spread=1.0)
     centres: Counter[float] = Counter()
     for n in range(100):
-        _, params = propose(0, n, space, history, narrowing)
+        _, params = propose(0, n + 8, space, history, narrowing)
         centres.update(min((0.1, 0.5, 0.9), key=lambda c: abs(c - v)) for v in params.values())
     assert centres[0.5] == 0
     assert abs(centres[0.1] / 2000 - 0.5) < 0.05  # four standard errors
@@ -315,7 +326,7 @@ def test_a_changed_category_comes_with_a_continuous_value_that_is_new():
     space = {"x": Float(0, 1), "kind": Categorical(["a", "b"]), "n": Int(0, 2)}
     history = history_of({"x": 0.5, "kind": "a", "n": 1})
     narrowing = Narrowing(coarse_trials=1, elites=1, vary=1.0, min_width=0.01, zoom=0.0)
-    drawn = [propose(0, n, space, history, narrowing)[1] for n in range(300)]
+    drawn = [propose(0, n + 8, space, history, narrowing)[1] for n in range(300)]
     assert len({p["x"] for p in drawn}) == 300
     little = [p for p in drawn if abs(p["x"] - 0.5) <= 0.005]
     assert len(little) > 100
@@ -332,6 +343,6 @@ def test_choices_may_be_arrays():
     space = {"a": Categorical(arrays), "x": Float(0, 1)}
     history = history_of({"a": arrays[0], "x": 0.5})
     for n in range(20):
-        _, params = propose(0, n, space, history, FINE)
+        _, params = propose(0, n + 8, space, history, FINE)
         assert any(params["a"] is a for a in arrays)
         history.remember(space, params)

@@ -227,14 +227,22 @@ class Narrowing:
         return cls(**data)
 
 
-def stage_for(narrowing: Narrowing, history: History) -> Plan:
-    """Return the stage and width of the next trial: a pure function of schedule and history.
+def stage_for(narrowing: Narrowing, history: History, number: int | None = None) -> Plan:
+    """Return the stage and width of a trial: a pure function of schedule, history and number.
 
     Only ranked trials count: failed, running and waiting ones neither end a stage nor narrow it.
+
+    Args:
+        narrowing: The schedule.
+        history: The trials finished so far.
+        number: Number of the trial; None for one after those of the coarse stage. The first
+            ``coarse_trials`` are coarse whatever has finished meanwhile, so that a worker that
+            was slow to begin draws what it would have drawn.
     """
-    if narrowing.coarse_trials is None or history.n_ranked < narrowing.coarse_trials:
+    coarse = narrowing.coarse_trials
+    if coarse is None or history.n_ranked < coarse or (number is not None and number < coarse):
         return Plan(0, 1.0)
-    stage = (history.n_ranked - narrowing.coarse_trials) // narrowing.stage_trials
+    stage = (history.n_ranked - coarse) // narrowing.stage_trials
     fall = narrowing.shrink * narrowing.stage_trials  # of the width's logarithm, stage by stage
     fall /= max(len(history.best.params), 1) ** narrowing.dimension_power
     return Plan(stage + 1, _width(narrowing, fall, stage))

@@ -109,7 +109,7 @@ def fine_value(
     values, weights = _centres(name, parameter, history, narrowing)
     if not values:
         return parameter.draw(r)
-    plan = stage_for(narrowing, history)
+    plan = stage_for(narrowing, history, number)
     centre = values[bisect_right(weights, r_elite)]
     return _moved(parameter, centre, plan.width, narrowing, r_width, r)
 
@@ -259,7 +259,7 @@ def propose(
         history: The trials finished so far.
         narrowing: The schedule.
     """
-    plan = stage_for(narrowing, history)
+    plan = stage_for(narrowing, history, number)
     if plan.stage == 0:
         coarse = {n: coarse_value(seed, number, n, p, narrowing) for n, p in space.items()}
         return plan, coarse

@@ -123,7 +123,7 @@ class CoarseToFineSampler(BaseSampler):
         """
         with self._lock:
             record = self._record(study, trial.number)
-            if stage_for(self._narrowing, record.history).stage == 0:
+            if stage_for(self._narrowing, record.history, trial.number).stage == 0:
                 return {}
             return record.elite_space(self._narrowing.elites)
 
@@ -162,7 +162,7 @@ class CoarseToFineSampler(BaseSampler):
             return coarse_value(self._seed, trial.number, param_name, parameter, self._narrowing)
         with self._lock:
             history = self._record(study, trial.number).history
-            if stage_for(self._narrowing, history).stage == 0:
+            if stage_for(self._narrowing, history, trial.number).stage == 0:
                 return coarse_value(
                     self._seed, trial.number, param_name, parameter, self._narrowing
                 )
