@@ -7,7 +7,9 @@ into the study, is in `tune_bn.tuning.ray_trials`.
 
 import logging
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -246,7 +248,8 @@ def _ray(settings: RaySettings) -> Iterator[None]:
     is_ours = not ray.is_initialized()
     try:
         if is_ours:
-            _connect(settings)
+            with _same_sigterm():
+                _connect(settings)
         logging.getLogger("ray").setLevel(logging.CRITICAL)
         yield
     finally:
@@ -258,6 +261,19 @@ def _ray(settings: RaySettings) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """Keeps the caller's answer to SIGTERM: `ray.init` puts its own in place, which exits."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _connect(settings: RaySettings) -> None:
