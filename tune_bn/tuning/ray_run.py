@@ -20,6 +20,7 @@ from typing import Any
 import optuna
 import ray
 from ray import tune as ray_tune
+from ray.tune.error import TuneError as RayTuneError
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler, TrialScheduler
 
 from tune_bn.core.narrowing import Narrowing
@@ -38,7 +39,7 @@ from tune_bn.tuning.ray_trials import (
 from tune_bn.tuning.search import Progress
 from tune_bn.tuning.settings import DIRECTIONS, Settings
 from tune_bn.tuning.space import params_of, space_version
-from tune_bn.tuning.study import counted_trials
+from tune_bn.tuning.study import STORAGE_ERRORS, counted_trials
 
 __all__ = ["SCHEDULERS", "RaySettings", "tune"]
 
@@ -223,6 +224,11 @@ def _run(
         tuner.fit()
     except OutOfTime:
         return
+    except RayTuneError as error:
+        # Tune wraps what the study raised while a trial's end was stored.
+        if isinstance(error.__context__, (*STORAGE_ERRORS, OSError)):
+            raise error.__context__ from error.__context__.__cause__
+        raise
 
 
 def _scheduler(name: str, epochs: int) -> TrialScheduler:
