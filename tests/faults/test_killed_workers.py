@@ -35,6 +35,10 @@ def test_kills_at_random_moments(kind, kills, tmp_path, ledger, request):
         by_itself = start_worker(address, name, ledger, calls=moments.randint(1, CALLS[kind]))
         from_outside = start_worker(address, name, ledger)
         by_itself.join()
+        told_of = ledger / str(from_outside.pid)
+        while not (told_of.exists() and told_of.stat().st_size):
+            assert from_outside.is_alive()
+            threading.Event().wait(0.01)
         threading.Event().wait(moments.uniform(0, 0.05))  # the blow's own moment
         from_outside.kill()
         from_outside.join()

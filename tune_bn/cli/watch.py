@@ -30,6 +30,7 @@ def watch(
         from rich.live import Live
         from sqlalchemy.exc import SQLAlchemyError
 
+        from tune_bn.report.errors import ReportError
         from tune_bn.report.sources import open_study, read_study
         from tune_bn.report.terminal import watch_view
 
@@ -51,9 +52,9 @@ def watch(
                     time.sleep(every)
             except KeyboardInterrupt:
                 return  # the way to stop watching
-            except (OptunaError, SQLAlchemyError, OSError) as error:
+            except (ReportError, OptunaError, SQLAlchemyError, OSError) as error:
                 # Without the error's own text, which may hold the storage's address.
                 raise InputError(
                     "Watching needs a storage that answers, but it does not any more "
-                    f"({type(error).__name__}). Watch again when it does."
+                    f"({type(error.__cause__ or error).__name__}). Watch again when it does."
                 ) from error

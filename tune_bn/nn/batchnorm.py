@@ -100,8 +100,6 @@ class EwaBatchNorm(RunningStatistics):
             dtype,
             bias=bias,
         )
-        # Not the class's, for which a compiled graph looks through all classes at each call.
-        self.frozen = self.stats_paused = False
         if num_features < 1:
             raise BatchNormError(
                 f"{type(self).__name__} needs num_features ≥ 1, but got {num_features!r}."

@@ -7,7 +7,9 @@ into the study, is in `tune_bn.tuning.ray_trials`.
 
 import logging
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ import optuna
 import ray
 from ray import tune as ray_tune
 from ray._private import ray_constants
+from ray.tune.error import TuneError as RayTuneError
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler, TrialScheduler
 
 from tune_bn.core.narrowing import Narrowing
@@ -37,7 +40,7 @@ from tune_bn.tuning.ray_trials import (
 )
 from tune_bn.tuning.settings import DIRECTIONS, Settings
 from tune_bn.tuning.space import params_of, space_version
-from tune_bn.tuning.study import counted_trials
+from tune_bn.tuning.study import STORAGE_ERRORS, counted_trials
 from tune_bn.tuning.tally import Progress
 
 __all__ = ["SCHEDULERS", "RaySettings", "tune"]
@@ -233,6 +236,11 @@ def _run(
         tuner.fit()
     except OutOfTime:
         return
+    except RayTuneError as error:
+        # Tune wraps what the study raised while a trial's end was stored.
+        if isinstance(error.__context__, (*STORAGE_ERRORS, OSError)):
+            raise error.__context__ from error.__context__.__cause__
+        raise
 
 
 def _scheduler(name: str, epochs: int) -> TrialScheduler:
@@ -259,7 +267,8 @@ def _ray(settings: RaySettings) -> Iterator[None]:
     is_ours = not ray.is_initialized()
     try:
         if is_ours:
-            _connect(settings)
+            with _same_sigterm():
+                _connect(settings)
         logging.getLogger("ray").setLevel(logging.CRITICAL)
         yield
     finally:
@@ -271,6 +280,19 @@ def _ray(settings: RaySettings) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """Keeps the caller's answer to SIGTERM: `ray.init` puts its own in place, which exits."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _connect(settings: RaySettings) -> None:

@@ -12,7 +12,15 @@ from optuna.trial import TrialState
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.folder import STUDY
 
-__all__ = ["INTERRUPTED", "REASON", "STUDY_NAME", "counted_trials", "open_study", "storage_errors"]
+__all__ = [
+    "INTERRUPTED",
+    "REASON",
+    "STORAGE_ERRORS",
+    "STUDY_NAME",
+    "counted_trials",
+    "open_study",
+    "storage_errors",
+]
 
 STUDY_NAME = "tune_bn"
 REASON = "tune_bn:reason"
@@ -75,7 +83,7 @@ def open_study(
             )
             found = study.user_attrs.get(_IDENTITY)
             n_trials = len(study.get_trials(deepcopy=False))
-        except (*_STORAGE_ERRORS, RuntimeError) as error:  # the last for tables of another Optuna
+        except (*STORAGE_ERRORS, RuntimeError) as error:  # the last for tables of another Optuna
             if is_new:
                 raise
             raise TuneError(
@@ -114,14 +122,14 @@ def storage_errors(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (*_STORAGE_ERRORS, OSError) as error:
+    except (*STORAGE_ERRORS, OSError) as error:
         raise TuneError(
             f"A run needs to write to {str(folder)!r}, but that failed ({_line(error)}). "
             "Make room or choose another --out; finished trials and earlier results are kept."
         ) from error
 
 
-_STORAGE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError)
+STORAGE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError)
 
 
 def _refuse(folder: Path, found: Any, identity: dict[str, Any]) -> None:
