@@ -12,7 +12,7 @@ from scipy import stats
 from tests.support.judges import equal_counts_p, uniform_p
 from tune_bn import Float, Int, SpaceError
 from tune_bn.ray import one_minus_loguniform
-from tune_bn.ray.domains import parameter_for, parameter_from_json
+from tune_bn.ray.domains import Normal, parameter_for, parameter_from_json
 
 DOMAINS = {
     "uniform": tune.uniform(-2, 3),
@@ -164,3 +164,10 @@ def test_impossible_domains_are_refused(make, message):
     """A domain without values, or of an unknown kind, is an error that names it."""
     with pytest.raises(SpaceError, match=message):
         make()
+
+
+def test_a_quantum_far_finer_than_a_float_rounds_nothing():
+    """The ratio overflows, and every float is near enough a multiple."""
+    parameter = Normal(1.0, 1.0, q=5e-324)
+    assert parameter.nearest(2.5) == 2.5
+    assert math.isfinite(parameter.draw(0.3))

@@ -142,7 +142,9 @@ class Normal(Parameter):
         return self.draw(0.0), self.draw(1.0 - _SMALLEST_QUANTILE)
 
     def _rounded(self, value: float) -> float:
-        return value if self.q is None else round(value / self.q) * self.q
+        if self.q is None or math.isinf(value / self.q):  # far finer than a float is
+            return value
+        return round(value / self.q) * self.q
 
     def draw(self, r: float) -> float:  # noqa: D102
         r = min(max(r, _SMALLEST_QUANTILE), 1.0 - 2.0**-53)
