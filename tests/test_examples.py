@@ -47,7 +47,7 @@ SHOWN = {
         r"textbook: 4 stages",
         r"fine 3: 20 trials, each window 0\.12 wide",
         r"default: 16 stages",
-        r"fine 6: +5 trials, each window 0\.04 wide",
+        r"fine 6: +5 trials, each window 0\.05 wide",
         r"8 parameters",
     ],
     "optuna_distributed.py": [

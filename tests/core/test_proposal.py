@@ -139,7 +139,9 @@ def test_spread_draws_some_wider_windows():
     narrowing = Narrowing(coarse_trials=1, elites=1, width=0.1, spread=0.5)
     space = {"x": Float(0, 1)}
     history = history_of({"x": 0.5})
-    distances = [abs(propose(0, n + 8, space, history, narrowing)[1]["x"] - 0.5) for n in range(500)]
+    distances = [
+        abs(propose(0, n + 8, space, history, narrowing)[1]["x"] - 0.5) for n in range(500)
+    ]
     assert max(distances) > 0.05
     assert max(distances) <= 0.1**0.5 / 2
 
@@ -288,7 +290,9 @@ def test_parameters_that_no_good_trial_has_are_drawn_from_the_whole_range():
 
 def test_a_parameter_drawn_alone_is_redrawn_in_its_window():
     """Where the companions are unknown the value is drawn around a good trial's."""
-    values = [fine_value(0, n + 8, "x", Float(0, 1), history_of({"x": 0.5}), FINE) for n in range(200)]
+    values = [
+        fine_value(0, n + 8, "x", Float(0, 1), history_of({"x": 0.5}), FINE) for n in range(200)
+    ]
     assert all(0.45 <= v <= 0.55 for v in values)
 
 

@@ -117,10 +117,12 @@ def require_survived(address: str, name: str, told: Mapping[int, float], *, n: i
         n: With how many more trials the search goes on.
     """
     before = [fresh(view_elsewhere, address, name), view_elsewhere(address, name)]
-    assert faults_of(told, before) == []
+    found = faults_of(told, before)
+    assert not found, found
     fresh(go_on, address, name, n)
     after = [fresh(view_elsewhere, address, name), view_elsewhere(address, name)]
-    assert faults_of(told, after) == []
+    found = faults_of(told, after)
+    assert not found, found
     finished = [sum(t.state == "COMPLETE" for t in views[0].trials) for views in (before, after)]
     assert finished[1] == finished[0] + n
     return after[0]

@@ -227,7 +227,7 @@ def test_the_trap_works(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        {"format": "tune-bn model 2"},
+        {"format": "something else"},
         {"weight": torch.zeros(2)},
         [1, 2],
         {"format": "tune-bn model 1"},
