@@ -41,6 +41,7 @@ class History:
         self._centres_depth = self._elites_depth = 0
         # Where on its scale the best trials have a parameter, in their order; NaN for none.
         self._positions: dict[str, tuple[Parameter, list[float]]] = {}
+        self._spans: dict[tuple[str, int], tuple[Parameter, tuple[float, float, float] | None]] = {}
 
     def add(self, trial: Trial) -> None:
         """Take a ranked trial into account."""
@@ -50,6 +51,7 @@ class History:
             if self._fronts.add(trial):
                 self._centres.clear()
                 self._positions.clear()
+                self._spans.clear()
                 self._elites.clear()
                 self._best = self._fronts.best(_KEPT)
             return
@@ -58,6 +60,7 @@ class History:
             return
         self._best.insert(place, trial)
         del self._best[_KEPT:]
+        self._spans.clear()
         for name, (parameter, at) in self._positions.items():
             at.insert(place, _position(parameter, trial.params.get(name)))
             del at[_KEPT:]
@@ -108,11 +111,14 @@ class History:
             self._centres_depth = max(self._centres_depth, needed)
         return found[1]
 
-    def span(self, name: str, parameter: Parameter, n: int) -> tuple[float, float, float]:
+    def span(self, name: str, parameter: Parameter, n: int) -> tuple[float, float, float] | None:
         """Return where a parameter's `centres` lie on its scale: the first, lowest and highest.
 
-        Needs a parameter that one of the best trials has.
+        None if none of the best trials has it.
         """
+        known = self._spans.get((name, n))
+        if known is not None and known[0] is parameter:
+            return known[1]
         found = self._positions.get(name)
         if found is None or found[0] is not parameter:
             at = [_position(parameter, trial.params.get(name)) for trial in self._best]
@@ -120,7 +126,9 @@ class History:
         at = found[1][:n]
         if (total := sum(at)) != total:  # NaN: not all of them have it
             at = [position for position in found[1] if position == position][:n]
-        return at[0], min(at), max(at)
+        span = (at[0], min(at), max(at)) if at else None
+        self._spans[name, n] = (parameter, span)
+        return span
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
         """Note a configuration as tried, so that it is not drawn again."""

@@ -19,7 +19,7 @@ from tune_bn.core.errors import NarrowingError
 from tune_bn.core.history import History
 from tune_bn.core.notebook import html_table
 
-__all__ = ["Narrowing", "Plan", "stage_for"]
+__all__ = ["Narrowing", "Plan", "is_coarse", "stage_for"]
 
 _LARGEST = 2**53 - 1  # what a float counts exactly
 
@@ -227,10 +227,11 @@ class Narrowing:
         return cls(**data)
 
 
-def stage_for(narrowing: Narrowing, history: History, number: int | None = None) -> Plan:
-    """Return the stage and width of a trial: a pure function of schedule, history and number.
+_COARSE = Plan(0, 1.0)
 
-    Only ranked trials count: failed, running and waiting ones neither end a stage nor narrow it.
+
+def is_coarse(narrowing: Narrowing, history: History, number: int | None = None) -> bool:
+    """Tell whether a trial belongs to the coarse stage.
 
     Args:
         narrowing: The schedule.
@@ -240,8 +241,18 @@ def stage_for(narrowing: Narrowing, history: History, number: int | None = None)
             was slow to begin draws what it would have drawn.
     """
     coarse = narrowing.coarse_trials
-    if coarse is None or history.n_ranked < coarse or (number is not None and number < coarse):
-        return Plan(0, 1.0)
+    return coarse is None or history.n_ranked < coarse or (number is not None and number < coarse)
+
+
+def stage_for(narrowing: Narrowing, history: History, number: int | None = None) -> Plan:
+    """Return the stage and width of a trial: a pure function of schedule, history and number.
+
+    Only ranked trials count: failed, running and waiting ones neither end a stage nor narrow it.
+    Arguments as for `is_coarse`.
+    """
+    coarse = narrowing.coarse_trials
+    if coarse is None or is_coarse(narrowing, history, number):
+        return _COARSE
     stage = (history.n_ranked - coarse) // narrowing.stage_trials
     fall = narrowing.shrink * narrowing.stage_trials  # of the width's logarithm, stage by stage
     fall /= max(len(history.best.params), 1) ** narrowing.dimension_power

@@ -120,8 +120,19 @@ def _quantiles(seed: int, number: int, name: str, block: int) -> tuple[float, ..
     return uniforms(seed, number, name, _KIND - 1 - block)
 
 
+def _windows(
+    space: Mapping[str, Parameter], history: History, narrowing: Narrowing
+) -> list[_Around]:
+    """Return what a draw in windows takes: of each parameter the values they may lie around."""
+    # In order of the names: a storage may hand back parameters in any order.
+    return [
+        (name, space[name], *_centres(name, space[name], history, narrowing), None)
+        for name in sorted(space)
+    ]
+
+
 def _zoomed(
-    around: Sequence[_Around], history: History, narrowing: Narrowing, is_around_best: bool
+    space: Mapping[str, Parameter], history: History, narrowing: Narrowing, is_around_best: bool
 ) -> list[_Around]:
     """Return what a zoom draws from: of each parameter where the best trials lie.
 
@@ -131,20 +142,26 @@ def _zoomed(
     best trial, or keeps the value of a good one.
     """
     zoomed: list[_Around] = []
-    for name, parameter, values, weights, _ in around:
-        span = None
+    n = narrowing.zoom_trials
+    for name in sorted(space):
+        parameter, span = space[name], None
         if is_around_best:
-            values, weights = values[:1], (1.0,) if values else ()  # noqa: PLW2901
-            if values and parameter.n_cells is None:
-                centre, low, high = history.span(name, parameter, 2 * narrowing.zoom_trials)
+            found = history.span(name, parameter, 2 * n) if parameter.n_cells is None else None
+            if found is not None:
+                centre, low, high = found
                 reach = max(high - centre, centre - low) / 2
                 span = max(centre - reach, 0.0), min(centre + reach, 1.0)
-        elif values and not parameter.is_unordered:
-            _, low, high = history.span(name, parameter, narrowing.zoom_trials)
+        elif not parameter.is_unordered and (found := history.span(name, parameter, n)) is not None:
+            _, low, high = found
             half_cell = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
             span = max(low - half_cell, 0.0), min(high + half_cell, 1.0)
-        is_wide = span is not None and span[0] < span[1]
-        zoomed.append((name, parameter, values, weights, span if is_wide else None))
+        if span is not None and span[0] < span[1]:
+            zoomed.append((name, parameter, (), (), span))
+            continue
+        values, weights = _centres(name, parameter, history, narrowing)
+        if is_around_best:
+            values, weights = values[:1], (1.0,) if values else ()
+        zoomed.append((name, parameter, values, weights, None))
     return zoomed
 
 
@@ -161,7 +178,7 @@ def _of_one_rank(around: Sequence[_Around], r: float) -> list[_Around]:
 def _kind(
     seed: int,
     number: int,
-    windows: list[_Around],
+    space: Mapping[str, Parameter],
     history: History,
     narrowing: Narrowing,
     chance: float,
@@ -171,9 +188,10 @@ def _kind(
     # Several objectives have no one best region.
     zoom = narrowing.zoom if history.n_objectives == 1 else 0.0
     if r_zoom < zoom / 2:
-        return _zoomed(windows, history, narrowing, is_around_best=False), 0.0
-    if r_zoom < zoom and any(p.n_cells is None for _, p, _, _, _ in windows):
-        return _zoomed(windows, history, narrowing, is_around_best=True), chance
+        return _zoomed(space, history, narrowing, is_around_best=False), 0.0
+    if r_zoom < zoom and any(parameter.n_cells is None for parameter in space.values()):
+        return _zoomed(space, history, narrowing, is_around_best=True), chance
+    windows = _windows(space, history, narrowing)
     if r_together < narrowing.together:
         return _of_one_rank(windows, r_elite), chance
     return windows, chance
@@ -265,18 +283,15 @@ def propose(
         return plan, coarse
     first: dict[str, Any] = {}
     candidates: list[dict[str, Any]] = []
-    # In order of the names: a storage may hand back parameters in any order.
-    windows: list[_Around] = [
-        (n, space[n], *_centres(n, space[n], history, narrowing), None) for n in sorted(space)
-    ]
     dimensions = max(len(history.best.params.keys() & space.keys()), 1)
     chance = 1.0 if narrowing.vary is None else narrowing.vary / dimensions
-    around, around_chance = _kind(seed, number, windows, history, narrowing, chance)
+    around, around_chance = _kind(seed, number, space, history, narrowing, chance)
+    is_endless = any(parameter.n_cells is None for parameter in space.values())
     for attempt in range(_MAX_ATTEMPTS):
         if attempt == _MAX_ATTEMPTS // 2:  # everything there was tried
-            around, around_chance = windows, chance
+            around, around_chance = _windows(space, history, narrowing), chance
         params = _fine_params(seed, number, space, around, plan, around_chance, narrowing, attempt)
-        if not history.is_tried(space, params):
+        if is_endless or not history.is_tried(space, params):
             candidates.append(params)
             if len(candidates) >= narrowing.candidates:
                 break

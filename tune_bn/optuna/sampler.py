@@ -9,7 +9,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from tune_bn.core.narrowing import Narrowing, stage_for
+from tune_bn.core.narrowing import Narrowing, is_coarse
 from tune_bn.core.proposal import coarse_value, fine_value, propose
 from tune_bn.core.search import checked_narrowing, checked_seed
 from tune_bn.optuna.distributions import parameter_for
@@ -123,7 +123,7 @@ class CoarseToFineSampler(BaseSampler):
         """
         with self._lock:
             record = self._record(study, trial.number)
-            if stage_for(self._narrowing, record.history, trial.number).stage == 0:
+            if is_coarse(self._narrowing, record.history, trial.number):
                 return {}
             return record.elite_space(self._narrowing.elites)
 
@@ -162,7 +162,7 @@ class CoarseToFineSampler(BaseSampler):
             return coarse_value(self._seed, trial.number, param_name, parameter, self._narrowing)
         with self._lock:
             history = self._record(study, trial.number).history
-            if stage_for(self._narrowing, history, trial.number).stage == 0:
+            if is_coarse(self._narrowing, history, trial.number):
                 return coarse_value(
                     self._seed, trial.number, param_name, parameter, self._narrowing
                 )
