@@ -261,7 +261,8 @@ def _ray(settings: RaySettings) -> Iterator[None]:
         TuneError: there is no cluster at the address.
     """
     quiet = dict(_QUIET) if settings.address is not None else {**_QUIET, **_LOOPBACK}
-    before = {name: os.environ.get(name) for name in quiet}
+    # `ray.init` sets the last one, which every later process would inherit.
+    before = {name: os.environ.get(name) for name in (*quiet, "RAY_AUTH_MODE")}
     os.environ.update(quiet)
     level = logging.getLogger("ray").level
     is_ours = not ray.is_initialized()
