@@ -26,7 +26,8 @@ _LARGEST_ENUMERATION = 2000
 _LARGEST_SPACE = 10**12
 
 _Span = tuple[float, float]  # from where to where on a parameter's scale
-# name, parameter, centres, their weights, and what a zoom draws from
+# name, parameter, centres, their weights, and what a zoom draws from; with that, in the place of
+# weights, the quantiles of its first attempts
 _Around = tuple[str, Parameter, tuple[Any, ...], tuple[float, ...], _Span | None]
 _Kept = tuple[str, Any, float, float]  # name, centre, and the two numbers that would move it
 
@@ -114,7 +115,6 @@ def fine_value(
     return _moved(parameter, centre, plan.width, narrowing, r_width, r)
 
 
-@lru_cache(maxsize=256)
 def _quantiles(seed: int, number: int, name: str, block: int) -> tuple[float, ...]:
     """Return what four attempts of a zoom draw of one parameter: one hash gives four numbers."""
     return uniforms(seed, number, name, _KIND - 1 - block)
@@ -132,7 +132,12 @@ def _windows(
 
 
 def _zoomed(
-    space: Mapping[str, Parameter], history: History, narrowing: Narrowing, is_around_best: bool
+    seed: int,
+    number: int,
+    space: Mapping[str, Parameter],
+    history: History,
+    narrowing: Narrowing,
+    is_around_best: bool,
 ) -> list[_Around]:
     """Return what a zoom draws from: of each parameter where the best trials lie.
 
@@ -156,7 +161,7 @@ def _zoomed(
             half_cell = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
             span = max(low - half_cell, 0.0), min(high + half_cell, 1.0)
         if span is not None and span[0] < span[1]:
-            zoomed.append((name, parameter, (), (), span))
+            zoomed.append((name, parameter, (), _quantiles(seed, number, name, 0), span))
             continue
         values, weights = _centres(name, parameter, history, narrowing)
         if is_around_best:
@@ -188,9 +193,9 @@ def _kind(
     # Several objectives have no one best region.
     zoom = narrowing.zoom if history.n_objectives == 1 else 0.0
     if r_zoom < zoom / 2:
-        return _zoomed(space, history, narrowing, is_around_best=False), 0.0
+        return _zoomed(seed, number, space, history, narrowing, is_around_best=False), 0.0
     if r_zoom < zoom and any(parameter.n_cells is None for parameter in space.values()):
-        return _zoomed(space, history, narrowing, is_around_best=True), chance
+        return _zoomed(seed, number, space, history, narrowing, is_around_best=True), chance
     windows = _windows(space, history, narrowing)
     if r_together < narrowing.together:
         return _of_one_rank(windows, r_elite), chance
@@ -218,7 +223,7 @@ def _fine_params(
         if span is not None:
             low, high = span
             block, i = divmod(attempt, 4)
-            r = _quantiles(seed, number, name, block)[i]
+            r = weights[i] if block == 0 else _quantiles(seed, number, name, block)[i]
             params[name] = parameter.draw(low + r * (high - low))
             is_changed, is_unique = True, is_unique or parameter.n_cells is None
             continue

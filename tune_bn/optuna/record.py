@@ -48,7 +48,7 @@ class StudyRecord:
         self._caught_up_for = -1
         self._unfinished: set[int] = set()
         self._space_of: tuple[tuple[Trial, ...], dict[str, BaseDistribution]] = ((), {})
-        self._attribute_of: tuple[Mark, dict[str, Any]] | None = None
+        self._attribute_of: tuple[Plan, tuple[Trial, ...], dict[str, Any]] | None = None
 
     def elite_space(self, n: int) -> dict[str, BaseDistribution]:
         """Return the distributions of all parameters that one of the ``n`` best trials has."""
@@ -62,10 +62,11 @@ class StudyRecord:
     def attribute(self, plan: Plan, n_elites: int) -> dict[str, Any]:
         """Return what a trial writes of its draw; one object as long as nothing has changed."""
         elites = self.history.elites(n_elites) if plan.stage else ()
-        mark = Mark(plan.stage, plan.width, tuple(t.number for t in elites[:_MOST_ELITES]))
-        if self._attribute_of is None or self._attribute_of[0] != mark:
-            self._attribute_of = (mark, mark.to_json())
-        return self._attribute_of[1]
+        known = self._attribute_of
+        if known is None or known[0] != plan or known[1] is not elites:
+            mark = Mark(plan.stage, plan.width, tuple(t.number for t in elites[:_MOST_ELITES]))
+            known = self._attribute_of = (plan, elites, mark.to_json())
+        return known[2]
 
     def catch_up(self, study: "Study", number: int) -> None:
         """Take in the trials that finished since the last call.
