@@ -429,9 +429,10 @@ def test_npz_that_is_a_bomb(tmp_path: Path) -> None:
 
 
 def test_huge_integers_are_infinite(tmp_path: Path) -> None:
-    """pandas alone raises OverflowError."""
+    """pandas alone raises OverflowError; before pandas 3 it reads them as text."""
     text = "a,y\n" + "".join(f"{i},{i}\n" for i in range(ROWS)) + "9" * 400 + ",3\n"
-    assert "infinite" in refusal(csv(tmp_path, text), target="y")
+    message = refusal(csv(tmp_path, text), target="y")
+    assert "infinite" in message or "needs numbers" in message
 
 
 def test_a_target_far_from_the_training_rows(tmp_path: Path) -> None:
