@@ -23,7 +23,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
-from torch.onnx import is_in_onnx_export
 
 from .errors import BatchNormError
 from .ewa import can_read, masked_moments, step_at
@@ -212,7 +211,7 @@ class EwaBatchNorm(RunningStatistics):
             return True
         if not self.training or self.frozen:
             return False
-        if (is_compiling() or torch._C._get_tracing_state()) and is_in_onnx_export():
+        if (is_compiling() or torch._C._get_tracing_state()) and torch.onnx.is_in_onnx_export():
             # Exporters turn a model that was left in training mode into its inference form; the
             # scratch would be baked into the graph as its statistics.
             return False
