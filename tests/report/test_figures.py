@@ -25,6 +25,7 @@ from tune_bn.report import (
     results_of,
 )
 from tune_bn.report.figures.network import confusion_counts
+from tune_bn.report.figures.relations import importances
 from tune_bn.report.figures.style import axis_for, log_ticks
 from tune_bn.report.figures.thinning import shown_trials
 
@@ -133,6 +134,14 @@ def test_importances_are_shares(staged: optuna.Study):
     bars = plot_importances(staged).data[0]
     assert sum(bars.x) == pytest.approx(1)
     assert bars.x[-1] == max(bars.x)
+
+
+def test_importances_need_values_that_differ():
+    """Where nearly all trials are equally bad, no parameter is said to matter."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda t: float(t.suggest_float("x", 0, 1) > 0.03), 30)
+    assert len({t.value for t in study.trials}) == 2
+    assert importances(results_of(study)) == {}
 
 
 def test_pareto_marks_the_front(two_objectives: optuna.Study):

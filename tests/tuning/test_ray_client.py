@@ -1,6 +1,7 @@
 """Driving a cluster from outside: the same results, heard of as they come."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -20,6 +21,8 @@ def test_a_run_from_afar(blobs, tmp_path):
     """It is heard of, stops when asked, goes on with the same call, and leaves its files."""
     cluster = subprocess.Popen(
         [sys.executable, str(FOLDER / "cluster_with_client.py")],
+        # Ray's proxy forks while gRPC's threads run, which gRPC's own fork handlers do not survive.
+        env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

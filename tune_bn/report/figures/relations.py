@@ -1,6 +1,7 @@
 """What matters and what goes together: importances, the best tenth, the Pareto front."""
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,14 @@ def importances(results: Results, *, objective: int = 0) -> dict[str, float]:
         )
         for trial in complete
     )
-    found = optuna.importance.get_param_importances(study)
+    with warnings.catch_warnings():
+        # Where most values are alike, good trials cannot be told from the rest: Optuna says so,
+        # and gives all parameters the same share.
+        warnings.filterwarnings("error", message="Target and region quantiles")
+        try:
+            found = optuna.importance.get_param_importances(study)
+        except UserWarning:
+            return {}
     return {name: float(found[name]) for name in sorted(found, key=lambda n: -found[n])}
 
 
