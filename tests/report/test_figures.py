@@ -137,7 +137,7 @@ def test_importances_are_shares(staged: optuna.Study):
 
 
 def test_importances_need_values_that_differ():
-    """Where nearly all trials are equally bad, no parameter is said to matter, without a warning."""
+    """Where nearly all trials are equally bad none is said to matter, and nothing is warned of."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.optimize(lambda t: float(t.suggest_float("x", 0, 1) > 0.03), 30)
     assert len({t.value for t in study.trials}) == 2
