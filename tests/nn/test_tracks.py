@@ -1,5 +1,9 @@
 """Several averages in one run."""
 
+import copy
+import pickle
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -24,15 +28,25 @@ def train(layer: nn.Module, steps: int, seed: int = 0) -> None:
         layer(torch.randn(8, 3, generator=generator, dtype=torch.float64) + step)
 
 
+def train_wide(layer: nn.Module, steps: int, seed: int = 0) -> None:
+    """Train with batches of a size that takes the short way."""
+    generator = torch.Generator().manual_seed(seed)
+    for step in range(steps):
+        layer(torch.randn(32, 3, generator=generator, dtype=torch.float64) + step)
+
+
 @pytest.mark.parametrize("steps", [1, 2, 40])
 @pytest.mark.parametrize("variance", ["biased", "unbiased"])
-def test_each_track_equals_a_layer_with_that_decay(steps: int, variance: str) -> None:
+@pytest.mark.parametrize("trained", [train, train_wide])
+def test_each_track_equals_a_layer_with_that_decay(
+    trained: Callable[[nn.Module, int], None], steps: int, variance: str
+) -> None:
     """One run with several decays holds what as many runs with one decay hold, to 1e-12."""
     several = BatchNorm1d(3, decays=DECAYS, variance=variance, dtype=torch.float64)  # type: ignore[arg-type] # a str
-    train(several, steps)
+    trained(several, steps)
     for decay in DECAYS:
         single = BatchNorm1d(3, decay=decay, variance=variance, dtype=torch.float64)  # type: ignore[arg-type] # a str
-        train(single, steps)
+        trained(single, steps)
         select_decay(several, decay)
         for got, expected in zip(stats(several), stats(single), strict=True):
             torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
@@ -79,7 +93,7 @@ def test_tracks_survive_a_checkpoint() -> None:
 
 def test_load_tracks_refuses_another_model() -> None:
     """Tracks of other layers or decays are refused by name."""
-    with pytest.raises(BatchNormError, match=r"needs the tracks .*layers\.1\.track_means"):
+    with pytest.raises(BatchNormError, match=r"needs the tracks .*layers\.1\.tracks"):
         load_tracks(MLP(3, 2, decays=DECAYS), {})
     state = tracks_state(MLP(3, 2, decays=(0.5,)))
     with pytest.raises(BatchNormError, match="of shape"):
@@ -179,3 +193,53 @@ def test_memory_is_per_channel_only() -> None:
         return sum(t.numel() for t in layer.buffers() if isinstance(t, Tensor))
 
     assert numbers(three) - numbers(one) == 2 * 3 * 10 + 3
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copy_goes_on_by_itself(copied: Callable[[nn.Module], nn.Module]) -> None:
+    """A copy made in training continues as the original does, and shares nothing with it."""
+    layer = BatchNorm1d(3, decays=DECAYS, dtype=torch.float64)
+    train_wide(layer, 3)
+    other = copied(layer)
+    train_wide(layer, 4, seed=1)
+    train_wide(other, 4, seed=1)
+    assert isinstance(other, BatchNorm1d)
+    for decay in DECAYS:
+        assert torch.equal(layer.track(decay)[1], other.track(decay)[1])
+    before = [b.clone() for b in layer.buffers()]
+    train_wide(other, 1, seed=2)
+    assert all(torch.equal(a, b) for a, b in zip(before, layer.buffers(), strict=True))
+
+
+def test_tracks_recover_when_statistics_are_set_after_a_nan() -> None:
+    """A batch of NaN spoils the averages until they are set anew, and not for longer."""
+    layer = BatchNorm1d(3, decays=DECAYS, dtype=torch.float64)
+    layer(torch.full((32, 3), torch.nan, dtype=torch.float64))
+    assert stats(layer)[0].isnan().all()
+    for buffer in (layer.running_mean, layer.running_var, layer.tracks, layer.num_batches_tracked):
+        assert buffer is not None
+        buffer.zero_()
+    x = normal(32, 3)
+    layer(x)
+    for decay in DECAYS:
+        torch.testing.assert_close(layer.track(decay)[0], x.mean(0))
+        torch.testing.assert_close(layer.track(decay)[1], x.var(0, unbiased=False))
+
+
+def test_forward_passes_before_a_backward_pass_do_not_disturb_it() -> None:
+    """Gradients, and second ones, are those of a layer that keeps one average."""
+    several = BatchNorm1d(3, decays=DECAYS, dtype=torch.float64)
+    single = BatchNorm1d(3, dtype=torch.float64)
+    found = []
+    for layer in (several, single):
+        x = normal(32, 3).requires_grad_()
+        y = layer(x)
+        for seed in (1, 2):
+            layer(normal(32, 3, seed=seed))
+        assert layer.running_mean is not None
+        layer.running_mean.zero_()
+        (first,) = torch.autograd.grad(y.pow(3).sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad(first.pow(2).sum(), x)
+        found.append((y, first, second))
+    for got, expected in zip(*found, strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)

@@ -13,12 +13,14 @@ momentum 1, which leaves the batch's mean and variance in them, and the averages
 these. Autograd saves the buffers that it is handed, so writing to the layer's own between forward
 and backward, which fails in torch (pytorch#175024), is fine here. The scratch itself must never be
 written to afterwards, for the same reason. Where a step's size can be had as a number, the kernel
-averages in place, under another name of the same memory, which costs half as much.
+averages in place, under another name of the same memory, which costs half as much; where several
+averages are kept, the scratch is memory of the layer's own, again under another name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +33,9 @@ from .statistics import RunningStatistics
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
 
+
+# What it goes with; mean and variance together, each by itself, and each for the kernel.
+_Scratch = tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]
 
 # Values per channel from which a change of the variance's units and back loses nothing that counts.
 _MANY = 16
@@ -70,6 +75,7 @@ class EwaBatchNorm(RunningStatistics):
     frozen: bool = False  # training normalises by the running statistics and leaves them alone
     stats_paused: bool = False  # training normalises by batch statistics, averages stay
     _input_dims: tuple[int, ...] = (2, 3, 4, 5)
+    _scratch: _Scratch | None = None
 
     def __init__(
         self,
@@ -165,38 +171,24 @@ class EwaBatchNorm(RunningStatistics):
         if is_eager and is_counted and self._is_plain and count >= _MANY and can_read(batches):
             assert running_var is not None
             step = step_at(batches.item() + 1, self.momentum)
-            is_biased = self.variance == "biased"
+            if self.decays:
+                output = self._normalise_and_track(input, weight, bias, count, step)
+                batches.add_(1)
+                return output
             # .data is the same memory to the kernel, which averages in place, and another tensor
             # to autograd, which would miss later writes only if it used what it saved; in
             # training it uses the batch's own statistics.
-            keeps_more = bool(self.decays)
+            is_biased = self.variance == "biased"
             try:
                 if is_biased:  # in the kernel's units while it runs, which are the unbiased ones
                     running_var.add_(running_var, alpha=1 / (count - 1))
-                if keeps_more:  # the same kernel, which gives what it normalised by
-                    output, mean, inverse_std = torch.native_batch_norm(
-                        input, weight, bias, running_mean.data, running_var.data, True, step,
-                        self.eps,
-                    )  # fmt: skip
-                else:
-                    output = torch.batch_norm(
-                        input, weight, bias, running_mean.data, running_var.data, True, step,
-                        self.eps, cudnn,
-                    )  # fmt: skip
+                output = torch.batch_norm(
+                    input, weight, bias, running_mean.data, running_var.data, True, step, self.eps,
+                    cudnn,
+                )  # fmt: skip
             finally:
                 if is_biased:
                     running_var.sub_(running_var, alpha=1 / count)
-            if keeps_more:
-                var_eps = inverse_std.data.pow(-2)  # what the tracks hold, to save an operation
-                if not is_biased:
-                    var_eps = (var_eps - self.eps) * (count / (count - 1)) + self.eps
-                means, variances = buffers["track_means"], buffers["track_vars"]
-                steps = buffers["track_steps"]
-                assert means is not None
-                assert variances is not None
-                assert steps is not None
-                means.lerp_(mean.data, steps)
-                variances.lerp_(var_eps, steps)
             batches.add_(1)
             return output
         mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)
@@ -204,6 +196,38 @@ class EwaBatchNorm(RunningStatistics):
         if is_counted:
             self._track(mean, var, count, biased=False, gate=None)
         return output
+
+    def _normalise_and_track(
+        self, x: Tensor, weight: Tensor | None, bias: Tensor | None, count: int, step: float
+    ) -> Tensor:
+        """Normalise by the batch's statistics and let them enter all averages that are kept.
+
+        The kernel leaves mean and variance side by side in memory that the layer keeps for this,
+        so that one operation moves the means and variances of all tracks.
+        """
+        buffers = self._buffers
+        running_mean, running_var = buffers["running_mean"], buffers["running_var"]
+        tracks, steps, scratch = buffers["tracks"], buffers["track_steps"], self._scratch
+        assert running_mean is not None
+        assert running_var is not None
+        assert tracks is not None
+        assert steps is not None
+        if scratch is None or scratch[0] is not running_mean:
+            scratch = self.__dict__["_scratch"] = _scratch_for(running_mean)
+        _, moments, batch, kernel_mean, kernel_var = scratch
+        moments.zero_()  # a NaN of the last batch would stay
+        output = torch.batch_norm(
+            x, weight, bias, kernel_mean, kernel_var, True, 1.0, self.eps, False
+        )
+        if self.variance == "biased":
+            var = batch[1]
+            var.sub_(var, alpha=1 / count)
+        torch._foreach_lerp_((running_mean, running_var), batch, step)
+        tracks.lerp_(moments, steps)
+        return output
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_scratch": None}
 
     def _uses_batch_statistics(self, count: int) -> bool:
         """Tell whether a call with so many values per channel normalises by the batch's own."""
@@ -319,6 +343,17 @@ class BatchNorm3d(EwaBatchNorm, nn.BatchNorm3d):
     """
 
     _input_dims = (5,)
+
+
+def _scratch_for(running_mean: Tensor) -> _Scratch:
+    """Return memory for a batch's statistics, ``(2, 1, C)``, and the names it is used by.
+
+    What the kernel is handed, and autograd saves, is another tensor to autograd than what is
+    written to afterwards.
+    """
+    moments = running_mean.new_zeros(2, 1, *running_mean.shape)
+    mean, var = moments[0, 0], moments[1, 0]
+    return running_mean, moments, (mean, var), mean.data, var.data
 
 
 def _is_recomputation() -> bool:

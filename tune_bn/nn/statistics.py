@@ -25,11 +25,9 @@ __all__ = ["RunningStatistics"]
 _FORGOTTEN = 2.0**-24
 # Above this decay, rounding of a float32 average adds up to more than about 1e-6 of its value.
 _LONG_MEMORY = 0.99
-_TRACKS = ("track_means", "track_vars", "track_steps")
 _RESET = (
     "carry",
-    "track_means",
-    "track_vars",
+    "tracks",
     "batches_skipped",
     "pooled_batches",
     "pooled_count",
@@ -47,9 +45,8 @@ class RunningStatistics(_BatchNorm):
     accumulate: int = 1
     single_value: SingleValue = "raise"
     _is_plain: bool = False  # a step moves averages and does no more
-    track_means: Tensor
-    track_vars: Tensor
-    track_steps: Tensor
+    tracks: Tensor  # (2, K, C): means and variances, not yet divided by their weight
+    track_steps: Tensor  # (K, 1)
     batches_skipped: Tensor
     pooled_batches: Tensor
     pooled_count: Tensor
@@ -107,24 +104,22 @@ class RunningStatistics(_BatchNorm):
             )
         row = index[0]
         count = self._buffers["num_batches_tracked"]
-        means, variances = self._buffers["track_means"], self._buffers["track_vars"]
+        tracks = self._buffers["tracks"]
         assert count is not None
-        assert means is not None
-        assert variances is not None
+        assert tracks is not None
         weight = self._track_weights()[row]
         started = weight > 0
-        safe = torch.where(started, weight, 1)
-        mean = torch.where(started, means[row] / safe, 0)
-        return mean, torch.where(started, variances[row] / safe - self.eps, 1)
+        mean, var = tracks[:, row] / torch.where(started, weight, 1)
+        return torch.where(started, mean, 0), torch.where(started, var, 1)
 
     def _track_weights(self) -> Tensor:
         """Return the total weight of each kept average, ``(K, 1)``."""
-        count, means = self._buffers["num_batches_tracked"], self._buffers["track_means"]
+        count, tracks = self._buffers["num_batches_tracked"], self._buffers["tracks"]
         assert count is not None
-        assert means is not None
-        wide = torch.float32 if means.device.type == "mps" else torch.float64
-        decays = torch.tensor(self.decays, dtype=wide, device=means.device)
-        return total_weight(count, decays).to(means.dtype).unsqueeze(1)
+        assert tracks is not None
+        wide = torch.float32 if tracks.device.type == "mps" else torch.float64
+        decays = torch.tensor(self.decays, dtype=wide, device=tracks.device)
+        return total_weight(count, decays).to(tracks.dtype).unsqueeze(1)
 
     def _register_statistics(self) -> None:
         mean, var = self._buffers.get("running_mean"), self._buffers.get("running_var")
@@ -139,8 +134,7 @@ class RunningStatistics(_BatchNorm):
             self.register_buffer(name, zeros, persistent=False)
 
         if self.decays:
-            add("track_means", len(self.decays), size)
-            add("track_vars", len(self.decays), size)
+            add("tracks", 2, len(self.decays), size)
             steps = torch.tensor(self.decays, dtype=torch.float64).neg().add(1).unsqueeze(1)
             self.register_buffer("track_steps", steps.to(mean.device, dtype), persistent=False)
             self._follow_running_statistics()
@@ -184,17 +178,7 @@ class RunningStatistics(_BatchNorm):
         step = step_size(batches, self.momentum)
         self._advance(mean, var, step)
         if self.decays:
-            buffers = self._buffers
-            means, variances, steps = (buffers[name] for name in _TRACKS)
-            assert means is not None
-            assert variances is not None
-            assert steps is not None
-            if isinstance(step, float):
-                means.lerp_(mean, steps)
-                variances.lerp_(var + self.eps, steps)
-            else:
-                lerp_by_tensor_(means, mean, steps)
-                lerp_by_tensor_(variances, var + self.eps, steps)
+            lerp_by_tensor_(self.tracks, _moments(mean, var), self.track_steps)
 
     def _statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return running mean, running variance and the number of batches, which must be there."""
@@ -272,8 +256,7 @@ class RunningStatistics(_BatchNorm):
         )
         if self.decays:
             steps = torch.where(enters, self.track_steps, 0)
-            lerp_by_tensor_(self.track_means, torch.where(enters, mean, 0), steps)
-            lerp_by_tensor_(self.track_vars, torch.where(enters, var + self.eps, 0), steps)
+            lerp_by_tensor_(self.tracks, torch.where(enters, _moments(mean, var), 0), steps)
 
     def flush(self) -> None:
         """Let an incomplete pool of micro-batches enter the averages as it is."""
@@ -298,11 +281,9 @@ class RunningStatistics(_BatchNorm):
         carry = self._buffers.get("carry")
         if carry is not None:
             carry.zero_()
-        if self.decays and self._buffers.get("track_means") is not None:
+        if self.decays and self._buffers.get("tracks") is not None:
             mean, var, _ = self._statistics()
-            weights = self._track_weights()
-            self.track_means.copy_(mean * weights)
-            self.track_vars.copy_((var + self.eps) * weights)
+            self.tracks.copy_(_moments(mean, var) * self._track_weights())
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RunningStatistics:
         """Move or cast as torch does, but never cast statistics below float32.
@@ -343,7 +324,7 @@ class RunningStatistics(_BatchNorm):
             return
         if _is_narrow(mean.dtype):  # assigned, not copied
             self.running_mean, self.running_var = mean.float(), var.float()
-        if self.decays and "track_means" not in self._buffers:  # a lazy layer's first values
+        if self.decays and "tracks" not in self._buffers:  # a lazy layer's first values
             self._register_statistics()
         if mean.is_meta or batches.is_meta:
             return
@@ -370,6 +351,11 @@ class RunningStatistics(_BatchNorm):
             if value != getattr(RunningStatistics, option):
                 parts.append(f"{option}={value!r}")
         return ", ".join(parts)
+
+
+def _moments(mean: Tensor, var: Tensor) -> Tensor:
+    """Return mean and variance as ``(2, 1, C)``, which goes with the tracks."""
+    return torch.stack([mean, var]).unsqueeze(1)
 
 
 def _is_narrow(dtype: torch.dtype) -> bool:

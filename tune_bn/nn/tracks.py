@@ -102,12 +102,7 @@ def tracks_state(model: nn.Module) -> dict[str, Tensor]:
 
     The state_dict itself keeps torch's keys, so the tracks are not in it.
     """
-    return {
-        f"{name}.{key}" if name else key: layer._buffers[key].detach().clone()  # type: ignore[union-attr] # registered together with decays
-        for name, layer in model.named_modules()
-        if isinstance(layer, EwaBatchNorm) and layer.decays
-        for key in ("track_means", "track_vars")
-    }
+    return {name: b.detach().clone() for name, b in _buffers_of_tracks(model).items()}
 
 
 def load_tracks(model: nn.Module, state: dict[str, Tensor]) -> None:
@@ -116,27 +111,28 @@ def load_tracks(model: nn.Module, state: dict[str, Tensor]) -> None:
     Raises:
         BatchNormError: if names or shapes differ from the model's.
     """
-    own = {
-        f"{name}.{key}" if name else key: layer._buffers[key]
-        for name, layer in model.named_modules()
-        if isinstance(layer, EwaBatchNorm) and layer.decays
-        for key in ("track_means", "track_vars")
-    }
+    own = _buffers_of_tracks(model)
     if own.keys() != state.keys():
         raise BatchNormError(
             f"load_tracks needs the tracks {sorted(own)}, but got {sorted(state)}. Build the model "
             "with the decays it was saved with."
         )
     for name, buffer in own.items():
-        assert buffer is not None
         if buffer.shape != state[name].shape:
             raise BatchNormError(
                 f"load_tracks needs {name!r} of shape {tuple(buffer.shape)}, but got "
                 f"{tuple(state[name].shape)}. Build the model with the decays it was saved with."
             )
     for name, buffer in own.items():
-        assert buffer is not None
         buffer.copy_(state[name])
+
+
+def _buffers_of_tracks(model: nn.Module) -> dict[str, Tensor]:
+    return {
+        f"{name}.tracks" if name else "tracks": layer.tracks
+        for name, layer in model.named_modules()
+        if isinstance(layer, EwaBatchNorm) and layer.decays and layer.track_running_stats
+    }
 
 
 def _in_use(layer: EwaBatchNorm) -> tuple[Tensor, Tensor, float | None]:
