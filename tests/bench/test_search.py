@@ -216,6 +216,22 @@ def test_sensitivity_halves_and_doubles_every_setting(monkeypatch):
     line = next(iter(sensitivity(peers, seeds=numbers, budgets=(10,))))
     assert line["win_rates"]["hpobench"] == [1.0]
     assert line["mean"] == 1.0
+    assert not list(sensitivity(peers, seeds=numbers, budgets=(10,), known={("none", 1.0)}))
+
+
+def test_sensitivity_in_processes_is_the_same(monkeypatch):
+    """Two processes give the rows that one gives."""
+    import tune_bn.bench.search_sensitivity as module
+
+    monkeypatch.setattr(module, "DEVELOPMENT", ("hpolib",))
+    monkeypatch.setattr(module, "variants", lambda base: [("none", 1.0, base)])
+    peers = [
+        Row("tpe", "hpolib", problem.name, 0, 10, {10: 0.1}, 0.0) for problem in problems("hpolib")
+    ]
+    one, two = (
+        list(sensitivity(peers, seeds={"hpolib": 1}, budgets=(10,), jobs=j)) for j in (1, 2)
+    )
+    assert one == two
 
 
 def test_tables_and_figures_follow_from_rows(tmp_path, capsys):
@@ -226,6 +242,11 @@ def test_tables_and_figures_follow_from_rows(tmp_path, capsys):
             {**row(method, s, {10: 3.0 + i, 50: 1.0 + i, 100: 0.5 + i}).to_json()} for s in range(3)
         ]
         file_of(tmp_path, method).write_text("\n".join(map(json.dumps, lines)))
+    rows = [
+        {"setting": "none", "factor": 1.0, "value": None, "mean": 0.6},
+        {"setting": "vary", "factor": 0.5, "value": 1.0, "mean": 0.55},
+    ]
+    (tmp_path / "sensitivity.json").write_text("\n".join(map(json.dumps, rows)))
     page = tmp_path / "RESULTS.md"
     page.write_text("".join(f"<!-- table: {name} -->\nold\n<!-- end -->\n" for name in TABLES))
     search.main(["report", "--folder", str(tmp_path)])
@@ -234,6 +255,7 @@ def test_tables_and_figures_follow_from_rows(tmp_path, capsys):
     assert "| tune_bn | hpobench | 1.00" in text
     assert "progress.html" in capsys.readouterr().out
     assert "tune_bn" in (tmp_path / "figures" / "win_matrix.html").read_text()
+    assert "vary" in (tmp_path / "figures" / "sensitivity.html").read_text()
     picture = ElementTree.parse(tmp_path / "figures" / "progress.svg")
     texts = {element.text for element in picture.iter() if element.tag.endswith("text")}
     assert {"HPOBench tables", "CoarseToFineSampler", "ms a trial"} <= texts

@@ -4,14 +4,16 @@
     tune-bn bench search sensitivity
     tune-bn bench search report
 
-``run`` appends what is missing to the rows, so that it can be stopped and continued. ``report``
-makes the tables of ``RESULTS.md`` and the figures from the rows. Development suites are those
-that the defaults were chosen on; test suites were run once these were final.
+``run`` and ``sensitivity`` append what is missing to the rows, so that they can be stopped and
+continued; what an earlier default has left has to be deleted first. ``report`` makes the tables of
+``RESULTS.md`` and the figures from the rows. Development suites are those that the defaults were
+chosen on; test suites were run once these were final.
 """
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from tune_bn.bench.problems import DEVELOPMENT, LONG, TEST
 from tune_bn.bench.rows import RESULTS, environment, write_rows
@@ -24,6 +26,12 @@ FOLDER = RESULTS / "search"
 _SENSITIVITY = "sensitivity.json"
 
 
+def _sensitivity_rows(folder: Path) -> list[dict[str, Any]]:
+    known = folder / _SENSITIVITY
+    lines = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
+    return [json.loads(line) for line in lines]
+
+
 def _report(folder: Path) -> None:
     from tune_bn.bench.search_chart import chart
     from tune_bn.bench.search_compare import Results
@@ -31,25 +39,24 @@ def _report(folder: Path) -> None:
     from tune_bn.bench.search_tables import fill
 
     results = Results(read_rows(sorted(folder.glob("*.jsonl"))))
-    page = folder / "RESULTS.md"
+    page, sensitivity = folder / "RESULTS.md", _sensitivity_rows(folder)
     if page.exists():
-        known = folder / _SENSITIVITY
-        lines = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
-        text = fill(page.read_text(encoding="utf-8"), results, map(json.loads, lines))
+        text = fill(page.read_text(encoding="utf-8"), results, sensitivity)
         page.write_text(text, encoding="utf-8")
-    files = write_figures(results, folder / "figures")
+    files = write_figures(results, folder / "figures", sensitivity)
     files.append(folder / "figures" / "progress.svg")
     files[-1].write_text(chart(results), encoding="utf-8")
     print(*files, sep="\n")
 
 
-def _sensitivity(folder: Path, seeds: int) -> None:
+def _sensitivity(folder: Path, seeds: int, jobs: int) -> None:
     from tune_bn.bench.search_sensitivity import sensitivity
 
     rows = list(read_rows(sorted(folder.glob("*.jsonl"))))
     where = environment(("tune-bn", "optuna", "numpy"))
     numbers = {suite: 3 * seeds if suite == "hpobench" else seeds for suite in DEVELOPMENT}
-    for row in sensitivity(rows, seeds=numbers):
+    known = {(row["setting"], row["factor"]) for row in _sensitivity_rows(folder)}
+    for row in sensitivity(rows, seeds=numbers, known=known, jobs=jobs):
         write_rows(folder / _SENSITIVITY, [{**row, **where}])
         print(row["setting"], row["factor"], row["mean"], flush=True)
 
@@ -74,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.action == "report":
         _report(options.folder)
     elif options.action == "sensitivity":
-        _sensitivity(options.folder, options.seeds)
+        _sensitivity(options.folder, options.seeds, options.jobs)
     else:
         new = measure(
             options.folder,

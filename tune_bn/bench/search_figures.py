@@ -1,7 +1,8 @@
 """Figures of the search benchmark, made from its rows; plotly, one HTML file each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -10,8 +11,9 @@ from tune_bn.bench.problems import DEVELOPMENT
 from tune_bn.bench.search_compare import Results
 from tune_bn.bench.search_methods import CHECKPOINTS, THROUGH_OPTUNA
 
-__all__ = ["progress", "win_matrix", "write_figures"]
+__all__ = ["progress", "sensitivity_figure", "win_matrix", "write_figures"]
 
+_ALLOWED = 0.05  # what no setting should cost when it is halved or doubled
 _COLOURS = {"tune_bn": "#D55E00", "tpe": "#1f83c6", "random": "#7c8796", "gp": "#009E73"}
 
 
@@ -83,10 +85,51 @@ def win_matrix(
     )
 
 
-def write_figures(results: Results, folder: Path) -> list[Path]:
-    """Write all figures into a folder; return the files."""
+def sensitivity_figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Return how the mean win rate changes when each setting is halved or doubled.
+
+    Args:
+        rows: Rows of `tune_bn.bench.search_sensitivity`, that of the default among them.
+    """
+    base = next(row["mean"] for row in rows if row["setting"] == "none")
+    settings = list(dict.fromkeys(row["setting"] for row in rows if row["setting"] != "none"))
+    figure = go.Figure()
+    for factor, name, symbol in (
+        (0.5, "halved", "triangle-left"),
+        (2.0, "doubled", "triangle-right"),
+    ):
+        found = [row for row in rows if row["factor"] == factor]
+        figure.add_scatter(
+            x=[row["mean"] for row in found],
+            y=[row["setting"] for row in found],
+            text=[f"{row['value']:g}" for row in found],
+            hovertemplate="%{y} = %{text}: %{x:.3f}",
+            name=name,
+            mode="markers",
+            marker={"symbol": symbol, "size": 11},
+        )
+    figure.add_vline(base, annotation_text=f"as it is: {base:.3f}")
+    figure.add_vline(base - _ALLOWED, line_dash="dot", annotation_text="0.05 less")
+    figure.update_yaxes(categoryorder="array", categoryarray=settings[::-1])
+    figure.update_xaxes(title="mean win rate against TPE, 50 to 400 trials")
+    return figure.update_layout(template="plotly_white", height=620, width=820)
+
+
+def write_figures(
+    results: Results, folder: Path, sensitivity: Sequence[Mapping[str, Any]] = ()
+) -> list[Path]:
+    """Write all figures into a folder; return the files.
+
+    Args:
+        results: Rows of runs.
+        folder: Made if it is missing.
+        sensitivity: Rows of `tune_bn.bench.search_sensitivity`; without any there is no such
+            figure.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     figures = {"progress": progress(results), "win_matrix": win_matrix(results)}
+    if sensitivity:
+        figures["sensitivity"] = sensitivity_figure(sensitivity)
     files = []
     for name, figure in figures.items():
         files.append(folder / f"{name}.html")

@@ -1,13 +1,15 @@
 """How much the win rate hangs on each setting of the schedule: each halved and doubled."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from tune_bn.bench.problems import DEVELOPMENT, problems
+from tune_bn.bench.problems import DEVELOPMENT, Problem, problems
 from tune_bn.bench.search_compare import Results
 from tune_bn.bench.search_methods import by_hand
 from tune_bn.bench.search_rows import Row
@@ -56,12 +58,33 @@ def _same(narrowing: Narrowing, _: int) -> Narrowing:
     return narrowing
 
 
+@lru_cache(maxsize=1)
+def _problems(suite: str) -> list[Problem]:
+    return problems(suite)
+
+
+def _runs(task: tuple[Narrowing, str, int, int]) -> list[Row]:
+    narrowing, suite, seeds, trials = task
+    run = by_hand(partial(_same, narrowing))
+    found = []
+    for number, problem in enumerate(_problems(suite)):
+        for i in range(seeds):
+            # Seeds of their own for each problem: one seed has one coarse design, and a lucky one
+            # should not count 24 times.
+            seed = 1000 * number + i
+            curve = run(problem, seed, trials)
+            found.append(Row("variant", suite, problem.name, seed, trials, curve.best, 0.0))
+    return found
+
+
 def sensitivity(
     rows: Sequence[Row],
     *,
     seeds: dict[str, int],
     budgets: Sequence[int] = (50, 100, 200, 400),
     peer: str = "tpe",
+    known: Collection[tuple[str, float]] = (),
+    jobs: int = 1,
 ) -> Iterator[dict[str, Any]]:
     """Yield for each variant of the default its win rate against a peer.
 
@@ -70,31 +93,26 @@ def sensitivity(
         seeds: How many seeds of each development suite are run.
         budgets: Numbers of trials.
         peer: Against whom.
+        known: (setting, factor) of variants that are left out.
+        jobs: Processes.
     """
     peers = [row for row in rows if row.method == peer]
-    for name, factor, narrowing in variants(Narrowing()):
-        run = by_hand(partial(_same, narrowing))
-        found = []
-        for suite in DEVELOPMENT:
-            for number, problem in enumerate(problems(suite)):
-                for i in range(seeds[suite]):
-                    # Seeds of their own for each problem: one seed has one coarse design, and a
-                    # lucky one should not count 24 times.
-                    seed = 1000 * number + i
-                    curve = run(problem, seed, max(budgets))
-                    row = Row("variant", suite, problem.name, seed, max(budgets), curve.best, 0.0)
-                    found.append(row)
-        results = Results([*peers, *found])
-        rates: dict[str, list[float]] = {}
-        for suite in DEVELOPMENT:
-            wins = [results.win_rate("variant", peer, [suite], n, resamples=1) for n in budgets]
-            rates[suite] = [round(w.rate, 4) for w in wins if w is not None]
-        yield {
-            "setting": name,
-            "factor": factor,
-            "value": None if name == "none" else getattr(narrowing, name),
-            "budgets": list(budgets),
-            "win_rates": rates,
-            "mean": round(float(np.mean([r for line in rates.values() for r in line])), 4),
-            "seeds": seeds,
-        }
+    wanted = [v for v in variants(Narrowing()) if v[:2] not in known]
+    tasks = [(n, s, seeds[s], max(budgets)) for _, _, n in wanted for s in DEVELOPMENT]
+    with ProcessPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
+        found = map(_runs, tasks) if pool is None else pool.map(_runs, tasks)
+        for name, factor, narrowing in wanted:
+            results = Results([*peers, *(row for _ in DEVELOPMENT for row in next(found))])
+            rates: dict[str, list[float]] = {}
+            for suite in DEVELOPMENT:
+                wins = [results.win_rate("variant", peer, [suite], n, resamples=1) for n in budgets]
+                rates[suite] = [round(w.rate, 4) for w in wins if w is not None]
+            yield {
+                "setting": name,
+                "factor": factor,
+                "value": None if name == "none" else getattr(narrowing, name),
+                "budgets": list(budgets),
+                "win_rates": rates,
+                "mean": round(float(np.mean([r for line in rates.values() for r in line])), 4),
+                "seeds": seeds,
+            }
