@@ -79,8 +79,8 @@ def _narrowing_figures(results: Results, names: list[str]) -> list[str]:
         caption += " Larger and more orange is better."
     if results.stages:
         caption += (
-            " The blue band is what the windows of a stage span; a share of the draws uses a wider "
-            "one, so some points lie outside."
+            " The blue band is what the windows of a stage span. Points outside of it come from "
+            "draws with a wider window, or from draws in the box of the best trials."
         )
     if len(results.space) > len(names):
         hidden = count_text(len(results.space) - len(names), "more parameter")
