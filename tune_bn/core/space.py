@@ -172,7 +172,7 @@ class Float(Parameter):
     one_minus_log: bool = False
     step: float | None = None
     _scale: _Scale = field(init=False, repr=False, compare=False)
-    _cells: int | None = field(init=False, repr=False, compare=False)
+    n_cells: int | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         low, high = _number("Float", "low", self.low), _number("Float", "high", self.high)
@@ -213,15 +213,11 @@ class Float(Parameter):
         elif low == high:
             cells = 1
         object.__setattr__(self, "_scale", _Scale(kind, float(low), float(high)))
-        object.__setattr__(self, "_cells", cells)
+        object.__setattr__(self, "n_cells", cells)
 
     @property
-    def n_cells(self) -> int | None:  # noqa: D102 - documented in Parameter
-        return self._cells
-
-    @property
-    def bounds(self) -> tuple[float, float]:  # noqa: D102
-        last = float(self.high) if self._cells is None else self._cell_value(self._cells - 1)
+    def bounds(self) -> tuple[float, float]:  # noqa: D102 - documented in Parameter
+        last = float(self.high) if self.n_cells is None else self._cell_value(self.n_cells - 1)
         return float(self.low), last
 
     def _cell_value(self, cell: int) -> float:
@@ -231,13 +227,13 @@ class Float(Parameter):
     def _cell(self, value: float) -> int:
         if self.step is None:
             return 0
-        assert self._cells is not None
+        assert self.n_cells is not None
         inside = min(max(value, self.low), self.high)
-        return min(round((inside - self.low) / self.step), self._cells - 1)
+        return min(round((inside - self.low) / self.step), self.n_cells - 1)
 
     def draw(self, r: float) -> float:  # noqa: D102
-        if self._cells is not None:
-            return self._cell_value(min(int(r * self._cells), self._cells - 1))
+        if self.n_cells is not None:
+            return self._cell_value(min(int(r * self.n_cells), self.n_cells - 1))
         return self._scale.value(r)
 
     def _unit_window(self, centre: float, width: float) -> tuple[float, float]:
@@ -245,14 +241,14 @@ class Float(Parameter):
         return max(u - width / 2, 0.0), min(u + width / 2, 1.0)
 
     def draw_near(self, centre: float, width: float, r: float) -> float:  # noqa: D102
-        if self._cells is not None:
-            return self._cell_value(_draw_cell(self._cell(centre), self._cells, width, r))
+        if self.n_cells is not None:
+            return self._cell_value(_draw_cell(self._cell(centre), self.n_cells, width, r))
         low, high = self._unit_window(centre, width)
         return self._scale.value(low + r * (high - low))
 
     def window(self, centre: float, width: float) -> tuple[float, float]:  # noqa: D102
-        if self._cells is not None:
-            first, last = _cells_near(self._cell(centre), self._cells, width)
+        if self.n_cells is not None:
+            first, last = _cells_near(self._cell(centre), self.n_cells, width)
             return self._cell_value(first), self._cell_value(last)
         low, high = self._unit_window(centre, width)
         return self._scale.value(low), self._scale.value(high)
@@ -260,13 +256,13 @@ class Float(Parameter):
     def nearest(self, value: Any) -> float:  # noqa: D102
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
             raise SpaceError(f"Float needs a number, but got {value!r}.")
-        if self._cells is not None:
+        if self.n_cells is not None:
             return self._cell_value(self._cell(value))
         return float(min(max(value, self.low), self.high))
 
     def position(self, value: float) -> float:  # noqa: D102
-        if self._cells is not None:
-            return (self._cell(value) + 0.5) / self._cells
+        if self.n_cells is not None:
+            return (self._cell(value) + 0.5) / self.n_cells
         return self._scale.unit(value)
 
     def to_json(self) -> dict[str, Any]:  # noqa: D102
@@ -321,7 +317,7 @@ class Int(Parameter):
     log: bool = False
     step: int = 1
     _scale: _Scale | None = field(init=False, repr=False, compare=False)
-    _cells: int = field(init=False, repr=False, compare=False)
+    n_cells: int = field(init=False, repr=False, compare=False, default=1)
 
     def __post_init__(self) -> None:
         for what in ("low", "high", "step"):
@@ -350,51 +346,47 @@ class Int(Parameter):
                 f"high={_shown(self.high)}. Give bounds that are closer together."
             )
         scale = _Scale("log", self.low - 0.5, self.high + 0.5) if self.log else None
-        object.__setattr__(self, "_cells", (self.high - self.low) // self.step + 1)
+        object.__setattr__(self, "n_cells", (self.high - self.low) // self.step + 1)
         object.__setattr__(self, "_scale", scale)
 
     @property
-    def n_cells(self) -> int:  # noqa: D102
-        return self._cells
-
-    @property
     def bounds(self) -> tuple[int, int]:  # noqa: D102
-        return self.low, self.low + (self._cells - 1) * self.step
+        return self.low, self.low + (self.n_cells - 1) * self.step
 
     def _cell(self, value: float) -> int:
         if isinstance(value, int):  # exact, also where a float cannot hold the value
             cell, rest = divmod(value - self.low, self.step)
             cell += 2 * rest >= self.step
         elif math.isinf(value):
-            cell = 0 if value < 0 else self._cells - 1
+            cell = 0 if value < 0 else self.n_cells - 1
         else:
             cell = round((value - self.low) / self.step)
-        return min(max(cell, 0), self._cells - 1)
+        return min(max(cell, 0), self.n_cells - 1)
 
     def at(self, cell: int) -> int:  # noqa: D102
         return self.low + cell * self.step
 
     def _cell_at(self, scale: _Scale, u: float) -> int:
-        return min(max(math.floor(scale.value(u) + 0.5) - self.low, 0), self._cells - 1)
+        return min(max(math.floor(scale.value(u) + 0.5) - self.low, 0), self.n_cells - 1)
 
     def _near(self, centre: int, width: float) -> tuple[int, int]:
         """Return the first and last cell of the window."""
         cell = self._cell(centre)
         if self._scale is None:
-            return _cells_near(cell, self._cells, width)
+            return _cells_near(cell, self.n_cells, width)
         u = self._scale.unit(centre)
         first = self._cell_at(self._scale, max(u - width / 2, 0.0))
         last = self._cell_at(self._scale, min(u + width / 2, 1.0))
-        return min(first, max(cell - 1, 0)), max(last, min(cell + 1, self._cells - 1))
+        return min(first, max(cell - 1, 0)), max(last, min(cell + 1, self.n_cells - 1))
 
     def draw(self, r: float) -> int:  # noqa: D102
         if self._scale is not None:
             return self.low + self._cell_at(self._scale, r)
-        return self.low + min(int(r * self._cells), self._cells - 1) * self.step
+        return self.low + min(int(r * self.n_cells), self.n_cells - 1) * self.step
 
     def draw_near(self, centre: int, width: float, r: float) -> int:  # noqa: D102
         if self._scale is None:
-            cell = _draw_cell(self._cell(centre), self._cells, width, r)
+            cell = _draw_cell(self._cell(centre), self.n_cells, width, r)
             return self.low + cell * self.step
         first, last = self._near(centre, width)
         # Whole cells of the log scale: from the lower edge of the first to the upper of the last,
@@ -417,7 +409,7 @@ class Int(Parameter):
     def position(self, value: float) -> float:  # noqa: D102
         if self._scale is not None:
             return self._scale.unit(value)
-        return (self._cell(value) + 0.5) / self._cells
+        return (self._cell(value) + 0.5) / self.n_cells
 
     def to_json(self) -> dict[str, Any]:  # noqa: D102
         return {

@@ -2,7 +2,7 @@
 
 import threading
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
@@ -91,6 +91,7 @@ class CoarseToFineSampler(BaseSampler):
         self._records: WeakKeyDictionary[BaseStorage, dict[tuple[int, str], StudyRecord]] = (
             WeakKeyDictionary()
         )
+        self._latest: tuple[ref[BaseStorage], tuple[int, str], ref[StudyRecord]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # What is known of the studies can be read again, and must not tie copies together.
@@ -105,11 +106,18 @@ class CoarseToFineSampler(BaseSampler):
 
     def _record(self, study: "Study", number: int) -> StudyRecord:
         """Return what is known of a study, up to date. Call it with the lock held."""
-        records = self._records.setdefault(study._storage, {})
-        key = (study._study_id, study.study_name)
-        record = records.get(key)
+        storage, key = study._storage, (study._study_id, study.study_name)
+        record = None
+        if self._latest is not None:  # nearly always the one wanted, and a weak dictionary is slow
+            latest_storage, latest_key, latest = self._latest
+            if latest_key == key and latest_storage() is storage:
+                record = latest()
         if record is None:
-            record = records[key] = StudyRecord(len(study.directions))
+            records = self._records.setdefault(storage, {})
+            record = records.get(key)
+            if record is None:
+                record = records[key] = StudyRecord(len(study.directions))
+            self._latest = (ref(storage), key, ref(record))
         record.catch_up(study, number)
         return record
 
