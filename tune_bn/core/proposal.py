@@ -146,8 +146,8 @@ def _zoomed(
 
     That is from the lowest to the highest value of the best ``zoom_trials``; or a window around
     the best trial that is as wide as the best 2 · ``zoom_trials`` reach from it, of parameters
-    without cells: one cell is a long way there. What has no such span, or one of hardly any width, is
-    drawn as ever around the best trial, or keeps the value of a good one.
+    without cells: one cell is a long way there. What has no such span, or one of next to no width,
+    is drawn as ever around the best trial, or keeps the value of a good one.
     """
     zoomed: list[_Around] = []
     n = narrowing.zoom_trials
