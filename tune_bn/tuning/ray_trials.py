@@ -159,9 +159,9 @@ class Study(tune.Callback):
             trial.params, None if is_failed else value, error=is_failed, intermediate_values=values
         )
 
-    def setup(self, stop: Any = None, num_samples: Any = None, **info: Any) -> None:
+    def setup(self, *about: Any, **info: Any) -> None:
         """Leaves a mark in the folder that Tune has just made."""
-        del stop, num_samples, info
+        del about, info
         if self._storage is not None:
             write_atomically(self._storage / _MARK, "Ray Tune's files of this run are here.\n")
 
