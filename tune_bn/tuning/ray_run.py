@@ -123,8 +123,8 @@ def tune(
 
     Raises:
         ConfigError: the device is not there.
-        TuneError: a setting, the folder, its study or the cluster cannot be used, or no
-            configuration could be trained.
+        TuneError: a setting, the folder, its study or the cluster cannot be used, Ray has no
+            room for the data, or no configuration could be trained.
         Stopped: ``is_stopped`` said so; finished trials are kept and the same call goes on.
     """
     settings, ray_settings = settings or Settings(), ray_settings or RaySettings()
@@ -177,7 +177,7 @@ def tune(
             clock=clock,
         )
         if record.tally.left > 0:
-            with _ray(ray_settings):
+            with _ray(ray_settings), _store_errors():
                 _run(search, record, dataset, settings, ray_settings, metric, storage)
         record.tally.raise_if_stopped()
         return finish(
@@ -281,6 +281,24 @@ def _ray(settings: RaySettings) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    """Turns a lack of room for the data into one line that says what to do.
+
+    Raises:
+        TuneError: Ray's object store is full, and cannot spill.
+    """
+    try:
+        yield
+    except (ray.exceptions.ObjectStoreFullError, ray.exceptions.OutOfDiskError) as error:
+        raise TuneError(
+            "Ray needs room for the data, but its object store is full, and so is the disk that "
+            f"it spills to ({str(error).splitlines()[0].lower()}). Make room there, or set "
+            "RAY_TMPDIR to a folder on a larger disk; a cluster of your own takes "
+            "--object-store-memory when it is started. Finished trials are kept."
+        ) from error
 
 
 @contextmanager
