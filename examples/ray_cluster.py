@@ -15,7 +15,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AIR_NEW_OUTPUT="0")  # before ray is imported
+# Before ray is imported; the last one has a Ray that is started here listen on loopback only.
+os.environ.update(
+    RAY_USAGE_STATS_ENABLED="0", RAY_AIR_NEW_OUTPUT="0", RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0"
+)
 
 import ray
 from ray import tune

@@ -1,11 +1,16 @@
 """What the environment must hold: a missing package fails its tests, unless it was excused."""
 
 import importlib
+import os
 import signal
 from collections.abc import Callable
 from types import ModuleType
 
 import pytest
+
+# Read when Ray is imported, also in the processes that tests start: every Ray of a test listens on
+# loopback, where Ray left to itself listens on all interfaces; see `tune_bn.tuning.ray_run`.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

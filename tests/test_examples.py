@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tests.support.postgres import find_binaries, running_server
+from tests.support.postgres import server_or_skip
 
 FOLDER = Path(__file__).parent.parent / "examples"
 EXAMPLES = sorted(p.name for p in FOLDER.glob("*.py"))
@@ -205,10 +205,7 @@ def test_every_example_has_its_patterns():
 
 def test_four_processes_share_a_database(tmp_path):
     """The distributed example does the same on PostgreSQL, and leaves no journal behind."""
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with running_server(binaries) as server:
+    with server_or_skip() as server:
         text = run("optuna_distributed.py", tmp_path, "--storage", server.url)
         study = optuna.load_study(study_name="distributed", storage=server.url)
         assert 40 <= len(study.trials) <= 43

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.judges import equal_counts_p, uniform_p
-from tune_bn import Categorical, Float, Int, Narrowing
+from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.core.history import History, rank_weights
 from tune_bn.core.proposal import coarse_value, fine_value, propose
 from tune_bn.core.trial import Trial
@@ -212,6 +212,19 @@ def test_a_zoom_keeps_what_all_good_trials_agree_on():
     assert {p["kind"] for p in drawn} == {"b"}
     assert {p["y"] for p in drawn} == {0.25}
     assert len({p["x"] for p in drawn}) == 200
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_long_search_towards_an_edge_repeats_nothing(seed):
+    """The box of the best trials shrinks, but never to where floats cannot tell draws apart."""
+    space = {"alpha": Float(1e-4, 1, log=True), "n": Int(1, 1000), "kind": Categorical("ab")}
+    search = CoarseToFine(space, seed=seed)
+    for _ in range(1500):
+        trial = search.ask()
+        alpha, n, kind = (trial.params[name] for name in space)
+        search.tell(trial, alpha + abs(n - 300) / 1000 + (kind == "b"))
+    assert len({tuple(t.params.items()) for t in search.trials}) == 1500
+    assert search.best.value == pytest.approx(1e-4, abs=1e-7)
 
 
 def test_a_zoom_in_which_nothing_can_change_is_no_repetition():

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.support.machines import lasting
 from tests.support.spaces import conditional_spaces, is_drawn_from, key_of, narrowings
 from tune_bn import CoarseToFine, SpaceError, Suggestion, TrialError
 
@@ -250,15 +250,11 @@ def _is_no_worse(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 class TestSearch(SearchMachine.TestCase):  # type: ignore[valid-type,misc]  # made by hypothesis
     """A few hundred events."""
 
-    settings = settings(
-        max_examples=25, stateful_step_count=30, deadline=None, derandomize=True, database=None
-    )
+    settings = lasting(25, 30)
 
 
 @pytest.mark.slow
 class TestSearchAtLength(SearchMachine.TestCase):  # type: ignore[valid-type,misc]
     """A hundred thousand."""
 
-    settings = settings(
-        max_examples=1000, stateful_step_count=100, deadline=None, derandomize=True, database=None
-    )
+    settings = lasting(1000, 100)

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from tests.support.command import small_table
-from tests.support.postgres import Server, find_binaries, running_server
+from tests.support.postgres import Server, server_or_skip
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +32,7 @@ def ledger(tmp_path: Path) -> Path:
 @pytest.fixture(scope="package")
 def postgres() -> Iterator[Server]:
     """A PostgreSQL server on loopback."""
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with running_server(binaries) as server:
+    with server_or_skip() as server:
         yield server
 
 

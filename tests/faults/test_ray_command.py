@@ -1,13 +1,26 @@
 """`tune-bn tune --backend ray` stopped and starved as `test_command_stopped` and the others do."""
 
+import shutil
 import signal
 import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.support.command import command, in_terminal, require_goes_on, start, trials_of, wait_for
+from tests.support.command import (
+    command,
+    in_terminal,
+    require_goes_on,
+    require_one_line,
+    start,
+    trials_of,
+    wait_for,
+    without_rights_of_root,
+)
 from tests.support.disks import fill, small_disk
+from tune_bn.cli import app
+from tune_bn.tuning.study import REASON
 
 RAY = ("--backend", "ray", "--max-concurrent", "2", "--trials", "100000")
 
@@ -65,6 +78,62 @@ def test_signals(number, table, tmp_path):
     require_goes_on(table, out, 3)
 
 
+def remove(folder: Path) -> None:
+    """Remove a folder at once, though a run is writing to it."""
+    gone = folder.with_name("gone")
+    folder.rename(gone)
+    shutil.rmtree(gone)
+
+
+def replace_by_a_file(folder: Path) -> None:
+    """Put a file where a folder was."""
+    remove(folder)
+    folder.touch()
+
+
+def forbid(folder: Path) -> None:
+    """Take the permission to write away, from a folder and all in it."""
+    for each in (folder, *folder.rglob("*")):
+        if each.is_dir():
+            each.chmod(0o555)
+
+
+@pytest.mark.parametrize(
+    ("fault", "where", "cause"),
+    [
+        (remove, "ray", "no such file or directory"),
+        # Or "no such file": the run may look before the file is there.
+        pytest.param(replace_by_a_file, "ray", "not a directory|no such", marks=pytest.mark.slow),
+        pytest.param(forbid, "ray", "permission denied", marks=pytest.mark.slow),
+        pytest.param(remove, ".", "study.db until its end, but it", marks=pytest.mark.slow),
+        pytest.param(forbid, ".", "readonly database|permission denied", marks=pytest.mark.slow),
+    ],
+)
+def test_the_storage_goes_away(fault, where, cause, table, tmp_path):
+    """It ends in one line, and no trial counts as tried for it; mended, the same command goes on.
+
+    Without a look at the storage, Tune would fail all trials that are left, one by one.
+    """
+    out = tmp_path / "out"
+    prefix = without_rights_of_root() if fault is forbid else []
+    process = start(command(table, out, *RAY), prefix=prefix)
+    wait_for(process, "trial 3/")
+    fault((out / where).resolve())
+    require_one_line(process, *cause.split("|"), timeout_s=120)
+    require_no_ray(process.pid)
+    if fault is forbid:
+        for folder in (out, *out.rglob("*")):
+            folder.chmod(0o755)
+    if (out / where).is_file():
+        (out / where).unlink()
+    if (out / "study.db").exists():
+        assert [t for t in trials_of(out) if t.user_attrs.get(REASON)] == []
+        require_goes_on(table, out, 3)
+    else:
+        result = CliRunner().invoke(app, command(table, out, "--trials", 2))
+        assert result.exit_code == 0, result.output
+
+
 @pytest.mark.slow
 def test_the_storage_fills_up(table):
     """Study and Ray's files share the folder: it ends in one line, and goes on with more room."""
@@ -72,10 +141,6 @@ def test_the_storage_fills_up(table):
         process = start(command(table, disk / "out", *RAY))
         wait_for(process, "trial 3/")
         filler = fill(disk)
-        _, errors = process.communicate(timeout=240)
-        assert process.returncode == 2, errors
-        assert "Traceback" not in errors
-        last = errors.splitlines()[-1]
-        assert "full" in last or "no space left" in last.lower()
+        require_one_line(process, "full", "no space left", timeout_s=240)
         filler.unlink()
         require_goes_on(table, disk / "out", 3)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.faults.ray_driver import STORE
+from tests.security.listening import open_to_others
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.ray.experiment import recorded_trials
 
@@ -28,6 +29,7 @@ def cluster(request) -> Iterator[Any]:
     made = Cluster(initialize_head=True, head_node_args=node)
     for _ in range(request.param - 1):
         made.add_node(num_cpus=1, object_store_memory=STORE)
+    assert not open_to_others(os.getpid())
     yield made
     made.shutdown()
 

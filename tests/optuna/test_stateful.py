@@ -6,7 +6,6 @@ from typing import Any
 
 import optuna
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from optuna.distributions import (
@@ -17,6 +16,7 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState, create_trial
 
+from tests.support.machines import lasting
 from tests.support.spaces import is_drawn_from, key_of, narrowings
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.optuna.distributions import parameter_for
@@ -179,15 +179,11 @@ class StudyMachine(RuleBasedStateMachine):
 class TestStudy(StudyMachine.TestCase):  # type: ignore[valid-type,misc]  # made by hypothesis
     """A few hundred events."""
 
-    settings = settings(
-        max_examples=15, stateful_step_count=25, deadline=None, derandomize=True, database=None
-    )
+    settings = lasting(15, 25)
 
 
 @pytest.mark.slow
 class TestStudyAtLength(StudyMachine.TestCase):  # type: ignore[valid-type,misc]
     """Tens of thousands."""
 
-    settings = settings(
-        max_examples=500, stateful_step_count=80, deadline=None, derandomize=True, database=None
-    )
+    settings = lasting(500, 80)

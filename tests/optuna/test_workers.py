@@ -12,7 +12,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tests.optuna.test_seeds import COARSE, params_of, sequential, start, value_of
-from tests.support.postgres import Server, find_binaries, free_port, running_server
+from tests.support.postgres import Server, free_port, server_or_skip
 from tests.support.storages import open_storage
 from tune_bn.optuna import CoarseToFineSampler, stages
 
@@ -20,10 +20,7 @@ from tune_bn.optuna import CoarseToFineSampler, stages
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Server]:
     """A PostgreSQL server on loopback."""
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with running_server(binaries) as server:
+    with server_or_skip() as server:
         yield server
 
 

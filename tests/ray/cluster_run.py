@@ -18,6 +18,7 @@ import ray
 from ray import tune
 from ray.cluster_utils import Cluster
 
+from tests.security.listening import open_to_others
 from tune_bn.ray import CoarseToFineSearch
 
 N_SAMPLES = 6
@@ -71,6 +72,7 @@ def main(folder: Path) -> None:
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     (folder / "victim").write_text(victim.node_id)
+    open_ports = sorted(open_to_others(os.getpid()))
     search = CoarseToFineSearch(seed=0)
     results = tune.Tuner(
         trainable_in(folder),
@@ -96,6 +98,7 @@ def main(folder: Path) -> None:
         "states": [t.state for t in search.trials],
         "values": sorted({t.params["x"] for t in search.trials}),
         "starts": len([*folder.glob("start-*")]),
+        "open_ports": open_ports,
     }
     ray.shutdown()
     cluster.shutdown()

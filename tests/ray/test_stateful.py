@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from ray import tune
 
+from tests.support.machines import lasting
 from tests.support.spaces import narrowings
 from tune_bn import StateError
 from tune_bn.ray import CoarseToFineSearch
@@ -172,15 +172,11 @@ class RayMachine(RuleBasedStateMachine):
 class TestRay(RayMachine.TestCase):  # type: ignore[valid-type,misc]  # made by hypothesis
     """A few hundred events."""
 
-    settings = settings(
-        max_examples=20, stateful_step_count=25, deadline=None, derandomize=True, database=None
-    )
+    settings = lasting(20, 25)
 
 
 @pytest.mark.slow
 class TestRayAtLength(RayMachine.TestCase):  # type: ignore[valid-type,misc]
     """Tens of thousands."""
 
-    settings = settings(
-        max_examples=500, stateful_step_count=80, deadline=None, derandomize=True, database=None
-    )
+    settings = lasting(500, 80)

@@ -38,7 +38,6 @@ def small_ray() -> Iterator[None]:
             log_to_driver=False,
             logging_level=logging.ERROR,
             object_store_memory=100 * 2**20,
-            _node_ip_address="127.0.0.1",
         )
     yield
     if is_mine:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["listening_addresses", "tree_of"]
+__all__ = ["listening_addresses", "open_to_others", "tree_of"]
 
 _LISTEN = "0A"
 
@@ -26,6 +26,12 @@ def tree_of(pid: int) -> list[int]:
 def listening_addresses(pid: int) -> set[tuple[str, int]]:
     """Return (address, port) of every TCP socket that a process tree listens on."""
     return {found for process in tree_of(pid) for found in _of_process(process)}
+
+
+def open_to_others(pid: int) -> set[tuple[str, int]]:
+    """Return those of them that another machine may reach."""
+    found = listening_addresses(pid)
+    return {(host, port) for host, port in found if not ipaddress.ip_address(host).is_loopback}
 
 
 def _of_process(pid: int) -> Iterator[tuple[str, int]]:

@@ -1,5 +1,6 @@
 """`tune-bn` opens no port; a Ray that it starts listens to this machine alone; nobody is told."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -8,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.security.listening import listening_addresses, tree_of
+from tests.security.listening import listening_addresses, open_to_others, tree_of
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/net/tcp").exists(), reason="needs Linux's /proc"
 )
+
+TUNE = ["-m", "tune_bn", "tune"]
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +28,14 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def seen_while_it_runs(words: list[str]) -> tuple[set[tuple[str, int]], int]:
-    """Return every address that a command's processes listened on, and the most processes."""
-    command = [sys.executable, "-m", "tune_bn", *words]
+    """Return every address that what Python runs here listened on, and the most processes."""
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Without what the tests set for every Ray.
+        env={k: v for k, v in os.environ.items() if k != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"},
     )
     seen: set[tuple[str, int]] = set()
     most = 0
@@ -48,20 +55,19 @@ def seen_while_it_runs(words: list[str]) -> tuple[set[tuple[str, int]], int]:
 
 def test_the_judge_sees_a_port():
     """Of this process, on either kind of address, until it is closed."""
-    import os
-
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0")):
         with socket.socket(family) as listener:
             listener.bind((host, 0))
             listener.listen()
             found = (host, listener.getsockname()[1])
             assert found in listening_addresses(os.getpid())
+            assert (found in open_to_others(os.getpid())) == (host == "0.0.0.0")
         assert found not in listening_addresses(os.getpid())
 
 
 def test_a_run_with_workers_opens_no_port(table: Path, tmp_path: Path):
     """Two worker processes talk to it through pipes."""
-    words = ["tune", "--data", str(table), "--target", "kind", "--trials", "3", "--epochs", "1"]
+    words = [*TUNE, "--data", str(table), "--target", "kind", "--trials", "3", "--epochs", "1"]
     seen, most = seen_while_it_runs([*words, "--jobs", "2", "--out", str(tmp_path / "out")])
     assert most >= 3
     assert seen == set()
@@ -69,9 +75,19 @@ def test_a_run_with_workers_opens_no_port(table: Path, tmp_path: Path):
 
 def test_a_ray_of_its_own_listens_on_loopback_only(table: Path, tmp_path: Path):
     """Its server, its agents and its workers; left to itself, Ray listens on every interface."""
-    words = ["tune", "--data", str(table), "--target", "kind", "--trials", "2", "--epochs", "1"]
+    words = [*TUNE, "--data", str(table), "--target", "kind", "--trials", "2", "--epochs", "1"]
     seen, most = seen_while_it_runs([*words, "--backend", "ray", "--out", str(tmp_path / "out")])
     assert most >= 4
+    assert seen
+    assert {host for host, _ in seen} <= {"127.0.0.1", "::1"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ray_tune_asha", "ray_optuna_search", "ray_cluster"])
+def test_an_example_listens_on_loopback_only(name: str):
+    """Whoever runs it has read nothing about ports yet."""
+    script = Path(__file__).parents[2] / "examples" / f"{name}.py"
+    seen, _ = seen_while_it_runs([str(script), "--smoke-test"])
     assert seen
     assert {host for host, _ in seen} <= {"127.0.0.1", "::1"}
 

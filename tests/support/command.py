@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import termios
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+import pytest
 from optuna.trial import FrozenTrial, TrialState
 from typer.testing import CliRunner
 
@@ -25,10 +27,12 @@ __all__ = [
     "finished_in",
     "in_terminal",
     "require_goes_on",
+    "require_one_line",
     "small_table",
     "start",
     "trials_of",
     "wait_for",
+    "without_rights_of_root",
 ]
 
 
@@ -65,6 +69,32 @@ def wait_for(process: subprocess.Popen[str], words: str) -> str:
         if words in line:
             return read
     raise AssertionError(f"the command ended without saying {words!r}, but {read!r}")
+
+
+def without_rights_of_root() -> list[str]:
+    """Return a prefix for `start`: whom permissions do not stop, they stop with it."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv (util-linux) is not installed, and root may write anywhere")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+def require_one_line(process: subprocess.Popen[str], *words: str, timeout_s: float = 60) -> None:
+    """Fail unless a run that is going on ends with exit code 2 and a line that says what to do.
+
+    Args:
+        process: What `start` returned.
+        words: One of them is in the line, as the cause.
+        timeout_s: How long it may take.
+    """
+    _, errors = process.communicate(timeout=timeout_s)
+    assert process.returncode == 2, errors
+    assert "Traceback" not in errors
+    last = errors.splitlines()[-1]
+    assert last.startswith("tune-bn: A run needs"), errors
+    assert ("trials and earlier results are kept" in last) != ("it begins anew" in last)
+    assert any(word in last for word in words), last
 
 
 def trials_of(out: Path) -> list[FrozenTrial]:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Server", "find_binaries", "free_port", "running_server"]
+import pytest
+
+__all__ = ["Server", "find_binaries", "free_port", "running_server", "server_or_skip"]
 
 
 def find_binaries() -> Path | None:
@@ -85,3 +87,13 @@ def running_server(binaries: Path) -> Iterator[Server]:
             yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def server_or_skip() -> Iterator[Server]:
+    """Yield a fresh server as `running_server` does; skip where PostgreSQL is not installed."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with running_server(binaries) as server:
+        yield server

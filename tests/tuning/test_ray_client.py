@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.security.listening import open_to_others
 from tune_bn import __version__
 from tune_bn.tuning import ray_client
 from tune_bn.tuning.errors import Stopped, TuneError
@@ -32,6 +33,7 @@ def test_a_run_from_afar(blobs, tmp_path):
     assert cluster.stdout is not None
     try:
         address = cluster.stdout.readline().strip()
+        reachable = open_to_others(cluster.pid)
         out = tmp_path / "out"
         done = subprocess.run(
             [sys.executable, str(FOLDER / "far_run.py"), address, str(blobs), str(out)],
@@ -45,6 +47,7 @@ def test_a_run_from_afar(blobs, tmp_path):
         cluster.wait(60)
         cluster.stdout.close()
     assert done.returncode == 0, done.stderr[-3000:]
+    assert not reachable
     outcome = json.loads(done.stdout.splitlines()[-1])
     finished, asked = outcome["stopped"]
     assert 1 <= finished < asked == 200

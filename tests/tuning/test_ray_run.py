@@ -1,6 +1,7 @@
 """Tuning by Ray Tune: the same draws, study, results and resume as by Optuna."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,7 +57,7 @@ def test_both_backends_draw_the_same():
 class Driver:
     """Stands in for Tune: suggests, reports and ends trials of a `Study` by hand."""
 
-    def __init__(self, study: optuna.Study, **options: Any) -> None:
+    def __init__(self, study: optuna.Study, storage: Path | None = None, **options: Any) -> None:
         self.search = made(**options)
         self.seen: list[Progress] = []
         self.record = Study(
@@ -66,6 +67,7 @@ class Driver:
             metric="accuracy",
             on_progress=self.seen.append,
             is_stopped=lambda: False,
+            storage=storage,
         )
 
     def run(self, trial_id: str, values: list[float], **last: Any) -> None:
@@ -80,6 +82,13 @@ class Driver:
             self.record.on_trial_result(0, [], trial, trial.last_result)
         self.search.on_trial_complete(trial_id, trial.last_result)
         self.record.on_trial_complete(0, [], trial)
+
+    def fail(self, trial_id: str) -> None:
+        """Run one trial that fails, is repeated, and fails for good."""
+        config = self.search.suggest(trial_id)
+        trial: Any = SimpleNamespace(trial_id=trial_id, config=config, get_error=lambda: "lost")
+        self.record.on_trial_recover(0, [], trial)
+        self.record.on_trial_error(0, [], trial)
 
 
 def new_study() -> optuna.Study:
@@ -117,6 +126,52 @@ def test_a_run_goes_on_from_the_study():
     reference = [t.params for t in whole.record._study.trials]
     assert [t.params for t in study.trials] == reference
     assert [s.name for s in stages(study)] == [s.name for s in stages(whole.record._study)]
+
+
+def test_a_trial_that_fails_by_itself_is_stored(tmp_path):
+    """With its files' folder in place, the run goes on."""
+    study = new_study()
+    driver = Driver(study, storage=tmp_path)
+    driver.record.setup()
+    driver.fail("a")
+    driver.record.on_step_end(0, [])
+    assert [t.user_attrs[REASON] for t in study.trials] == ["lost"]
+
+
+@pytest.mark.parametrize("is_made_again", [False, True])
+def test_lost_files_end_the_run(is_made_again, tmp_path):
+    """Every trial would fail without them: none is stored as failed, and none is repeated.
+
+    A worker that saves at that moment may make the folder again; Tune does not accept it.
+    """
+    study, storage = new_study(), tmp_path / "run-1"
+    storage.mkdir()
+    driver = Driver(study, storage=storage)
+    driver.record.setup()
+    driver.run("a", [0.1, 0.2, 0.3])
+    shutil.rmtree(storage)
+    if is_made_again:
+        storage.mkdir()
+    driver.fail("b")
+    driver.run("c", [0.1, 0.2, 0.3])
+    with pytest.raises(FileNotFoundError):
+        driver.record.on_step_end(0, [])
+    assert [t.value for t in study.trials] == [0.3]
+
+
+def test_a_study_that_cannot_be_written_ends_the_run(monkeypatch):
+    """At the end of the step: raised at once, Tune would take it for the trial's failure."""
+    study = new_study()
+    driver = Driver(study)
+    monkeypatch.setattr(study, "add_trial", raise_full)
+    driver.run("a", [0.1, 0.2, 0.3])
+    with pytest.raises(optuna.exceptions.StorageInternalError, match="full"):
+        driver.record.on_step_end(0, [])
+
+
+def raise_full(trial: Any) -> None:
+    """Fail as a study on a full disk does."""
+    raise optuna.exceptions.StorageInternalError("full")
 
 
 def test_a_trial_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):

@@ -136,6 +136,7 @@ def run(
     """
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AIR_NEW_OUTPUT="0")
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # listens on loopback only
     import ray
 
     ray.init(
@@ -144,7 +145,6 @@ def run(
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
-        _node_ip_address="127.0.0.1",
     )
     rows = []
     packages = ["tune-bn", "ray", "optuna", "torch", "numpy"]

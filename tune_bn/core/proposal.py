@@ -24,6 +24,9 @@ _PATIENCE = 4
 _KIND = -1  # the attempt that decides what kind of draw a trial is
 _LARGEST_ENUMERATION = 2000
 _LARGEST_SPACE = 10**12
+# Of a scale. The box of the best trials shrinks without end where the optimum lies at an edge;
+# nothing is learned below this, and soon a float could not tell two draws apart.
+_NARROWEST_SPAN = 2.0**-30
 
 _Span = tuple[float, float]  # from where to where on a parameter's scale
 # name, parameter, centres, their weights, and what a zoom draws from; with that, in the place of
@@ -143,8 +146,8 @@ def _zoomed(
 
     That is from the lowest to the highest value of the best ``zoom_trials``; or a window around
     the best trial that is as wide as the best 2 · ``zoom_trials`` reach from it, of parameters
-    without cells: one cell is a long way there. What has no such span is drawn as ever around the
-    best trial, or keeps the value of a good one.
+    without cells: one cell is a long way there. What has no such span, or one of next to no width,
+    is drawn as ever around the best trial, or keeps the value of a good one.
     """
     zoomed: list[_Around] = []
     n = narrowing.zoom_trials
@@ -160,7 +163,7 @@ def _zoomed(
             _, low, high = found
             half_cell = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
             span = max(low - half_cell, 0.0), min(high + half_cell, 1.0)
-        if span is not None and span[0] < span[1]:
+        if span is not None and span[1] - span[0] > _NARROWEST_SPAN:
             zoomed.append((name, parameter, (), _quantiles(seed, number, name, 0), span))
             continue
         values, weights = _centres(name, parameter, history, narrowing)

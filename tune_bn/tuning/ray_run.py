@@ -21,7 +21,6 @@ import optuna
 import ray
 from ray import tune as ray_tune
 from ray._private import ray_constants
-from ray.tune.error import TuneError as RayTuneError
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler, TrialScheduler
 
 from tune_bn.core.narrowing import Narrowing
@@ -40,7 +39,7 @@ from tune_bn.tuning.ray_trials import (
 )
 from tune_bn.tuning.settings import DIRECTIONS, Settings
 from tune_bn.tuning.space import params_of, space_version
-from tune_bn.tuning.study import STORAGE_ERRORS, counted_trials
+from tune_bn.tuning.study import counted_trials
 from tune_bn.tuning.tally import Progress
 
 __all__ = ["SCHEDULERS", "RaySettings", "tune"]
@@ -124,8 +123,8 @@ def tune(
 
     Raises:
         ConfigError: the device is not there.
-        TuneError: a setting, the folder, its study or the cluster cannot be used, or no
-            configuration could be trained.
+        TuneError: a setting, the folder, its study or the cluster cannot be used, Ray has no
+            room for the data, or no configuration could be trained.
         Stopped: ``is_stopped`` said so; finished trials are kept and the same call goes on.
     """
     settings, ray_settings = settings or Settings(), ray_settings or RaySettings()
@@ -166,6 +165,7 @@ def tune(
             seed=settings.seed,
             narrowing=Narrowing.for_budget(settings.trials),
         )
+        storage = _new_storage(folder)
         record = Study(
             study,
             search,
@@ -173,11 +173,12 @@ def tune(
             metric=metric,
             on_progress=on_progress,
             is_stopped=is_stopped,
+            storage=storage,
             clock=clock,
         )
         if record.tally.left > 0:
-            with _ray(ray_settings):
-                _run(search, record, dataset, settings, ray_settings, metric, folder)
+            with _ray(ray_settings), _store_errors():
+                _run(search, record, dataset, settings, ray_settings, metric, storage)
         record.tally.raise_if_stopped()
         return finish(
             study,
@@ -190,6 +191,14 @@ def tune(
         )
 
 
+def _new_storage(folder: Path) -> Path:
+    """Returns a folder that is not there yet, for Tune to make."""
+    number = 1
+    while (storage := folder / "ray" / f"run-{number}").exists():
+        number += 1
+    return storage
+
+
 def _run(
     search: SeededSearch,
     record: Study,
@@ -197,7 +206,7 @@ def _run(
     settings: Settings,
     ray_settings: RaySettings,
     metric: str,
-    folder: Path,
+    storage: Path,
 ) -> None:
     trainable = ray_tune.with_parameters(
         train_trial,
@@ -207,10 +216,6 @@ def _run(
         device="cuda" if ray_settings.gpus_per_trial else settings.device,
     )
     resources = {"cpu": ray_settings.cpus_per_trial, "gpu": ray_settings.gpus_per_trial}
-    storage = folder / "ray"
-    number = 1
-    while (storage / f"run-{number}").exists():
-        number += 1
     tuner = ray_tune.Tuner(
         ray_tune.with_resources(trainable, resources),
         param_space={FIT_SEED: 0},
@@ -224,8 +229,8 @@ def _run(
             reuse_actors=True,
         ),
         run_config=ray_tune.RunConfig(
-            storage_path=str(storage),
-            name=f"run-{number}",
+            storage_path=str(storage.parent),
+            name=storage.name,
             verbose=0,
             callbacks=[record],
             failure_config=ray_tune.FailureConfig(max_failures=_MAX_FAILURES),
@@ -236,11 +241,6 @@ def _run(
         tuner.fit()
     except OutOfTime:
         return
-    except RayTuneError as error:
-        # Tune wraps what the study raised while a trial's end was stored.
-        if isinstance(error.__context__, (*STORAGE_ERRORS, OSError)):
-            raise error.__context__ from error.__context__.__cause__
-        raise
 
 
 def _scheduler(name: str, epochs: int) -> TrialScheduler:
@@ -281,6 +281,24 @@ def _ray(settings: RaySettings) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    """Turns a lack of room for the data into one line that says what to do.
+
+    Raises:
+        TuneError: Ray's object store is full, and cannot spill.
+    """
+    try:
+        yield
+    except (ray.exceptions.ObjectStoreFullError, ray.exceptions.OutOfDiskError) as error:
+        raise TuneError(
+            "Ray needs room for the data, but its object store is full, and so is the disk that "
+            f"it spills to ({str(error).splitlines()[0].lower()}). Make room there, or set "
+            "RAY_TMPDIR to a folder on a larger disk; a cluster of your own takes "
+            "--object-store-memory when it is started. Finished trials are kept."
+        ) from error
 
 
 @contextmanager

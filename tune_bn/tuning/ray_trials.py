@@ -8,7 +8,8 @@ drives the run, a trial at a time; the workers train and report.
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.trial import TrialState, create_trial
 from ray import tune
 
+from tune_bn.core.files import write_atomically
 from tune_bn.core.stages import Mark
 from tune_bn.optuna.sampler import STAGE_KEY
 from tune_bn.ray import CoarseToFineSearch
@@ -25,13 +27,14 @@ from tune_bn.training import Config, Dataset, DivergedError, fit
 from tune_bn.tuning.search import VALIDATION, fit_seed
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, suggest_config
-from tune_bn.tuning.study import REASON
+from tune_bn.tuning.study import REASON, STORAGE_ERRORS
 from tune_bn.tuning.tally import Progress, Tally
 
 __all__ = ["FIT_SEED", "OutOfTime", "SeededSearch", "Study", "ray_space", "train_trial"]
 
 FIT_SEED = "fit_seed"
 _CHECKPOINT = "fit.pt"
+_MARK = ".tune-bn"
 
 
 class OutOfTime(RuntimeError):  # noqa: N818  an outcome that the caller asked for, not an error
@@ -112,6 +115,7 @@ class Study(tune.Callback):
         metric: what is tuned for.
         on_progress: called for each epoch and each ended trial.
         is_stopped: asked at each step of the run.
+        storage: the folder of Ray's files; None for none.
         clock: seconds from any fixed point.
     """
 
@@ -124,9 +128,12 @@ class Study(tune.Callback):
         metric: str,
         on_progress: Callable[[Progress], None],
         is_stopped: Callable[[], bool],
+        storage: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._study, self._search, self._settings = study, search, settings
+        self._storage = storage
+        self._failure: Exception | None = None
         self._metric = metric
         self._distributions = distributions()
         self._epochs: dict[str, dict[int, float]] = {}
@@ -152,9 +159,43 @@ class Study(tune.Callback):
             trial.params, None if is_failed else value, error=is_failed, intermediate_values=values
         )
 
+    def setup(self, *about: Any, **info: Any) -> None:
+        """Leaves a mark in the folder that Tune has just made."""
+        del about, info
+        if self._storage is not None:
+            write_atomically(self._storage / _MARK, "Ray Tune's files of this run are here.\n")
+
+    def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Ends the run if a trial failed because its files have no folder any more."""
+        del iteration, trials, trial, info
+        self._look_at_storage()
+
+    def _look_at_storage(self) -> None:
+        """Ends the run unless Ray's folder is still the one that it made, and can be written.
+
+        Otherwise every later trial would fail, one by one, and count as tried.
+        """
+        if self._storage is not None:
+            mark = self._storage / _MARK
+            with self._kept_failure():
+                write_atomically(mark, mark.read_bytes())
+
+    @contextmanager
+    def _kept_failure(self) -> Iterator[None]:
+        """Keeps a failure to write for the end of the step.
+
+        Tune takes what is raised in the course of one for a failure of the trial, and repeats it.
+        """
+        try:
+            yield
+        except (*STORAGE_ERRORS, OSError) as error:
+            self._failure = error
+
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
         """Ends the run by an exception where it has to end; nothing unfinished is stored."""
         del iteration, trials, info
+        if self._failure is not None:
+            raise self._failure
         self.tally.raise_if_stopped()
         if self.tally.is_out_of_time():
             raise OutOfTime
@@ -193,6 +234,7 @@ class Study(tune.Callback):
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """Stores a trial that failed more often than it may be repeated."""
         del iteration, trials, info
+        self._look_at_storage()
         lines = str(trial.get_error() or "it failed").strip().splitlines()
         epochs = self._epochs.pop(trial.trial_id, {})
         self._store(trial, TrialState.FAIL, epochs, {REASON: lines[-1]})
@@ -200,6 +242,8 @@ class Study(tune.Callback):
     def _store(
         self, trial: Any, state: TrialState, epochs: dict[int, float], attributes: dict[str, Any]
     ) -> None:
+        if self._failure is not None:  # the trial is not to blame
+            return
         number = self._search.number(trial.trial_id)
         mark = self._search.mark(number)
         if mark is not None:
@@ -215,7 +259,10 @@ class Study(tune.Callback):
             user_attrs=attributes,
             intermediate_values=dict(sorted(epochs.items())),
         )
-        self._study.add_trial(stored)
+        with self._kept_failure():
+            self._study.add_trial(stored)
+        if self._failure is not None:
+            return
         self._numbers[number] = self._n_stored
         self._n_stored += 1
         self.tally.end(self._numbers[number], state, value, attributes.get(REASON))

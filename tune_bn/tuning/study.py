@@ -123,6 +123,11 @@ def storage_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (*STORAGE_ERRORS, OSError) as error:
+        if not (folder / STUDY).exists():
+            raise TuneError(
+                f"A run needs its {STUDY} until its end, but it was removed from {str(folder)!r} "
+                f"({_line(error)}). Run it again: it begins anew."
+            ) from error
         raise TuneError(
             f"A run needs to write to {str(folder)!r}, but that failed ({_line(error)}). "
             "Make room or choose another --out; finished trials and earlier results are kept."
