@@ -49,6 +49,18 @@ def test_the_search_narrows_to_the_best():
     assert best.value < 0.1
 
 
+def test_a_trial_without_one_value_says_so():
+    """A failed trial has no value, and one of two objectives has two."""
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0)
+    search.tell(search.ask(), None)
+    with pytest.raises(TrialError, match="trial 0 has none: it failed"):
+        _ = search.trials[0].value
+    both = CoarseToFine({"x": Float(0, 1)}, directions=("minimize", "maximize"), seed=0)
+    both.tell(both.ask(), (1.0, 2.0))
+    with pytest.raises(TrialError, match="trial 0 has 2 of them"):
+        _ = both.trials[0].value
+
+
 def test_maximizing_is_minimizing_the_negative():
     """The direction turns the sign and nothing else."""
     low, high = (CoarseToFine(SPACE, seed=1, directions=d) for d in ("minimize", "maximize"))

@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any, Literal
 
 from tune_bn.core.draw import fresh_seed
+from tune_bn.core.errors import TrialError
 from tune_bn.core.narrowing import Narrowing
 
 __all__ = [
@@ -60,7 +61,17 @@ class Finished:
 
     @property
     def value(self) -> float:
-        """The objective value of a search with one objective."""
+        """The objective value of a search with one objective.
+
+        Raises:
+            TrialError: If the trial failed, or the search has several objectives.
+        """
+        if len(self.values) != 1:
+            what = f"{len(self.values)} of them" if self.values else "none: it failed"
+            raise TrialError(
+                f"Finished.value needs a trial with one value, but trial {self.number} has {what}. "
+                "Look at `state` and `values`."
+            )
         return self.values[0]
 
 
