@@ -217,7 +217,7 @@ def test_a_zoom_keeps_what_all_good_trials_agree_on():
 @pytest.mark.parametrize("seed", range(3))
 def test_a_long_search_towards_an_edge_repeats_nothing(seed):
     """The box of the best trials shrinks, but never to where floats cannot tell draws apart."""
-    space = {"alpha": Float(1e-4, 1, log=True), "n": Int(1, 1000), "kind": Categorical("ab")}
+    space = {"alpha": Float(1e-4, 1, log=True), "n": Int(1, 1000), "kind": Categorical(["a", "b"])}
     search = CoarseToFine(space, seed=seed)
     for _ in range(1500):
         trial = search.ask()

@@ -45,7 +45,11 @@ def uniforms(
         >>> uniforms(0, 3, "lr") == uniforms(0, 4, "lr")
         False
     """
-    message = _COUNTER.pack(seed, number, attempt) + name.encode("utf-8", "surrogatepass")
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError:  # a lone surrogate; the general way costs more at each call
+        encoded = name.encode("utf-8", "surrogatepass")
+    message = _COUNTER.pack(seed, number, attempt) + encoded
     a, b, c, d = _FOUR.unpack(blake2b(message, digest_size=32).digest())
     return (a >> 11) * _UNIT, (b >> 11) * _UNIT, (c >> 11) * _UNIT, (d >> 11) * _UNIT
 

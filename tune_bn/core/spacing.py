@@ -91,20 +91,25 @@ class Spacing:
         slots = [self._slots[number] for number in spared if number in self._slots]
         if len(slots) == n:
             return 0
-        names = sorted(space)  # in one order, because sums of floats depend on it
-        rows = [self._row(name, space[name]) for name in names]
+        rows: list[int] = []
+        at: list[float] = []
+        unordered: list[int] = []
+        for name in sorted(space):  # in one order, because sums of floats depend on it
+            parameter = space[name]
+            is_known = self._parameters.get(name) is parameter
+            rows.append(self._rows[name] if is_known else self._row(name, parameter))
+            if parameter.is_unordered:
+                unordered.append(len(rows) - 1)
+            position = parameter.position
+            for candidate in candidates:
+                at.append(position(candidate[name]))  # noqa: PERF401 - made for every trial
         positions = self._positions[:, :n]
         if rows != self._all_rows:  # a parameter that this draw does not have, or another order
             positions = positions[rows]
-        at: list[float] = []
-        for name in names:
-            position = space[name].position
-            at += [position(candidate[name]) for candidate in candidates]
         # (parameters, candidates, trials)
-        apart = positions[:, None, :] - np.array(at).reshape(len(names), -1, 1)
-        for i, name in enumerate(names):
-            if space[name].is_unordered:
-                apart[i] = np.where(apart[i] == 0.0, 0.0, _UNALIKE)
+        apart = positions[:, None, :] - np.array(at).reshape(len(rows), -1, 1)
+        for i in unordered:
+            apart[i] = np.where(apart[i] == 0.0, 0.0, _UNALIKE)
         if self._is_any_missing:
             apart[np.isnan(apart)] = _UNALIKE
         apart *= apart
