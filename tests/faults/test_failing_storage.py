@@ -1,23 +1,34 @@
 """A storage that fails in the middle of a draw costs that trial, and no knowledge of others."""
 
+import itertools
+
 import optuna
 import pytest
-from optuna.storages import InMemoryStorage, RDBStorage
+from optuna.storages import InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
 
 from tests.optuna.test_seeds import value_of
 from tune_bn.optuna import CoarseToFineSampler
 
 
 def storage_of(kind, tmp_path) -> optuna.storages.BaseStorage:
-    """Return a storage that is read trial by trial."""
-    return InMemoryStorage() if kind == "memory" else RDBStorage(f"sqlite:///{tmp_path}/s.db")
+    """Return a storage of a kind: each is read in another way."""
+    if kind == "memory":
+        return InMemoryStorage()
+    if kind == "journal":
+        return JournalStorage(JournalFileBackend(f"{tmp_path}/j.log"))
+    return RDBStorage(f"sqlite:///{tmp_path}/s.db")
 
 
 READS = ("get_trial", "get_all_trials")
+WRITES = [("set_trial_user_attr",), ("set_trial_param",)]
 
 
-@pytest.mark.parametrize("calls", [READS, ("set_trial_user_attr",), ("set_trial_param",)])
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize(
+    ("kind", "calls"),
+    # Of a database nothing is read in a draw, but what `Study.ask` has left.
+    [("memory", READS), ("journal", READS), *itertools.product(["memory", "sqlite"], WRITES)],
+)
 def test_a_sampler_knows_all_trials_after_a_failure(kind, calls, tmp_path, monkeypatch):
     """Whatever call fails while a trial is drawn, the next draw is that of a new sampler."""
     storage = storage_of(kind, tmp_path)

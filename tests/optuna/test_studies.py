@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import optuna
 import pytest
@@ -185,3 +186,48 @@ def test_trials_added_from_elsewhere_count():
     assert stage_of(study.trials[10]) == 1
     assert all(t.state == TrialState.COMPLETE for t in study.trials)
     assert math.isfinite(study.best_value)
+
+
+def test_a_database_is_asked_no_more_often_than_by_random_search(tmp_path, monkeypatch):
+    """Reading what finished costs no query beside the one that Optuna makes for each trial."""
+    counts: list[int] = []
+    backend = optuna.storages.RDBStorage
+    read = backend._get_trials
+
+    def counted(*args: Any, **options: Any) -> Any:
+        counts.append(1)
+        return read(*args, **options)
+
+    monkeypatch.setattr(backend, "_get_trials", counted)
+    found = []
+    for name, sampler in (("ours", CoarseToFineSampler(seed=0)), ("random", RandomSampler(seed=0))):
+        url = f"sqlite:///{tmp_path}/{name}.db"
+        study = optuna.create_study(storage=url, sampler=sampler)
+        for _ in range(4):  # of other workers, so that some are always running
+            study.ask()
+        counts.clear()
+        study.optimize(objective, n_trials=20)
+        found.append(len(counts))
+    assert found[0] == found[1]
+
+
+def test_a_trial_that_began_since_the_study_was_read_is_seen_later(tmp_path, monkeypatch):
+    """Another process may begin and end a trial between Optuna's look and a draw."""
+    url = f"sqlite:///{tmp_path}/study.db"
+    sampler = CoarseToFineSampler(seed=0)
+    study = optuna.create_study(study_name="s", storage=url, sampler=sampler)
+    study.optimize(objective, n_trials=3)
+    other = optuna.load_study(study_name="s", storage=url, sampler=RandomSampler(seed=0))
+    create = study._storage.create_new_trial
+
+    def after_another(study_id: int, template_trial: Any = None) -> int:
+        other.optimize(objective, n_trials=1)
+        return create(study_id, template_trial)
+
+    monkeypatch.setattr(study._storage, "create_new_trial", after_another)
+    study.optimize(objective, n_trials=1)
+    monkeypatch.undo()
+    study.optimize(objective, n_trials=1)
+    study.ask(SPACE)
+    assert [t.number for t in study.trials] == list(range(7))
+    assert sampler._record(study, 6).history.n_ranked == 6

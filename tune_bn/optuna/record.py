@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution
-from optuna.storages import InMemoryStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["StudyRecord", "ranked_trial"]
 
 _OLD_CONSTRAINTS_KEY = "constraints"
-_FEW = 2  # trials that are read one by one, each a query if it has not finished
 _MOST_ELITES = 16  # of a large Pareto front: an attribute should stay small
 
 
@@ -79,8 +78,9 @@ class StudyRecord:
         if number == self._caught_up_for:
             return
         # All is read before anything is noted: a storage that fails in between loses no trial.
-        trials, n_seen = self._new_trials(study, number)
+        trials, missing, n_seen = self._new_trials(study, number)
         self._caught_up_for, self._n_seen = number, n_seen
+        self._unfinished.update(missing)
         for trial in trials:
             if trial.state.is_finished():
                 self._unfinished.discard(trial.number)
@@ -90,22 +90,25 @@ class StudyRecord:
                 if trial.params:  # another worker's: what it is trying should not be tried twice
                     self.history.remember(self.parameters, trial.params)
 
-    def _new_trials(self, study: "Study", number: int) -> tuple[list[FrozenTrial], int]:
-        """Return what is new among the trials, and how many of them are seen then."""
+    def _new_trials(self, study: "Study", number: int) -> tuple[list[FrozenTrial], list[int], int]:
+        """Return what is new, the numbers that could not be had yet, and how many are seen then."""
         storage, study_id = study._storage, study._study_id
         wanted = [*self._unfinished, *range(self._n_seen, number)]
         # Even a shallow list of all trials costs time in proportion to their number, and of a
-        # database a query, which `Study.ask` has made just before: its cache holds what has
-        # finished. The trials before `number` exist; later ones will be seen when they matter.
-        if isinstance(storage, InMemoryStorage) or (
-            isinstance(storage, _CachedStorage) and len(wanted) <= _FEW
-        ):
+        # database a query. The trials before `number` exist; later ones will be seen when they
+        # matter.
+        if isinstance(storage, InMemoryStorage):
             to_id = storage.get_trial_id_from_study_id_trial_number
             found = [storage.get_trial(to_id(study_id, n)) for n in wanted]
-            return found, max(self._n_seen, number)
+            return found, [], max(self._n_seen, number)
+        cached = _cached_trials(storage, study_id)
+        if cached is not None:
+            # What another process began since `Study.ask` looked is missing; it is not finished.
+            missing = [n for n in wanted if n not in cached]
+            return [cached[n] for n in wanted if n in cached], missing, max(self._n_seen, number)
         trials = study._get_trials(deepcopy=False, use_cache=True)
         wanted = [*self._unfinished, *range(self._n_seen, len(trials))]
-        return [trials[n] for n in wanted], max(self._n_seen, len(trials))
+        return [trials[n] for n in wanted], [], max(self._n_seen, len(trials))
 
     def _take_in(self, directions: list[StudyDirection], trial: FrozenTrial) -> None:
         for name, distribution in trial.distributions.items():
@@ -123,6 +126,18 @@ class StudyRecord:
         elif trial.params:
             self.history.avoid(trial.number, trial.params)
         self.history.remember(self.parameters, trial.params)
+
+
+def _cached_trials(storage: BaseStorage, study_id: int) -> dict[int, FrozenTrial] | None:
+    """Return what Optuna's cache of a database holds, by number, running trials included.
+
+    `Study.ask` has brought it up to date just before it calls a sampler; to read the trials again
+    is one more query for each trial. None if there is no such cache, or it is not what it was.
+    """
+    if not isinstance(storage, _CachedStorage):
+        return None
+    known: Any = getattr(getattr(storage, "_studies", {}).get(study_id), "trials", None)
+    return known if isinstance(known, dict) else None
 
 
 def ranked_trial(directions: Iterable[StudyDirection], trial: FrozenTrial) -> Trial | None:
