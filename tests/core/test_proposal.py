@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from tests.support.judges import equal_counts_p, uniform_p
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.core.history import History, rank_weights
 from tune_bn.core.proposal import coarse_value, fine_value, propose
+from tune_bn.core.spacing import Spacing
 from tune_bn.core.trial import Trial
 
 SPACE = {
@@ -203,6 +205,18 @@ def test_a_zoom_draws_where_the_best_trials_lie():
     assert 0.3 < len(outer) / 3000 < 0.5  # half of them, but a fifth have n = 10
 
 
+def test_an_early_zoom_is_into_the_better_half():
+    """Of eight trials the best four span the box, and eight reach from the best, not ten."""
+    space = {"x": Float(0, 1)}
+    history = history_of(*[{"x": x} for x in (0.5, 0.55, 0.45, 0.52, 0.9, 0.1, 0.2, 0.8)])
+    narrowing = Narrowing(coarse_trials=1, zoom=1.0, zoom_trials=10)
+    xs = [propose(0, n + 8, space, history, narrowing)[1]["x"] for n in range(400)]
+    in_the_box = sum(0.45 <= x <= 0.55 for x in xs)
+    assert 200 < in_the_box < 300  # half of them, and a quarter of those around the best
+    assert 0.3 <= min(xs) < 0.35
+    assert 0.65 < max(xs) <= 0.7
+
+
 def test_a_zoom_keeps_what_all_good_trials_agree_on():
     """A parameter in which the best are alike keeps its value; categories are those of the best."""
     space = {"x": Float(0, 1), "y": Float(0, 1), "kind": Categorical(["a", "b", "c"])}
@@ -261,6 +275,37 @@ def test_a_window_narrower_than_a_cell_moves_one_parameter():
     for n in range(100):
         _, params = propose(0, n + 8, space, history, narrowing)
         assert sorted(abs(v - 5) for v in params.values())[:5] == [0] * 5
+
+
+@pytest.mark.parametrize("zoom", [0.0, 1.0])
+@pytest.mark.parametrize("candidates", [2, 4, 5, 1000])
+def test_candidates_are_spread_evenly_over_what_they_are_drawn_from(monkeypatch, candidates, zoom):
+    """Candidates of a trial lie at equal distances; of more than twelve, twelve."""
+    seen: list[float] = []
+
+    def record(self: Spacing, drawn: list[dict], *_: object) -> int:
+        seen.extend(params["x"] for params in drawn)
+        return 0
+
+    monkeypatch.setattr(Spacing, "farthest", record)
+    narrowing = Narrowing(
+        coarse_trials=1,
+        elites=1,
+        width=0.1,
+        spread=1.0,
+        zoom=zoom,
+        zoom_trials=3,
+        candidates=candidates,
+    )
+    # The window, the box of the best three and half the reach of the best six: all as wide.
+    history = history_of(*[{"x": x} for x in (0.5, 0.45, 0.55, 0.6)])
+    size = min(candidates, 12)
+    for n in range(20):
+        seen.clear()
+        propose(0, n + 8, {"x": Float(0, 1)}, history, narrowing)
+        xs = sorted(seen)
+        gaps = [b - a for a, b in pairwise([*xs, xs[0] + 0.1])]
+        assert gaps == pytest.approx([0.1 / size] * size)
 
 
 def test_rank_weights_end_at_one():

@@ -55,7 +55,8 @@ class Narrowing:
             around the best trial that is as wide as the best 2 · ``zoom_trials`` reach from it
             (0 ≤ zoom ≤ 1). Of several objectives, none. The second half needs a parameter that
             is no integer, step or category; without one it is a draw like the others.
-        zoom_trials: How many of the best trials span that box (≥ 2).
+        zoom_trials: How many of the best trials span that box (≥ 2); while there are fewer than
+            twice as many, the better half.
         width: Width of the first fine stage, as a share of each scale (0 < width ≤ 1).
         shrink: Rate at which the width falls: width · exp(−shrink · s / D**dimension_power) after
             s ranked fine trials in D dimensions (0 ≤ shrink ≤ 1000).
@@ -68,8 +69,9 @@ class Narrowing:
             the draws uses a wider window (0 < spread ≤ 1; 1 for none).
         min_choice_width: Floor of the probability with which a category that was chosen to be
             changed is redrawn from all its choices (0 < min_choice_width ≤ 1).
-        candidates: How many such draws are made for a trial (≥ 1). The one farthest from the
-            trials that did not do well is taken; see `tune_bn.core.spacing`.
+        candidates: How many such draws are made for a trial (≥ 1; of more than 12, 12), spread
+            evenly over what they are drawn from. The one farthest from the trials that did not
+            do well is taken; see `tune_bn.core.spacing`.
         spared: How many of the best trials it does no harm to be near (≥ 0).
 
     Raises:
@@ -86,7 +88,7 @@ class Narrowing:
     elite_power: float = 1.5
     vary: float | None = 1.5
     together: float = 0.2
-    zoom: float = 0.6
+    zoom: float = 0.5
     zoom_trials: int = 10
     width: float = 0.8
     shrink: float = 0.19
@@ -95,7 +97,7 @@ class Narrowing:
     reopen: float | None = 0.3
     spread: float = 0.4
     min_choice_width: float = 0.3
-    candidates: int = 3
+    candidates: int = 4
     spared: int = 8
 
     def __post_init__(self) -> None:

@@ -21,6 +21,8 @@ __all__ = ["coarse_value", "fine_value", "propose"]
 _LARGEST_BLOCK = 4096  # a permutation of so many takes milliseconds, and is kept
 _MAX_ATTEMPTS = 24
 _PATIENCE = 4
+_MOST_CANDIDATES = _MAX_ATTEMPTS // 2  # as many attempts are left in other windows
+_FEWEST_ZOOMED = 3
 _KIND = -1  # the attempt that decides what kind of draw a trial is
 _LARGEST_ENUMERATION = 2000
 _LARGEST_SPACE = 10**12
@@ -29,8 +31,7 @@ _LARGEST_SPACE = 10**12
 _NARROWEST_SPAN = 2.0**-30
 
 _Span = tuple[float, float]  # from where to where on a parameter's scale
-# name, parameter, centres, their weights, and what a zoom draws from; with that, in the place of
-# weights, the quantiles of its first attempts
+# name, parameter, centres, their weights, and what a zoom draws from
 _Around = tuple[str, Parameter, tuple[Any, ...], tuple[float, ...], _Span | None]
 _Kept = tuple[str, Any, float, float]  # name, centre, and the two numbers that would move it
 
@@ -118,11 +119,6 @@ def fine_value(
     return _moved(parameter, centre, plan.width, narrowing, r_width, r)
 
 
-def _quantiles(seed: int, number: int, name: str, block: int) -> tuple[float, ...]:
-    """Return what four attempts of a zoom draw of one parameter: one hash gives four numbers."""
-    return uniforms(seed, number, name, _KIND - 1 - block)
-
-
 def _windows(
     space: Mapping[str, Parameter], history: History, narrowing: Narrowing
 ) -> list[_Around]:
@@ -135,22 +131,19 @@ def _windows(
 
 
 def _zoomed(
-    seed: int,
-    number: int,
-    space: Mapping[str, Parameter],
-    history: History,
-    narrowing: Narrowing,
-    is_around_best: bool,
+    space: Mapping[str, Parameter], history: History, narrowing: Narrowing, is_around_best: bool
 ) -> list[_Around]:
     """Return what a zoom draws from: of each parameter where the best trials lie.
 
     That is from the lowest to the highest value of the best ``zoom_trials``; or a window around
     the best trial that is as wide as the best 2 · ``zoom_trials`` reach from it, of parameters
-    without cells: one cell is a long way there. What has no such span, or one of next to no width,
-    is drawn as ever around the best trial, or keeps the value of a good one.
+    without cells: one cell is a long way there. While there are few trials, the better half
+    stands for the best ``zoom_trials``: a box of all of them would be no zoom. What has no such
+    span, or one of next to no width, is drawn as ever around the best trial, or keeps the value of
+    a good one.
     """
     zoomed: list[_Around] = []
-    n = narrowing.zoom_trials
+    n = min(narrowing.zoom_trials, max(history.n_ranked // 2, _FEWEST_ZOOMED))
     for name in sorted(space):
         parameter, span = space[name], None
         if is_around_best:
@@ -164,7 +157,7 @@ def _zoomed(
             half_cell = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
             span = max(low - half_cell, 0.0), min(high + half_cell, 1.0)
         if span is not None and span[1] - span[0] > _NARROWEST_SPAN:
-            zoomed.append((name, parameter, (), _quantiles(seed, number, name, 0), span))
+            zoomed.append((name, parameter, (), (), span))
             continue
         values, weights = _centres(name, parameter, history, narrowing)
         if is_around_best:
@@ -196,9 +189,9 @@ def _kind(
     # Several objectives have no one best region.
     zoom = narrowing.zoom if history.n_objectives == 1 else 0.0
     if r_zoom < zoom / 2:
-        return _zoomed(seed, number, space, history, narrowing, is_around_best=False), 0.0
+        return _zoomed(space, history, narrowing, is_around_best=False), 0.0
     if r_zoom < zoom and any(parameter.n_cells is None for parameter in space.values()):
-        return _zoomed(seed, number, space, history, narrowing, is_around_best=True), chance
+        return _zoomed(space, history, narrowing, is_around_best=True), chance
     windows = _windows(space, history, narrowing)
     if r_together < narrowing.together:
         return _of_one_rank(windows, r_elite), chance
@@ -206,17 +199,21 @@ def _kind(
 
 
 def _fine_params(
-    seed: int,
-    number: int,
     space: Mapping[str, Parameter],
     around: Sequence[_Around],
     plan: Plan,
     chance: float,
     narrowing: Narrowing,
     attempt: int,
+    rolls: Mapping[str, tuple[float, ...]],
+    shift: float,
 ) -> dict[str, Any]:
+    """Return a candidate: what ``rolls`` give for each name, moved on by ``shift``.
+
+    ``""`` stands for the whole trial.
+    """
     # After a few repetitions of tried configurations look wider, and change more.
-    widening = 2.0 ** (attempt // _PATIENCE)
+    widening = 2.0 ** (attempt // max(_PATIENCE, narrowing.candidates))
     width = min(plan.width * widening, 1.0)
     chance *= widening
     params: dict[str, Any] = {}
@@ -225,12 +222,14 @@ def _fine_params(
     for name, parameter, values, weights, span in around:
         if span is not None:
             low, high = span
-            block, i = divmod(attempt, 4)
-            r = weights[i] if block == 0 else _quantiles(seed, number, name, block)[i]
+            r = (rolls[name][3] + shift) % 1.0
             params[name] = parameter.draw(low + r * (high - low))
             is_changed, is_unique = True, is_unique or parameter.n_cells is None
             continue
-        r_elite, r_vary, r_width, r = uniforms(seed, number, name, attempt)
+        r_elite, r_vary, r_width, r = rolls[name]
+        if shift:
+            r_elite, r_vary = (r_elite + shift) % 1.0, (r_vary + shift) % 1.0
+            r_width, r = (r_width + shift) % 1.0, (r + shift) % 1.0
         if not values:
             params[name] = parameter.draw(r)
             is_changed, is_unique = True, is_unique or parameter.n_cells is None
@@ -245,7 +244,7 @@ def _fine_params(
         is_unique = is_unique or parameter.n_cells is None
     if is_changed and is_unique:
         return params
-    r_pick, r_continuous, _, _ = uniforms(seed, number, "", attempt)
+    r_pick, r_continuous = ((r + shift) % 1.0 for r in rolls[""][:2])
     if not is_changed and kept:
         name, centre, r_width, r = kept[int(r_pick * len(kept))]
         params[name] = _moved(space[name], centre, width, narrowing, r_width, r)
@@ -273,10 +272,10 @@ def propose(
     In a fine stage a trial is one of two kinds, decided by chance. A share ``narrowing.zoom``
     redraws all parameters, uniformly where the best trials lie (`_zoomed`). Otherwise every
     parameter takes its centre from one of the best trials; about ``narrowing.vary`` parameters
-    are redrawn uniformly in the window around it, the others keep it. Of
-    ``narrowing.candidates`` such draws the one is proposed that is farthest from what was tried in
-    vain. A configuration that was tried before is redrawn, in wider windows after a few
-    attempts, and of a small space until all have been tried.
+    are redrawn uniformly in the window around it, the others keep it. ``narrowing.candidates``
+    such draws are spread evenly over the windows, and the one is proposed that is farthest from
+    what was tried in vain. A configuration that was tried before is redrawn, in wider windows
+    after a few attempts, and of a small space until all have been tried.
 
     Args:
         seed: Seed of the search, 0 ≤ seed < 2⁶⁴.
@@ -295,13 +294,21 @@ def propose(
     chance = 1.0 if narrowing.vary is None else narrowing.vary / dimensions
     around, around_chance = _kind(seed, number, space, history, narrowing, chance)
     is_endless = any(parameter.n_cells is None for parameter in space.values())
+    n_candidates = min(narrowing.candidates, _MOST_CANDIDATES)
+    rolls: dict[str, tuple[float, ...]] = {}
     for attempt in range(_MAX_ATTEMPTS):
         if attempt == _MAX_ATTEMPTS // 2:  # everything there was tried
             around, around_chance = _windows(space, history, narrowing), chance
-        params = _fine_params(seed, number, space, around, plan, around_chance, narrowing, attempt)
+        # Candidates are evenly spread: one roll of the dice, moved on by equal steps (Cranley &
+        # Patterson, "Randomization of number theoretic methods for multiple integration", 1976).
+        block, i = divmod(attempt, n_candidates)
+        if i == 0:
+            rolls = {name: uniforms(seed, number, name, block) for name in (*space, "")}
+        shift = i / n_candidates
+        params = _fine_params(space, around, plan, around_chance, narrowing, attempt, rolls, shift)
         if is_endless or not history.is_tried(space, params):
             candidates.append(params)
-            if len(candidates) >= narrowing.candidates:
+            if len(candidates) == n_candidates:
                 break
         first = first or params
     if len(candidates) > 1:

@@ -105,7 +105,7 @@ def _shown(value: float) -> str:
 class _Scale:
     """A monotone map between an interval and the unit interval: linear, log or one-minus-log."""
 
-    __slots__ = ("_high", "_low", "high", "kind", "low")
+    __slots__ = ("_half_low", "_half_span", "_high", "_low", "_span", "high", "kind", "low")
 
     def __init__(self, kind: str, low: float, high: float) -> None:
         self.kind, self.low, self.high = kind, float(low), float(high)
@@ -115,6 +115,10 @@ class _Scale:
             self._low, self._high = math.log1p(-low), math.log1p(-high)
         else:
             self._low, self._high = float(low), float(high)
+        self._span = self._high - self._low
+        # Halved, so that the span of ±1e308 does not overflow.
+        self._half_low = self._low / 2
+        self._half_span = self._high / 2 - self._half_low
 
     def value(self, u: float) -> float:
         if u <= 0.0 or u >= 1.0:  # the ends exactly, without a rounded exp(log(low))
@@ -125,24 +129,18 @@ class _Scale:
             x = math.exp(x)
         elif self.kind == "one-minus-log":
             x = -math.expm1(x)
-        return min(max(x, self.low), self.high)
+        return self.low if x < self.low else self.high if x > self.high else x
 
     def unit(self, value: float) -> float:
         if value <= self.low:
             return 0.0
         if value >= self.high:
             return 1.0
-        if self.kind == "log":
-            x = math.log(value)
-        elif self.kind == "one-minus-log":
-            x = math.log1p(-value)
-        else:
-            # Halved, so that the span of ±1e308 does not overflow.
-            return (value / 2 - self._low / 2) / (self._high / 2 - self._low / 2)
-        span = self._high - self._low
-        return (
-            (x - self._low) / span if span else 0.5
-        )  # the logarithms of huge neighbours are equal
+        if self.kind == "linear":
+            return (value / 2 - self._half_low) / self._half_span
+        x = math.log(value) if self.kind == "log" else math.log1p(-value)
+        # The logarithms of huge neighbours are equal.
+        return (x - self._low) / self._span if self._span else 0.5
 
 
 @dataclass(frozen=True)

@@ -68,18 +68,16 @@ INSERT INTO "trial_intermediate_values" VALUES(8,4,2,8.3333333333333337034e-01,'
 INSERT INTO "trial_intermediate_values" VALUES(9,5,1,0.75,'FINITE');
 INSERT INTO "trial_intermediate_values" VALUES(10,5,2,0.75,'FINITE');
 INSERT INTO "trial_intermediate_values" VALUES(11,6,1,0.75,'FINITE');
-INSERT INTO "trial_intermediate_values" VALUES(12,6,2,0.75,'FINITE');
-INSERT INTO "trial_intermediate_values" VALUES(13,7,1,0.5,'FINITE');
-INSERT INTO "trial_intermediate_values" VALUES(14,7,2,0.5,'FINITE');
+INSERT INTO "trial_intermediate_values" VALUES(12,6,2,0.5,'FINITE');
+INSERT INTO "trial_intermediate_values" VALUES(13,7,1,8.3333333333333337034e-01,'FINITE');
+INSERT INTO "trial_intermediate_values" VALUES(14,7,2,0.75,'FINITE');
 INSERT INTO "trial_intermediate_values" VALUES(15,8,1,0.75,'FINITE');
 INSERT INTO "trial_intermediate_values" VALUES(16,8,2,0.75,'FINITE');
 INSERT INTO "trial_intermediate_values" VALUES(17,9,1,5.8333333333333337034e-01,'FINITE');
 INSERT INTO "trial_intermediate_values" VALUES(18,10,1,0.75,'FINITE');
 INSERT INTO "trial_intermediate_values" VALUES(19,10,2,0.75,'FINITE');
-INSERT INTO "trial_intermediate_values" VALUES(20,11,1,0.75,'FINITE');
-INSERT INTO "trial_intermediate_values" VALUES(21,11,2,5.8333333333333337034e-01,'FINITE');
-INSERT INTO "trial_intermediate_values" VALUES(22,12,1,0.75,'FINITE');
-INSERT INTO "trial_intermediate_values" VALUES(23,12,2,0.75,'FINITE');
+INSERT INTO "trial_intermediate_values" VALUES(20,11,1,0.5,'FINITE');
+INSERT INTO "trial_intermediate_values" VALUES(21,12,1,3.33333333333333314829e-01,'FINITE');
 CREATE TABLE trial_params (
 	param_id INTEGER NOT NULL, 
 	trial_id INTEGER, 
@@ -122,25 +120,25 @@ INSERT INTO "trial_params" VALUES(29,4,'depth',4.0,'{"name": "IntDistribution", 
 INSERT INTO "trial_params" VALUES(30,4,'batch_size',42.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
 INSERT INTO "trial_params" VALUES(31,4,'activation',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
 INSERT INTO "trial_params" VALUES(32,4,'norm',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["before_activation", "after_activation"]}}');
-INSERT INTO "trial_params" VALUES(33,5,'learning_rate',7.9252309049816352382e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
-INSERT INTO "trial_params" VALUES(34,5,'1 - momentum',2.65117974266623410151e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
-INSERT INTO "trial_params" VALUES(35,5,'weight_decay',1.69572783899006205785e-03,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
-INSERT INTO "trial_params" VALUES(36,5,'width',128.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
-INSERT INTO "trial_params" VALUES(37,5,'depth',4.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 1, "high": 4}}');
-INSERT INTO "trial_params" VALUES(38,5,'batch_size',28.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
+INSERT INTO "trial_params" VALUES(33,5,'learning_rate',3.68444743278011799247e-01,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
+INSERT INTO "trial_params" VALUES(34,5,'1 - momentum',1.05249300125329937893e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(35,5,'weight_decay',2.82718574721415151843e-04,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(36,5,'width',122.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
+INSERT INTO "trial_params" VALUES(37,5,'depth',2.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 1, "high": 4}}');
+INSERT INTO "trial_params" VALUES(38,5,'batch_size',53.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
 INSERT INTO "trial_params" VALUES(39,5,'activation',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
 INSERT INTO "trial_params" VALUES(40,5,'norm',0.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["before_activation", "after_activation"]}}');
-INSERT INTO "trial_params" VALUES(41,6,'learning_rate',4.60229820055169172587e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
-INSERT INTO "trial_params" VALUES(42,6,'1 - momentum',1.08025005873170348857e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
-INSERT INTO "trial_params" VALUES(43,6,'weight_decay',1.48950440769488875536e-04,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(41,6,'learning_rate',6.05377350370882694186e-01,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
+INSERT INTO "trial_params" VALUES(42,6,'1 - momentum',4.13799180177778884448e-03,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(43,6,'weight_decay',1.12416725282337703352e-04,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
 INSERT INTO "trial_params" VALUES(44,6,'width',16.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
 INSERT INTO "trial_params" VALUES(45,6,'depth',4.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 1, "high": 4}}');
 INSERT INTO "trial_params" VALUES(46,6,'batch_size',42.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
 INSERT INTO "trial_params" VALUES(47,6,'activation',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
 INSERT INTO "trial_params" VALUES(48,6,'norm',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["before_activation", "after_activation"]}}');
-INSERT INTO "trial_params" VALUES(49,7,'learning_rate',4.79340139678625321018e-01,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
-INSERT INTO "trial_params" VALUES(50,7,'1 - momentum',3.43279972630060326022e-03,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
-INSERT INTO "trial_params" VALUES(51,7,'weight_decay',2.38477416863450077284e-04,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(49,7,'learning_rate',4.73656638143344632663e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
+INSERT INTO "trial_params" VALUES(50,7,'1 - momentum',1.57856595766091498123e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(51,7,'weight_decay',8.59223047153262e-05,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
 INSERT INTO "trial_params" VALUES(52,7,'width',16.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
 INSERT INTO "trial_params" VALUES(53,7,'depth',4.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 1, "high": 4}}');
 INSERT INTO "trial_params" VALUES(54,7,'batch_size',42.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
@@ -154,7 +152,7 @@ INSERT INTO "trial_params" VALUES(61,8,'depth',4.0,'{"name": "IntDistribution", 
 INSERT INTO "trial_params" VALUES(62,8,'batch_size',42.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
 INSERT INTO "trial_params" VALUES(63,8,'activation',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
 INSERT INTO "trial_params" VALUES(64,8,'norm',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["before_activation", "after_activation"]}}');
-INSERT INTO "trial_params" VALUES(65,9,'learning_rate',6.16362255248898566195e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
+INSERT INTO "trial_params" VALUES(65,9,'learning_rate',1.1961599871142354623e-01,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
 INSERT INTO "trial_params" VALUES(66,9,'1 - momentum',6.69288433993218134787e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
 INSERT INTO "trial_params" VALUES(67,9,'weight_decay',1.85606499230932368857e-05,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
 INSERT INTO "trial_params" VALUES(68,9,'width',16.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
@@ -162,29 +160,29 @@ INSERT INTO "trial_params" VALUES(69,9,'depth',4.0,'{"name": "IntDistribution", 
 INSERT INTO "trial_params" VALUES(70,9,'batch_size',64.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
 INSERT INTO "trial_params" VALUES(71,9,'activation',2.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
 INSERT INTO "trial_params" VALUES(72,9,'norm',0.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["before_activation", "after_activation"]}}');
-INSERT INTO "trial_params" VALUES(73,10,'learning_rate',1.39835452905959750635e-01,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
-INSERT INTO "trial_params" VALUES(74,10,'1 - momentum',7.0650010434701541323e-03,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
-INSERT INTO "trial_params" VALUES(75,10,'weight_decay',8.81058651713886734416e-04,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
-INSERT INTO "trial_params" VALUES(76,10,'width',18.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
-INSERT INTO "trial_params" VALUES(77,10,'depth',3.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 1, "high": 4}}');
-INSERT INTO "trial_params" VALUES(78,10,'batch_size',21.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
-INSERT INTO "trial_params" VALUES(79,10,'activation',0.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
+INSERT INTO "trial_params" VALUES(73,10,'learning_rate',2.81748518894089805542e-01,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
+INSERT INTO "trial_params" VALUES(74,10,'1 - momentum',1.37987092816622171354e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(75,10,'weight_decay',1.19516500139075750389e-03,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(76,10,'width',101.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
+INSERT INTO "trial_params" VALUES(77,10,'depth',2.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 1, "high": 4}}');
+INSERT INTO "trial_params" VALUES(78,10,'batch_size',40.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
+INSERT INTO "trial_params" VALUES(79,10,'activation',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
 INSERT INTO "trial_params" VALUES(80,10,'norm',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["before_activation", "after_activation"]}}');
-INSERT INTO "trial_params" VALUES(81,11,'learning_rate',7.19667165130066344147e-01,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
-INSERT INTO "trial_params" VALUES(82,11,'1 - momentum',0.0094511377668468,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(81,11,'learning_rate',9.78737354393890562898e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
+INSERT INTO "trial_params" VALUES(82,11,'1 - momentum',1.65948690501054648555e-03,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
 INSERT INTO "trial_params" VALUES(83,11,'weight_decay',1.85606499230932368857e-05,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
-INSERT INTO "trial_params" VALUES(84,11,'width',137.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
+INSERT INTO "trial_params" VALUES(84,11,'width',128.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
 INSERT INTO "trial_params" VALUES(85,11,'depth',4.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 1, "high": 4}}');
-INSERT INTO "trial_params" VALUES(86,11,'batch_size',42.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
-INSERT INTO "trial_params" VALUES(87,11,'activation',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
+INSERT INTO "trial_params" VALUES(86,11,'batch_size',41.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
+INSERT INTO "trial_params" VALUES(87,11,'activation',0.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
 INSERT INTO "trial_params" VALUES(88,11,'norm',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["before_activation", "after_activation"]}}');
-INSERT INTO "trial_params" VALUES(89,12,'learning_rate',8.42172281492406388236e-02,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
-INSERT INTO "trial_params" VALUES(90,12,'1 - momentum',3.9251327268351255198e-03,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
-INSERT INTO "trial_params" VALUES(91,12,'weight_decay',2.1665422722908932087e-04,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
-INSERT INTO "trial_params" VALUES(92,12,'width',39.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
+INSERT INTO "trial_params" VALUES(89,12,'learning_rate',0.0404572825503617,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.0001, "high": 1.0, "log": true}}');
+INSERT INTO "trial_params" VALUES(90,12,'1 - momentum',6.36712619040473437603e-03,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 0.001, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(91,12,'weight_decay',4.12064573701709433665e-05,'{"name": "FloatDistribution", "attributes": {"step": null, "low": 1e-05, "high": 0.1, "log": true}}');
+INSERT INTO "trial_params" VALUES(92,12,'width',19.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 16, "high": 256}}');
 INSERT INTO "trial_params" VALUES(93,12,'depth',4.0,'{"name": "IntDistribution", "attributes": {"log": false, "step": 1, "low": 1, "high": 4}}');
 INSERT INTO "trial_params" VALUES(94,12,'batch_size',42.0,'{"name": "IntDistribution", "attributes": {"log": true, "step": 1, "low": 8, "high": 128}}');
-INSERT INTO "trial_params" VALUES(95,12,'activation',2.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
+INSERT INTO "trial_params" VALUES(95,12,'activation',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["relu", "gelu", "silu", "tanh"]}}');
 INSERT INTO "trial_params" VALUES(96,12,'norm',1.0,'{"name": "CategoricalDistribution", "attributes": {"choices": ["before_activation", "after_activation"]}}');
 CREATE TABLE trial_system_attributes (
 	trial_system_attribute_id INTEGER NOT NULL, 
@@ -213,20 +211,18 @@ INSERT INTO "trial_user_attributes" VALUES(5,3,'tune_bn:validation','{"loss": 0.
 INSERT INTO "trial_user_attributes" VALUES(6,4,'tune_bn:stage','{"stage": 0, "width": 1.0, "elites": []}');
 INSERT INTO "trial_user_attributes" VALUES(7,4,'tune_bn:validation','{"loss": 1.5016841888427734, "score": 0.8333333333333334}');
 INSERT INTO "trial_user_attributes" VALUES(8,5,'tune_bn:stage','{"stage": 1, "width": 0.8, "elites": [3, 0, 1, 2]}');
-INSERT INTO "trial_user_attributes" VALUES(9,5,'tune_bn:validation','{"loss": 0.33995676040649414, "score": 0.75}');
+INSERT INTO "trial_user_attributes" VALUES(9,5,'tune_bn:validation','{"loss": 0.4000498056411743, "score": 0.75}');
 INSERT INTO "trial_user_attributes" VALUES(10,6,'tune_bn:stage','{"stage": 1, "width": 0.8, "elites": [3, 0, 1, 4, 2]}');
-INSERT INTO "trial_user_attributes" VALUES(11,6,'tune_bn:validation','{"loss": 0.4081498086452484, "score": 0.75}');
+INSERT INTO "trial_user_attributes" VALUES(11,6,'tune_bn:validation','{"loss": 0.9045078158378601, "score": 0.5}');
 INSERT INTO "trial_user_attributes" VALUES(12,7,'tune_bn:stage','{"stage": 1, "width": 0.8, "elites": [3, 0, 1, 4, 5]}');
-INSERT INTO "trial_user_attributes" VALUES(13,7,'tune_bn:validation','{"loss": 0.9848106503486633, "score": 0.5}');
-INSERT INTO "trial_user_attributes" VALUES(14,8,'tune_bn:stage','{"stage": 1, "width": 0.8, "elites": [3, 0, 1, 4, 5]}');
+INSERT INTO "trial_user_attributes" VALUES(13,7,'tune_bn:validation','{"loss": 0.3580130636692047, "score": 0.75}');
+INSERT INTO "trial_user_attributes" VALUES(14,8,'tune_bn:stage','{"stage": 1, "width": 0.8, "elites": [3, 0, 1, 4, 6]}');
 INSERT INTO "trial_user_attributes" VALUES(15,8,'tune_bn:validation','{"loss": 0.388014554977417, "score": 0.75}');
-INSERT INTO "trial_user_attributes" VALUES(16,9,'tune_bn:stage','{"stage": 1, "width": 0.8, "elites": [3, 0, 1, 4, 5]}');
-INSERT INTO "trial_user_attributes" VALUES(17,10,'tune_bn:stage','{"stage": 2, "width": 0.59291, "elites": [3, 0, 1, 4, 5]}');
-INSERT INTO "trial_user_attributes" VALUES(18,10,'tune_bn:validation','{"loss": 0.5136711597442627, "score": 0.75}');
-INSERT INTO "trial_user_attributes" VALUES(19,11,'tune_bn:stage','{"stage": 2, "width": 0.59291, "elites": [3, 0, 1, 4, 5]}');
-INSERT INTO "trial_user_attributes" VALUES(20,11,'tune_bn:validation','{"loss": 1.8654426336288452, "score": 0.5833333333333334}');
-INSERT INTO "trial_user_attributes" VALUES(21,12,'tune_bn:stage','{"stage": 2, "width": 0.59291, "elites": [3, 0, 1, 4, 5]}');
-INSERT INTO "trial_user_attributes" VALUES(22,12,'tune_bn:validation','{"loss": 0.3549409806728363, "score": 0.75}');
+INSERT INTO "trial_user_attributes" VALUES(16,9,'tune_bn:stage','{"stage": 1, "width": 0.8, "elites": [3, 0, 1, 4, 6]}');
+INSERT INTO "trial_user_attributes" VALUES(17,10,'tune_bn:stage','{"stage": 2, "width": 0.59291, "elites": [3, 0, 1, 4, 6]}');
+INSERT INTO "trial_user_attributes" VALUES(18,10,'tune_bn:validation','{"loss": 0.6636583209037781, "score": 0.75}');
+INSERT INTO "trial_user_attributes" VALUES(19,11,'tune_bn:stage','{"stage": 2, "width": 0.59291, "elites": [3, 0, 1, 4, 6]}');
+INSERT INTO "trial_user_attributes" VALUES(20,12,'tune_bn:stage','{"stage": 2, "width": 0.59291, "elites": [3, 0, 1, 4, 6]}');
 CREATE TABLE trial_values (
 	trial_value_id INTEGER NOT NULL, 
 	trial_id INTEGER NOT NULL, 
@@ -242,13 +238,13 @@ INSERT INTO "trial_values" VALUES(2,2,0,0.75,'FINITE');
 INSERT INTO "trial_values" VALUES(3,3,0,1.66666666666666657414e-01,'FINITE');
 INSERT INTO "trial_values" VALUES(4,4,0,8.3333333333333337034e-01,'FINITE');
 INSERT INTO "trial_values" VALUES(5,5,0,0.75,'FINITE');
-INSERT INTO "trial_values" VALUES(6,6,0,0.75,'FINITE');
-INSERT INTO "trial_values" VALUES(7,7,0,0.5,'FINITE');
+INSERT INTO "trial_values" VALUES(6,6,0,0.5,'FINITE');
+INSERT INTO "trial_values" VALUES(7,7,0,0.75,'FINITE');
 INSERT INTO "trial_values" VALUES(8,8,0,0.75,'FINITE');
 INSERT INTO "trial_values" VALUES(9,9,0,5.8333333333333337034e-01,'FINITE');
 INSERT INTO "trial_values" VALUES(10,10,0,0.75,'FINITE');
-INSERT INTO "trial_values" VALUES(11,11,0,5.8333333333333337034e-01,'FINITE');
-INSERT INTO "trial_values" VALUES(12,12,0,0.75,'FINITE');
+INSERT INTO "trial_values" VALUES(11,11,0,0.5,'FINITE');
+INSERT INTO "trial_values" VALUES(12,12,0,3.33333333333333314829e-01,'FINITE');
 CREATE TABLE trials (
 	trial_id INTEGER NOT NULL, 
 	number INTEGER, 
@@ -259,18 +255,18 @@ CREATE TABLE trials (
 	PRIMARY KEY (trial_id), 
 	FOREIGN KEY(study_id) REFERENCES studies (study_id)
 );
-INSERT INTO "trials" VALUES(1,0,1,'COMPLETE','2026-11-25 05:11:36.013410','2026-11-25 05:11:36.068452');
-INSERT INTO "trials" VALUES(2,1,1,'COMPLETE','2026-11-25 05:11:36.073588','2026-11-25 05:11:36.101414');
-INSERT INTO "trials" VALUES(3,2,1,'COMPLETE','2026-11-25 05:11:36.105643','2026-11-25 05:11:36.131175');
-INSERT INTO "trials" VALUES(4,3,1,'COMPLETE','2026-11-25 05:11:36.135325','2026-11-25 05:11:36.168516');
-INSERT INTO "trials" VALUES(5,4,1,'COMPLETE','2026-11-25 05:11:36.172755','2026-11-25 05:11:36.203513');
-INSERT INTO "trials" VALUES(6,5,1,'COMPLETE','2026-11-25 05:11:36.207876','2026-11-25 05:11:36.236661');
-INSERT INTO "trials" VALUES(7,6,1,'COMPLETE','2026-11-25 05:11:36.240940','2026-11-25 05:11:36.268334');
-INSERT INTO "trials" VALUES(8,7,1,'COMPLETE','2026-11-25 05:11:36.272550','2026-11-25 05:11:36.300069');
-INSERT INTO "trials" VALUES(9,8,1,'PRUNED','2026-11-25 05:11:36.304187','2026-11-25 05:11:36.325859');
-INSERT INTO "trials" VALUES(10,9,1,'COMPLETE','2026-11-25 05:11:36.329918','2026-11-25 05:11:36.356195');
-INSERT INTO "trials" VALUES(11,10,1,'COMPLETE','2026-11-25 05:11:36.360264','2026-11-25 05:11:36.389211');
-INSERT INTO "trials" VALUES(12,11,1,'COMPLETE','2026-11-25 05:11:36.393350','2026-11-25 05:11:36.420146');
+INSERT INTO "trials" VALUES(1,0,1,'COMPLETE','2026-11-25 08:30:49.311270','2026-11-25 08:30:49.383740');
+INSERT INTO "trials" VALUES(2,1,1,'COMPLETE','2026-11-25 08:30:49.391964','2026-11-25 08:30:49.485380');
+INSERT INTO "trials" VALUES(3,2,1,'COMPLETE','2026-11-25 08:30:49.496243','2026-11-25 08:30:49.558743');
+INSERT INTO "trials" VALUES(4,3,1,'COMPLETE','2026-11-25 08:30:49.567410','2026-11-25 08:30:49.626389');
+INSERT INTO "trials" VALUES(5,4,1,'COMPLETE','2026-11-25 08:30:49.635476','2026-11-25 08:30:49.691801');
+INSERT INTO "trials" VALUES(6,5,1,'COMPLETE','2026-11-25 08:30:49.696491','2026-11-25 08:30:49.768491');
+INSERT INTO "trials" VALUES(7,6,1,'COMPLETE','2026-11-25 08:30:49.782558','2026-11-25 08:30:49.841747');
+INSERT INTO "trials" VALUES(8,7,1,'COMPLETE','2026-11-25 08:30:49.853889','2026-11-25 08:30:49.917463');
+INSERT INTO "trials" VALUES(9,8,1,'PRUNED','2026-11-25 08:30:49.930538','2026-11-25 08:30:49.976145');
+INSERT INTO "trials" VALUES(10,9,1,'COMPLETE','2026-11-25 08:30:49.989956','2026-11-25 08:30:50.043863');
+INSERT INTO "trials" VALUES(11,10,1,'PRUNED','2026-11-25 08:30:50.058343','2026-11-25 08:30:50.114675');
+INSERT INTO "trials" VALUES(12,11,1,'PRUNED','2026-11-25 08:30:50.120631','2026-11-25 08:30:50.218616');
 CREATE TABLE version_info (
 	version_info_id INTEGER NOT NULL, 
 	schema_version INTEGER, 
