@@ -530,3 +530,24 @@ def test_names_are_compared_in_no_time(tmp_path: Path) -> None:
     message = refusal(csv(tmp_path, ",".join(names) + "\n"), target="y")
     assert "2 columns named 'gene 7'" in message
     assert time.process_time() - begun < 5  # comparing each with all others takes half a minute
+
+
+def test_npz_packed_by_lzma(tmp_path: Path) -> None:
+    """Its own header says how much memory to take; numpy never writes it."""
+    file = npz(tmp_path, X=np.zeros((20, 2)), y=np.zeros(20))
+    with zipfile.ZipFile(file) as archive:
+        members = {n: archive.read(n) for n in archive.namelist()}
+    with zipfile.ZipFile(file, "w", compression=zipfile.ZIP_LZMA) as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    assert "packed by LZMA. Save it with numpy.savez_compressed" in refusal(file)
+
+
+def test_npz_with_control_signs_in_a_name(tmp_path: Path) -> None:
+    """The names that it holds are shown in one line."""
+    file = tmp_path / "table.npz"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("X.n\npy\x1b[2J", b"")
+    message = refusal(file)
+    assert "\n" not in message
+    assert "\x1b" not in message

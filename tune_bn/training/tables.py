@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tune_bn.core.visible import visible
 from tune_bn.training.errors import DataError
 
 __all__ = ["NPZ_TARGET", "SUFFIXES", "file_digest", "read_table"]
@@ -294,7 +295,7 @@ def _read_npz(path: Path) -> pd.DataFrame:
                 found = ", ".join(names) or "none"
                 raise DataError(
                     f"Data needs arrays named X (or x) and y, but {path.name!r} holds: "
-                    f"{_shortened(found)}. Save it with numpy.savez(path, X=..., y=...)."
+                    f"{_shortened(visible(found))}. Save it with numpy.savez(path, X=..., y=...)."
                 )
             x = _plain_array(archive, features, path)
             y = _plain_array(archive, "y", path)
@@ -323,6 +324,12 @@ def _plain_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray
     """Returns one array of the archive, if it holds numbers, truth values or text."""
     needed = "Data needs arrays of numbers, truth values or text, but"
     member = next(m for m in reversed(archive.infolist()) if m.filename in (f"{name}.npy", name))
+    if member.compress_type == zipfile.ZIP_LZMA:
+        # It says itself how much memory its dictionary takes, up to 4 GB.
+        raise DataError(
+            f"Data needs an NPZ file as numpy writes it, but {name!r} in {path.name!r} is packed "
+            "by LZMA. Save it with numpy.savez_compressed."
+        )
     remedy = "If it really is so large, save it with numpy.savez, which does not compress."
     _require_proportion(path, member.file_size, _NPZ_PROPORTION, remedy)
     with archive.open(member) as file:
