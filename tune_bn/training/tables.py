@@ -22,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tune_bn.core.visible import visible
 from tune_bn.training.errors import DataError
 
 __all__ = ["NPZ_TARGET", "SUFFIXES", "file_digest", "read_table"]
@@ -295,7 +294,7 @@ def _read_npz(path: Path) -> pd.DataFrame:
                 found = ", ".join(names) or "none"
                 raise DataError(
                     f"Data needs arrays named X (or x) and y, but {path.name!r} holds: "
-                    f"{_shortened(visible(found))}. Save it with numpy.savez(path, X=..., y=...)."
+                    f"{_shortened(' '.join(found.split()))}. Save it with numpy.savez(path, X=..., y=...)."
                 )
             x = _plain_array(archive, features, path)
             y = _plain_array(archive, "y", path)
