@@ -2,7 +2,11 @@
 
 import pytest
 
-from tune_bn import Categorical, CoarseToFine, Float, Int, SpaceError, TrialError
+from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing, SpaceError, TrialError
+from tune_bn.core.conditions import propose_open
+from tune_bn.core.history import History
+from tune_bn.core.proposal import coarse_value, fine_value, propose
+from tune_bn.core.trial import Trial
 
 SPACE = {
     "optimizer": Categorical(["adam", "sgd"]),
@@ -142,3 +146,49 @@ def test_a_final_result_of_unknown_length_counts_as_the_longest():
     assert search.best.value == 0.9
     copy = CoarseToFine.from_json(search.to_json())
     assert copy.ask() == search.ask()
+
+
+@pytest.mark.parametrize("coarse_trials", [1, 50])
+@pytest.mark.parametrize("fixed", [{}, {"lr": 0.5}, {"period": 7, "lr": 0.5}])
+def test_choices_that_never_agree_still_give_a_whole_trial(monkeypatch, coarse_trials, fixed):
+    """Where every pass undoes what the last one chose, the last choices stand.
+
+    What they open is drawn. No real draw is so restless, so one is put in the place of `propose`.
+    """
+    conditions = {name: (of, SPACE[of].index(choice)) for name, (of, choice) in CONDITIONS.items()}
+    history = History()
+    for i in range(3):
+        params = {"optimizer": "sgd", "momentum": 0.5, "schedule": "cosine", "period": 9, "lr": 0.1}
+        history.add(Trial(i, params, (float(i),)))
+    narrowing = Narrowing(coarse_trials=coarse_trials)
+    passes = []
+
+    def unsettled(seed, number, space, history, narrowing):
+        plan, params = propose(seed, number, space, history, narrowing)
+        passes.append(sorted(space))
+        is_open = "momentum" not in space
+        params["optimizer"] = "sgd" if is_open else "adam"
+        if "schedule" in params:
+            params["schedule"] = "cosine"
+        return plan, params
+
+    monkeypatch.setattr("tune_bn.core.conditions.propose", unsettled)
+    for number in range(10, 14):
+        passes.clear()
+        plan, params = propose_open(0, number, SPACE, history, narrowing, conditions, fixed)
+        assert 1 < len(passes) < 20
+        assert set(params) == expected_names(params)
+        assert list(params) == [name for name in SPACE if name in params]
+        assert {n: v for n, v in params.items() if n in fixed} == {
+            n: v for n, v in fixed.items() if n in params
+        }
+        assert all(SPACE[name].nearest(value) == value for name, value in params.items())
+        last = passes[-1]
+        assert params["optimizer"] == ("adam" if "momentum" in last else "sgd")
+        for name in set(params) - set(last) - set(fixed):
+            assert params[name] == (
+                coarse_value(0, number, name, SPACE[name], narrowing)
+                if plan.stage == 0
+                else fine_value(0, number, name, SPACE[name], history, narrowing)
+            )
+        assert (plan.stage == 0) == (coarse_trials == 50)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tune_bn import CoarseToFine, Float, Narrowing, NarrowingError
 from tune_bn.core.history import History
 from tune_bn.core.narrowing import stage_for
+from tune_bn.core.proposal import propose
 from tune_bn.core.trial import Trial
 
 
@@ -171,3 +172,83 @@ def test_a_coarse_stage_of_any_length_is_drawn_at_once():
     search = CoarseToFine({"x": Float(0, 1)}, seed=0, narrowing=Narrowing(coarse_trials=2**40))
     values = sorted(search.ask().params["x"] for _ in range(4096))
     assert [int(value * 4096) for value in values] == list(range(4096))
+
+
+def slow_widths(narrowing: Narrowing, dimensions: int, n: int) -> list[float]:
+    """Do what `stage_for` does, one stage after the other: narrow, stay a stage, begin anew."""
+    assert narrowing.coarse_trials is not None
+    factor = math.exp(
+        -narrowing.shrink * narrowing.stage_trials / dimensions**narrowing.dimension_power
+    )
+    widths, width = [1.0] * narrowing.coarse_trials, narrowing.width
+    while len(widths) < n:
+        widths += [width] * narrowing.stage_trials
+        is_spent = width <= narrowing.min_width
+        if is_spent and narrowing.reopen is not None and narrowing.reopen > narrowing.min_width:
+            width = narrowing.reopen
+        else:
+            width *= factor
+            if width < narrowing.min_width * (1 + 1e-9):
+                width = narrowing.min_width
+    return widths[:n]
+
+
+@pytest.mark.parametrize("reopen", [None, 0.1, 0.4, 0.7])
+@pytest.mark.parametrize("shrink", [0.01, 0.07, 0.3, 2.0])
+@pytest.mark.parametrize("dimensions", [1, 5])
+def test_widths_equal_the_reference(reopen, shrink, dimensions):
+    """The closed form is what a stage does to the one before, through every reopening."""
+    narrowing = Narrowing(
+        coarse_trials=3, stage_trials=4, width=0.8, min_width=0.06, shrink=shrink, reopen=reopen
+    )
+    expected = slow_widths(narrowing, dimensions, 600)
+    assert widths_of(narrowing, dimensions) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_reference_narrows_and_reopens():
+    """The slow version above does what it is there for."""
+    narrowing = Narrowing(
+        coarse_trials=1, stage_trials=1, width=0.8, min_width=0.1, shrink=math.log(2), reopen=0.4
+    )
+    expected = [1.0, 0.8, 0.4, 0.2, 0.1, 0.4, 0.2, 0.1, 0.4]
+    assert slow_widths(narrowing, 1, 9) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("n", "coarse", "stage", "faster"),
+    [
+        (1, 1, 5, 1.5),
+        (5, 1, 5, 1.5),
+        (24, 8, 5, 1.5),
+        (50, 8, 5, 1.5),
+        (60, 8, 5, (5 / 3) ** 0.6),
+        (100, 8, 5, 1.0),
+        (400, 8, 20, 0.25**0.6),
+        (10_000, 8, 500, 0.01**0.6),
+    ],
+)
+def test_a_budget_sets_the_pace(n, coarse, stage, faster):
+    """A hundred trials narrow as the defaults do; four times as many by 4 ** 0.6 more slowly."""
+    narrowing = Narrowing.for_budget(n)
+    assert narrowing.coarse_trials == coarse
+    assert narrowing.stage_trials == stage
+    assert narrowing.shrink == pytest.approx(Narrowing().shrink * faster, rel=1e-12)
+
+
+def test_the_textbook_halves_one_box_around_the_best():
+    """Twenty coarse trials, then a box of half the range, halved every twenty, to a hundredth."""
+    textbook = Narrowing.textbook()
+    widths = [1.0, *(max(0.5**k, 0.01) for k in range(1, 20))]
+    expected = [width for width in widths for _ in range(20)]
+    assert widths_of(textbook, 5, 400) == pytest.approx(expected, rel=1e-12)
+    space = {"x": Float(0, 1), "y": Float(0, 1)}
+    history = history_of(0)
+    for i in range(39):
+        history.add(Trial(i, {"x": 0.2 + i / 100, "y": 0.9 - i / 100}, (abs(i - 10.0),)))
+    drawn = [propose(0, n, space, history, textbook)[1] for n in range(40, 440)]
+    for name, best in (("x", 0.3), ("y", 0.8)):
+        values = [params[name] for params in drawn]
+        low, high = best - 0.25, min(best + 0.25, 1.0)
+        assert low <= min(values) < low + 0.02
+        assert high - 0.02 < max(values) <= high
+        assert all(value != best for value in values)

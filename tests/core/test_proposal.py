@@ -408,3 +408,49 @@ def test_choices_may_be_arrays():
         _, params = propose(0, n + 8, space, history, FINE)
         assert any(params["a"] is a for a in arrays)
         history.remember(space, params)
+
+
+class _Tried(History):
+    """A history in which everything was tried; it keeps what it was asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[dict] = []
+
+    def is_tried(self, space, params) -> bool:
+        self.asked.append(dict(params))
+        return True
+
+
+@pytest.mark.parametrize("zoom", [0.0, 1.0])
+def test_every_attempt_at_a_trial_is_another_one(zoom):
+    """A configuration that was tried is redrawn, and not the same few again and again."""
+    space = {name: Int(0, 10**6) for name in "abcd"}
+    narrowing = Narrowing(coarse_trials=1, zoom=zoom, zoom_trials=3, vary=3.0)
+    for number in range(8, 20):
+        history = _Tried()
+        for i, value in enumerate((400_000, 500_000, 600_000)):
+            history.add(Trial(i, dict.fromkeys(space, value), (float(i),)))
+        propose(0, number, space, history, narrowing)
+        asked = [tuple(params.values()) for params in history.asked]
+        assert len(asked) > 16
+        assert len(set(asked)) > 0.9 * len(asked)
+
+
+def test_a_zoom_that_was_tried_out_ends_halfway():
+    """Half of the attempts stay where the best lie; then one value moves in a window."""
+    space = {name: Int(0, 10**6) for name in "abcd"}
+    narrowing = Narrowing(coarse_trials=1, zoom=1.0, zoom_trials=3, vary=1e-9, spread=1.0)
+    centres = {400_000, 500_000, 600_000}
+    history = _Tried()
+    for i, value in enumerate(sorted(centres)):
+        history.add(Trial(i, dict.fromkeys(space, value), (float(i),)))
+    found = set()
+    for number in range(8, 40):
+        history.asked.clear()
+        propose(0, number, space, history, narrowing)
+        moved = [sum(value not in centres for value in p.values()) for p in history.asked]
+        half, rest = len(moved) // 2, len(moved) - len(moved) // 2
+        assert moved in ([4] * half + [1] * rest, [1] * (half + rest))  # a zoom, or windows
+        found.add(moved[0])
+    assert found == {1, 4}

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -238,8 +239,6 @@ def test_true_is_not_one():
 
 def test_nan_none_and_unhashable_choices():
     """NaN, None, lists and arrays are choices like any other."""
-    import numpy as np
-
     array = np.arange(3)
     parameter = Categorical([math.nan, None, [1, 2], array])
     assert parameter.index(float("nan")) == 0
@@ -347,3 +346,20 @@ def test_what_lies_beyond_the_low_end_of_a_log_integer_falls_to_it():
     parameter = Int(1, 10_000, log=True)
     drawn = [parameter.draw_near(1, 0.5, i / 1000) for i in range(1000)]
     assert 0.5 < drawn.count(1) / 1000 < 0.65
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "is_same"),
+    [
+        *((x, x, True) for x in (1, True, "a", None, 1.5, (1, NAN), NAN)),
+        *((1, True, False), (0, False, False), (1, 1.0, False), ("1", 1, False), (None, 0, False)),
+        *((NAN, float("nan"), True), (NAN, 1.0, False), (1.0, NAN, False), (1.0, 2.0, False)),
+        *(([1], [1], True), ([1], [2], False), (np.zeros(2), np.zeros(2), False)),
+    ],
+)
+def test_which_choices_are_one(a, b, is_same):
+    """Equal and of one type; NaN is NaN, and nothing else is."""
+    assert is_same_choice(a, b) is is_same

@@ -77,10 +77,15 @@ def test_only_the_latest_count_whatever_the_order_of_arrival():
     trials = [Trial(i, {"x": float(i)}, (0.0,)) for i in range(10)]
     space = {"x": SPACE["x"]}
     candidates = [{"x": 0.0}, {"x": 6.4}]
-    for order in (trials, trials[::-1]):
+    orders = [trials, trials[::-1], *(random.Random(i).sample(trials, 10) for i in range(50))]
+    for order in orders:
         spacing = Spacing(capacity=4)
         for trial in order:
             spacing.add(trial.number, trial.params)
+        # 6 to 9 are kept, whatever came last: no candidate is as near to them as they are.
+        for number in range(10):
+            lonely = [{"x": 5.5}, {"x": float(number)}]
+            assert spacing.farthest(lonely, space, []) == (number < 6)
         assert spacing.farthest(candidates, space, []) == 0
     everything = Spacing(capacity=10)
     for trial in trials:

@@ -202,8 +202,8 @@ def _repacked(rng: random.Random, data: bytes) -> bytes:
             content = old.read(name)
             if name == chosen:
                 content = damaged(rng, content, content)
-                if rng.randrange(100) == 0:
-                    content = bytes(rng.choice((10**6, 3 * 10**8)))
+                if rng.randrange(100) == 0:  # zeros, or a list for each byte
+                    content = rng.choice((b"\0", b"]")) * rng.choice((10**6, 10**7))
             compress = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
             new.writestr(name, content, compress_type=compress)
     return buffer.getvalue()
@@ -211,7 +211,9 @@ def _repacked(rng: random.Random, data: bytes) -> bytes:
 
 def _change_content(rng: random.Random, content: Any) -> None:
     what = rng.randrange(8)
-    if what < 4:
+    if what < 4 and rng.randrange(20) == 0:
+        _claim_a_large_network(content)
+    elif what < 4:
         part = rng.choice(("about", "preprocessing"))
         if isinstance(content.get(part), str):
             try:
@@ -233,6 +235,18 @@ def _change_content(rng: random.Random, content: Any) -> None:
             content["state"][name] = _tensor(rng, content["state"][name])
 
 
+def _claim_a_large_network(content: Any) -> None:
+    """Say that a network has a billion weights, and show as many, which are all the same few."""
+    try:
+        about = json.loads(content["about"])
+        about["config"] |= {"width": 20_000, "depth": 3}
+        content["about"] = json.dumps(about)
+        weights = torch.zeros(1_000_000)
+        content["state"] |= {f"more {i}": weights for i in range(1000)}
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return  # changed before
+
+
 def _doubling() -> Any:
     """Return a list that takes little room, and a terabyte if it is written out."""
     inside: list[Any] = ["x"]
@@ -242,7 +256,8 @@ def _doubling() -> Any:
 
 
 def _tensor(rng: random.Random, old: Any) -> Any:
-    shape = tuple(old.shape) if isinstance(old, torch.Tensor) else (2,)
+    is_small = isinstance(old, torch.Tensor) and old.numel() < 10**6  # or changed before
+    shape = tuple(old.shape) if is_small else (2,)
     makers = (
         lambda: torch.full(shape, float("nan")),
         lambda: torch.full(shape, 1e38),

@@ -97,6 +97,8 @@ def csv_file(rng: random.Random) -> bytes:
         columns[rng.randrange(len(columns))].append("1")  # one row more
     elif what == 3:
         names = names[:-1]  # fewer names than cells
+    elif what == 4 and rng.random() < 0.2:  # what is done for each name must not look at all
+        names = [f"gene {i % 49_999}" for i in range(rng.choice((49_000, 60_000)))]
     longest = max(map(len, columns))
     columns = [column + [""] * (longest - len(column)) for column in columns]
     quoted = rng.random() < 0.95
@@ -165,7 +167,9 @@ def _npy(rng: random.Random, shape: tuple[int, ...]) -> bytes:
     said: Any = shape
     what = rng.randrange(30)
     if what == 0:
-        said = rng.choice(((-1, 2), (10**12,), (10**6, 10**6), (2**62, 4), (0, 3), (), "x", (1.5,)))
+        said = rng.choice(
+            ((-1, 2), (10**12,), (10**6, 10**6), (2**62, 4), (0, 3), (0, 10**12), (), "x", (1.5,))
+        )
     elif what == 1:
         body = body[: rng.randrange(len(body) + 1)]
     descr = repr(dtype) if "," not in dtype else repr(np.dtype(dtype).descr)
@@ -207,14 +211,16 @@ def npz_file(rng: random.Random) -> bytes:
     )
     with zipfile.ZipFile(buffer, "w", compression=how) as archive:
         for name, of in members:
-            content = _npy(rng, of)
+            content, zeros = _npy(rng, of), 0
             if rng.randrange(600) == 0:  # far more than the file's own size
                 zeros = rng.choice((10**6, 5 * 10**7, 4 * 10**8))
-                content = _zeros_header(zeros // 8) + bytes(zeros)
-                how = zipfile.ZIP_DEFLATED
-            ending = rng.choice((".npy",) * 9 + ("",)) if name else ".npy"
-            with _no_warning():
-                archive.writestr(f"{name}{ending}", content, compress_type=how)
+                content = _zeros_header(zeros // 8)
+            member = zipfile.ZipInfo(name + (rng.choice((".npy",) * 9 + ("",)) if name else ".npy"))
+            member.compress_type = zipfile.ZIP_DEFLATED if zeros else how
+            with _no_warning(), archive.open(member, "w") as file:
+                file.write(content)
+                for _ in range(zeros // 10**6):  # not at once: the driver counts our memory, too
+                    file.write(bytes(10**6))
     data: bytes = buffer.getvalue()
     return damaged(rng, data, data) if rng.random() < 0.3 else data
 
@@ -290,10 +296,33 @@ def _parquet_table(rng: random.Random) -> bytes:
     return data
 
 
+def _parquet_bomb(*, is_repeated: bool) -> bytes:
+    """Return a file of kilobytes that a gigabyte and more comes out of."""
+    rows = 1000 if is_repeated else 10
+    text = pa.array(["x" * (2_000_000 if is_repeated else 500_000)])
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), text)
+    column = texts if is_repeated else texts.dictionary_decode()
+    table = pa.table([column, pa.array([float(i) for i in range(rows)])], names=["c0", "y"])
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(
+        buffer,
+        table.schema,
+        compression="zstd",
+        use_dictionary=is_repeated,
+        dictionary_pagesize_limit=2**30,
+        store_schema=False,
+    ) as writer:
+        for _ in range(1 if is_repeated else 200):
+            writer.write_table(table)
+    data: bytes = buffer.getvalue()
+    return data
+
+
 @cache
 def _pool() -> Sequence[bytes]:
     """Return tables to damage: making one costs more than reading it."""
-    return [_parquet_table(random.Random(f"parquet pool {i}")) for i in range(400)]
+    tables = [_parquet_table(random.Random(f"parquet pool {i}")) for i in range(400)]
+    return [*tables, _parquet_bomb(is_repeated=True), _parquet_bomb(is_repeated=False)]
 
 
 def parquet_file(rng: random.Random) -> bytes:

@@ -1,6 +1,8 @@
 """Each unusable table ends in a `DataError` of one line: what was needed, found, what to do."""
 
+import io
 import re
+import time
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -10,10 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tune_bn.training import DataError, load_dataset
 from tune_bn.training.data import split_rows
+from tune_bn.training.tables import read_table
 
 Write = Callable[[Path], Path]
 
@@ -454,3 +459,93 @@ def test_the_median_of_huge_numbers(tmp_path: Path) -> None:
     values = np.linspace(1.5e308, 1.7e308, 60)
     found = load_dataset(frame(tmp_path, a=values, y=np.arange(60.0)), target="y")
     assert np.isfinite(found.train.x.numpy()).all()
+
+
+def said_to_be(path: Path, name: str, descr: str, shape: tuple[int, ...]) -> Path:
+    """Writes a sound NPZ file, one of whose arrays is a header alone, which says this."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": descr, "fortran_order": False, "shape": shape}
+    )
+    file = npz(path, X=np.zeros((20, 2)), y=np.zeros(20))
+    with zipfile.ZipFile(file) as archive:
+        members = {n: archive.read(n) for n in archive.namelist()}
+    with zipfile.ZipFile(file, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, header.getvalue() if member == f"{name}.npy" else content)
+    return file
+
+
+@pytest.mark.parametrize("shape", [(10**6, 10**6), (20, 2)])
+def test_npz_text_of_no_length(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Any number of such cells fits into no bytes, but not into a table."""
+    assert "has dtype <U0" in refusal(said_to_be(tmp_path, "X", "<U0", shape))
+
+
+def test_npz_with_any_number_of_columns_and_no_row(tmp_path: Path) -> None:
+    """No name is made for a column that holds nothing."""
+    file = said_to_be(tmp_path, "X", "<f8", (0, 10**12))
+    with zipfile.ZipFile(file) as archive:
+        x = archive.read("X.npy")
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("X.npy", x)
+        header = io.BytesIO()
+        np.save(header, np.zeros(0))
+        archive.writestr("y.npy", header.getvalue())
+    assert "needs rows" in refusal(file)
+
+
+@pytest.mark.parametrize("is_repeated", [True, False])
+def test_parquet_that_is_a_bomb(tmp_path: Path, is_repeated: bool) -> None:
+    """Kilobytes of which one text stands in all rows: once in the file, or again and again."""
+    file = tmp_path / "table.parquet"
+    text = pa.array(["x" * 200_000])
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), text)
+    if not is_repeated:
+        column = column.dictionary_decode()
+    pq.write_table(
+        pa.table([column, pa.array([float(i) for i in range(1000)])], names=["a", "y"]),
+        file,
+        compression="zstd",
+        use_dictionary=is_repeated,
+        store_schema=False,
+    )
+    assert file.stat().st_size < 20_000
+    assert "in proportion to its file" in refusal(file, target="y")
+
+
+def test_parquet_text_is_as_written(tmp_path: Path) -> None:
+    """Read by way of a dictionary, in one row group or many, it is the same table."""
+    texts = ["a", None, "", "b", "a"] * 8
+    table = pa.table({"s": texts, "long": pa.array(texts, pa.large_string()), "y": range(40)})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=7)
+    read, _ = read_table(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(read, table.to_pandas())
+
+
+def test_names_are_compared_in_no_time(tmp_path: Path) -> None:
+    """A table of 60,000 columns is refused, or read on, within a moment and not a minute."""
+    names = [*(f"gene {i}" for i in range(60_000)), "gene 7"]
+    begun = time.process_time()
+    message = refusal(csv(tmp_path, ",".join(names) + "\n"), target="y")
+    assert "2 columns named 'gene 7'" in message
+    assert time.process_time() - begun < 5  # comparing each with all others takes half a minute
+
+
+def test_npz_packed_by_lzma(tmp_path: Path) -> None:
+    """Its own header says how much memory to take; numpy never writes it."""
+    file = npz(tmp_path, X=np.zeros((20, 2)), y=np.zeros(20))
+    with zipfile.ZipFile(file) as archive:
+        members = {n: archive.read(n) for n in archive.namelist()}
+    with zipfile.ZipFile(file, "w", compression=zipfile.ZIP_LZMA) as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    assert "packed by LZMA. Save it with numpy.savez_compressed" in refusal(file)
+
+
+def test_npz_with_a_name_of_two_lines(tmp_path: Path) -> None:
+    """The names that it holds are shown in one."""
+    file = tmp_path / "table.npz"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("X.n\npy", b"")
+    assert "holds: X.n py." in refusal(file)

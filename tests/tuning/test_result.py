@@ -1,6 +1,8 @@
 import errno
+import json
 import os
 import pickle
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -249,6 +251,42 @@ def test_damaged_files_are_refused(tmp_path: Path, digits: Dataset) -> None:
         with pytest.raises(ModelFileError, match="needs a file that tune-bn wrote") as caught:
             load_model(path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_network_larger_than_its_file_is_not_built(tmp_path: Path, digits: Dataset) -> None:
+    """Weights that are shown a thousand times over are counted once."""
+    path, _ = saved(tmp_path / "model.pt", digits, Config(width=4, depth=1), 1)
+    content = torch.load(path, weights_only=True)
+    about = json.loads(content["about"])
+    about["config"] |= {"width": 1000, "depth": 3}  # two million weights and more
+    few = torch.zeros(1000)
+    state = {**content["state"], **{f"more {i}": few for i in range(4000)}}
+    torch.save({**content, "about": json.dumps(about), "state": state}, path)
+    held = sum(value.numel() for value in content["state"].values()) + 1000
+    with pytest.raises(ModelFileError, match=f"than the {held} that it holds"):
+        load_model(path)
+
+
+def test_a_pickle_of_many_steps_is_refused(tmp_path: Path, digits: Dataset) -> None:
+    """A byte of it may stand for a list, which takes 56."""
+    path, _ = saved(tmp_path / "model.pt", digits, Config(width=4, depth=1), 1)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            lists = b"\x80\x02" + b"]" * 2_000_000 + b"."
+            archive.writestr(name, lists if name.endswith("data.pkl") else content)
+    with pytest.raises(ModelFileError, match="its pickle has 1,000,000 steps or more"):
+        load_model(path)
+
+
+def test_a_file_that_only_ends_as_an_archive_is_refused(tmp_path: Path, digits: Dataset) -> None:
+    """Torch looks at its beginning: it would be read as the older format, which is not checked."""
+    path, _ = saved(tmp_path / "model.pt", digits, Config(width=4, depth=1), 1)
+    path.write_bytes(pickle.dumps([1, 2]) + path.read_bytes())
+    assert zipfile.is_zipfile(path)
+    with pytest.raises(ModelFileError, match="it is no zip archive"):
+        load_model(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The state of a search algorithm as JSON: readable, and safe to read from anywhere."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -83,8 +84,7 @@ def decode_past(data: list[Any]) -> PastResult:
     if not isinstance(config, Mapping):
         raise ValueError(f"a past result has the config {config!r}")
     found = tuple(map(float, values)) or None if values is not None else None
-    reached = None if progress is None else float(progress)
-    return PastResult(config, found, reached, bool(is_failed), is_strict=bool(is_strict))
+    return PastResult(config, found, _reached(progress), bool(is_failed), is_strict=bool(is_strict))
 
 
 def encode_last(progress: float | None, values: tuple[float, ...]) -> list[Any]:
@@ -101,4 +101,13 @@ def decode_last(data: list[Any]) -> tuple[float | None, tuple[float, ...]]:
         ValueError: If they are no numbers.
     """
     progress, values = data
-    return None if progress is None else float(progress), tuple(map(float, values))
+    return _reached(progress), tuple(map(float, values))
+
+
+def _reached(progress: Any) -> float | None:
+    if progress is None:
+        return None
+    found = float(progress)
+    if math.isnan(found):
+        raise ValueError("a result has the progress NaN")
+    return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -170,7 +171,7 @@ class Preprocessing:
         present = list(table.columns)
         missing = sorted(needed - set(present))
         unknown = sorted(str(name) for name in present if name not in known)
-        twice = sorted({str(name) for name in present if present.count(name) > 1})
+        twice = sorted(str(name) for name, count in Counter(present).items() if count > 1)
         for names, claim, remedy in (
             (missing, "lack", "Add it (an empty cell is filled in)"),
             (unknown, "have the unknown", "Remove it"),

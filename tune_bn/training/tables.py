@@ -12,6 +12,7 @@ import math
 import warnings
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ _SURPRISE = 1 << 27  # bytes in memory below which no proportion is a surprise
 _LONGEST_NAME = 1000
 _NPZ_PROPORTION = 100
 _PARQUET_PROPORTION = 2000  # a column of one value takes next to nothing
+_TEXT_PROPORTION = 100  # of Parquet's text, of which any length may stand in every row
 _PARSER_ERRORS = (
     ValueError,
     ArithmeticError,
@@ -152,11 +154,12 @@ def _require_proportion(path: Path, n_bytes: int, most: int, remedy: str) -> Non
 
 
 def _require_unique(names: Sequence[str], path: Path) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(names)
+    twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise DataError(
             f"Data needs a different name for each column, but {path.name!r} has "
-            f"{names.count(twice[0])} columns named {twice[0]!r}. Rename all but one."
+            f"{counts[twice[0]]} columns named {twice[0]!r}. Rename all but one."
         )
 
 
@@ -221,16 +224,58 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
     with _parse_errors(path, "a Parquet", pa.ArrowException, *_PARSER_ERRORS):
         # One file is meant: read_table would also look for partitions in the names of folders.
         with pq.ParquetFile(path) as file:
-            cells = file.metadata.num_rows * file.metadata.num_columns
-            remedy = "Write it again as CSV, if it really has so many rows."
-            _require_proportion(path, 8 * cells, _PARQUET_PROPORTION, remedy)
+            about, schema = file.metadata, file.schema_arrow
+        _require_unique(schema.names, path)
+        _require_plain_types(schema)
+        groups = (about.row_group(i) for i in range(about.num_row_groups))
+        needed = max(8 * about.num_rows * about.num_columns, sum(g.total_byte_size for g in groups))
+        remedy = "Write it again as CSV, if it really has so many rows."
+        _require_proportion(path, needed, _PARQUET_PROPORTION, remedy)
+        texts = [f.name for f in schema if f.type in (pa.string(), pa.large_string())]
+        # A text that stands in many rows is kept once, until it is known how much all would be.
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
             columns = file.read()
-        _require_unique(list(columns.column_names), path)
+        columns = _with_texts(columns, schema, path)
         table: pd.DataFrame = columns.to_pandas(ignore_metadata=True)
     index = [str(name) for name in table.columns if str(name).startswith("__index_level_")]
     if index:
         notes.append("left out the table's index: it was written along without a name")
     return table.drop(columns=index)
+
+
+def _require_plain_types(schema: Any) -> None:
+    """Refuses what is neither numbers, text, truth values nor dates before any of it is read."""
+    import pyarrow as pa
+
+    for field in schema:
+        of = field.type
+        is_bytes = pa.types.is_binary(of) or pa.types.is_large_binary(of)
+        if pa.types.is_nested(of) or is_bytes or pa.types.is_fixed_size_binary(of):
+            raise DataError(
+                "Data needs columns of numbers, text, truth values or dates, but column "
+                f"{_shortened(field.name)!r} holds {_shortened(str(of))} values. "
+                "Convert it to one of these, or remove it."
+            )
+
+
+def _with_texts(columns: Any, schema: Any, path: Path) -> Any:
+    """Returns an Arrow table with its texts written out, row by row, if there is room for them."""
+    import pyarrow.compute as pc
+
+    places = [i for i, field in enumerate(schema) if columns.schema.field(i).type != field.type]
+    n_bytes = 0
+    for place in places:
+        for chunk in columns.column(place).chunks:
+            lengths = pc.binary_length(chunk.dictionary).take(chunk.indices)
+            n_bytes += pc.sum(lengths.cast("int64")).as_py() or 0
+    remedy = "Write it again as CSV, if it really holds so much text."
+    _require_proportion(path, n_bytes, _TEXT_PROPORTION, remedy)
+    for place in places:
+        field = schema.field(place)
+        column = columns.column(place)
+        plain = column.cast(column.type.value_type).cast(field.type)
+        columns = columns.set_column(place, field, plain)
+    return columns
 
 
 def _read_npz(path: Path) -> pd.DataFrame:
@@ -249,7 +294,7 @@ def _read_npz(path: Path) -> pd.DataFrame:
                 found = ", ".join(names) or "none"
                 raise DataError(
                     f"Data needs arrays named X (or x) and y, but {path.name!r} holds: "
-                    f"{_shortened(found)}. Save it with numpy.savez(path, X=..., y=...)."
+                    f"{_shortened(' '.join(found.split()))}. Save it with numpy.savez(path, X=..., y=...)."
                 )
             x = _plain_array(archive, features, path)
             y = _plain_array(archive, "y", path)
@@ -265,6 +310,11 @@ def _read_npz(path: Path) -> pd.DataFrame:
             f"Data needs one target a row, but {path.name!r} holds {features!r} of shape "
             f"{x.shape} and y of shape {y.shape}. Give y the shape ({len(x)},)."
         )
+    if len(x) == 0:  # of which it may have a billion columns
+        raise DataError(
+            f"Data needs rows, but {path.name!r} holds {features!r} of shape {x.shape}. "
+            "Write the table again."
+        )
     table = pd.DataFrame(x, columns=[f"x{place}" for place in range(x.shape[1])])
     return pd.concat([table, pd.Series(y, name=NPZ_TARGET)], axis=1)
 
@@ -273,6 +323,12 @@ def _plain_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray
     """Returns one array of the archive, if it holds numbers, truth values or text."""
     needed = "Data needs arrays of numbers, truth values or text, but"
     member = next(m for m in reversed(archive.infolist()) if m.filename in (f"{name}.npy", name))
+    if member.compress_type == zipfile.ZIP_LZMA:
+        # It says itself how much memory its dictionary takes, up to 4 GB.
+        raise DataError(
+            f"Data needs an NPZ file as numpy writes it, but {name!r} in {path.name!r} is packed "
+            "by LZMA. Save it with numpy.savez_compressed."
+        )
     remedy = "If it really is so large, save it with numpy.savez, which does not compress."
     _require_proportion(path, member.file_size, _NPZ_PROPORTION, remedy)
     with archive.open(member) as file:
@@ -286,12 +342,12 @@ def _plain_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray
             f"{needed} {name!r} in {path.name!r} holds pickled objects, which could run code. "
             f"Save it with a plain type, as in {name}.astype(float) or {name}.astype(str)."
         )
-    if dtype.kind not in "biufU":
+    if dtype.kind not in "biufU" or dtype.itemsize == 0:
         raise DataError(
             f"{needed} {name!r} in {path.name!r} has dtype {_shortened(str(dtype))}. "
             f"Convert it with {name}.astype(float)."
         )
-    # Before numpy makes room for what the header says.
+    # Before numpy, or a table's names, make room for what the header says.
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > held:
         raise ValueError(f"{name!r} should have the shape {shape}, but its data end before")
     with archive.open(member) as file:

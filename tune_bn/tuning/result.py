@@ -8,7 +8,9 @@ JSON text (configuration, preprocessing, metrics) and the network's tensors. It 
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import pickletools
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,6 +42,7 @@ __all__ = [
 ]
 
 _FORMAT = "tune-bn model 1"
+_MOST_STEPS = 1_000_000  # of the pickle: a layer takes some hundred, and a text of any length one
 
 
 class ModelFileError(ValueError):
@@ -209,14 +212,23 @@ def _require_archive(path: Path) -> None:
     """Refuses what `torch.save` does not write: a bare pickle, or an archive that is a bomb.
 
     Raises:
-        ValueError: The file is no zip archive, or its parts are larger than it is.
+        ValueError: The file is no zip archive, its parts are larger than it is, or its pickle is
+            damaged or far longer than that of any network.
         zipfile.BadZipFile: It is damaged.
     """
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is no zip archive, or cut short")
+    with path.open("rb") as file:  # torch looks at the beginning, zipfile at the end
+        if file.read(4) != b"PK\x03\x04" or not zipfile.is_zipfile(file):
+            raise ValueError("it is no zip archive, or cut short")
     with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > path.stat().st_size:
             raise ValueError("its parts are larger than the file")
+        for member in members:
+            if member.filename.endswith("data.pkl"):
+                # Each of its bytes may stand for an empty list, which takes 56.
+                steps = itertools.islice(pickletools.genops(archive.read(member)), _MOST_STEPS)
+                if sum(1 for _ in steps) == _MOST_STEPS:
+                    raise ValueError(f"its pickle has {_MOST_STEPS:,} steps or more")
 
 
 def _require_weights(state: Any, config: Config, preprocessing: Preprocessing) -> None:
@@ -225,13 +237,15 @@ def _require_weights(state: Any, config: Config, preprocessing: Preprocessing) -
     Raises:
         ValueError: A part is no plain tensor, or there are too few weights for the configuration.
     """
-    held = 0
+    weights: dict[int, int] = {}  # by storage: one may stand for many tensors
     for name, value in state.items():
         if type(value) is not torch.Tensor or value.layout != torch.strided or value.is_meta:
             raise ValueError(f"{str(name)[:40]!r} is no plain tensor")
         if value.untyped_storage().nbytes() < value.numel() * value.element_size():
             raise ValueError(f"{str(name)[:40]!r} is larger than what it holds")
-        held += value.numel()
+        place = value.untyped_storage().data_ptr()
+        weights[place] = max(weights.get(place, 0), value.numel())
+    held = sum(weights.values())
     ends = preprocessing.n_features + preprocessing.target.n_outputs
     if config.width * ((config.depth - 1) * config.width + ends) > held:
         raise ValueError(
