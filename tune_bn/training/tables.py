@@ -294,7 +294,8 @@ def _read_npz(path: Path) -> pd.DataFrame:
                 found = ", ".join(names) or "none"
                 raise DataError(
                     f"Data needs arrays named X (or x) and y, but {path.name!r} holds: "
-                    f"{_shortened(' '.join(found.split()))}. Save it with numpy.savez(path, X=..., y=...)."
+                    f"{_shortened(' '.join(found.split()))}. "
+                    "Save it with numpy.savez(path, X=..., y=...)."
                 )
             x = _plain_array(archive, features, path)
             y = _plain_array(archive, "y", path)
