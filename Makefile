@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check
 PYTHONS ?= 3.10 3.12 3.13
 
-.PHONY: demo test lint types test-only test-slow test-fuzz test-mutation docs dist wheel-list test-wheel test-pythons \
+.PHONY: demo test lint types test-only test-slow test-fuzz test-mutation audit docs dist wheel-list test-wheel test-pythons \
 	test-floors test-floor check clean
 .SECONDARY: # the environments of the pattern rules are kept
 
@@ -47,6 +47,20 @@ test-mutation: $(VENV)/.installed
 # Everything that a change must pass. The wheel and the other Pythons repeat the tests of the
 # core and the Optuna side only, which run anywhere.
 check: test docs test-wheel test-pythons test-floor-3.10 test-floor
+
+# Whether a pinned package has a known vulnerability. It needs PyPI's own JSON pages, which mirrors
+# and proxies often lack; where none of them answers it says that nothing was checked, and fails.
+audit: .venv-audit/.installed
+	mkdir -p build
+	.venv-audit/bin/pip-audit --vulnerability-service pypi --disable-pip --no-deps \
+		--progress-spinner off --format json -r constraints.txt > build/audit.json || true
+	.venv-audit/bin/python -m tests.support.audit build/audit.json
+
+.venv-audit/.installed: pyproject.toml constraints.txt
+	test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python $(PIP) install -q -c constraints.txt --upgrade pip
+	.venv-audit/bin/python $(PIP) install -q -c constraints.txt --group audit
+	touch $@
 
 # --- The documentation: site/index.html -----------------------------------------------------
 

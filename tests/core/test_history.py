@@ -1,10 +1,13 @@
 """What is remembered from one question to the next is what would be worked out anew."""
 
+from collections.abc import Mapping
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_bn import Categorical, Float
 from tune_bn.core.history import History
+from tune_bn.core.space import Parameter
 from tune_bn.core.trial import Trial
 
 SPACE = {"x": Float(0, 1), "kind": Categorical(["a", "b"]), "only": Float(0, 1)}
@@ -16,15 +19,25 @@ params = st.fixed_dictionaries(
 rows = st.lists(st.tuples(params, st.sampled_from([0.0, 1.0, 2.0, 3.0])), min_size=1, max_size=90)
 
 
-def answers(history: History) -> list[object]:
-    """Ask for the best trials and the centres of each parameter, of several numbers of trials."""
+OTHER_SPACE = {
+    "x": Float(0.25, 0.5),
+    "kind": Categorical(["gone"]),
+    "only": Float(0.1, 9.0, log=True),
+}
+
+
+def answers(history: History, space: Mapping[str, Parameter] = SPACE) -> list[object]:
+    """Ask for the best trials and where each parameter lies in them."""
     asked: list[object] = [[t.number for t in history.elites(n)] for n in (1, 3, 8)]
-    return asked + [history.centres(name, p, n) for name, p in SPACE.items() for n in (1, 5)]
+    asked += [history.centres(name, p, n) for name, p in space.items() for n in (1, 5)]
+    if history.n_objectives == 1:
+        asked += [history.span(name, space[name], n) for name in ("x", "only") for n in (2, 10)]
+    return asked
 
 
 @given(rows, st.sampled_from([1, 2]))
 def test_answers_do_not_depend_on_what_was_asked_before(found, n_objectives):
-    """A history that is asked after each trial answers as one that is asked once."""
+    """A history that is asked after each trial, of this range or that, answers as a new one."""
     asked = History(n_objectives)
     trials = [
         Trial(i, p, (loss,) * (n_objectives - 1) + (loss - i % 3,))
@@ -37,8 +50,9 @@ def test_answers_do_not_depend_on_what_was_asked_before(found, n_objectives):
             for other in trials[: number + 1]:
                 fresh.add(other)
             assert answers(asked) == answers(fresh)
+            assert answers(asked, OTHER_SPACE) == answers(fresh, OTHER_SPACE)
         else:
-            answers(asked)
+            answers(asked, SPACE if number % 2 else OTHER_SPACE)
 
 
 @given(rows)

@@ -2,7 +2,9 @@
 
 import itertools
 import math
-from dataclasses import replace
+import sys
+from dataclasses import fields
+from typing import Any, replace
 
 import pytest
 from hypothesis import given
@@ -252,3 +254,43 @@ def test_the_textbook_halves_one_box_around_the_best():
         assert low <= min(values) < low + 0.02
         assert high - 0.02 < max(values) <= high
         assert all(value != best for value in values)
+
+
+TINY = 5e-324
+ENDS = {  # of each option: the lowest and the highest value, and some that it does not take
+    "coarse_trials": (1, 2**53 - 1, (0, -1, 2**53)),
+    "stage_trials": (1, 2**53 - 1, (0, -1, 2**53)),
+    "elites": (1, 2**53 - 1, (0, -1, 2**53)),
+    "zoom_trials": (2, 2**53 - 1, (1, 2**53)),
+    "candidates": (1, 2**53 - 1, (0, 2**53)),
+    "spared": (0, 2**53 - 1, (-1, 2**53)),
+    "elite_power": (0.0, sys.float_info.max, (-TINY, math.inf)),
+    "vary": (TINY, sys.float_info.max, (0.0, math.inf)),
+    "together": (0.0, 1.0, (-TINY, 1.0 + 1e-15)),
+    "zoom": (0.0, 1.0, (-TINY, 1.0 + 1e-15)),
+    "width": (TINY, 1.0, (0.0, 1.0 + 1e-15)),
+    "shrink": (0.0, 1000.0, (-TINY, 1000.0 + 1e-12)),
+    "dimension_power": (0.0, 10.0, (-TINY, 10.0 + 1e-14)),
+    "min_width": (TINY, 1.0, (0.0, 1.0 + 1e-15)),
+    "spread": (TINY, 1.0, (0.0, 1.0 + 1e-15)),
+    "min_choice_width": (TINY, 1.0, (0.0, 1.0 + 1e-15)),
+    "reopen": (TINY, 1.0, (0.0, 1.0 + 1e-15)),
+}
+
+
+def test_every_option_has_its_ends():
+    """The table above names all options."""
+    assert ENDS.keys() == {f.name for f in fields(Narrowing)}
+
+
+@pytest.mark.parametrize("option", ENDS)
+def test_options_reach_to_their_ends_and_no_further(option):
+    """Both ends are taken and go to plain data and back; the next value is refused."""
+    low, high, outside = ENDS[option]
+    others: dict[str, Any] = {"width": 1.0, "min_width": TINY}
+    for value in (low, high):
+        narrowing = Narrowing(**{**others, option: value})
+        assert Narrowing.from_json(narrowing.to_json()) == narrowing
+    for value in outside:
+        with pytest.raises(NarrowingError, match=option):
+            Narrowing(**{**others, option: value})

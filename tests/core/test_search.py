@@ -298,3 +298,18 @@ def test_a_refused_tell_leaves_the_trial_running():
         search.tell(trial, (1.0, 2.0))
     search.tell(trial, 1.0)
     assert search.best.number == 0
+
+
+def test_what_is_asked_for_at_the_same_time_differs():
+    """Ten workers of one search, and of its copy, get ten configurations of a small space."""
+    space = {"a": Int(0, 3), "b": Categorical(["x", "y", "z"])}
+    search = CoarseToFine(space, seed=0, narrowing=Narrowing(coarse_trials=2))
+    for i in range(2):
+        search.tell(search.ask(), float(i))
+    before = {tuple(t.params.items()) for t in search.trials}
+    first = [search.ask().params for _ in range(5)]
+    copy = CoarseToFine.from_json(search.to_json())
+    for each in (search, copy):
+        asked = [*first, *(each.ask().params for _ in range(12 - len(before) - 5))]
+        drawn = [tuple(params.items()) for params in asked]
+        assert len({*drawn, *before}) == 12

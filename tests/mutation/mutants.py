@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Mutant", "all_mutants", "chosen_mutants"]
+__all__ = ["Mutant", "all_changes", "all_mutants", "chosen_mutants"]
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -56,6 +56,11 @@ def all_mutants(source: str) -> list[Mutant]:
     """Return every variant of a module that differs in one place."""
     tree = ast.parse(source)
     return [_mutant(tree, place) for place in range(_places(tree))]
+
+
+def all_changes(source: str) -> list[tuple[int, str]]:
+    """Return line and description of each of `all_mutants`, without making them."""
+    return [(line, what) for line, what, _ in _changes(ast.parse(source))]
 
 
 def chosen_mutants(sources: dict[str, str], count: int, seed: int) -> list[tuple[str, Mutant]]:

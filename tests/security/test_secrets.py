@@ -1,4 +1,7 @@
-"""A password in an address is in no message, log, report or traceback; options are only data."""
+"""A password in an address is in no message or log; options are only data.
+
+A server that asks for one is in `test_password`.
+"""
 
 import logging
 import sqlite3
@@ -8,10 +11,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from typer.testing import CliRunner
 
-from tests.support.postgres import find_binaries, running_server
-from tune_bn.cli import app
 from tune_bn.report.errors import ReportError
 from tune_bn.report.sources import open_study
 
@@ -48,31 +48,6 @@ def test_the_command_line(command: str):
     assert done.returncode == 2
     assert SECRET not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.skipif(find_binaries() is None, reason="PostgreSQL is not installed")
-def test_a_wrong_password_and_a_report(tmp_path: Path):
-    """The server's own words are shown; the report of a study names no address at all."""
-    binaries = find_binaries()
-    assert binaries is not None
-    with running_server(binaries) as server:
-        good = server.url.replace("tester@", f"tester:{SECRET}@")
-        study = optuna.create_study(storage=good, study_name="s")
-        study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)
-        out = tmp_path / "report.html"
-        for extra in (["--text"], ["--out", str(out)]):
-            result = CliRunner().invoke(app, ["report", "--storage", good, *extra])
-            assert result.exit_code == 0, result.output
-            assert SECRET not in result.output
-        assert SECRET not in out.read_text(encoding="utf-8")
-        bad = good.replace("tester:", "nobody:")
-        with pytest.raises(ReportError) as caught:
-            open_study(bad)
-        assert "nobody" in str(caught.value)
-        assert SECRET not in str(caught.value)
-        with pytest.raises(ReportError) as caught:
-            open_study(good, "another")
-        assert SECRET not in str(caught.value)
 
 
 def test_a_study_name_is_no_sql(tmp_path: Path):

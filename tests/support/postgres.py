@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -39,15 +40,24 @@ class Server:
         binaries: Folder of ``pg_ctl``.
         folder: Its data folder.
         port: Its port on 127.0.0.1.
+        password: Of its user; None: it trusts everyone.
     """
 
-    def __init__(self, binaries: Path, folder: Path, port: int) -> None:
+    def __init__(
+        self, binaries: Path, folder: Path, port: int, password: str | None = None
+    ) -> None:
         self.binaries, self.folder, self.port = binaries, folder, port
+        self.password = password
 
     @property
     def url(self) -> str:
         """Address for SQLAlchemy."""
-        return f"postgresql+psycopg2://tester@127.0.0.1:{self.port}/postgres"
+        return self.url_with(self.password)
+
+    def url_with(self, password: str | None) -> str:
+        """Return the address with another password, or none, in it."""
+        secret = "" if password is None else f":{quote(password, safe='')}"
+        return f"postgresql+psycopg2://tester{secret}@127.0.0.1:{self.port}/postgres"
 
     def control(self, *command: str) -> None:
         """Run ``pg_ctl`` as the user that owns the data."""
@@ -71,17 +81,29 @@ def _run(command: list[str]) -> None:
 
 
 @contextmanager
-def running_server(binaries: Path) -> Iterator[Server]:
-    """Yield a fresh server; stop it and remove its data afterwards."""
+def running_server(binaries: Path, password: str | None = None) -> Iterator[Server]:
+    """Yield a fresh server; stop it and remove its data afterwards.
+
+    Args:
+        binaries: Folder of ``initdb`` and ``pg_ctl``.
+        password: What it asks of whoever connects (SCRAM); None: it trusts everyone.
+    """
     # Not pytest's own folder: another user has to reach it.
     with tempfile.TemporaryDirectory(prefix="pg-") as root:
         folder = Path(root, "data")
         if os.geteuid() == 0:
             owner = pwd.getpwnam("postgres")
             os.chown(root, owner.pw_uid, owner.pw_gid)
-        options = ["-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        options = ["-U", "tester", "-E", "UTF8", "--no-sync", "--auth-local=trust"]
+        if password is None:
+            options += ["--auth-host=trust"]
+        else:
+            file = Path(root, "password")
+            file.write_text(password)
+            os.chmod(file, 0o644)
+            options += ["--auth-host=scram-sha-256", f"--pwfile={file}"]
         _run([str(binaries / "initdb"), "-D", str(folder), *options])
-        server = Server(binaries, folder, free_port())
+        server = Server(binaries, folder, free_port(), password)
         server.start()
         try:
             yield server

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from tune_bn.core.visible import visible
 from tune_bn.report.errors import ReportError
@@ -88,8 +89,16 @@ def _readable(got: str, storage: str = "") -> Iterator[None]:
     ) as error:
         raise ReportError(
             f"--storage needs a storage that Optuna can read, but got {got} "
-            f"({_without_secrets(storage, _first_line(error))})."
+            f"({_without_secrets(storage, _first_line(error))}). {_remedy(storage, error)}"
         ) from error
+
+
+def _remedy(storage: str, error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return "Install the package that is missing: the driver of that database."
+    if "://" in storage and not storage.startswith("sqlite"):
+        return "Check the user, the password, the host and the port, and that the server runs."
+    return "Check that it is complete, that nothing locks it, and which Optuna wrote it."
 
 
 def _no_such_study(storage: str, name: str | None, names: list[str]) -> str:
@@ -145,6 +154,7 @@ def _without_secrets(storage: str, text: str) -> str:
     import sqlalchemy
 
     secrets = [found[0].partition("=")[2] for found in _IN_QUERY.finditer(storage)]
+    secrets += [unquote_plus(secret) for secret in secrets]
     authority = _AUTHORITY.search(storage)
     if authority is not None:
         secrets.append(authority[0].partition(":")[2].rstrip("@"))

@@ -291,11 +291,10 @@ def _read_npz(path: Path) -> pd.DataFrame:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
             features = next((name for name in ("X", "x") if name in names), None)
             if features is None or "y" not in names:
-                found = ", ".join(names) or "none"
+                found = " ".join(", ".join(names).split()) or "none"
                 raise DataError(
                     f"Data needs arrays named X (or x) and y, but {path.name!r} holds: "
-                    f"{_shortened(' '.join(found.split()))}. "
-                    "Save it with numpy.savez(path, X=..., y=...)."
+                    f"{_shortened(found)}. Save it with numpy.savez(path, X=..., y=...)."
                 )
             x = _plain_array(archive, features, path)
             y = _plain_array(archive, "y", path)
