@@ -3,8 +3,8 @@
 import itertools
 import math
 import sys
-from dataclasses import fields
-from typing import Any, replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
