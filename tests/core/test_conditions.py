@@ -3,7 +3,7 @@
 import pytest
 
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing, SpaceError, TrialError
-from tune_bn.core.conditions import propose_open
+from tune_bn.core.conditions import checked_conditions, propose_open
 from tune_bn.core.history import History
 from tune_bn.core.proposal import coarse_value, fine_value, propose
 from tune_bn.core.trial import Trial
@@ -155,7 +155,7 @@ def test_choices_that_never_agree_still_give_a_whole_trial(monkeypatch, coarse_t
 
     What they open is drawn. No real draw is so restless, so one is put in the place of `propose`.
     """
-    conditions = {name: (of, SPACE[of].index(choice)) for name, (of, choice) in CONDITIONS.items()}
+    conditions = checked_conditions(SPACE, CONDITIONS)
     history = History()
     for i in range(3):
         params = {"optimizer": "sgd", "momentum": 0.5, "schedule": "cosine", "period": 9, "lr": 0.1}

@@ -4,6 +4,7 @@ import itertools
 import math
 import sys
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -286,7 +287,7 @@ def test_every_option_has_its_ends():
 def test_options_reach_to_their_ends_and_no_further(option):
     """Both ends are taken and go to plain data and back; the next value is refused."""
     low, high, outside = ENDS[option]
-    others = {"width": 1.0, "min_width": TINY}
+    others: dict[str, Any] = {"width": 1.0, "min_width": TINY}
     for value in (low, high):
         narrowing = Narrowing(**{**others, option: value})
         assert Narrowing.from_json(narrowing.to_json()) == narrowing
