@@ -363,3 +363,10 @@ NAN = math.nan
 def test_which_choices_are_one(a, b, is_same):
     """Equal and of one type; NaN is NaN, and nothing else is."""
     assert is_same_choice(a, b) is is_same
+
+
+@pytest.mark.parametrize("parameter", [Int(-3, 9, step=4), Int(2, 30, step=7), Int(0, 5)])
+def test_cells_of_an_int_are_its_values_in_order(parameter):
+    """Cell by cell it counts from the lowest value in steps."""
+    values = [*range(parameter.low, parameter.high + 1, parameter.step or 1)]
+    assert [parameter.at(cell) for cell in range(parameter.n_cells)] == values

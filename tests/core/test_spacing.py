@@ -25,13 +25,25 @@ def random_params(rng: random.Random) -> dict:
     return {name: parameter.draw(rng.random()) for name, parameter in SPACE.items()}
 
 
-def slow_farthest(candidates: list[dict], trials: list[Trial], spared: list[Trial]) -> int:
+OTHER_SPACE: dict[str, Parameter] = {
+    "x": Float(0, 30),
+    "n": Int(1, 100),
+    "kind": Categorical(["c", "a", "b", "d"]),
+}
+
+
+def slow_farthest(
+    candidates: list[dict],
+    trials: list[Trial],
+    spared: list[Trial],
+    space: Mapping[str, Parameter] = SPACE,
+) -> int:
     """Do what `Spacing.farthest` does, one number at a time."""
     numbers = {t.number for t in spared}
 
     def distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
         total = 0.0
-        for name, parameter in SPACE.items():
+        for name, parameter in space.items():
             if name not in b:
                 total += 0.25
             elif isinstance(parameter, Categorical):
@@ -60,8 +72,9 @@ def test_farthest_equals_the_reference(seed):
         candidates = [random_params(rng) for _ in range(4)]
         spared = rng.sample(trials, min(5, i))
         if len(spared) < len(trials):
-            expected = slow_farthest(candidates, trials, spared)
-            assert spacing.farthest(candidates, SPACE, [t.number for t in spared]) == expected
+            space = rng.choice((SPACE, OTHER_SPACE))  # as ranges change from one run to the next
+            expected = slow_farthest(candidates, trials, spared, space)
+            assert spacing.farthest(candidates, space, [t.number for t in spared]) == expected
 
 
 def test_the_reference_can_tell_candidates_apart():

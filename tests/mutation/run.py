@@ -2,6 +2,17 @@
 
 ``python -m tests.mutation.run --count 60`` works in a copy of the tree, with a fixed seed. Lines
 of survivors are printed with what was changed: each asks for a test, or changes nothing.
+
+Samples so far, each with a fresh seed and the tests of that moment; tests were written for what
+survived before the next one was drawn (`EQUIVALENT` holds what changes nothing):
+
+=========  ========  ======  ==============
+seed       variants  caught  change nothing
+=========  ========  ======  ==============
+20261125         70      58               2
+4711             60      50               3
+90210            60      53               1
+=========  ========  ======  ==============
 """
 
 import argparse
