@@ -172,7 +172,21 @@ class EwaBatchNorm(RunningStatistics):
             assert running_var is not None
             step = step_at(batches.item() + 1, self.momentum)
             if self.decays:
-                output = self._normalise_and_track(input, weight, bias, count, step)
+                # The kernel leaves mean and variance side by side in memory that the layer keeps
+                # for this, so that one operation moves the means and variances of all tracks.
+                scratch = self._scratch
+                if scratch is None or scratch[0] is not running_mean:
+                    scratch = self.__dict__["_scratch"] = _scratch_for(running_mean)
+                _, moments, batch, kernel_mean, kernel_var = scratch
+                moments.zero_()  # a NaN of the last batch would stay
+                output = torch.batch_norm(
+                    input, weight, bias, kernel_mean, kernel_var, True, 1.0, self.eps, cudnn
+                )
+                if self.variance == "biased":
+                    var = batch[1]
+                    var.sub_(var, alpha=1 / count)
+                torch._foreach_lerp_((running_mean, running_var), batch, step)
+                buffers["tracks"].lerp_(moments, buffers["track_steps"])  # type: ignore[union-attr, arg-type] # registered together with decays
                 batches.add_(1)
                 return output
             # .data is the same memory to the kernel, which averages in place, and another tensor
@@ -195,35 +209,6 @@ class EwaBatchNorm(RunningStatistics):
         output = torch.batch_norm(input, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
         if is_counted:
             self._track(mean, var, count, biased=False, gate=None)
-        return output
-
-    def _normalise_and_track(
-        self, x: Tensor, weight: Tensor | None, bias: Tensor | None, count: int, step: float
-    ) -> Tensor:
-        """Normalise by the batch's statistics and let them enter all averages that are kept.
-
-        The kernel leaves mean and variance side by side in memory that the layer keeps for this,
-        so that one operation moves the means and variances of all tracks.
-        """
-        buffers = self._buffers
-        running_mean, running_var = buffers["running_mean"], buffers["running_var"]
-        tracks, steps, scratch = buffers["tracks"], buffers["track_steps"], self._scratch
-        assert running_mean is not None
-        assert running_var is not None
-        assert tracks is not None
-        assert steps is not None
-        if scratch is None or scratch[0] is not running_mean:
-            scratch = self.__dict__["_scratch"] = _scratch_for(running_mean)
-        _, moments, batch, kernel_mean, kernel_var = scratch
-        moments.zero_()  # a NaN of the last batch would stay
-        output = torch.batch_norm(
-            x, weight, bias, kernel_mean, kernel_var, True, 1.0, self.eps, False
-        )
-        if self.variance == "biased":
-            var = batch[1]
-            var.sub_(var, alpha=1 / count)
-        torch._foreach_lerp_((running_mean, running_var), batch, step)
-        tracks.lerp_(moments, steps)
         return output
 
     def __getstate__(self) -> dict[str, Any]:
