@@ -240,6 +240,9 @@ def test_a_budget_sets_the_pace(n, coarse, stage, faster):
 def test_the_textbook_halves_one_box_around_the_best():
     """Twenty coarse trials, then a box of half the range, halved every twenty, to a hundredth."""
     textbook = Narrowing.textbook()
+    # Nothing that would choose among draws, keep values, or look elsewhere.
+    assert (textbook.elites, textbook.candidates, textbook.vary) == (1, 1, None)
+    assert (textbook.zoom, textbook.spread, textbook.reopen) == (0.0, 1.0, None)
     widths = [1.0, *(max(0.5**k, 0.01) for k in range(1, 20))]
     expected = [width for width in widths for _ in range(20)]
     assert widths_of(textbook, 5, 400) == pytest.approx(expected, rel=1e-12)

@@ -41,6 +41,11 @@ EQUIVALENT = {
         "0.0 → 1.0",
     ): "with one elite all centres are of one trial anyway",
     (
+        "pareto",
+        "return group_a < group_b",
+        "Lt → LtE",
+    ): "that they differ was asked just before",
+    (
         "proposal",
         "if r_zoom < zoom and any(parameter.n_cells is None for parameter in space.values()):",
         "Lt → LtE",
