@@ -454,3 +454,14 @@ def test_a_zoom_that_was_tried_out_ends_halfway():
         assert moved in ([4] * half + [1] * rest, [1] * (half + rest))  # a zoom, or windows
         found.add(moved[0])
     assert found == {1, 4}
+
+
+def test_a_zoom_ends_where_the_range_ends():
+    """Around a best trial near an end it is cut there; the end value gets no share of the rest."""
+    space = {"x": Float(0, 1)}
+    narrowing = Narrowing(coarse_trials=1, zoom=1.0, zoom_trials=2)
+    for best, others in ((0.95, (0.5, 0.4)), (0.05, (0.5, 0.6))):
+        history = history_of(*[{"x": x} for x in (best, *others)])
+        xs = [propose(0, n + 3, space, history, narrowing)[1]["x"] for n in range(300)]
+        assert not {0.0, 1.0} & set(xs)
+        assert any(abs(x - round(best)) < abs(best - round(best)) for x in xs)

@@ -370,3 +370,16 @@ def test_cells_of_an_int_are_its_values_in_order(parameter):
     """Cell by cell it counts from the lowest value in steps."""
     values = [*range(parameter.low, parameter.high + 1, parameter.step or 1)]
     assert [parameter.at(cell) for cell in range(parameter.n_cells)] == values
+
+
+def test_a_step_that_misses_the_end_ends_before_it():
+    """The bounds are values that can be drawn."""
+    assert Float(0, 1, step=0.3).bounds == pytest.approx((0.0, 0.9))
+    assert Float(0, 0.9, step=0.3).bounds == pytest.approx((0.0, 0.9))
+
+
+def test_the_ends_of_a_log_scale_are_told_apart_where_logarithms_cannot():
+    """Two huge neighbours have one logarithm, and are still the lower and the upper end."""
+    low = 1e300
+    narrow = Float(low, math.nextafter(low, math.inf), log=True)
+    assert (narrow.position(narrow.low), narrow.position(narrow.high)) == (0.0, 1.0)

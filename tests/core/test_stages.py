@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune_bn.core.stages import Mark
+from tune_bn import Float
+from tune_bn.core.stages import Mark, group_stages
 
 numbers = st.integers(0, 10**6)
 
@@ -39,3 +40,11 @@ def test_a_width_of_nothing_is_kept():
         mark = Mark.from_json(Mark(1, width, ()).to_json())
         assert mark is not None
         assert mark.width == round(width, 6)
+
+
+def test_a_stage_spans_the_windows_around_all_its_elites():
+    """From the lower end of the lowest window to the upper end of the highest."""
+    marks = {i: Mark(0, 1.0) for i in range(2)} | {2: Mark(1, 0.2, (0, 1))}
+    params = {0: {"x": 0.3}, 1: {"x": 0.6}, 2: {"x": 0.4}}
+    _, fine = group_stages(marks, {"x": Float(0, 1)}, params, {0: 1.0, 1: 2.0, 2: 3.0})
+    assert fine.windows["x"] == pytest.approx((0.2, 0.7))
