@@ -172,7 +172,7 @@ def test_choices_that_never_agree_still_give_a_whole_trial(monkeypatch, coarse_t
             params["schedule"] = "cosine"
         return plan, params
 
-    monkeypatch.setattr("tune_bn.core.conditions.propose", unsettled)
+    monkeypatch.setitem(propose_open.__globals__, "propose", unsettled)
     for number in range(10, 14):
         passes.clear()
         plan, params = propose_open(0, number, SPACE, history, narrowing, conditions, fixed)
