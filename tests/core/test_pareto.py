@@ -1,10 +1,12 @@
 """How lonely a point of a front is, wherever its scales begin and however long they are."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune_bn.core.pareto import crowding_distance
+from tune_bn.core.pareto import Fronts, crowding_distance
+from tune_bn.core.trial import Trial
 
 whole = st.integers(-100, 100)
 fronts = st.lists(st.tuples(whole, whole), min_size=1, max_size=9, unique=True)
@@ -22,3 +24,27 @@ def test_the_lonelier_of_two_has_the_larger_distance():
     found = crowding_distance([(0, 10), (1, 9), (5, 5), (10, 0)])
     assert found[1] == pytest.approx(1.0)
     assert found[2] == pytest.approx(1.8)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_fronts_are_those_of_a_slow_search(seed):
+    """Also where a newcomer pushes several trials back, and these some of the next front."""
+    random = np.random.default_rng(seed)
+    trials = [Trial(i, {}, tuple(map(float, random.integers(0, 12, 2)))) for i in range(40)]
+    fronts = Fronts(1000)
+    for trial in trials:
+        fronts.add(trial)
+    left, expected = list(trials), []
+    while left:
+        front = [
+            t
+            for t in left
+            if not any(
+                o.losses != t.losses
+                and all(a <= b for a, b in zip(o.losses, t.losses, strict=True))
+                for o in left
+            )
+        ]
+        expected.append({t.number for t in front})
+        left = [t for t in left if t.number not in expected[-1]]
+    assert [{t.number for t in front} for front in fronts.fronts] == expected
