@@ -465,3 +465,16 @@ def test_a_zoom_ends_where_the_range_ends():
         xs = [propose(0, n + 3, space, history, narrowing)[1]["x"] for n in range(300)]
         assert not {0.0, 1.0} & set(xs)
         assert any(abs(x - round(best)) < abs(best - round(best)) for x in xs)
+
+
+def test_more_than_twelve_candidates_count_as_twelve():
+    """Also where a small space makes a trial try again and again."""
+    space = {"n": Int(0, 5), "kind": Categorical(["a", "b"])}
+    history = history_of({"n": 2, "kind": "a"}, {"n": 3, "kind": "b"}, {"n": 5, "kind": "a"})
+    for params in ({"n": n, "kind": kind} for n in range(1, 5) for kind in ("a", "b")):
+        history.remember(space, params)
+    twelve, twenty = (Narrowing(coarse_trials=1, candidates=n) for n in (12, 20))
+    for number in range(3, 103):
+        assert propose(0, number, space, history, twelve) == propose(
+            0, number, space, history, twenty
+        )

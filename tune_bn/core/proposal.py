@@ -204,7 +204,7 @@ def _fine_params(
     plan: Plan,
     chance: float,
     narrowing: Narrowing,
-    attempt: int,
+    widening: float,
     rolls: Mapping[str, tuple[float, ...]],
     shift: float,
 ) -> dict[str, Any]:
@@ -212,8 +212,6 @@ def _fine_params(
 
     ``""`` stands for the whole trial.
     """
-    # After a few repetitions of tried configurations look wider, and change more.
-    widening = 2.0 ** (attempt // max(_PATIENCE, narrowing.candidates))
     width = min(plan.width * widening, 1.0)
     chance *= widening
     params: dict[str, Any] = {}
@@ -304,8 +302,9 @@ def propose(
         block, i = divmod(attempt, n_candidates)
         if i == 0:
             rolls = {name: uniforms(seed, number, name, block) for name in (*space, "")}
-        shift = i / n_candidates
-        params = _fine_params(space, around, plan, around_chance, narrowing, attempt, rolls, shift)
+        # After a few repetitions of tried configurations look wider, and change more.
+        widening, shift = 2.0 ** (attempt // max(_PATIENCE, n_candidates)), i / n_candidates
+        params = _fine_params(space, around, plan, around_chance, narrowing, widening, rolls, shift)
         if is_endless or not history.is_tried(space, params):
             candidates.append(params)
             if len(candidates) == n_candidates:
