@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -468,13 +469,20 @@ def test_a_zoom_ends_where_the_range_ends():
 
 
 def test_more_than_twelve_candidates_count_as_twelve():
-    """Also where a small space makes a trial try again and again."""
-    space = {"n": Int(0, 5), "kind": Categorical(["a", "b"])}
-    history = history_of({"n": 2, "kind": "a"}, {"n": 3, "kind": "b"}, {"n": 5, "kind": "a"})
-    for params in ({"n": n, "kind": kind} for n in range(1, 5) for kind in ("a", "b")):
-        history.remember(space, params)
-    twelve, twenty = (Narrowing(coarse_trials=1, candidates=n) for n in (12, 20))
-    for number in range(3, 103):
-        assert propose(0, number, space, history, twelve) == propose(
-            0, number, space, history, twenty
-        )
+    """Also where all of a window was tried, and the next attempts look wider."""
+    space = {"n": Int(0, 200)}
+    history = history_of({"n": 100})
+    for n in range(93, 108):  # the window reaches five cells, the next one ten
+        history.remember(space, {"n": n})
+    common: dict[str, Any] = {
+        "coarse_trials": 1,
+        "zoom": 0.0,
+        "spread": 1.0,
+        "width": 0.05,
+        "min_width": 0.05,
+    }
+    twelve, twenty = (Narrowing(**common, candidates=n) for n in (12, 20))
+    for number in range(1, 51):
+        drawn = propose(0, number, space, history, twelve)
+        assert drawn == propose(0, number, space, history, twenty)
+        assert 90 <= drawn[1]["n"] <= 110
