@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.support.batchnorm import normal
-from tune_bn.nn import BatchNorm1d, BatchNorm2d
+from tune_bn.nn import BatchNorm1d, BatchNorm2d, freeze_stats, no_stats_update, unfreeze_stats
 
 
 def f32(*shape: int, seed: int = 0) -> Tensor:
@@ -21,10 +21,16 @@ OPTIONS: list[dict[str, Any]] = [
     {},
     {"momentum": None},
     {"decays": (0.5, 0.99), "skip_nonfinite": True, "accumulate": 2, "decay": 0.999},
+    {"decays": (0.5, 0.99), "variance": "unbiased", "decay": 0.999},
+    {"affine": False, "momentum": 0.0},
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=["default", "plain average", "all options"])
+@pytest.mark.parametrize(
+    "options",
+    OPTIONS,
+    ids=["default", "plain average", "all options", "all that enters at once", "still"],
+)
 def test_compiled_training_equals_eager_without_recompiling(options: dict[str, Any]) -> None:
     """fullgraph=True traces one graph, which stays as t grows, and gives eager's values."""
     torch._dynamo.reset()
@@ -46,6 +52,41 @@ def test_compiled_training_equals_eager_without_recompiling(options: dict[str, A
     assert len(graphs) == 1
     for p, q in zip(traced.buffers(), eager.buffers(), strict=True):
         torch.testing.assert_close(p, q)
+
+
+def test_a_compiled_layer_hears_of_every_switch() -> None:
+    """Freezing, pausing, inference and options set after compiling act, and can be undone."""
+    torch._dynamo.reset()
+    eager, traced = BatchNorm1d(4), BatchNorm1d(4)
+    compiled = torch.compile(traced, backend="aot_eager", fullgraph=True)
+
+    def step(seed: int, rows: int = 8) -> None:
+        x = f32(rows, 4, seed=seed)
+        torch.testing.assert_close(compiled(x), eager(x))
+        for p, q in zip(traced.buffers(), eager.buffers(), strict=True):
+            torch.testing.assert_close(p, q)
+
+    step(0)
+    for model in (traced, eager):
+        freeze_stats(model)
+    step(1)
+    for model in (traced, eager):
+        unfreeze_stats(model)
+    with no_stats_update(traced), no_stats_update(eager):
+        step(2)
+    step(3)
+    for model in (traced, eager):
+        model.eval()
+    step(4)
+    for model in (traced, eager):
+        model.train()
+        model.decay = 0.5
+    step(5)
+    for model in (traced, eager):
+        model.set_options(decays=(0.5,), variance="unbiased")
+    step(6)
+    step(7, rows=5)
+    torch.testing.assert_close(traced.track(0.5), eager.track(0.5))
 
 
 @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])

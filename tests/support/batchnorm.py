@@ -101,7 +101,9 @@ class EpsOutsideTheRoot(BatchNorm1d):
 class NoUpdate(BatchNorm1d):
     """Wrong on purpose: never tracks a batch."""
 
-    stats_paused = True
+    def __init__(self, num_features: int, dtype: torch.dtype | None = None) -> None:
+        super().__init__(num_features, dtype=dtype)
+        self.stats_paused = True
 
 
 class BatchStatisticsInEval(BatchNorm1d):

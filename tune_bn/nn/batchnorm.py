@@ -27,7 +27,8 @@ from torch import Tensor, nn
 from torch.compiler import is_compiling
 
 from .errors import BatchNormError
-from .ewa import can_read, masked_moments, step_at
+from .ewa import averages_in, can_read, masked_moments, step_at
+from .graph import training_step
 from .options import UNSET, SingleValue, Variance
 from .statistics import RunningStatistics
 
@@ -74,7 +75,6 @@ class EwaBatchNorm(RunningStatistics):
 
     frozen: bool = False  # training normalises by the running statistics and leaves them alone
     stats_paused: bool = False  # training normalises by batch statistics, averages stay
-    _input_dims: tuple[int, ...] = (2, 3, 4, 5)
     _scratch: _Scratch | None = None
 
     def __init__(
@@ -109,6 +109,8 @@ class EwaBatchNorm(RunningStatistics):
             raise BatchNormError(
                 f"{type(self).__name__} needs num_features ≥ 1, but got {num_features!r}."
             )
+        self.frozen = False
+        self.stats_paused = False
         self.set_options(
             momentum=momentum,
             decay=decay,
@@ -150,6 +152,22 @@ class EwaBatchNorm(RunningStatistics):
             weight = torch.ones_like(bias)
         if mask is not None:
             return self._forward_masked(input, mask, weight, bias)
+        is_eager = not is_compiling()
+        if (
+            not is_eager
+            and self._enters_always
+            and self.training
+            and not self.frozen
+            and not self.stats_paused
+            and running_mean is not None
+            and input.numel() > input.shape[1]
+        ):
+            is_biased = self.variance == "biased"
+            averages = averages_in(buffers)
+            output: Tensor = training_step(
+                input, weight, bias, self.eps, averages, self.momentum, is_biased
+            )
+            return output
         # torch.batch_norm is what F.batch_norm calls after checks that are made here already.
         cudnn = torch.backends.cudnn.enabled
         count = input.numel() // self.num_features
@@ -165,7 +183,6 @@ class EwaBatchNorm(RunningStatistics):
             )
         if running_mean is None or self.stats_paused or not self.training:
             return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
-        is_eager = not is_compiling()  # a compiled graph checks at each call what is asked here
         is_counted = count > 0 and not (is_eager and _is_recomputation())
         batches = buffers["num_batches_tracked"]
         if is_eager and is_counted and self._is_plain and count >= _MANY and can_read(batches):
@@ -273,19 +290,25 @@ class EwaBatchNorm(RunningStatistics):
         return mask.unsqueeze(1)
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - torch's name
-        shape = input.shape
-        if len(shape) not in self._input_dims:
-            needed = " or ".join(f"{d}D" for d in self._input_dims)
-            raise BatchNormError(
-                f"{type(self).__name__} expected {needed} input (got {len(shape)}D input)"
-            )
+        # The numbers stand here and in the subclasses, and are no attribute, for the reason that
+        # is given in graph.py.
+        if not 2 <= input.dim() <= 5:
+            raise self._dimension_error(input, "2D, 3D, 4D or 5D")
+        self._check_channels(input)
+
+    def _check_channels(self, x: Tensor) -> None:
         # A tracer cannot compare sizes; it records the kernel, which does.
         can_compare = is_compiling() or not torch._C._get_tracing_state()
-        if can_compare and shape[1] != self.num_features:
+        if can_compare and x.shape[1] != self.num_features:
             raise BatchNormError(
                 f"{type(self).__name__} needs {self.num_features} channels in dimension 1, but got "
-                f"an input of shape {tuple(shape)}. Build it with num_features={shape[1]}."
+                f"an input of shape {tuple(x.shape)}. Build it with num_features={x.shape[1]}."
             )
+
+    def _dimension_error(self, x: Tensor, needed: str) -> BatchNormError:
+        return BatchNormError(
+            f"{type(self).__name__} expected {needed} input (got {x.dim()}D input)"
+        )
 
 
 class BatchNorm1d(EwaBatchNorm, nn.BatchNorm1d):
@@ -301,7 +324,10 @@ class BatchNorm1d(EwaBatchNorm, nn.BatchNorm1d):
         True
     """
 
-    _input_dims = (2, 3)
+    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - torch's name
+        if input.dim() != 2 and input.dim() != 3:
+            raise self._dimension_error(input, "2D or 3D")
+        self._check_channels(input)
 
 
 class BatchNorm2d(EwaBatchNorm, nn.BatchNorm2d):
@@ -314,7 +340,10 @@ class BatchNorm2d(EwaBatchNorm, nn.BatchNorm2d):
         0.0
     """
 
-    _input_dims = (4,)
+    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - torch's name
+        if input.dim() != 4:
+            raise self._dimension_error(input, "4D")
+        self._check_channels(input)
 
 
 class BatchNorm3d(EwaBatchNorm, nn.BatchNorm3d):
@@ -327,7 +356,10 @@ class BatchNorm3d(EwaBatchNorm, nn.BatchNorm3d):
         0.0
     """
 
-    _input_dims = (5,)
+    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - torch's name
+        if input.dim() != 5:
+            raise self._dimension_error(input, "5D")
+        self._check_channels(input)
 
 
 def _scratch_for(running_mean: Tensor) -> _Scratch:

@@ -13,6 +13,7 @@ for the correction; the recursion follows by substitution.) This file knows no m
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TypeGuard
 
 import torch
@@ -20,15 +21,35 @@ from torch import Tensor
 from torch.compiler import is_compiling
 
 __all__ = [
+    "Averages",
+    "advance",
+    "averages_in",
     "can_read",
+    "enter_batch",
     "lerp_by_tensor_",
     "lerp_compensated_",
     "masked_moments",
     "merge_moments",
+    "side_by_side",
     "step_at",
     "step_size",
     "total_weight",
 ]
+
+
+# Running mean and variance (C,), the number of batches (0-d integer), what rounding took from
+# either (2, C), further averages (2, K, C) and their steps (K, 1); the last three may be missing.
+Averages = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]
+
+
+def averages_in(buffers: Mapping[str, Tensor | None]) -> Averages:
+    """Return what ``enter_batch`` moves, out of the buffers of a layer that keeps averages."""
+    mean, var = buffers["running_mean"], buffers["running_var"]
+    batches, get = buffers["num_batches_tracked"], buffers.get
+    assert mean is not None
+    assert var is not None
+    assert batches is not None
+    return mean, var, batches, get("carry"), get("tracks"), get("track_steps")
 
 
 def step_size(count: Tensor, momentum: float | None) -> float | Tensor:
@@ -118,6 +139,58 @@ def lerp_compensated_(average: Tensor, value: Tensor, step: float | Tensor, carr
     else:
         carry.copy_(lost)
         average.copy_(new)
+
+
+def advance(
+    running_mean: Tensor,
+    running_var: Tensor,
+    carry: Tensor | None,
+    mean: Tensor,
+    var: Tensor,
+    step: float | Tensor,
+) -> None:
+    """Move running statistics in place by a share of the way to new ones.
+
+    Args:
+        running_mean: ``(C,)``, changed.
+        running_var: ``(C,)``, changed.
+        carry: ``(2, C)``, what rounding took from each, changed; None for a plain sum.
+        mean: ``(C,)``.
+        var: ``(C,)``.
+        step: in [0, 1].
+    """
+    if not isinstance(step, float):
+        step = step.to(running_mean.dtype)
+    if carry is not None:
+        lerp_compensated_(running_mean, mean, step, carry[0])
+        lerp_compensated_(running_var, var, step, carry[1])
+    elif isinstance(step, float):
+        running_mean.lerp_(mean, step)
+        running_var.lerp_(var, step)
+    else:
+        lerp_by_tensor_(running_mean, mean, step)
+        lerp_by_tensor_(running_var, var, step)
+
+
+def enter_batch(averages: Averages, momentum: float | None, mean: Tensor, var: Tensor) -> None:
+    """Let one batch enter a layer's averages, in place.
+
+    Args:
+        averages: changed.
+        momentum: as for ``step_size``.
+        mean: of the batch, ``(C,)``.
+        var: of the batch, ``(C,)``, in the units of the running one.
+    """
+    running_mean, running_var, batches, carry, tracks, track_steps = averages
+    batches.add_(1)
+    advance(running_mean, running_var, carry, mean, var, step_size(batches, momentum))
+    if tracks is not None and track_steps is not None:
+        lerp_by_tensor_(tracks, side_by_side(mean, var), track_steps)
+
+
+def side_by_side(mean: Tensor, var: Tensor) -> Tensor:
+    """Return mean and variance as ``(2, 1, C)``, which goes with tracks ``(2, K, C)``."""
+    return torch.stack([mean, var]).unsqueeze(1)
 
 
 def total_weight(count: Tensor, decays: Tensor) -> Tensor:

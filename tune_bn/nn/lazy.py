@@ -63,7 +63,7 @@ class LazyBatchNorm1d(_LazyEwa, nn.LazyBatchNorm1d):
     """
 
     _torch_class = nn.LazyBatchNorm1d
-    _input_dims = (2, 3)
+    _check_input_dim = BatchNorm1d._check_input_dim
     cls_to_become = BatchNorm1d
 
 
@@ -71,7 +71,7 @@ class LazyBatchNorm2d(_LazyEwa, nn.LazyBatchNorm2d):
     """A ``BatchNorm2d`` that takes ``num_features`` from its first batch."""
 
     _torch_class = nn.LazyBatchNorm2d
-    _input_dims = (4,)
+    _check_input_dim = BatchNorm2d._check_input_dim
     cls_to_become = BatchNorm2d
 
 
@@ -79,5 +79,5 @@ class LazyBatchNorm3d(_LazyEwa, nn.LazyBatchNorm3d):
     """A ``BatchNorm3d`` that takes ``num_features`` from its first batch."""
 
     _torch_class = nn.LazyBatchNorm3d
-    _input_dims = (5,)
+    _check_input_dim = BatchNorm3d._check_input_dim
     cls_to_become = BatchNorm3d

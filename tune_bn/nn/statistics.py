@@ -16,7 +16,16 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .errors import BatchNormError
-from .ewa import lerp_by_tensor_, lerp_compensated_, merge_moments, step_size, total_weight
+from .ewa import (
+    advance,
+    averages_in,
+    enter_batch,
+    lerp_by_tensor_,
+    merge_moments,
+    side_by_side,
+    step_size,
+    total_weight,
+)
 from .options import UNSET, SingleValue, Variance, check_choice, check_decays, momentum_of
 
 __all__ = ["RunningStatistics"]
@@ -44,6 +53,7 @@ class RunningStatistics(_BatchNorm):
     skip_nonfinite: bool = False
     accumulate: int = 1
     single_value: SingleValue = "raise"
+    _enters_always: bool = False  # no option keeps a batch out of the averages
     _is_plain: bool = False  # a step moves averages and does no more
     tracks: Tensor  # (2, K, C): means and variances, not yet divided by their weight
     track_steps: Tensor  # (K, 1)
@@ -78,7 +88,8 @@ class RunningStatistics(_BatchNorm):
         self.skip_nonfinite = skip_nonfinite
         self.accumulate = accumulate
         self.single_value = single_value
-        self._is_plain = not (self.decay > _LONG_MEMORY or skip_nonfinite or accumulate > 1)
+        self._enters_always = not (skip_nonfinite or accumulate > 1)
+        self._is_plain = self._enters_always and self.decay <= _LONG_MEMORY
         self._register_statistics()
 
     @property
@@ -173,38 +184,11 @@ class RunningStatistics(_BatchNorm):
             var = var * (count / (count - 1))
         elif not biased and self.variance == "biased":
             var = var.sub(var, alpha=1 / count)  # half the cost of a product
-        batches = self._statistics()[2]
-        batches.add_(1)
-        step = step_size(batches, self.momentum)
-        self._advance(mean, var, step)
-        if self.decays:
-            lerp_by_tensor_(self.tracks, _moments(mean, var), self.track_steps)
+        enter_batch(averages_in(self._buffers), self.momentum, mean, var)
 
     def _statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return running mean, running variance and the number of batches, which must be there."""
-        buffers = self._buffers
-        mean, var = buffers["running_mean"], buffers["running_var"]
-        batches = buffers["num_batches_tracked"]
-        assert mean is not None
-        assert var is not None
-        assert batches is not None
-        return mean, var, batches
-
-    def _advance(self, mean: Tensor, var: Tensor, step: float | Tensor) -> None:
-        """Move the running statistics by a share of the way to new ones."""
-        running_mean, running_var, _ = self._statistics()
-        carry = self._buffers.get("carry")
-        if not isinstance(step, float):
-            step = step.to(running_mean.dtype)
-        if carry is not None:
-            lerp_compensated_(running_mean, mean, step, carry[0])
-            lerp_compensated_(running_var, var, step, carry[1])
-        elif isinstance(step, float):
-            running_mean.lerp_(mean, step)
-            running_var.lerp_(var, step)
-        else:
-            lerp_by_tensor_(running_mean, mean, step)
-            lerp_by_tensor_(running_var, var, step)
+        return averages_in(self._buffers)[:3]
 
     def _track_gated(
         self, mean: Tensor, var: Tensor, count: int | Tensor, gate: Tensor | None
@@ -244,19 +228,22 @@ class RunningStatistics(_BatchNorm):
     def _enter(self, enters: Tensor, values: Tensor, mean: Tensor, var: Tensor) -> None:
         if self.variance == "unbiased":
             var = var * values / (values - 1).clamp(min=1)
-        running_mean, running_var, batches = self._statistics()
+        running_mean, running_var, batches, carry, tracks, track_steps = averages_in(self._buffers)
         batches.add_(enters)
         step = torch.as_tensor(
             step_size(batches.clamp(min=1), self.momentum), dtype=mean.dtype, device=mean.device
         )
-        self._advance(
+        advance(
+            running_mean,
+            running_var,
+            carry,
             torch.where(enters, mean, running_mean),
             torch.where(enters, var, running_var),
             torch.where(enters, step, 0),
         )
-        if self.decays:
-            steps = torch.where(enters, self.track_steps, 0)
-            lerp_by_tensor_(self.tracks, torch.where(enters, _moments(mean, var), 0), steps)
+        if tracks is not None and track_steps is not None:
+            steps = torch.where(enters, track_steps, 0)
+            lerp_by_tensor_(tracks, torch.where(enters, side_by_side(mean, var), 0), steps)
 
     def flush(self) -> None:
         """Let an incomplete pool of micro-batches enter the averages as it is."""
@@ -283,7 +270,7 @@ class RunningStatistics(_BatchNorm):
             carry.zero_()
         if self.decays and self._buffers.get("tracks") is not None:
             mean, var, _ = self._statistics()
-            self.tracks.copy_(_moments(mean, var) * self._track_weights())
+            self.tracks.copy_(side_by_side(mean, var) * self._track_weights())
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RunningStatistics:
         """Move or cast as torch does, but never cast statistics below float32.
@@ -351,11 +338,6 @@ class RunningStatistics(_BatchNorm):
             if value != getattr(RunningStatistics, option):
                 parts.append(f"{option}={value!r}")
         return ", ".join(parts)
-
-
-def _moments(mean: Tensor, var: Tensor) -> Tensor:
-    """Return mean and variance as ``(2, 1, C)``, which goes with the tracks."""
-    return torch.stack([mean, var]).unsqueeze(1)
 
 
 def _is_narrow(dtype: torch.dtype) -> bool:

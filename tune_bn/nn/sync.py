@@ -52,8 +52,6 @@ class SyncBatchNorm(EwaBatchNorm):
         ('SyncBatchNorm', 0.99)
     """
 
-    _input_dims = (2, 3, 4, 5)
-
     def __init__(
         self,
         num_features: int,
