@@ -2,6 +2,7 @@
 
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,18 @@ def test_ratios_are_paired_with_the_baseline(monkeypatch: pytest.MonkeyPatch) ->
     }
     assert found["same"] == pytest.approx(1, rel=0.01)
     assert found["thrice"] == pytest.approx(3, rel=0.01)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_nobody_is_favoured_by_the_order(n: int) -> None:
+    """Everyone runs once a turn, never after itself; three take each place equally often."""
+    turns = [batchnorm._order(turn, n) for turn in range(4 * n)]
+    assert all(sorted(turn) == list(range(n)) for turn in turns)
+    sequence = [i for turn in turns for i in turn]
+    assert all(a != b for a, b in pairwise(sequence))
+    if n > 2:
+        places = [[turn[place] for turn in turns] for place in range(n)]
+        assert all(sorted(p) == sorted(places[0]) for p in places)
 
 
 def test_each_case_gives_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,16 @@
 
 import io
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.backends.common import aot_autograd
 
-from tests.support.batchnorm import normal
+from tests.support.batchnorm import LAYERS, normal
 from tune_bn.nn import BatchNorm1d, BatchNorm2d, freeze_stats, no_stats_update, unfreeze_stats
 
 
@@ -52,6 +54,56 @@ def test_compiled_training_equals_eager_without_recompiling(options: dict[str, A
     assert len(graphs) == 1
     for p, q in zip(traced.buffers(), eager.buffers(), strict=True):
         torch.testing.assert_close(p, q)
+
+
+AFFINE: list[dict[str, Any]] = [{}, {"bias": False}, {"affine": False}]
+
+
+@pytest.mark.parametrize("affine", AFFINE, ids=["affine", "weight only", "none"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_the_step_of_a_compiler_is_batch_norm(affine: dict[str, Any], dtype: torch.dtype) -> None:
+    """Written out for a compiler, values, gradients, layout and statistics are the kernel's."""
+    tolerance = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 0.03}[dtype]
+    close = partial(torch.testing.assert_close, rtol=tolerance, atol=tolerance)
+    for shape in ((8, 4), (4, 4, 5), (3, 4, 5, 2), (2, 4, 3, 2, 2)):
+        torch._dynamo.reset()
+        x = normal(*shape, seed=1).to(dtype) * 3 + 1
+        if len(shape) == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        eager, traced = (LAYERS[len(shape)](4, dtype=dtype, **affine) for _ in range(2))
+        for layer in (eager, traced):
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, 0.5, 2, torch.Generator().manual_seed(2))
+        a, b = (x.clone(memory_format=torch.preserve_format).requires_grad_() for _ in range(2))
+        y = torch.compile(traced, backend="aot_eager", fullgraph=True)(a)
+        z = eager(b)
+        assert y.stride() == z.stride()
+        y.pow(3).sum().backward()
+        z.pow(3).sum().backward()
+        close(y, z)
+        close(a.grad, b.grad)
+        for ours, theirs in zip(traced.parameters(), eager.parameters(), strict=True):
+            close(ours.grad, theirs.grad)
+        for p, q in zip(traced.buffers(), eager.buffers(), strict=True):
+            torch.testing.assert_close(p, q, rtol=max(1e-6, tolerance / 10), atol=1e-6)
+
+
+def test_a_compiler_works_out_the_root_once_a_channel() -> None:
+    """Its graph keeps the scale in memory; an exported one holds torch's batch norm."""
+    torch._dynamo.reset()
+    graphs: list[str] = []
+
+    def keep(module: Any, _: Any) -> Any:
+        graphs.append(module.code)
+        return module.forward
+
+    compiled = torch.compile(BatchNorm1d(4), backend=aot_autograd(fw_compiler=keep), fullgraph=True)
+    compiled(f32(8, 4))
+    assert "as_strided" in graphs[0]
+    assert "batch_norm" not in graphs[0]
+    exported = torch.export.export(BatchNorm1d(4), (f32(8, 4),)).graph_module.code
+    assert "batch_norm" in exported
+    assert "as_strided" not in exported
 
 
 def test_a_compiled_layer_hears_of_every_switch() -> None:

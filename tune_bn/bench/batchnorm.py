@@ -3,10 +3,12 @@
 Both are timed in one run, in turns of a few milliseconds, on one thread; a row's ratio is the
 median over the turns of (this layer's time / torch's time next to it), so that a machine that
 slows down slows both. The clock is the thread's own processor time, which stands still while the
-machine runs something else. The A/A rows do the same with a second layer of torch's: how far
-their ratio is from 1 is what noise alone does. Nothing is left out and no best run is picked.
+machine runs something else. Where in memory a layer, its input or its compiled graph came to lie
+is worth a per cent or two for as long as they live, so all are made anew several times in a run,
+each time in another order. The A/A rows do the same with a second layer of torch's: how far their
+ratio is from 1 is what noise alone does. Nothing is left out and no best run is picked.
 
-    python -m tune_bn.bench.batchnorm --out FILE [--rounds 200] [--no-compiled]
+    python -m tune_bn.bench.batchnorm --out FILE [--rounds 200] [--copies 8] [--no-compiled]
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,42 +32,49 @@ from .rows import environment, write_rows
 __all__ = ["main", "paired_ratios", "run"]
 
 SHAPES = ((128, 256), (4096, 512), (32, 64, 32, 32))
-GOALS = {"forward + backward": 1.03, "eval forward": 1.00, "compiled forward + backward": 1.00}
+GOALS = {
+    "forward + backward": 1.03,
+    "eval forward": 1.00,
+    "compiled forward + backward": 1.00,
+    "the same within a model": 1.00,
+}
 SMALL_GOAL = 1.15  # forward + backward at (128, 256), where a call's fixed cost shows
 TURN_S = 0.002  # long against the clock and a call's start, short against the machine's moods
 
 Contender = tuple[str, Callable[[], object]]
+Maker = tuple[str, Callable[[], Callable[[], object]]]  # a name and what makes its call anew
 
 
 def run(
-    out: Path, *, rounds: int = 200, seed: int = 0, compiled: bool = True
+    out: Path, *, rounds: int = 200, copies: int = 8, seed: int = 0, compiled: bool = True
 ) -> list[dict[str, Any]]:
     """Time every case, append its rows to a JSON lines file and return them.
 
     Args:
         out: file to append to; made if it is missing.
-        rounds: turns per case; half of them in reverse order.
+        rounds: turns per case, at least 2 for each copy; half of them in reverse order.
+        copies: how often layers and inputs are made anew within a case.
         seed: of the inputs.
-        compiled: time the compiled layers, too, which takes a minute or more of compiling.
+        compiled: time the compiled layers, too, which takes minutes of compiling.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rows = []
     try:
-        for case, goal, contenders in _cases(seed, compiled=compiled):
-            baseline, *others = contenders
-            for name, ratios, base_s, own_s in paired_ratios(baseline, others, rounds=rounds):
+        for case, goal, makers in _cases(seed, compiled=compiled):
+            for name, ratios, base_s, own_s in _with_copies(makers, rounds=rounds, copies=copies):
                 quartiles = statistics.quantiles(ratios, n=4)
                 row = {
                     "bench": "batchnorm",
                     **case,
                     "subject": name,
-                    "against": baseline[0],
+                    "against": makers[0][0],
                     "ratio": round(quartiles[1], 4),
                     "quartiles": [round(quartiles[0], 4), round(quartiles[2], 4)],
                     "goal": None if "A/A" in name else goal,
                     "microseconds": [round(base_s * 1e6, 2), round(own_s * 1e6, 2)],
-                    "rounds": rounds,
+                    "rounds": len(ratios),
+                    "copies": copies,
                     "seed": seed,
                 }
                 rows.append(row | environment())
@@ -74,6 +85,28 @@ def run(
     finally:
         torch.set_num_threads(threads)
     return rows
+
+
+def _with_copies(
+    makers: list[Maker], *, rounds: int, copies: int
+) -> Iterator[tuple[str, list[float], float, float]]:
+    """Yield what ``paired_ratios`` does, joined over contenders that were made several times."""
+    ratios: dict[str, list[float]] = {name: [] for name, _ in makers[1:]}
+    base: dict[str, list[float]] = {name: [] for name in ratios}
+    own: dict[str, list[float]] = {name: [] for name in ratios}
+    for copy in range(copies):
+        torch._dynamo.reset()
+        shift = copy % len(makers)
+        made = {name: make() for name, make in (*makers[shift:], *makers[:shift])}
+        baseline, *others = [(name, made[name]) for name, _ in makers]
+        for name, some, base_s, own_s in paired_ratios(
+            baseline, others, rounds=max(2, rounds // copies)
+        ):
+            ratios[name] += some
+            base[name].append(base_s)
+            own[name].append(own_s)
+    for name in ratios:
+        yield name, ratios[name], statistics.median(base[name]), statistics.median(own[name])
 
 
 def paired_ratios(
@@ -95,8 +128,7 @@ def paired_ratios(
     calls = max(1, round(TURN_S / longest))
     times: list[list[float]] = [[] for _ in contenders]
     for turn in range(rounds):
-        order = range(len(contenders)) if turn % 2 == 0 else reversed(range(len(contenders)))
-        for i in order:
+        for i in _order(turn, len(contenders)):
             times[i].append(_seconds(contenders[i][1], calls))
     for i in range(1, len(contenders)):
         ratios = [own / base for own, base in zip(times[i], times[0], strict=True)]
@@ -108,6 +140,17 @@ def paired_ratios(
         )
 
 
+def _order(turn: int, n: int) -> list[int]:
+    """Return who runs when in a turn: everyone in every place, nobody after itself.
+
+    Who follows itself finds its data in the cache.
+    """
+    if n == 2:
+        return [0, 1]
+    way = 1 if turn // n % 2 == 0 else -1
+    return [way * (turn % n + i) % n for i in range(n)]
+
+
 def _seconds(call: Callable[[], object], calls: int) -> float:
     call()  # not timed: whoever follows itself, as at a turn's ends, finds its data in the cache
     start = time.thread_time()
@@ -116,39 +159,40 @@ def _seconds(call: Callable[[], object], calls: int) -> float:
     return (time.thread_time() - start) / calls
 
 
-def _cases(seed: int, *, compiled: bool) -> Iterator[tuple[dict[str, Any], float, list[Contender]]]:
-    """Yield each case, its goal and its contenders, torch's layer first."""
+def _cases(seed: int, *, compiled: bool) -> Iterator[tuple[dict[str, Any], float, list[Maker]]]:
+    """Yield each case, its goal and what makes its contenders, torch's layer first."""
     for x, case in _inputs(seed):
         is_small = x.shape == SHAPES[0]
-        pair = _layers(x)
         goal = SMALL_GOAL if is_small else GOALS["forward + backward"]
         work = "forward + backward"
-        yield case | {"work": work}, goal, [(n, _training(m, x)) for n, m in pair]
-        three = _ours(x, decays=(0.9, 0.99, 0.999))
-        tracks = [("tune_bn", _ours(x)), ("tune_bn A/A", _ours(x)), ("three decays", three)]
-        yield case | {"work": work}, 1.05, [(n, _training(m, x)) for n, m in tracks]
+        yield case | {"work": work}, goal, _pair(x, _training)
+        three = partial(_ours, x, decays=(0.9, 0.99, 0.999))
+        kinds = (("tune_bn", _ours), ("tune_bn A/A", _ours))
+        tracks: list[Maker] = [
+            (name, partial(_made, partial(make, x), x, _training)) for name, make in kinds
+        ]
+        tracks.append(("three decays", partial(_made, three, x, _training)))
+        yield case | {"work": work}, 1.05, tracks
         work = "eval forward"
-        yield case | {"work": work}, GOALS[work], [(n, _inference(m, x)) for n, m in pair]
+        yield case | {"work": work}, GOALS[work], _pair(x, _inference)
         if compiled:
-            work = "compiled forward + backward"
-            torch._dynamo.reset()
-            optimised = [(n, torch.compile(m, fullgraph=True)) for n, m in pair]
-            yield case | {"work": work}, GOALS[work], [(n, _training(m, x)) for n, m in optimised]
+            for work, use in (
+                ("compiled forward + backward", _compiled_training),
+                ("the same within a model", _compiled_within_model),
+            ):
+                yield case | {"work": work}, GOALS[work], _pair(x, use)
     generator = torch.Generator().manual_seed(seed)
-    for name, model, shape in (
-        ("MLP", MLP(64, 10), (64, 64)),
-        ("ConvNet", ConvNet((1, 8, 8), 10), (64, 1, 8, 8)),
+    for name, build, shape in (
+        ("MLP", partial(MLP, 64, 10), (64, 64)),
+        ("ConvNet", partial(ConvNet, (1, 8, 8), 10), (64, 1, 8, 8)),
     ):
         x = torch.randn(shape, generator=generator)
+        model = build()
         model(x)
-        folded = fold_batchnorm(model)
-        contenders = [
-            ("unfolded", _inference(model, x)),
-            ("unfolded A/A", _inference(model, x)),
-            ("folded", _inference(folded, x)),
-        ]
+        whole = partial(_made, partial(deepcopy, model), x, _inference)
+        folded = partial(_made, partial(fold_batchnorm, model), x, _inference)
         case = {"model": name, "shape": list(shape), "layout": "contiguous", "work": "eval forward"}
-        yield case, 0.9, contenders
+        yield case, 0.9, [("unfolded", whole), ("unfolded A/A", whole), ("folded", folded)]
 
 
 def _memory(seed: int) -> Iterator[dict[str, Any]]:
@@ -194,8 +238,21 @@ def _layers(x: Tensor) -> list[tuple[str, nn.Module]]:
     return [("torch", _theirs(x)), ("torch A/A", _theirs(x)), ("tune_bn", _ours(x))]
 
 
+def _pair(x: Tensor, use: Callable[[nn.Module, Tensor], Callable[[], object]]) -> list[Maker]:
+    kinds = (("torch", _theirs), ("torch A/A", _theirs), ("tune_bn", _ours))
+    return [(name, partial(_made, partial(make, x), x, use)) for name, make in kinds]
+
+
+def _made(
+    make: Callable[[], nn.Module],
+    x: Tensor,
+    use: Callable[[nn.Module, Tensor], Callable[[], object]],
+) -> Callable[[], object]:
+    return use(make(), x.clone(memory_format=torch.preserve_format))
+
+
 def _training(layer: Callable[[Tensor], Tensor], x: Tensor) -> Callable[[], object]:
-    x = x.clone(memory_format=torch.preserve_format).requires_grad_()
+    x = x.requires_grad_()
     gradient = torch.ones_like(x)
 
     def step() -> None:
@@ -203,6 +260,28 @@ def _training(layer: Callable[[Tensor], Tensor], x: Tensor) -> Callable[[], obje
         layer(x).backward(gradient)  # type: ignore[no-untyped-call] # untyped in torch
 
     return step
+
+
+def _compiled_training(layer: nn.Module, x: Tensor) -> Callable[[], object]:
+    step = _training(torch.compile(layer, fullgraph=True), x)
+    step()  # compiles
+    return step
+
+
+class _Model(nn.Module):
+    """The least that a user compiles: torch.compile treats a bare layer of torch's by itself."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.layer(x)
+        return output
+
+
+def _compiled_within_model(layer: nn.Module, x: Tensor) -> Callable[[], object]:
+    return _compiled_training(_Model(layer), x)
 
 
 def _inference(layer: nn.Module, x: Tensor) -> Callable[[], object]:
@@ -220,10 +299,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--copies", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-compiled", action="store_true")
     args = parser.parse_args(arguments)
-    for row in run(args.out, rounds=args.rounds, seed=args.seed, compiled=not args.no_compiled):
+    for row in run(
+        args.out,
+        rounds=args.rounds,
+        copies=args.copies,
+        seed=args.seed,
+        compiled=not args.no_compiled,
+    ):
         where = (
             f"{row['work']:28} {row.get('model', '')!s:8} {row['shape']!s:18} {row['layout']:14}"
         )

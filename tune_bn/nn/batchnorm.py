@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.compiler import is_compiling
 
 from .errors import BatchNormError
-from .ewa import averages_in, can_read, masked_moments, step_at
+from .ewa import averages_in, can_read, masked_moments, running_in, step_at
 from .graph import training_step
 from .options import UNSET, SingleValue, Variance
 from .statistics import RunningStatistics
@@ -73,8 +73,6 @@ class EwaBatchNorm(RunningStatistics):
         BatchNormError: for an option outside its range, or both ``momentum`` and ``decay``.
     """
 
-    frozen: bool = False  # training normalises by the running statistics and leaves them alone
-    stats_paused: bool = False  # training normalises by batch statistics, averages stay
     _scratch: _Scratch | None = None
 
     def __init__(
@@ -109,8 +107,6 @@ class EwaBatchNorm(RunningStatistics):
             raise BatchNormError(
                 f"{type(self).__name__} needs num_features ≥ 1, but got {num_features!r}."
             )
-        self.frozen = False
-        self.stats_paused = False
         self.set_options(
             momentum=momentum,
             decay=decay,
@@ -153,21 +149,15 @@ class EwaBatchNorm(RunningStatistics):
         if mask is not None:
             return self._forward_masked(input, mask, weight, bias)
         is_eager = not is_compiling()
-        if (
-            not is_eager
-            and self._enters_always
-            and self.training
-            and not self.frozen
-            and not self.stats_paused
-            and running_mean is not None
-            and input.numel() > input.shape[1]
-        ):
-            is_biased = self.variance == "biased"
-            averages = averages_in(buffers)
-            output: Tensor = training_step(
-                input, weight, bias, self.eps, averages, self.momentum, is_biased
-            )
-            return output
+        if not is_eager and self.training and running_mean is not None:
+            kind = self._graph_step
+            if kind and input.numel() > input.shape[1]:
+                averages = averages_in(buffers) if kind.endswith("+") else running_in(buffers)
+                is_biased = kind.startswith("biased")
+                output: Tensor = training_step(
+                    input, weight, bias, self.eps, averages, self.momentum, is_biased
+                )
+                return output
         # torch.batch_norm is what F.batch_norm calls after checks that are made here already.
         cudnn = torch.backends.cudnn.enabled
         count = input.numel() // self.num_features
@@ -181,7 +171,7 @@ class EwaBatchNorm(RunningStatistics):
                 f"input size {input.size()}. Drop the last incomplete batch, or build the layer "
                 "with single_value='running'."
             )
-        if running_mean is None or self.stats_paused or not self.training:
+        if running_mean is None or self._stats_paused or not self.training:
             return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
         is_counted = count > 0 and not (is_eager and _is_recomputation())
         batches = buffers["num_batches_tracked"]
@@ -235,7 +225,7 @@ class EwaBatchNorm(RunningStatistics):
         """Tell whether a call with so many values per channel normalises by the batch's own."""
         if self._buffers["running_mean"] is None:
             return True
-        if not self.training or self.frozen:
+        if not self.training or self._frozen:
             return False
         if (is_compiling() or torch._C._get_tracing_state()) and torch.onnx.is_in_onnx_export():
             # Exporters turn a model that was left in training mode into its inference form; the
@@ -252,7 +242,7 @@ class EwaBatchNorm(RunningStatistics):
         if self._uses_batch_statistics(x.numel() // self.num_features):
             wide = x if mean is None else x.to(mean.dtype)
             count, batch_mean, batch_var = self._masked_moments(wide, keep)
-            is_tracked = self.training and not self.stats_paused and mean is not None
+            is_tracked = self.training and not self._stats_paused and mean is not None
             if is_tracked and not _is_recomputation():
                 mean_only, var_only = batch_mean.detach(), batch_var.detach()
                 self._track(mean_only, var_only, count, biased=True, gate=count > 1)

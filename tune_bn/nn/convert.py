@@ -20,7 +20,7 @@ _OURS: dict[type[nn.Module], type[EwaBatchNorm]] = {
     nn.BatchNorm3d: BatchNorm3d,
 }
 _OPTIONS = ("decays", "variance", "skip_nonfinite", "accumulate", "single_value")
-_STATE = ("frozen", "stats_paused", "process_group", "_enters_always", "_is_plain")
+_STATE = ("_frozen", "_stats_paused", "process_group", "_graph_step", "_is_plain")
 
 Layer = TypeVar("Layer", bound=_BatchNorm)
 

@@ -30,6 +30,7 @@ __all__ = [
     "lerp_compensated_",
     "masked_moments",
     "merge_moments",
+    "running_in",
     "side_by_side",
     "step_at",
     "step_size",
@@ -44,12 +45,18 @@ Averages = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | 
 
 def averages_in(buffers: Mapping[str, Tensor | None]) -> Averages:
     """Return what ``enter_batch`` moves, out of the buffers of a layer that keeps averages."""
+    get = buffers.get
+    return *running_in(buffers)[:3], get("carry"), get("tracks"), get("track_steps")
+
+
+def running_in(buffers: Mapping[str, Tensor | None]) -> Averages:
+    """Return what ``enter_batch`` moves in a layer that keeps no more than running statistics."""
     mean, var = buffers["running_mean"], buffers["running_var"]
-    batches, get = buffers["num_batches_tracked"], buffers.get
+    batches = buffers["num_batches_tracked"]
     assert mean is not None
     assert var is not None
     assert batches is not None
-    return mean, var, batches, get("carry"), get("tracks"), get("track_steps")
+    return mean, var, batches, None, None, None
 
 
 def step_size(count: Tensor, momentum: float | None) -> float | Tensor:

@@ -53,7 +53,12 @@ class RunningStatistics(_BatchNorm):
     skip_nonfinite: bool = False
     accumulate: int = 1
     single_value: SingleValue = "raise"
-    _enters_always: bool = False  # no option keeps a batch out of the averages
+    # How a compiled graph makes a training step: "" as written in forward, or in one call; then
+    # the kind of variance, and "+" where more than the running statistics are kept. One attribute,
+    # since each that a graph looks at is checked at every call (see graph.py).
+    _graph_step: str = ""
+    _frozen: bool = False
+    _stats_paused: bool = False
     _is_plain: bool = False  # a step moves averages and does no more
     tracks: Tensor  # (2, K, C): means and variances, not yet divided by their weight
     track_steps: Tensor  # (K, 1)
@@ -88,9 +93,35 @@ class RunningStatistics(_BatchNorm):
         self.skip_nonfinite = skip_nonfinite
         self.accumulate = accumulate
         self.single_value = single_value
-        self._enters_always = not (skip_nonfinite or accumulate > 1)
-        self._is_plain = self._enters_always and self.decay <= _LONG_MEMORY
+        self._is_plain = not (self.decay > _LONG_MEMORY or skip_nonfinite or accumulate > 1)
         self._register_statistics()
+
+    @property
+    def frozen(self) -> bool:
+        """True lets training normalise by the running statistics and leave them alone."""
+        return self._frozen
+
+    @frozen.setter
+    def frozen(self, value: bool) -> None:
+        self._frozen = value
+        self._choose_graph_step()
+
+    @property
+    def stats_paused(self) -> bool:
+        """True lets training normalise by batch statistics and leave the averages alone."""
+        return self._stats_paused
+
+    @stats_paused.setter
+    def stats_paused(self, value: bool) -> None:
+        self._stats_paused = value
+        self._choose_graph_step()
+
+    def _choose_graph_step(self) -> None:
+        is_usual = not (
+            self._frozen or self._stats_paused or self.skip_nonfinite or self.accumulate > 1
+        )
+        has_more = "carry" in self._buffers or "tracks" in self._buffers
+        self._graph_step = f"{self.variance}{'+' * has_more}" if is_usual else ""
 
     @property
     def decay(self) -> float:
@@ -133,6 +164,10 @@ class RunningStatistics(_BatchNorm):
         return total_weight(count, decays).to(tracks.dtype).unsqueeze(1)
 
     def _register_statistics(self) -> None:
+        self._add_buffers()
+        self._choose_graph_step()
+
+    def _add_buffers(self) -> None:
         mean, var = self._buffers.get("running_mean"), self._buffers.get("running_var")
         if mean is None or var is None or torch.nn.parameter.is_lazy(mean):
             return
