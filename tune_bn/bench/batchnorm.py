@@ -8,7 +8,7 @@ is worth a per cent or two for as long as they live, so all are made anew severa
 each time in another order. The A/A rows do the same with a second layer of torch's: how far their
 ratio is from 1 is what noise alone does. Nothing is left out and no best run is picked.
 
-    python -m tune_bn.bench.batchnorm --out FILE [--rounds 200] [--copies 8] [--no-compiled]
+    python -m tune_bn.bench.batchnorm --out FILE  # --help tells the rest
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ GOALS = {
     "forward + backward": 1.03,
     "eval forward": 1.00,
     "compiled forward + backward": 1.00,
-    "the same within a model": 1.00,
+    "compiled within a model": 1.00,
+    "compiled between convolution and ReLU": 1.00,
 }
 SMALL_GOAL = 1.15  # forward + backward at (128, 256), where a call's fixed cost shows
 TURN_S = 0.002  # long against the clock and a call's start, short against the machine's moods
@@ -46,7 +47,13 @@ Maker = tuple[str, Callable[[], Callable[[], object]]]  # a name and what makes 
 
 
 def run(
-    out: Path, *, rounds: int = 200, copies: int = 8, seed: int = 0, compiled: bool = True
+    out: Path,
+    *,
+    rounds: int = 200,
+    copies: int = 8,
+    seed: int = 0,
+    compiled: bool = True,
+    only: str = "",
 ) -> list[dict[str, Any]]:
     """Time every case, append its rows to a JSON lines file and return them.
 
@@ -56,12 +63,15 @@ def run(
         copies: how often layers and inputs are made anew within a case.
         seed: of the inputs.
         compiled: time the compiled layers, too, which takes minutes of compiling.
+        only: leave out the kinds of work without this in their names.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rows = []
     try:
         for case, goal, makers in _cases(seed, compiled=compiled):
+            if only not in case["work"]:
+                continue
             for name, ratios, base_s, own_s in _with_copies(makers, rounds=rounds, copies=copies):
                 quartiles = statistics.quantiles(ratios, n=4)
                 row = {
@@ -79,7 +89,7 @@ def run(
                 }
                 rows.append(row | environment())
                 write_rows(out, [rows[-1]])
-        for row in _memory(seed):
+        for row in _memory(seed) if only in "memory" else ():
             rows.append(row | environment())
             write_rows(out, [rows[-1]])
     finally:
@@ -176,10 +186,13 @@ def _cases(seed: int, *, compiled: bool) -> Iterator[tuple[dict[str, Any], float
         work = "eval forward"
         yield case | {"work": work}, GOALS[work], _pair(x, _inference)
         if compiled:
-            for work, use in (
-                ("compiled forward + backward", _compiled_training),
-                ("the same within a model", _compiled_within_model),
-            ):
+            uses = {
+                "compiled forward + backward": _compiled_training,
+                "compiled within a model": _compiled_within_model,
+            }
+            if x.dim() == 4:
+                uses["compiled between convolution and ReLU"] = _compiled_block
+            for work, use in uses.items():
                 yield case | {"work": work}, GOALS[work], _pair(x, use)
     generator = torch.Generator().manual_seed(seed)
     for name, build, shape in (
@@ -284,6 +297,12 @@ def _compiled_within_model(layer: nn.Module, x: Tensor) -> Callable[[], object]:
     return _compiled_training(_Model(layer), x)
 
 
+def _compiled_block(layer: nn.Module, x: Tensor) -> Callable[[], object]:
+    channels = x.shape[1]
+    convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+    return _compiled_training(nn.Sequential(convolution, layer, nn.ReLU()), x)
+
+
 def _inference(layer: nn.Module, x: Tensor) -> Callable[[], object]:
     layer = layer.eval()
 
@@ -302,6 +321,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--copies", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-compiled", action="store_true")
+    parser.add_argument("--only", default="", help="kinds of work with this in their names")
     args = parser.parse_args(arguments)
     for row in run(
         args.out,
@@ -309,9 +329,10 @@ def main(arguments: list[str] | None = None) -> None:
         copies=args.copies,
         seed=args.seed,
         compiled=not args.no_compiled,
+        only=args.only,
     ):
         where = (
-            f"{row['work']:28} {row.get('model', '')!s:8} {row['shape']!s:18} {row['layout']:14}"
+            f"{row['work']:37} {row.get('model', '')!s:8} {row['shape']!s:18} {row['layout']:14}"
         )
         if "ratio" in row:
             print(f"{where} {row['subject']:13} {row['ratio']:.3f}  (goal {row['goal']})")

@@ -112,6 +112,27 @@ def batchnorm() -> str:
     return _table(["work", "input", "compared", "time ×", "same against itself ×", "goal ×"], body)
 
 
+def layers() -> str:
+    """Return the same in short: an input a line, a kind of work a column."""
+    works = {
+        "forward + backward": "training",
+        "compiled within a model": "training, compiled",
+        "eval forward": "inference",
+    }
+    ratios = {
+        (str(r["shape"]), r["layout"], r["work"], r["subject"]): r["ratio"]
+        for r in _rows("batchnorm")
+        if "ratio" in r and r.get("model") is None
+    }
+    body = []
+    for shape, layout in dict.fromkeys((shape, layout) for shape, layout, *_ in ratios):
+        cells = [f"{ratios[shape, layout, work, 'tune_bn']:.2f}" for work in works]
+        three = ratios[shape, layout, "forward + backward", "three decays"]
+        name = f"({shape[1:-1]}){' channels_last' * (layout == 'channels_last')}"
+        body.append([name, *cells, f"{three:.2f}"])
+    return _table(["input", *works.values(), "three decays beside one"], body)
+
+
 def early() -> str:
     """Return the test accuracy after the first steps, with torch's and corrected statistics."""
     rows = [r for r in _rows("inference_stats") if r["part"] == "early"]
@@ -308,6 +329,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ray-benefit": ray_benefit,
     "demo": demo,
     "batchnorm": batchnorm,
+    "layers": layers,
     "early": early,
     "rungs": rungs,
     "steps": steps,

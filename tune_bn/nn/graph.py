@@ -6,7 +6,7 @@ per cent. So the step is put into the graph as a whole, and only what it is hand
 
 On the CPU it is written out, too, instead of calling torch's ``batch_norm``. What inductor makes
 of that (torch 2.13) works out one over the root of the variance for every *element*; here it does
-so once a channel, which takes a fifth off forward and backward for images.
+so once a channel, which takes a fifth off the layer's forward and backward for images.
 """
 
 from __future__ import annotations
