@@ -106,6 +106,28 @@ def test_a_compiler_works_out_the_root_once_a_channel() -> None:
     assert "as_strided" not in exported
 
 
+@pytest.mark.parametrize("kind", [torch.Tensor.requires_grad_, nn.Parameter])
+def test_a_backend_in_python_differentiates_twice(kind: Any) -> None:
+    """A backend that runs the graph as it is gets the kernel, and so its second derivative."""
+    torch._dynamo.reset()
+    found = []
+    layer = BatchNorm1d(3, dtype=torch.float64)
+    for call in (layer, torch.compile(layer, backend="eager", fullgraph=True)):
+        x = kind(normal(8, 3))
+        (first,) = torch.autograd.grad(call(x).pow(3).sum(), x, create_graph=True)
+        found += torch.autograd.grad(first.pow(2).sum(), x)
+    torch.testing.assert_close(found[0], found[1], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.complex64])
+def test_a_compiled_layer_refuses_what_the_kernel_does(dtype: torch.dtype) -> None:
+    """Inputs of other kinds are not cast in silence."""
+    torch._dynamo.reset()
+    compiled = torch.compile(BatchNorm1d(4), backend="aot_eager", fullgraph=True)
+    with pytest.raises(RuntimeError):
+        compiled(torch.ones(8, 4, dtype=dtype))
+
+
 def test_a_compiled_layer_hears_of_every_switch() -> None:
     """Freezing, pausing, inference and options set after compiling act, and can be undone."""
     torch._dynamo.reset()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.compiler import allow_in_graph
 
@@ -56,7 +56,7 @@ def training_step(
         # scratch would be baked into the graph as its statistics.
         return torch.batch_norm(x, weight, bias, mean, var, False, 0.0, eps, cudnn)
     output: Tensor
-    if _is_for_cpu_compiler(x):
+    if _is_for_cpu_compiler(x) and x.dtype in (mean.dtype, torch.float16, torch.bfloat16):
         output, mean, var = _Normalise.apply(x, weight, bias, eps, mean.dtype)  # type: ignore[no-untyped-call] # untyped in torch
         if not is_biased:
             var = var / (1 - share)
@@ -73,9 +73,9 @@ def _is_for_cpu_compiler(x: Tensor) -> bool:
     """Tell whether a compiler traces this for the CPU.
 
     Real tensors come from a backend that runs the graph in Python, wrapped ones from torch.func
-    (both have torch's own type); and what is exported should hold a batch norm.
+    (both have torch's own types); and what is exported should hold a batch norm.
     """
-    return x.is_cpu and type(x) is not Tensor and not _is_exporting()
+    return x.is_cpu and type(x) not in (Tensor, nn.Parameter) and not _is_exporting()
 
 
 class _Normalise(torch.autograd.Function):
