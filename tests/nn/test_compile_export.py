@@ -119,13 +119,30 @@ def test_a_backend_in_python_differentiates_twice(kind: Any) -> None:
     torch.testing.assert_close(found[0], found[1], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("dtype", [torch.int64, torch.complex64])
-def test_a_compiled_layer_refuses_what_the_kernel_does(dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(
+    ("layer", "x"),
+    [
+        (torch.float32, torch.int64),
+        (torch.float32, torch.complex64),
+        (torch.float32, torch.float64),
+        (torch.float64, torch.bfloat16),
+    ],
+)
+def test_a_compiled_layer_refuses_what_the_kernel_does(layer: torch.dtype, x: torch.dtype) -> None:
     """Inputs of other kinds are not cast in silence."""
     torch._dynamo.reset()
-    compiled = torch.compile(BatchNorm1d(4), backend="aot_eager", fullgraph=True)
+    compiled = torch.compile(BatchNorm1d(4, dtype=layer), backend="aot_eager", fullgraph=True)
     with pytest.raises(RuntimeError):
-        compiled(torch.ones(8, 4, dtype=dtype))
+        compiled(torch.ones(8, 4, dtype=x))
+
+
+def test_a_compiled_step_keeps_the_kernels_layout() -> None:
+    """Of an input that is transposed, the output is contiguous, as the kernel's."""
+    for x in (f32(4, 8).t(), f32(8, 5, 4).transpose(1, 2), f32(2, 5, 3, 4).permute(0, 3, 2, 1)):
+        torch._dynamo.reset()
+        layer = LAYERS[x.dim()](4)
+        compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+        assert compiled(x).stride() == layer(x).stride()
 
 
 def test_a_compiled_layer_hears_of_every_switch() -> None:
@@ -160,6 +177,9 @@ def test_a_compiled_layer_hears_of_every_switch() -> None:
         model.set_options(decays=(0.5,), variance="unbiased")
     step(6)
     step(7, rows=5)
+    for model in (traced, eager):
+        model.variance = "biased"
+    step(8)
     torch.testing.assert_close(traced.track(0.5), eager.track(0.5))
 
 

@@ -247,6 +247,23 @@ def test_copies_are_whole_and_independent(clone: Any) -> None:
     assert all(torch.equal(a, b) for a, b in zip(layer.buffers(), other.buffers(), strict=True))
 
 
+def test_a_frozen_layer_stays_frozen_in_files_new_and_old() -> None:
+    """Also where a pickle holds the switch by its former name and no way of the graph's step."""
+    layer = BatchNorm1d(3)
+    layer(f32(8, 3))
+    layer.frozen = True
+    old = {k: v for k, v in vars(layer).items() if k not in ("_frozen", "_graph_step")}
+    restored = BatchNorm1d.__new__(BatchNorm1d)
+    restored.__setstate__({**old, "frozen": True})
+    for other in (pickle.loads(pickle.dumps(layer)), restored):
+        assert other.frozen
+        other(f32(8, 3, seed=1))
+        assert count(other) == 1
+        other.frozen = False
+        other(f32(8, 3, seed=1))
+        assert count(other) == 2
+
+
 def test_no_global_randomness() -> None:
     """Building and running a layer draws nothing from the global generator."""
     before = torch.get_rng_state()

@@ -152,8 +152,8 @@ class EwaBatchNorm(RunningStatistics):
         if not is_eager and self.training and running_mean is not None:
             kind = self._graph_step
             if kind and input.numel() > input.shape[1]:
-                averages = averages_in(buffers) if kind.endswith("+") else running_in(buffers)
-                is_biased = kind.startswith("biased")
+                averages = averages_in(buffers) if kind == "more" else running_in(buffers)
+                is_biased = self.variance == "biased"
                 output: Tensor = training_step(
                     input, weight, bias, self.eps, averages, self.momentum, is_biased
                 )

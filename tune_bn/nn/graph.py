@@ -26,6 +26,9 @@ __all__ = ["training_step"]
 # torch 2.6 cannot tell; there the step is never written out.
 _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: True)
 
+# What the kernel's output keeps of its input's layout.
+_LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
 
 @allow_in_graph  # type: ignore[untyped-decorator] # untyped in torch
 def training_step(
@@ -56,7 +59,7 @@ def training_step(
         # scratch would be baked into the graph as its statistics.
         return torch.batch_norm(x, weight, bias, mean, var, False, 0.0, eps, cudnn)
     output: Tensor
-    if _is_for_cpu_compiler(x) and x.dtype in (mean.dtype, torch.float16, torch.bfloat16):
+    if _is_for_cpu_compiler(x, mean):
         output, mean, var = _Normalise.apply(x, weight, bias, eps, mean.dtype)  # type: ignore[no-untyped-call] # untyped in torch
         if not is_biased:
             var = var / (1 - share)
@@ -69,13 +72,19 @@ def training_step(
     return output
 
 
-def _is_for_cpu_compiler(x: Tensor) -> bool:
-    """Tell whether a compiler traces this for the CPU.
+def _is_for_cpu_compiler(x: Tensor, running_mean: Tensor) -> bool:
+    """Tell whether a compiler traces this for the CPU, with types that the kernel takes, too.
 
     Real tensors come from a backend that runs the graph in Python, wrapped ones from torch.func
     (both have torch's own types); and what is exported should hold a batch norm.
     """
-    return x.is_cpu and type(x) not in (Tensor, nn.Parameter) and not _is_exporting()
+    is_narrow = x.dtype in (torch.float16, torch.bfloat16) and running_mean.dtype == torch.float32
+    return (
+        x.is_cpu
+        and type(x) not in (Tensor, nn.Parameter)
+        and (x.dtype == running_mean.dtype or is_narrow)
+        and not _is_exporting()
+    )
 
 
 class _Normalise(torch.autograd.Function):
@@ -108,7 +117,10 @@ class _Normalise(torch.autograd.Function):
         ctx.save_for_backward(x, weight, mean, inverse_std)
         ctx.eps = eps
         ctx.mark_non_differentiable(mean, var)
-        return output.to(x.dtype), mean, var
+        layout = _LAYOUTS.get(x.dim())
+        if layout is None or not x.is_contiguous(memory_format=layout):
+            layout = torch.contiguous_format
+        return output.to(x.dtype).contiguous(memory_format=layout), mean, var
 
     @staticmethod
     @once_differentiable  # a compiled graph is

@@ -53,9 +53,9 @@ class RunningStatistics(_BatchNorm):
     skip_nonfinite: bool = False
     accumulate: int = 1
     single_value: SingleValue = "raise"
-    # How a compiled graph makes a training step: "" as written in forward, or in one call; then
-    # the kind of variance, and "+" where more than the running statistics are kept. One attribute,
-    # since each that a graph looks at is checked at every call (see graph.py).
+    # How a compiled graph makes a training step: "" as written in forward, or in one call, with
+    # "running" statistics only or with "more". One attribute for several conditions, since each
+    # that a graph looks at is checked at every call (see graph.py).
     _graph_step: str = ""
     _frozen: bool = False
     _stats_paused: bool = False
@@ -121,7 +121,14 @@ class RunningStatistics(_BatchNorm):
             self._frozen or self._stats_paused or self.skip_nonfinite or self.accumulate > 1
         )
         has_more = "carry" in self._buffers or "tracks" in self._buffers
-        self._graph_step = f"{self.variance}{'+' * has_more}" if is_usual else ""
+        self._graph_step = ("more" if has_more else "running") if is_usual else ""
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        # In files from before frozen and stats_paused were properties they stand by these names,
+        # and nothing tells of the graph's step.
+        renamed = {"frozen": "_frozen", "stats_paused": "_stats_paused"}
+        super().__setstate__({renamed.get(k, k): v for k, v in state.items()})  # type: ignore[no-untyped-call] # untyped in torch
+        self._choose_graph_step()
 
     @property
     def decay(self) -> float:
