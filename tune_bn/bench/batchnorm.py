@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -162,7 +162,7 @@ def _order(turn: int, n: int) -> list[int]:
 
 
 def _seconds(call: Callable[[], object], calls: int) -> float:
-    call()  # not timed: whoever follows itself, as at a turn's ends, finds its data in the cache
+    call()  # not timed: it finds another's data in the cache
     start = time.thread_time()
     for _ in range(calls):
         call()
@@ -175,16 +175,10 @@ def _cases(seed: int, *, compiled: bool) -> Iterator[tuple[dict[str, Any], float
         is_small = x.shape == SHAPES[0]
         goal = SMALL_GOAL if is_small else GOALS["forward + backward"]
         work = "forward + backward"
-        yield case | {"work": work}, goal, _pair(x, _training)
-        three = partial(_ours, x, decays=(0.9, 0.99, 0.999))
-        kinds = (("tune_bn", _ours), ("tune_bn A/A", _ours))
-        tracks: list[Maker] = [
-            (name, partial(_made, partial(make, x), x, _training)) for name, make in kinds
-        ]
-        tracks.append(("three decays", partial(_made, three, x, _training)))
-        yield case | {"work": work}, 1.05, tracks
+        yield case | {"work": work}, goal, _makers(x, _training)
+        yield case | {"work": work}, 1.05, _makers(x, _training, _TRACKS)
         work = "eval forward"
-        yield case | {"work": work}, GOALS[work], _pair(x, _inference)
+        yield case | {"work": work}, GOALS[work], _makers(x, _inference)
         if compiled:
             uses = {
                 "compiled forward + backward": _compiled_training,
@@ -193,7 +187,7 @@ def _cases(seed: int, *, compiled: bool) -> Iterator[tuple[dict[str, Any], float
             if x.dim() == 4:
                 uses["compiled between convolution and ReLU"] = _compiled_block
             for work, use in uses.items():
-                yield case | {"work": work}, GOALS[work], _pair(x, use)
+                yield case | {"work": work}, GOALS[work], _makers(x, use)
     generator = torch.Generator().manual_seed(seed)
     for name, build, shape in (
         ("MLP", partial(MLP, 64, 10), (64, 64)),
@@ -211,7 +205,8 @@ def _cases(seed: int, *, compiled: bool) -> Iterator[tuple[dict[str, Any], float
 def _memory(seed: int) -> Iterator[dict[str, Any]]:
     """Count the bytes that a layer holds and that autograd saves for a backward pass."""
     for x, case in _inputs(seed):
-        for name, layer in (*_layers(x), ("three decays", _ours(x, decays=(0.9, 0.99, 0.999)))):
+        for name, make in {**_PAIR, "three decays": _three_decays}.items():
+            layer = make(x)
             saved: dict[int, int] = {}
 
             def count(tensor: Tensor, saved: dict[int, int] = saved) -> Tensor:
@@ -247,13 +242,20 @@ def _ours(x: Tensor, **options: Any) -> nn.Module:
     return (BatchNorm1d if x.dim() == 2 else BatchNorm2d)(x.shape[1], **options)
 
 
-def _layers(x: Tensor) -> list[tuple[str, nn.Module]]:
-    return [("torch", _theirs(x)), ("torch A/A", _theirs(x)), ("tune_bn", _ours(x))]
+def _three_decays(x: Tensor) -> nn.Module:
+    return _ours(x, decays=(0.9, 0.99, 0.999))
 
 
-def _pair(x: Tensor, use: Callable[[nn.Module, Tensor], Callable[[], object]]) -> list[Maker]:
-    kinds = (("torch", _theirs), ("torch A/A", _theirs), ("tune_bn", _ours))
-    return [(name, partial(_made, partial(make, x), x, use)) for name, make in kinds]
+_PAIR = {"torch": _theirs, "torch A/A": _theirs, "tune_bn": _ours}
+_TRACKS = {"tune_bn": _ours, "tune_bn A/A": _ours, "three decays": _three_decays}
+
+
+def _makers(
+    x: Tensor,
+    use: Callable[[nn.Module, Tensor], Callable[[], object]],
+    kinds: Mapping[str, Callable[[Tensor], nn.Module]] = _PAIR,
+) -> list[Maker]:
+    return [(name, partial(_made, partial(make, x), x, use)) for name, make in kinds.items()]
 
 
 def _made(
