@@ -67,3 +67,12 @@ def test_spans_are_those_of_the_centres(found):
                 at = [parameter.position(v) for v in history.centres(name, parameter, n)]
                 if at:
                     assert history.span(name, parameter, n) == (at[0], min(at), max(at))
+
+
+def test_minus_one_is_not_minus_two():
+    """Python's hash of both is the same; as configurations they differ."""
+    space = {"n": Int(-2, -1)}
+    history = History()
+    history.remember(space, {"n": -1})
+    assert history.is_tried(space, {"n": -1})
+    assert not history.is_tried(space, {"n": -2})

@@ -1,4 +1,4 @@
-"""The draws of 370 searches, 22,924 values in all, are those of the version that wrote them down."""
+"""The draws of 370 searches, 22,924 in all, are those of the version that wrote them down."""
 
 import json
 from typing import Any

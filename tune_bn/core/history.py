@@ -179,7 +179,7 @@ def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int | Non
                 value = parameter.index(value)  # noqa: PLW2901 - choices may be unhashable
             except SpaceError:
                 continue  # no longer a choice
-        cells.append((name, value))
+        cells.append((name, value < 0, abs(value)))  # hash(-1) is hash(-2)
     return hash(frozenset(cells))
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from tune_bn.core.errors import SpaceError
+from tune_bn.core.window import Cells, Choices, Interval, Window
 
 __all__ = ["Categorical", "Float", "Int", "Parameter", "parameter_from_json"]
 
@@ -49,21 +50,25 @@ class Parameter(ABC):
         return self.draw((cell + 0.5) / self.n_cells)
 
     @abstractmethod
-    def draw_near(self, centre: Any, width: float, r: float) -> Any:
-        """Return the value at quantile ``r`` of the window of ``width`` around ``centre``.
+    def around(self, centre: Any, width: float) -> Window:
+        """Return the window of ``width`` around ``centre``.
 
         Args:
             centre: A value of this parameter (see `nearest`).
             width: Share of the whole range that the window covers, 0 < width ≤ 1. The window
                 ends where the range ends. Of cells it holds at least the neighbours, and what of
                 it lies beyond an end falls to the cell at that end: good values of such
-                parameters often lie there.
-            r: Quantile, 0 ≤ r < 1.
+                parameters often lie there. Of a category it is the probability that a draw takes
+                any choice, and not the centre.
         """
 
-    @abstractmethod
+    def draw_near(self, centre: Any, width: float, r: float) -> Any:
+        """Return the value at quantile ``r`` (0 ≤ r < 1) of the window; see `around`."""
+        return self.around(centre, width).draw(r)
+
     def window(self, centre: Any, width: float) -> tuple[Any, ...]:
         """Return (lowest, highest) value of the window, or the choices open in it."""
+        return self.around(centre, width).bounds
 
     @abstractmethod
     def nearest(self, value: Any) -> Any:
@@ -229,27 +234,19 @@ class Float(Parameter):
         inside = min(max(value, self.low), self.high)
         return min(round((inside - self.low) / self.step), self.n_cells - 1)
 
+    def at(self, cell: int) -> float:  # noqa: D102
+        return self._cell_value(cell)
+
     def draw(self, r: float) -> float:  # noqa: D102
         if self.n_cells is not None:
             return self._cell_value(min(int(r * self.n_cells), self.n_cells - 1))
         return self._scale.value(r)
 
-    def _unit_window(self, centre: float, width: float) -> tuple[float, float]:
+    def around(self, centre: float, width: float) -> Window:  # noqa: D102
+        if self.n_cells is not None:
+            return _cells_near(self, self._cell(centre), width)
         u = self._scale.unit(centre)
-        return max(u - width / 2, 0.0), min(u + width / 2, 1.0)
-
-    def draw_near(self, centre: float, width: float, r: float) -> float:  # noqa: D102
-        if self.n_cells is not None:
-            return self._cell_value(_draw_cell(self._cell(centre), self.n_cells, width, r))
-        low, high = self._unit_window(centre, width)
-        return self._scale.value(low + r * (high - low))
-
-    def window(self, centre: float, width: float) -> tuple[float, float]:  # noqa: D102
-        if self.n_cells is not None:
-            first, last = _cells_near(self._cell(centre), self.n_cells, width)
-            return self._cell_value(first), self._cell_value(last)
-        low, high = self._unit_window(centre, width)
-        return self._scale.value(low), self._scale.value(high)
+        return Interval(self, max(u - width / 2, 0.0), min(u + width / 2, 1.0))
 
     def nearest(self, value: Any) -> float:  # noqa: D102
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
@@ -274,22 +271,38 @@ class Float(Parameter):
         }
 
 
-def _reach(n_cells: int, width: float) -> int:
-    """Return how many whole cells lie within half a ``width``, at least one."""
-    return max(round(width * n_cells / 2), 1)
+def _cells_near(parameter: Parameter, cell: int, width: float) -> Cells:
+    """Return the whole cells within half a ``width`` of ``cell``, at least one on each side."""
+    reach = max(round(width * (parameter.n_cells or 1) / 2), 1)
+    return Cells(parameter, cell - reach, 2 * reach + 1)
 
 
-def _cells_near(cell: int, n_cells: int, width: float) -> tuple[int, int]:
-    """Return the first and last of the whole cells within half a ``width`` of ``cell``."""
-    reach = _reach(n_cells, width)
-    return max(cell - reach, 0), min(cell + reach, n_cells - 1)
+class _LogCells(Window):
+    """Whole cells of the log scale of an `Int`, and as far beyond an end as the window reaches."""
 
+    __slots__ = ("first", "high", "last", "low", "parameter")
 
-def _draw_cell(cell: int, n_cells: int, width: float, r: float) -> int:
-    """Return the cell at quantile ``r`` of the window; beyond an end it is the one at the end."""
-    reach = _reach(n_cells, width)
-    drawn = cell - reach + min(int(r * (2 * reach + 1)), 2 * reach)
-    return min(max(drawn, 0), n_cells - 1)
+    def __init__(self, parameter: "Int", scale: _Scale, centre: int, width: float) -> None:
+        self.parameter = parameter
+        self.first, self.last = first, last = parameter._near(scale, centre, width)
+        # From the lower edge of the first cell to the upper edge of the last.
+        u = scale.unit(centre)
+        self.low = min(scale.unit(parameter.low + first - 0.5), u - width / 2)
+        self.high = max(scale.unit(parameter.low + last + 0.5), u + width / 2)
+
+    def draw(self, r: float) -> int:
+        parameter, scale = self.parameter, self.parameter._scale
+        assert scale is not None
+        u = min(max(self.low + r * (self.high - self.low), 0.0), 1.0)
+        return parameter.low + min(max(parameter._cell_at(scale, u), self.first), self.last)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        return self.parameter.low + self.first, self.parameter.low + self.last
+
+    @property
+    def share(self) -> float:
+        return min(self.high, 1.0) - max(self.low, 0.0)
 
 
 @dataclass(frozen=True)
@@ -367,14 +380,11 @@ class Int(Parameter):
     def _cell_at(self, scale: _Scale, u: float) -> int:
         return min(max(math.floor(scale.value(u) + 0.5) - self.low, 0), self.n_cells - 1)
 
-    def _near(self, centre: int, width: float) -> tuple[int, int]:
-        """Return the first and last cell of the window."""
-        cell = self._cell(centre)
-        if self._scale is None:
-            return _cells_near(cell, self.n_cells, width)
-        u = self._scale.unit(centre)
-        first = self._cell_at(self._scale, max(u - width / 2, 0.0))
-        last = self._cell_at(self._scale, min(u + width / 2, 1.0))
+    def _near(self, scale: _Scale, centre: int, width: float) -> tuple[int, int]:
+        """Return the first and last cell of a window on a log scale."""
+        cell, u = self._cell(centre), scale.unit(centre)
+        first = self._cell_at(scale, max(u - width / 2, 0.0))
+        last = self._cell_at(scale, min(u + width / 2, 1.0))
         return min(first, max(cell - 1, 0)), max(last, min(cell + 1, self.n_cells - 1))
 
     def draw(self, r: float) -> int:  # noqa: D102
@@ -382,22 +392,10 @@ class Int(Parameter):
             return self.low + self._cell_at(self._scale, r)
         return self.low + min(int(r * self.n_cells), self.n_cells - 1) * self.step
 
-    def draw_near(self, centre: int, width: float, r: float) -> int:  # noqa: D102
-        if self._scale is None:
-            cell = _draw_cell(self._cell(centre), self.n_cells, width, r)
-            return self.low + cell * self.step
-        first, last = self._near(centre, width)
-        # Whole cells of the log scale: from the lower edge of the first to the upper of the last,
-        # and as far beyond an end as the window reaches.
-        u = self._scale.unit(centre)
-        low = min(self._scale.unit(self.low + first - 0.5), u - width / 2)
-        high = max(self._scale.unit(self.low + last + 0.5), u + width / 2)
-        cell = self._cell_at(self._scale, min(max(low + r * (high - low), 0.0), 1.0))
-        return self.low + min(max(cell, first), last)
-
-    def window(self, centre: int, width: float) -> tuple[int, int]:  # noqa: D102
-        first, last = self._near(centre, width)
-        return self.low + first * self.step, self.low + last * self.step
+    def around(self, centre: int, width: float) -> Window:  # noqa: D102
+        if self._scale is not None:
+            return _LogCells(self, self._scale, centre, width)
+        return _cells_near(self, self._cell(centre), width)
 
     def nearest(self, value: Any) -> int:  # noqa: D102
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
@@ -497,12 +495,9 @@ class Categorical(Parameter):
     def draw(self, r: float) -> Any:  # noqa: D102
         return self.choices[min(int(r * len(self.choices)), len(self.choices) - 1)]
 
-    def draw_near(self, centre: Any, width: float, r: float) -> Any:
+    def around(self, centre: Any, width: float) -> Window:
         """Return any choice with probability ``width`` (each alike), otherwise ``centre``."""
-        return self.draw(r / width) if r < width else centre
-
-    def window(self, centre: Any, width: float) -> tuple[Any, ...]:  # noqa: ARG002, D102
-        return tuple(self.choices)
+        return Choices(self, centre, width)
 
     def nearest(self, value: Any) -> Any:  # noqa: D102
         return self.choices[self.index(value)]

@@ -18,6 +18,7 @@ from ray.tune.search import sample
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.space import Float, Int, Parameter
 from tune_bn.core.space import parameter_from_json as core_parameter_from_json
+from tune_bn.core.window import Interval, Mapped, Window
 
 __all__ = [
     "Multiples",
@@ -84,12 +85,8 @@ class Multiples(Parameter):
     def draw(self, r: float) -> float:  # noqa: D102
         return self._value(self._int.draw(r))
 
-    def draw_near(self, centre: float, width: float, r: float) -> float:  # noqa: D102
-        return self._value(self._int.draw_near(self._k(centre), width, r))
-
-    def window(self, centre: float, width: float) -> tuple[float, float]:  # noqa: D102
-        low, high = self._int.window(self._k(centre), width)
-        return self._value(low), self._value(high)
+    def around(self, centre: float, width: float) -> Window:  # noqa: D102
+        return Mapped(self._int.around(self._k(centre), width), self._value)
 
     def nearest(self, value: Any) -> float:  # noqa: D102
         return self._value(self._k(value))
@@ -150,22 +147,14 @@ class Normal(Parameter):
         r = min(max(r, _SMALLEST_QUANTILE), 1.0 - 2.0**-53)
         return self._rounded(NormalDist(self.mean, self.sd).inv_cdf(r))
 
-    def _quantiles(self, centre: float, width: float) -> tuple[float, float]:
+    def around(self, centre: float, width: float) -> Window:  # noqa: D102
         distribution = NormalDist(self.mean, self.sd)
         u = distribution.cdf(centre)
         low, high = max(u - width / 2, 0.0), min(u + width / 2, 1.0)
         if self.q is not None:  # the neighbours are always within reach
             low = min(low, distribution.cdf(centre - 1.5 * self.q))
             high = max(high, distribution.cdf(centre + 1.5 * self.q))
-        return low, high
-
-    def draw_near(self, centre: float, width: float, r: float) -> float:  # noqa: D102
-        low, high = self._quantiles(centre, width)
-        return self.draw(low + r * (high - low))
-
-    def window(self, centre: float, width: float) -> tuple[float, float]:  # noqa: D102
-        low, high = self._quantiles(centre, width)
-        return self.draw(low), self.draw(high)
+        return Interval(self, low, high)
 
     def nearest(self, value: Any) -> float:  # noqa: D102
         if not _is_finite(value):
