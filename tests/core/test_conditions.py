@@ -2,10 +2,12 @@
 
 import pytest
 
+from tests.support.draws import fine_value
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing, SpaceError, TrialError
 from tune_bn.core.conditions import checked_conditions, propose_open
 from tune_bn.core.history import History
-from tune_bn.core.proposal import coarse_value, fine_value, propose
+from tune_bn.core.narrowing import stage_for
+from tune_bn.core.proposal import coarse_value, propose
 from tune_bn.core.trial import Trial
 
 SPACE = {
@@ -163,19 +165,24 @@ def test_choices_that_never_agree_still_give_a_whole_trial(monkeypatch, coarse_t
     narrowing = Narrowing(coarse_trials=coarse_trials)
     passes = []
 
-    def unsettled(seed, number, space, history, narrowing):
-        plan, params = propose(seed, number, space, history, narrowing)
+    def unsettled(seed, number, space, history, narrowing, plan):
+        proposal = propose(seed, number, space, history, narrowing, plan)
+        params = proposal.params
         passes.append(sorted(space))
         is_open = "momentum" not in space
         params["optimizer"] = "sgd" if is_open else "adam"
         if "schedule" in params:
             params["schedule"] = "cosine"
-        return plan, params
+        return proposal
 
     monkeypatch.setitem(propose_open.__globals__, "propose", unsettled)
     for number in range(10, 14):
         passes.clear()
-        plan, params = propose_open(0, number, SPACE, history, narrowing, conditions, fixed)
+        plan = stage_for(narrowing, history, number)
+        proposal, params = propose_open(
+            0, number, SPACE, history, narrowing, plan, conditions, fixed
+        )
+        assert sorted(proposal.params) == passes[-1]
         assert 1 < len(passes) < 20
         assert set(params) == expected_names(params)
         assert list(params) == [name for name in SPACE if name in params]

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.draws import propose
 from tune_bn import CoarseToFine, Float, Narrowing, NarrowingError
 from tune_bn.core.history import History
 from tune_bn.core.narrowing import stage_for
-from tune_bn.core.proposal import propose
 from tune_bn.core.trial import Trial
 
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.draws import fine_value, propose
 from tests.support.judges import equal_counts_p, uniform_p
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.core.history import History, rank_weights
-from tune_bn.core.proposal import coarse_value, fine_value, propose
+from tune_bn.core.proposal import coarse_value
 from tune_bn.core.spacing import Spacing
 from tune_bn.core.trial import Trial
 

@@ -136,7 +136,7 @@ def test_state_with_choices_that_json_cannot_hold():
         (lambda t: t[: len(t) // 2], "text that to_json returned"),
         (lambda t: "[]", "text that to_json returned"),
         (lambda t: t.replace("tune_bn.search", "other"), "text that to_json returned"),
-        (lambda t: t.replace('"version": 1', '"version": 99'), "version 99.*Update tune-bn"),
+        (lambda t: t.replace('"version": 2', '"version": 99'), "version 99.*Update tune-bn"),
         (lambda t: t.replace('"layers": 8', '"layers": "x"'), "does not fit its space"),
         (lambda t: t.replace('"seed": 0', '"seed": -1'), "does not fit its space"),
     ],
@@ -150,14 +150,21 @@ def test_damaged_states_are_refused(damage, message):
         CoarseToFine.from_json(text)
 
 
+def with_old_marks(text, mark):
+    """Return the state with another mark in the place of each, as early versions wrote them."""
+    changed = re.sub(r'"coarse, [^"]*"', mark, text)
+    assert changed != text
+    return changed
+
+
 STRANGE = {
     "nested": lambda t: '{"format": ' + "[" * 100_000,
     "huge": lambda t: t.replace("0.1", "1" + "0" * 400),
     "no such choice": lambda t: t.replace('"kind": 0', '"kind": -1'),
     "NaN": lambda t: t.replace('"shrink": ', '"shrink": NaN, "x": '),
-    "stage": lambda t: t.replace("[0, 1.0, []]", '["x", 1.0, []]'),
-    "width": lambda t: t.replace("[0, 1.0, []]", "[0, -1.0, []]"),
-    "elites": lambda t: t.replace("[0, 1.0, []]", "[0, 1.0, [99]]"),
+    "stage": lambda t: with_old_marks(t, '["x", 1.0, []]'),
+    "width": lambda t: with_old_marks(t, "[0, -1.0, []]"),
+    "mark": lambda t: with_old_marks(t, "[0, 1.0]"),
     "twice": lambda t: t.replace("[1, {", "[0, {"),
     "behind": lambda t: t.replace('"next_number": 2', '"next_number": 1'),
     "no seed": lambda t: t.replace('"seed": 0', '"seed": null'),

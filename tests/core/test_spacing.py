@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.draws import propose
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.core.history import History
-from tune_bn.core.proposal import propose
 from tune_bn.core.space import Parameter
 from tune_bn.core.spacing import Spacing
 from tune_bn.core.trial import Trial

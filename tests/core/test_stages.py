@@ -1,4 +1,4 @@
-"""What is kept beside a trial about its stage, and what comes back of it."""
+"""What is kept beside a trial about its draw, and the stages that come of it."""
 
 import math
 
@@ -7,44 +7,122 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_bn import Float
-from tune_bn.core.stages import Mark, group_stages
+from tune_bn.core.mark import Mark, stage_index, stage_name
+from tune_bn.core.regions import KINDS
+from tune_bn.core.stages import group_stages
 
-numbers = st.integers(0, 10**6)
+numbers = st.integers(0, 10**7)
+names = st.lists(st.text(max_size=9), max_size=4, unique=True).map(tuple)
+marks = st.builds(
+    Mark,
+    stage=st.integers(0, 10**6),
+    width=st.floats(0, 1, exclude_min=True),
+    trials=st.lists(numbers, max_size=64).map(tuple),
+    kind=st.sampled_from(KINDS),
+    number=numbers,
+    dice=st.none() | numbers,
+    seed=st.integers(0, 2**64 - 1),
+    after=numbers,
+    attempt=st.integers(0, 23),
+    chance=st.floats(0, 1e9),
+    n_best=st.integers(0, 64),
+    settings=st.fixed_dictionaries(
+        {},
+        optional={
+            "coarse_trials": st.none() | st.integers(1, 99),
+            "elites": st.integers(1, 99),
+            "spread": st.floats(0, 1, exclude_min=True),
+        },
+    ),
+    without=names,
+    names=st.none() | names,
+    ranges=st.dictionaries(st.text(max_size=9), numbers, max_size=4),
+    check=st.sampled_from(["", "01abcdef"]),
+    is_whole=st.booleans(),
+)
 
 
-@given(numbers, st.floats(0, 1), st.lists(numbers, max_size=9))
-def test_a_mark_keeps_its_width_to_six_digits(stage, width, elites):
-    """No more, which nobody reads, and no fewer: the narrowest window is 0.001."""
-    written = Mark(stage, width, tuple(elites)).to_json()
-    assert abs(written["width"] - width) <= 0.5000001e-6
-    assert len(f"{written['width']:.15f}".rstrip("0").split(".")[1]) <= 6
-    again = Mark.from_json(written)
-    assert again is not None
-    assert (again.stage, again.width, again.elites) == (stage, written["width"], tuple(elites))
-    assert again.to_json() == written
+@given(marks)
+def test_a_mark_comes_back_from_its_line(mark):
+    """Every field to the last bit, in one line of at most 2,000 bytes."""
+    line = mark.to_text()
+    assert "\n" not in line
+    assert len(line.encode()) <= 2000
+    assert Mark.read(line, mark.number) == mark
+
+
+def test_a_line_that_would_be_too_long_says_so():
+    """Names are left out first; then nothing can be told from it, and it does not pretend to."""
+    mark = Mark(
+        3, 0.5, tuple(range(64)), "windows", 9, names=tuple(f"name {i}" for i in range(999))
+    )
+    line = mark.to_text()
+    assert len(line) <= 2000
+    read = Mark.read(line, 9)
+    assert read is not None
+    assert (read.stage, read.trials, read.names, read.is_whole) == (3, mark.trials, None, False)
+
+
+LINE = Mark(3, 0.5, (4, 2), "windows", 9, check="01abcdef").to_text()
 
 
 @pytest.mark.parametrize(
     "data",
-    [None, 3, "x", [], {}, {"stage": 1}, {"stage": "one", "width": 1.0, "elites": []}]
-    + [{"stage": 1, "width": width, "elites": elites} for width, elites in (("x", []), (1.0, 7))],
+    [
+        None,
+        3,
+        "x",
+        [],
+        {},
+        {"stage": 1},
+        {"stage": "one", "width": 1.0, "elites": []},
+        {"stage": 1, "width": "x", "elites": []},
+        {"stage": 1, "width": 1.0, "elites": 7},
+        {"stage": 1, "width": math.nan, "elites": []},
+        {"stage": -2, "width": 1.0, "elites": []},
+        LINE[: len(LINE) // 2],
+        LINE.replace("windows", "model of the objective"),
+        LINE.replace("fine 3", "fine -3"),
+        LINE.replace("trials 4 2", "trials 4 x"),
+        LINE.replace("width 0.5", "width nan"),
+        LINE.replace("width 0.5", "width 0"),
+        LINE + "; later 3",
+        LINE + "; width 0.5",
+        LINE + "; with spread 7",
+        LINE + "; with model 7",
+        LINE + "; " + "x" * 10_000,
+    ],
 )
 def test_what_is_no_mark_is_none(data):
-    """Whoever may write to a storage may write anything."""
-    assert Mark.from_json(data) is None
+    """Whoever may write to a storage may write anything; a mark of a later version is none, too."""
+    assert Mark.read(data, 9) is None
 
 
-def test_a_width_of_nothing_is_kept():
-    """Zero and tiny widths come back as numbers."""
-    for width in (0.0, 5e-324, math.pi * 1e-7):
-        mark = Mark.from_json(Mark(1, width, ()).to_json())
-        assert mark is not None
-        assert mark.width == round(width, 6)
+def test_a_mark_of_another_trial_is_none():
+    """It says which trial it belongs to: one that was copied onto another is foreign."""
+    assert Mark.read(LINE, 9) is not None
+    assert Mark.read(LINE, 8) is None
 
 
-def test_a_stage_spans_the_windows_around_all_its_elites():
+def test_marks_of_early_versions_are_read():
+    """They were dictionaries."""
+    mark = Mark.read({"stage": 2, "width": 0.25, "elites": [4, 7]}, 9)
+    assert mark is not None
+    assert (mark.stage, mark.width, mark.trials, mark.kind) == (2, 0.25, (4, 7), "")
+
+
+@given(st.integers(-1, 10**6))
+def test_a_stage_has_one_name(index):
+    """And the name tells the index."""
+    assert stage_index(stage_name(index)) == index
+
+
+def test_a_stage_of_an_early_version_spans_the_windows_around_its_trials():
     """From the lower end of the lowest window to the upper end of the highest."""
-    marks = {i: Mark(0, 1.0) for i in range(2)} | {2: Mark(1, 0.2, (0, 1))}
+    marks = {i: Mark(0, 1.0) for i in range(2)} | {2: Mark(1, 0.2, (0, 1, 77))}
     params = {0: {"x": 0.3}, 1: {"x": 0.6}, 2: {"x": 0.4}}
-    _, fine = group_stages(marks, {"x": Float(0, 1)}, params, {0: 1.0, 1: 2.0, 2: 3.0})
+    space = {"x": Float(0, 1)}
+    _, fine = group_stages(marks, {}, space, params, {0: 1.0, 1: 2.0, 2: 3.0})
     assert fine.windows["x"] == pytest.approx((0.2, 0.7))
+    assert fine.n_unknown == 1
+    assert fine.usual_width is None

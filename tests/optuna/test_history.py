@@ -12,10 +12,10 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune_bn import Narrowing
+from tune_bn.core.mark import MARK_KEY, stage_index
 from tune_bn.core.trial import rank_key
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.optuna.record import StudyRecord, ranked_trial
-from tune_bn.optuna.sampler import STAGE_KEY
 
 SPACE: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1)}
 ONE = Narrowing(coarse_trials=1, elites=1, width=0.02, min_width=0.02, spread=1.0)
@@ -167,7 +167,7 @@ def test_failing_trials_do_not_end_the_coarse_stage():
         return x
 
     study.optimize(objective, n_trials=30, catch=RuntimeError)
-    marks = [t.user_attrs[STAGE_KEY]["stage"] for t in study.trials]
+    marks = [stage_index(t.user_attrs[MARK_KEY].split(",")[0]) for t in study.trials]
     assert marks[:15] == [0] * 15
     assert marks[16] == 1
 

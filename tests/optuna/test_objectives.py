@@ -68,7 +68,7 @@ def test_stages_of_several_objectives():
     found = stages(study)
     assert len(found) > 2
     assert all(s.best_value is None for s in found)
-    assert all(len(str(t.user_attrs["tune_bn:stage"])) < 200 for t in study.trials)
+    assert all(len(t.user_attrs["tune_bn:stage"]) < 600 for t in study.trials)
 
 
 def test_hypervolume_can_fail():

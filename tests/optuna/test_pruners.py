@@ -15,6 +15,7 @@ from optuna.pruners import (
 from optuna.trial import TrialState
 
 from tune_bn import Narrowing
+from tune_bn.core.mark import MARK_KEY, Mark
 from tune_bn.optuna import CoarseToFineSampler, stages
 
 
@@ -75,5 +76,6 @@ def test_hyperband_hides_no_trial():
         sampler=CoarseToFineSampler(seed=0), pruner=HyperbandPruner(min_resource=1, max_resource=9)
     )
     study.optimize(objective, n_trials=30)
-    elites = {n for t in study.trials for n in t.user_attrs["tune_bn:stage"]["elites"]}
+    marks = [Mark.read(t.user_attrs[MARK_KEY]) for t in study.trials]
+    elites = {n for mark in marks if mark is not None for n in mark.trials}
     assert study.best_trial.number in elites or study.best_trial.number > 25

@@ -1,6 +1,5 @@
 """Stages, scales and the attribute that each trial carries."""
 
-import json
 import math
 
 import optuna
@@ -8,8 +7,8 @@ import pytest
 
 from tests.support.judges import uniform_p
 from tune_bn import Narrowing, SpaceError
+from tune_bn.core.mark import MARK_KEY, Mark
 from tune_bn.optuna import CoarseToFineSampler, stages, suggest_one_minus_log
-from tune_bn.optuna.sampler import STAGE_KEY
 
 
 def objective(trial: optuna.Trial) -> float:
@@ -69,14 +68,17 @@ def test_stages_of_an_untouched_study():
 
 
 def test_one_small_attribute_a_trial():
-    """Each trial carries one attribute, plain JSON below 150 characters, and no other trace."""
+    """Each trial carries one attribute, a line of text, and no other trace."""
     study = study_of(60)
     for trial in study.trials:
-        assert list(trial.user_attrs) == [STAGE_KEY]
+        assert list(trial.user_attrs) == [MARK_KEY]
         assert trial.system_attrs == {}
-        text = json.dumps(trial.user_attrs[STAGE_KEY])
-        assert len(text) < 150
-        assert set(json.loads(text)) == {"stage", "width", "elites"}
+        text = trial.user_attrs[MARK_KEY]
+        assert isinstance(text, str)
+        assert len(text) < 250
+        mark = Mark.read(text, trial.number)
+        assert mark is not None
+        assert mark.to_text() == text
 
 
 def test_one_write_a_trial():
@@ -94,7 +96,7 @@ def test_attributes_of_others_are_left_alone():
     """A foreign value under our key is no stage and no error."""
     study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
     study.add_trial(
-        optuna.trial.create_trial(value=1.0, user_attrs={STAGE_KEY: "not ours", "note": 1})
+        optuna.trial.create_trial(value=1.0, user_attrs={MARK_KEY: "not ours", "note": 1})
     )
     study.optimize(objective, n_trials=3)
     assert stages(study)[0].name == "given"

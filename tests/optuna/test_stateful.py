@@ -18,9 +18,9 @@ from optuna.trial import TrialState, create_trial
 
 from tests.support.machines import lasting
 from tests.support.spaces import is_drawn_from, key_of, narrowings
+from tune_bn.core.mark import MARK_KEY, Mark
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.optuna.distributions import parameter_for
-from tune_bn.optuna.sampler import STAGE_KEY
 
 VALUES = st.one_of(st.integers(0, 3).map(float), st.floats(allow_nan=False))
 
@@ -73,14 +73,16 @@ class StudyMachine(RuleBasedStateMachine):
             for name in (names if data.draw(st.booleans()) else used)
         }
         part = {name: self.parameters[name] for name in params}
+        given: dict[str, Any] = {}
         if self.waiting:
             given = self.waiting.pop(0)
             assert all(params[name] == given[name] for name in given if name in params)
         assert is_drawn_from(part, {}, params)
         assert pickle.dumps(self.study.sampler) == before  # a draw leaves nothing behind
-        mark = trial.user_attrs.get(STAGE_KEY)
-        if mark is not None:
-            self.stage_of[trial.number] = mark["stage"]
+        mark = Mark.read(trial.user_attrs.get(MARK_KEY), trial.number)
+        assert mark is not None
+        if not params.keys() <= given.keys():
+            self.stage_of[trial.number] = mark.stage
         self.running[trial.number] = trial
 
     @precondition(lambda self: self.running)
@@ -139,7 +141,7 @@ class StudyMachine(RuleBasedStateMachine):
             return
         number = len(self.study.get_trials(deepcopy=False))
         stored = create_trial(
-            value=0.0, params=params, distributions=self.space, user_attrs={STAGE_KEY: attribute}
+            value=0.0, params=params, distributions=self.space, user_attrs={MARK_KEY: attribute}
         )
         self.study.add_trial(stored)
         self.ended[number] = (TrialState.COMPLETE, 0.0, params)

@@ -11,8 +11,8 @@ from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState, create_trial
 
 from tune_bn import Narrowing
+from tune_bn.core.mark import MARK_KEY, Mark
 from tune_bn.optuna import CoarseToFineSampler, stages
-from tune_bn.optuna.sampler import STAGE_KEY
 
 SPACE: dict[str, optuna.distributions.BaseDistribution] = {
     "x": optuna.distributions.FloatDistribution(-5, 5),
@@ -31,7 +31,9 @@ STAGE = Narrowing().stage_trials
 
 def stage_of(trial: optuna.trial.FrozenTrial) -> int:
     """Return the stage that a trial says it was drawn in."""
-    return int(trial.user_attrs[STAGE_KEY]["stage"])
+    mark = Mark.read(trial.user_attrs[MARK_KEY], trial.number)
+    assert mark is not None
+    return mark.stage
 
 
 @pytest.mark.parametrize("other", [RandomSampler, TPESampler, QMCSampler])
@@ -172,7 +174,8 @@ def test_a_study_without_parameters():
     """An objective that suggests nothing is no error."""
     study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
     study.optimize(lambda t: float(t.number), n_trials=15)
-    assert [s.windows for s in stages(study)] == [{}]
+    assert all(s.windows == {} for s in stages(study))
+    assert [n for s in stages(study) for n in s.trials] == list(range(15))
 
 
 def test_trials_added_from_elsewhere_count():

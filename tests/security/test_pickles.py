@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from tune_bn import CoarseToFine, StateError
 from tune_bn.cli import app
+from tune_bn.core.mark import MARK_KEY
 from tune_bn.optuna import CoarseToFineSampler
-from tune_bn.optuna.sampler import STAGE_KEY
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.report.errors import ReportError
 from tune_bn.report.from_ray import results_of_ray_folder
@@ -150,7 +150,7 @@ def test_a_best_json_and_a_study(trap: bytes, canary: Path, tmp_path: Path):
     )
     text = trap.decode("latin-1")
     for owner in (study, study.ask()):
-        for key in ("tune_bn:identity", STAGE_KEY, "tune_bn:reason", "constraints", "pickle"):
+        for key in ("tune_bn:identity", MARK_KEY, "tune_bn:reason", "constraints", "pickle"):
             owner.set_user_attr(key, text)
     study.optimize(lambda t: t.suggest_float("x", 0, 1), 3)
     opened, _ = open_run(tmp_path)

@@ -11,7 +11,7 @@ from typing import Any
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.history import History
 from tune_bn.core.narrowing import Narrowing, Plan
-from tune_bn.core.proposal import coarse_value, fine_value, propose
+from tune_bn.core.proposal import Proposal, coarse_value, fine_value, propose
 from tune_bn.core.space import Categorical, Parameter
 from tune_bn.core.state import decode_number
 
@@ -86,9 +86,10 @@ def propose_open(
     space: Mapping[str, Parameter],
     history: History,
     narrowing: Narrowing,
+    plan: Plan,
     conditions: Conditions,
     fixed: Mapping[str, Any],
-) -> tuple[Plan, dict[str, Any]]:
+) -> tuple[Proposal, dict[str, Any]]:
     """Return what `propose` returns, of the parameters that the choices of the trial open.
 
     Args:
@@ -97,22 +98,27 @@ def propose_open(
         space: As for `propose`; a condition's parameter comes before those that depend on it.
         history: As for `propose`.
         narrowing: As for `propose`.
+        plan: As for `propose`.
         conditions: What `checked_conditions` returned.
         fixed: Values that are given. One whose condition does not hold is left out.
+
+    Returns:
+        The proposal, and the values of the trial. These have other names than the proposal only
+        where choices and what they open did not settle; the rest was then drawn one by one.
     """
     if not conditions:
-        plan, params = propose(seed, number, space, history, narrowing)
-        return plan, {**params, **fixed} if fixed else params
+        proposal = propose(seed, number, space, history, narrowing, plan)
+        return proposal, {**proposal.params, **fixed} if fixed else proposal.params
     # How a parameter is drawn depends on how many there are, and these on the choices: repeat
     # until they agree, nearly always the second time.
     names = list(space)
     for _ in range(_MOST_PASSES):
         part = {name: space[name] for name in names}
-        plan, params = propose(seed, number, part, history, narrowing)
-        params = {name: fixed.get(name, value) for name, value in params.items()}
+        proposal = propose(seed, number, part, history, narrowing, plan)
+        params = {name: fixed.get(name, value) for name, value in proposal.params.items()}
         names = [name for name in space if is_open(name, space, conditions, params)]
         if names == list(params):
-            return plan, params
+            return proposal, params
     values: dict[str, Any] = {}
     for name, parameter in space.items():
         if not is_open(name, space, conditions, values):
@@ -122,5 +128,5 @@ def propose_open(
         elif plan.stage == 0:
             values[name] = coarse_value(seed, number, name, parameter, narrowing)
         else:
-            values[name] = fine_value(seed, number, name, parameter, history, narrowing)
-    return plan, values
+            values[name] = fine_value(seed, number, name, parameter, history, narrowing, plan.width)
+    return proposal, values

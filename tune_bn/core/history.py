@@ -7,7 +7,7 @@ could not be worked out again from the trials.
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tune_bn.core.errors import SpaceError
@@ -35,10 +35,14 @@ class History:
         self._best: list[Trial] = []
         self._fronts = Fronts(_KEPT) if n_objectives > 1 else None
         self._tried: set[int] = set()
-        self._centres: dict[tuple[str, int], tuple[Parameter, tuple[Any, ...]]] = {}
+        self._centres: dict[
+            tuple[str, int], tuple[Parameter, tuple[tuple[Any, ...], tuple[int, ...]]]
+        ] = {}
         self._elites: dict[int, tuple[Trial, ...]] = {}
         # How many of the best the two above depend on: only a trial among these changes them.
         self._centres_depth = self._elites_depth = 0
+        self.version = 0
+        """Changes whenever the best trials that are held do."""
         # Where on its scale the best trials have a parameter, in their order; NaN for none.
         self._positions: dict[str, tuple[Parameter, list[float]]] = {}
         self._spans: dict[tuple[str, int], tuple[Parameter, tuple[float, float, float] | None]] = {}
@@ -49,6 +53,7 @@ class History:
         self.spacing.add(trial.number, trial.params)
         if self._fronts is not None:
             if self._fronts.add(trial):
+                self.version += 1
                 self._centres.clear()
                 self._positions.clear()
                 self._spans.clear()
@@ -58,6 +63,7 @@ class History:
         place = bisect_left(self._best, rank_key(trial), key=rank_key)
         if place >= _KEPT:
             return
+        self.version += 1
         self._best.insert(place, trial)
         del self._best[_KEPT:]
         self._spans.clear()
@@ -70,6 +76,14 @@ class History:
         if place < self._elites_depth:
             self._elites.clear()
             self._elites_depth = 0
+
+    @classmethod
+    def of(cls, trials: Sequence[Trial]) -> "History":
+        """Return a history of one objective in which these trials are the best, in this order."""
+        history = cls()
+        history._best = list(trials)
+        history.n_ranked = len(trials)
+        return history
 
     def avoid(self, number: int, params: Mapping[str, Any]) -> None:
         """Note a trial that failed: it has no rank, but draws keep away from it."""
@@ -91,23 +105,33 @@ class History:
             self._elites_depth = max(self._elites_depth, size)
         return found
 
-    def centres(self, name: str, parameter: Parameter, n: int) -> tuple[Any, ...]:
+    def centres(
+        self, name: str, parameter: Parameter, n: int
+    ) -> tuple[tuple[Any, ...], tuple[int, ...]]:
         """Return the values of a parameter in the ``n`` best trials that have it, best first.
 
-        Each is moved into the range of ``parameter``; what cannot be, is left out.
+        Each is moved into the range of ``parameter``; what cannot be, is left out. With them come
+        the numbers of the trials they are from.
         """
         found = self._centres.get((name, n))
         if found is None or found[0] is not parameter:
             size = n if self._fronts is None else max(n, len(self.elites(n)))
-            values: list[Any] = []
+            holders: list[Trial] = []
             needed = _KEPT  # fewer than asked for depend on every trial that may still come
             for depth, trial in enumerate(self._best, start=1):
                 if name in trial.params:
-                    values.append(trial.params[name])
-                    if len(values) == size:
+                    holders.append(trial)
+                    if len(holders) == size:
                         needed = depth
                         break
-            found = self._centres[(name, n)] = (parameter, tuple(_inside(parameter, values)))
+            values, numbers = [], []
+            for trial in holders:
+                try:
+                    values.append(parameter.nearest(trial.params[name]))
+                except SpaceError:  # no longer a choice
+                    continue
+                numbers.append(trial.number)
+            found = self._centres[(name, n)] = (parameter, (tuple(values), tuple(numbers)))
             self._centres_depth = max(self._centres_depth, needed)
         return found[1]
 
@@ -130,6 +154,44 @@ class History:
         self._spans[name, n] = (parameter, span)
         return span
 
+    def spanning(self, names: Iterable[str], n: int, n_best: int = 0) -> tuple[Trial, ...]:
+        """Return the trials from which all sides of a region are made, best first.
+
+        These are the ``n`` best; of each parameter the ``n`` best that have it; and of each the
+        ``n_best`` best that have a place on its scale. From them alone, `centres` and `span` are
+        the same again.
+
+        Args:
+            names: Names of the parameters.
+            n: How many good values a parameter may be drawn around.
+            n_best: How many values span a box; 0 for no box.
+        """
+        size = n if self._fronts is None else max(n, len(self.elites(n)))
+        found = [False] * len(self._best)
+        found[:size] = [True] * min(size, len(self._best))
+        for name in names:
+            n_held = 0
+            for i, trial in enumerate(self._best):
+                if name in trial.params:
+                    found[i] = True
+                    n_held += 1
+                    if n_held == size:
+                        break
+            if n_best and name in self._positions:
+                n_held = 0
+                for i, at in enumerate(self._positions[name][1]):
+                    if at == at:
+                        found[i] = True
+                        n_held += 1
+                        if n_held == n_best:
+                            break
+        return tuple(t for t, is_wanted in zip(self._best, found, strict=True) if is_wanted)
+
+    def spanning_of(self, numbers: Sequence[int]) -> tuple[Trial, ...]:
+        """Return those of the best trials that have these numbers, in order of their rank."""
+        wanted = set(numbers)
+        return tuple(trial for trial in self._best if trial.number in wanted)
+
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
         """Note a configuration as tried, so that it is not drawn again."""
         key = _key(space, params)
@@ -144,14 +206,6 @@ class History:
         """
         key = _key(space, params)
         return key is not None and key in self._tried
-
-
-def _inside(parameter: Parameter, values: Iterable[Any]) -> Iterator[Any]:
-    for value in values:
-        try:
-            yield parameter.nearest(value)
-        except SpaceError:  # no longer a choice
-            continue
 
 
 def _position(parameter: Parameter, value: Any) -> float:

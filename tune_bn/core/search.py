@@ -12,8 +12,10 @@ from tune_bn.core.conditions import (
 )
 from tune_bn.core.errors import SpaceError, StateError, TrialError
 from tune_bn.core.history import History
-from tune_bn.core.narrowing import Narrowing
+from tune_bn.core.mark import Mark, Marker
+from tune_bn.core.narrowing import Narrowing, stage_for
 from tune_bn.core.notebook import html_table
+from tune_bn.core.origin import Origin, Origins
 from tune_bn.core.records import (
     Direction,
     Finished,
@@ -23,7 +25,7 @@ from tune_bn.core.records import (
     checked_seed,
 )
 from tune_bn.core.space import Parameter
-from tune_bn.core.stages import Mark, Stage, group_stages
+from tune_bn.core.stages import Stage, group_stages
 from tune_bn.core.state import (
     UNREADABLE,
     brief,
@@ -111,6 +113,7 @@ class CoarseToFine:
         self.narrowing = checked_narrowing(narrowing, "CoarseToFine")
         self._conditions = checked_conditions(self.space, conditions or {})
         self._history = History(len(self.directions))
+        self._marker = Marker(self.seed, self.narrowing)
         self._furthest = 0.0
         self._is_any_open = False  # whether a trial's progress is "as far as the furthest"
         self._next_number = 0
@@ -132,20 +135,27 @@ class CoarseToFine:
         """
         self._check_params(fixed or {})
         number = self._next_number
-        plan, params = propose_open(
+        plan = stage_for(self.narrowing, self._history, number)
+        proposal, params = propose_open(
             self.seed,
             number,
             self.space,
             self._history,
             self.narrowing,
+            plan,
             self._conditions,
             fixed or {},
         )
+        is_settled = proposal.params.keys() == params.keys()
+        self._marks[number] = self._marker.mark(
+            number,
+            plan,
+            proposal,
+            self._history,
+            self.space,
+            names=None if is_settled else tuple(proposal.params),
+        )
         self._history.remember(self.space, params)
-        elites = self._history.elites(self.narrowing.elites) if plan.stage else ()
-        is_drawn = not fixed or not params.keys() <= fixed.keys()
-        mark = Mark(plan.stage, plan.width, tuple(t.number for t in elites))
-        self._marks[number] = mark if is_drawn else None
         self._next_number += 1
         suggestion = Suggestion(number, params, plan.stage, plan.width)
         self._pending[number] = suggestion
@@ -335,7 +345,7 @@ class CoarseToFine:
         return known.params if known is not None else self._finished[number].params
 
     def mark(self, number: int) -> Mark | None:
-        """Return what a trial recorded of its own draw; None if it was given.
+        """Return what a trial recorded of its own draw; None of one that was added.
 
         Raises:
             KeyError: If there is none with this number.
@@ -350,12 +360,28 @@ class CoarseToFine:
         """
         return "running" if number in self._pending else self._finished[number].state
 
+    def origins(self) -> dict[int, Origin]:
+        """Return where each trial was drawn from, by number, of those that recorded it."""
+        pending = {n: s.params for n, s in self._pending.items()}
+        params = {n: t.params for n, t in self._finished.items()} | pending
+        reader = Origins(params, self.space)
+        found = {}
+        for number, mark in self._marks.items():
+            if mark is None or number not in params:
+                continue
+            space = {name: self.space[name] for name in params[number]}
+            names = mark.names if mark.names is not None else space
+            together = {name: self.space[name] for name in names if name in self.space}
+            found[number] = reader.origin(mark, params[number], space, together)
+        return found
+
     def stages(self) -> list[Stage]:
         """Return the stages so far: trials, width, windows, and best value of each."""
         one = len(self.directions) == 1
         values = {n: t.value for n, t in self._finished.items() if t.values} if one else {}
         return group_stages(
             self._marks,
+            self.origins(),
             self.space,
             {n: t.params for n, t in self._finished.items()},
             values,
@@ -434,16 +460,13 @@ class CoarseToFine:
         search._next_number = decode_number(state["next_number"])
         if search._marks and max(search._marks) >= search._next_number:
             raise ValueError(f"the next trial would be {search._next_number}")
-        elites = {e for mark in search._marks.values() if mark is not None for e in mark.elites}
-        if not elites <= search._finished.keys():
-            raise ValueError("windows lie around trials that it does not have")
         return search
 
     def _take_number(self, number: Any, mark: Any) -> None:
         """Note a saved trial's number and mark, of which there may be only one."""
         if decode_number(number) in self._marks:
             raise ValueError(f"trial {number} is there twice")
-        self._marks[number] = decode_mark(mark)
+        self._marks[number] = decode_mark(mark, number)
 
     def _repr_html_(self) -> str:
         rows = [

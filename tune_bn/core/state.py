@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tune_bn.core.errors import StateError
+from tune_bn.core.mark import Mark
 from tune_bn.core.records import Finished, checked_seed
 from tune_bn.core.space import Categorical, Parameter, parameter_from_json
-from tune_bn.core.stages import Mark
 
 __all__ = [
     "UNREADABLE",
@@ -40,7 +40,8 @@ UNREADABLE = (
 """What reading plain data that anybody may have written can raise."""
 
 _FORMAT = "tune_bn.search"
-_VERSION = 1
+_VERSION = 2
+_VERSIONS = (1, 2)  # the first said less of where a trial was drawn from
 _LONGEST_REASON = 200
 _MOST_TRIALS = 2**62  # draws count in 64 bits
 _encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps makes a new one at each call
@@ -122,24 +123,26 @@ def decode_params(space: Mapping[str, Parameter], encoded: Mapping[str, Any]) ->
     return params
 
 
-def encode_mark(mark: Mark | None) -> list[Any] | None:
-    """Return stage, exact width and elites as plain data; None for no mark."""
-    return None if mark is None else [mark.stage, mark.width, mark.elites]
+def encode_mark(mark: Mark | None) -> str | list[Any] | None:
+    """Return a mark as plain data; None for no mark."""
+    if mark is None:
+        return None
+    return mark.to_text() if mark.kind else [mark.stage, mark.width, mark.trials]
 
 
-def decode_mark(data: Any) -> Mark | None:
-    """Return the mark that `encode_mark` encoded.
+def decode_mark(data: Any, number: int) -> Mark | None:
+    """Return the mark of a trial that `encode_mark` encoded; None if it is of another trial.
 
     Raises:
         TypeError: If the data are none.
         ValueError: If they describe what no draw records.
     """
-    if data is None:
-        return None
-    stage, width, elites = data
+    if data is None or isinstance(data, str):
+        return Mark.read(data, number)
+    stage, width, trials = data
     if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width <= 1:
         raise ValueError(f"a trial's width is {width!r}")
-    return Mark(decode_number(stage), width, tuple(map(decode_number, elites)))
+    return Mark(decode_number(stage), width, tuple(map(decode_number, trials)))
 
 
 def encode_trial(space: Mapping[str, Parameter], trial: Finished, mark: Mark | None) -> str:
@@ -193,9 +196,9 @@ def decode_state(
             "CoarseToFine.from_json needs the text that to_json returned, but got "
             f"{text[:40]!r}…: {brief(error)}."
         ) from error
-    if version != _VERSION:
+    if version not in _VERSIONS:
         raise StateError(
-            f"CoarseToFine reads states of version {_VERSION}, but got version "
+            f"CoarseToFine reads states up to version {_VERSION}, but got version "
             f"{repr(version)[:40]}. "
             "Update tune-bn, or start a new search and `add` the old trials."
         )

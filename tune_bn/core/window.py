@@ -7,6 +7,7 @@ this file leaves out: where a window lies and how wide it is, which regions and 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,19 +20,24 @@ __all__ = ["Cells", "Choices", "Interval", "Kept", "Mapped", "Stratum", "Window"
 _LAST = 1.0 - 2.0**-53  # the largest r
 
 
-class Window:
+class Window(ABC):
     """Where one value of one trial was drawn from."""
 
     __slots__ = ()
 
+    @abstractmethod
     def draw(self, r: float) -> Any:
         """Return the value at quantile ``r`` of the window, 0 ≤ r < 1."""
-        raise TypeError(f"{type(self).__name__} is no window that can be drawn from")
 
     @property
+    @abstractmethod
     def bounds(self) -> tuple[Any, ...]:
         """(lowest, highest) value that can be drawn, or all choices that can be."""
-        raise TypeError(f"{type(self).__name__} is no window that can be drawn from")
+
+    @property
+    def whole(self) -> tuple[Any, ...]:
+        """(lowest, highest) value of the whole range in which it lies, or all choices."""
+        return self.bounds
 
     @property
     def share(self) -> float | None:
@@ -67,6 +73,10 @@ class Interval(Window):
         if parameter.n_cells is None:
             return parameter.draw(self.low), parameter.draw(self.high)
         return self.draw(0.0), self.draw(_LAST)
+
+    @property
+    def whole(self) -> tuple[Any, ...]:  # noqa: D102
+        return self.parameter.bounds
 
     @property
     def share(self) -> float | None:  # noqa: D102

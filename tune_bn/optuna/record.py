@@ -6,7 +6,7 @@ last one. It holds nothing that another process could not read from the storage.
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, InMemoryStorage
@@ -15,19 +15,39 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from tune_bn.core.history import History
+from tune_bn.core.mark import Mark
 from tune_bn.core.narrowing import Plan
 from tune_bn.core.space import Parameter
-from tune_bn.core.stages import Mark
 from tune_bn.core.trial import Trial
 from tune_bn.optuna.distributions import is_same_distribution, parameter_for
 
 if TYPE_CHECKING:
     from optuna import Study
 
-__all__ = ["StudyRecord", "ranked_trial"]
+__all__ = ["Drawn", "StudyRecord", "ranked_trial"]
 
 _OLD_CONSTRAINTS_KEY = "constraints"
-_MOST_ELITES = 16  # of a large Pareto front: an attribute should stay small
+_MOST_DRAWN = 4096  # running trials whose draw is kept at hand; others are worked out again
+
+
+class Drawn(NamedTuple):
+    """What was decided for a trial before it asked for its first parameter.
+
+    Args:
+        plan: Its stage and width.
+        distributions: The parameters that were drawn together, in the ranges used.
+        params: Their values.
+        mark: What the trial recorded of it.
+        version: Of the history at that time.
+        spanning: The trials from which its region was made.
+    """
+
+    plan: Plan
+    distributions: dict[str, BaseDistribution]
+    params: dict[str, Any]
+    mark: Mark
+    version: int
+    spanning: tuple[Trial, ...]
 
 
 class StudyRecord:
@@ -47,7 +67,10 @@ class StudyRecord:
         self._caught_up_for = -1
         self._unfinished: set[int] = set()
         self._space_of: tuple[tuple[Trial, ...], dict[str, BaseDistribution]] = ((), {})
-        self._attribute_of: tuple[Plan, tuple[Trial, ...], dict[str, Any]] | None = None
+        self.changed: dict[str, int] = {}
+        """For each parameter whose range has changed, the trial that brought the present one."""
+        self.drawn: dict[int, Drawn] = {}
+        """What was decided for the trials that are running, by number."""
 
     def elite_space(self, n: int) -> dict[str, BaseDistribution]:
         """Return the distributions of all parameters that one of the ``n`` best trials has."""
@@ -58,14 +81,11 @@ class StudyRecord:
             self._space_of = (elites, found)
         return {name: self.distributions[name] for name in self._space_of[1]}
 
-    def attribute(self, plan: Plan, n_elites: int) -> dict[str, Any]:
-        """Return what a trial writes of its draw; one object as long as nothing has changed."""
-        elites = self.history.elites(n_elites) if plan.stage else ()
-        known = self._attribute_of
-        if known is None or known[0] != plan or known[1] is not elites:
-            mark = Mark(plan.stage, plan.width, tuple(t.number for t in elites[:_MOST_ELITES]))
-            known = self._attribute_of = (plan, elites, mark.to_json())
-        return known[2]
+    def keep(self, number: int, drawn: Drawn) -> None:
+        """Keep what was decided for a trial at hand until it has ended."""
+        if len(self.drawn) >= _MOST_DRAWN:  # trials that were never told: killed, or forgotten
+            del self.drawn[next(iter(self.drawn))]
+        self.drawn[number] = drawn
 
     def catch_up(self, study: "Study", number: int) -> None:
         """Take in the trials that finished since the last call.
@@ -84,6 +104,7 @@ class StudyRecord:
         for trial in trials:
             if trial.state.is_finished():
                 self._unfinished.discard(trial.number)
+                self.drawn.pop(trial.number, None)
                 self._take_in(study.directions, trial)
             else:
                 self._unfinished.add(trial.number)
@@ -117,6 +138,8 @@ class StudyRecord:
                 self._distribution_from[name] < trial.number
                 and not is_same_distribution(known, distribution)
             ):
+                if known is not None:
+                    self.changed[name] = trial.number
                 self.distributions[name] = distribution
                 self.parameters[name] = parameter_for(distribution)
             self._distribution_from[name] = max(trial.number, self._distribution_from.get(name, -1))

@@ -1,6 +1,7 @@
 """The sampler: coarse-to-fine random search for any Optuna study."""
 
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
@@ -9,18 +10,19 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from tune_bn.core.narrowing import Narrowing, is_coarse
+from tune_bn.core.history import History
+from tune_bn.core.mark import MARK_KEY, Mark, Marker
+from tune_bn.core.narrowing import Narrowing, Plan, stage_for
 from tune_bn.core.proposal import coarse_value, fine_value, propose
 from tune_bn.core.search import checked_narrowing, checked_seed
-from tune_bn.optuna.distributions import parameter_for
-from tune_bn.optuna.record import StudyRecord
+from tune_bn.optuna.distributions import is_same_distribution, parameter_for
+from tune_bn.optuna.origins import drawn_again
+from tune_bn.optuna.record import Drawn, StudyRecord
 
 if TYPE_CHECKING:
     from optuna import Study
 
-__all__ = ["STAGE_KEY", "CoarseToFineSampler"]
-
-STAGE_KEY = "tune_bn:stage"
+__all__ = ["CoarseToFineSampler"]
 
 
 class CoarseToFineSampler(BaseSampler):
@@ -91,6 +93,7 @@ class CoarseToFineSampler(BaseSampler):
         self._records: WeakKeyDictionary[BaseStorage, dict[tuple[int, str], StudyRecord]] = (
             WeakKeyDictionary()
         )
+        self._marker = Marker(self._seed, self._narrowing)
         self._latest: tuple[ref[BaseStorage], tuple[int, str], ref[StudyRecord]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -121,6 +124,11 @@ class CoarseToFineSampler(BaseSampler):
         record.catch_up(study, number)
         return record
 
+    def before_trial(self, study: "Study", trial: FrozenTrial) -> None:
+        """Decide stage and region of the trial, and record them in it."""
+        with self._lock:
+            self._drawn(study, trial)
+
     def infer_relative_search_space(
         self, study: "Study", trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
@@ -130,30 +138,21 @@ class CoarseToFineSampler(BaseSampler):
         has, those of another branch of a conditional space.
         """
         with self._lock:
-            record = self._record(study, trial.number)
-            if is_coarse(self._narrowing, record.history, trial.number):
-                return {}
-            return record.elite_space(self._narrowing.elites)
+            _, drawn = self._drawn(study, trial)
+            return dict(drawn.distributions)
 
     def sample_relative(
         self, study: "Study", trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return values for all parameters of ``search_space``, and note the stage in the trial."""
+        """Return values for all parameters of ``search_space``."""
         with self._lock:
-            record = self._record(study, trial.number)
-            space = {
-                name: record.parameters[name]
-                if record.distributions.get(name) is distribution
-                else parameter_for(distribution)
-                for name, distribution in search_space.items()
-            }
-            plan, params = propose(self._seed, trial.number, space, record.history, self._narrowing)
-            if params:
-                record.history.remember(space, params)
-            attribute = record.attribute(plan, self._narrowing.elites)
-        study._storage.set_trial_user_attr(trial._trial_id, STAGE_KEY, attribute)
-        trial.user_attrs[STAGE_KEY] = attribute
-        return params
+            record, drawn = self._drawn(study, trial)
+            if not _is_same_space(search_space, drawn.distributions):
+                # Another sampler around this one fixes some, or has a space of its own.
+                drawn = self._draw(study, trial, record, drawn.plan, search_space)
+            if drawn.params:
+                record.history.remember(record.parameters, drawn.params)
+            return drawn.params
 
     def sample_independent(
         self,
@@ -163,17 +162,95 @@ class CoarseToFineSampler(BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Return a value for one parameter, drawn without knowledge of the others."""
-        parameter = parameter_for(param_distribution)
-        # A trial stays in the stage in which it began, also when others finish meanwhile.
-        mark = trial.user_attrs.get(STAGE_KEY)
-        if mark is not None and mark["stage"] == 0:
-            return coarse_value(self._seed, trial.number, param_name, parameter, self._narrowing)
         with self._lock:
-            history = self._record(study, trial.number).history
-            if is_coarse(self._narrowing, history, trial.number):
-                return coarse_value(
-                    self._seed, trial.number, param_name, parameter, self._narrowing
-                )
+            record, drawn = self._drawn(study, trial)
+            known = record.distributions.get(param_name)
+            if known is not None and is_same_distribution(known, param_distribution):
+                parameter = record.parameters[param_name]
+            else:
+                parameter = parameter_for(param_distribution)
+            seed, narrowing, number = self._seed, self._narrowing, trial.number
+            if drawn.plan.stage == 0:
+                return coarse_value(seed, number, param_name, parameter, narrowing)
+            # A trial stays in the stage in which it began, and around the trials that it named,
+            # also when others finish meanwhile.
+            history = record.history
+            if history.version != drawn.version:
+                history, narrowing = History.of(drawn.spanning), drawn.mark.narrowing
             return fine_value(
-                self._seed, trial.number, param_name, parameter, history, self._narrowing
+                seed, number, param_name, parameter, history, narrowing, drawn.plan.width
             )
+
+    def _drawn(self, study: "Study", trial: FrozenTrial) -> tuple[StudyRecord, Drawn]:
+        """Return what was decided for a trial; now, if nothing was. Call it with the lock held."""
+        record = self._record(study, trial.number)
+        drawn = record.drawn.get(trial.number)
+        if drawn is None:
+            drawn = self._decided(study, trial)
+            if drawn is not None:
+                record.keep(trial.number, drawn)
+            else:
+                plan = stage_for(self._narrowing, record.history, trial.number)
+                n = self._narrowing.elites
+                space = record.elite_space(n) if plan.stage else {}
+                drawn = self._draw(study, trial, record, plan, space)
+        return record, drawn
+
+    def _draw(
+        self,
+        study: "Study",
+        trial: FrozenTrial,
+        record: StudyRecord,
+        plan: Plan,
+        distributions: dict[str, BaseDistribution],
+    ) -> Drawn:
+        """Draw the values of a trial, and record in it from where."""
+        space, ranges = {}, {}
+        is_known = True
+        for name, distribution in distributions.items():
+            if record.distributions.get(name) is distribution:
+                space[name] = record.parameters[name]
+            else:
+                space[name] = parameter_for(distribution)
+                known = record.distributions.get(name)
+                is_known = known is not None and is_same_distribution(known, distribution)
+            if name in record.changed:
+                ranges[name] = record.changed[name]
+        history = record.history
+        proposal = propose(self._seed, trial.number, space, history, self._narrowing, plan)
+        together = record.elite_space(self._narrowing.elites) if plan.stage else {}
+        is_part = distributions.keys() <= together.keys()
+        mark = self._marker.mark(
+            trial.number,
+            plan,
+            proposal,
+            history,
+            record.parameters,
+            without=tuple(n for n in together if n not in space) if is_part else (),
+            names=None if is_part else tuple(space),
+            ranges=ranges,
+            is_whole=is_known,
+        )
+        spanning = history.spanning_of(mark.trials)
+        drawn = Drawn(plan, distributions, proposal.params, mark, history.version, spanning)
+        record.keep(trial.number, drawn)
+        text = mark.to_text()
+        study._storage.set_trial_user_attr(trial._trial_id, MARK_KEY, text)
+        trial.user_attrs[MARK_KEY] = text
+        return drawn
+
+    def _decided(self, study: "Study", trial: FrozenTrial) -> Drawn | None:
+        """Return what a running trial says was decided for it, by another object than this.
+
+        None if it says nothing, or what it says cannot be worked out again.
+        """
+        mark = Mark.read(trial.user_attrs.get(MARK_KEY), trial.number)
+        if mark is None or mark.seed != self._seed:
+            return None
+        return drawn_again(study._get_trials(deepcopy=False, use_cache=True), mark)
+
+
+def _is_same_space(a: Mapping[str, BaseDistribution], b: Mapping[str, BaseDistribution]) -> bool:
+    return a.keys() == b.keys() and all(
+        is_same_distribution(distribution, b[name]) for name, distribution in a.items()
+    )

@@ -1,18 +1,20 @@
 """The stages of a study, from the study alone."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from tune_bn.core.stages import Mark, Stage, group_stages
-from tune_bn.optuna.record import StudyRecord
-from tune_bn.optuna.sampler import STAGE_KEY
+from tune_bn.core.mark import Mark
+from tune_bn.core.origin import Origin
+from tune_bn.core.stages import Stage, group_stages
+from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
 
 if TYPE_CHECKING:
     from optuna import Study
 
-__all__ = ["stages"]
+__all__ = ["stages", "stages_of"]
 
 
 def stages(study: "Study") -> list[Stage]:
@@ -36,14 +38,30 @@ def stages(study: "Study") -> list[Stage]:
         [('coarse', 8), ('fine 1', 5), ('fine 2', 2)]
     """
     trials = study.get_trials(deepcopy=False)
-    record = StudyRecord(len(study.directions))
-    record.catch_up(study, len(trials))
+    marks = marks_of(trials)
+    return stages_of(study, trials, marks, StudyOrigins(trials).all(marks))
+
+
+def stages_of(
+    study: "Study",
+    trials: Sequence[FrozenTrial],
+    marks: Mapping[int, Mark | None],
+    origins: Mapping[int, Origin],
+) -> list[Stage]:
+    """Return what `stages` returns, of a study that was read already.
+
+    Args:
+        study: The study.
+        trials: All of its trials.
+        marks: What each of them recorded, by number.
+        origins: Where those that recorded something were drawn from, by number.
+    """
     is_single = len(study.directions) == 1
-    values = {t.number: t.values[0] for t in trials if is_single and t.state == TrialState.COMPLETE}
     return group_stages(
-        {t.number: Mark.from_json(t.user_attrs.get(STAGE_KEY)) for t in trials},
-        record.parameters,
+        marks,
+        origins,
+        latest_parameters(trials),
         {t.number: t.params for t in trials},
-        values,
+        {t.number: t.values[0] for t in trials if is_single and t.state == TrialState.COMPLETE},
         maximize=study.directions[0] == StudyDirection.MAXIMIZE,
     )

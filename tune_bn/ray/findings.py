@@ -1,8 +1,10 @@
 """What a search has found so far, for those who read it: people, callbacks, reports."""
 
+from tune_bn.core.mark import Mark
+from tune_bn.core.origin import Origin
 from tune_bn.core.search import CoarseToFine, Finished, Suggestion
 from tune_bn.core.space import Parameter
-from tune_bn.core.stages import Mark, Stage
+from tune_bn.core.stages import Stage
 from tune_bn.ray.space import Space
 
 __all__ = ["Findings"]
@@ -64,7 +66,7 @@ class Findings:
         return self._numbers[trial_id]
 
     def mark(self, number: int) -> Mark | None:
-        """Return stage, width and elites that a trial was drawn with; None if it was given.
+        """Return what a trial recorded of its own draw; None if it was not drawn here.
 
         Raises:
             KeyError: If there is no trial with this number.
@@ -72,6 +74,10 @@ class Findings:
         if self._search is None:
             raise KeyError(number)
         return self._search.mark(number)
+
+    def origins(self) -> dict[int, Origin]:
+        """Return where each trial was drawn from, by number, of those that recorded it."""
+        return self._search.origins() if self._search is not None else {}
 
     def stages(self) -> list[Stage]:
         """Return the stages so far: trials, width, windows, and best value of each."""

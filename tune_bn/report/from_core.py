@@ -12,6 +12,7 @@ def results_of_search(search: CoarseToFine) -> Results:
     """Return the trials that were told, with the space and the stages of the search."""
     stages = tuple(search.stages())
     stage_of = {number: stage.index for stage in stages for number in stage.trials}
+    origins = search.origins()
     trials = tuple(
         TrialResult(
             number=t.number,
@@ -19,6 +20,7 @@ def results_of_search(search: CoarseToFine) -> Results:
             values=t.values,
             state=_STATES[t.state],
             stage=stage_of.get(t.number),
+            origin=origins.get(t.number),
             violation=t.violation,
         )
         for t in search.trials

@@ -7,12 +7,11 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from tune_bn.core.space import Parameter
-from tune_bn.core.stages import Mark
-from tune_bn.optuna import stages
-from tune_bn.optuna.distributions import parameter_for
+from tune_bn.core.mark import Mark
+from tune_bn.core.origin import Origin
+from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
 from tune_bn.optuna.record import ranked_trial
-from tune_bn.optuna.sampler import STAGE_KEY
+from tune_bn.optuna.stages import stages_of
 from tune_bn.report.history import Results, State, TrialResult
 
 __all__ = ["results_of_study"]
@@ -29,11 +28,9 @@ _REASON_KEYS = ("tune_bn:reason", "fail_reason")
 def results_of_study(study: optuna.Study) -> Results:
     """Return a study's trials, ranges and stages, read once and without copying them."""
     trials = study.get_trials(deepcopy=False)
-    space: dict[str, Parameter] = {}
-    for trial in trials:
-        for name, distribution in trial.distributions.items():
-            space[name] = parameter_for(distribution)
-    found = stages(study)
+    marks = marks_of(trials)
+    origins = StudyOrigins(trials).all(marks)
+    found = stages_of(study, trials, marks, origins)
     is_staged = any(stage.index >= 0 for stage in found)
     names = study.metric_names or (
         ["value"]
@@ -43,8 +40,12 @@ def results_of_study(study: optuna.Study) -> Results:
     return Results(
         name=study.study_name,
         source="Optuna study",
-        trials=tuple(_record(t, study) for t in trials if t.state in _STATES),
-        space=space,
+        trials=tuple(
+            _record(t, study, marks[t.number], origins.get(t.number))
+            for t in trials
+            if t.state in _STATES
+        ),
+        space=latest_parameters(trials),
         directions=tuple(direction.name.lower() for direction in study.directions),
         objectives=tuple(names),
         stages=tuple(found) if is_staged else (),
@@ -53,7 +54,9 @@ def results_of_study(study: optuna.Study) -> Results:
     )
 
 
-def _record(trial: FrozenTrial, study: optuna.Study) -> TrialResult:
+def _record(
+    trial: FrozenTrial, study: optuna.Study, mark: Mark | None, origin: Origin | None
+) -> TrialResult:
     state = _STATES[trial.state]
     steps = tuple(sorted((float(s), float(v)) for s, v in trial.intermediate_values.items()))
     values: tuple[float, ...] = ()
@@ -63,7 +66,6 @@ def _record(trial: FrozenTrial, study: optuna.Study) -> TrialResult:
         told = next((v for _, v in reversed(steps) if not math.isnan(v)), None)
         if told is not None and len(study.directions) == 1:
             values = (told,)
-    mark = Mark.from_json(trial.user_attrs.get(STAGE_KEY))
     ranked = ranked_trial(study.directions, trial)
     duration = trial.duration
     return TrialResult(
@@ -73,6 +75,7 @@ def _record(trial: FrozenTrial, study: optuna.Study) -> TrialResult:
         state=state,
         steps=steps,
         stage=None if mark is None else mark.stage,
+        origin=origin,
         started=trial.datetime_start,
         seconds=None if duration is None else duration.total_seconds(),
         violation=0.0 if ranked is None else ranked.violation,

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -103,12 +104,19 @@ def _results(
     else:
         space = _seen_space(list(configs.values()))
         params = {i: {n: v for n, v in c.items() if n in space} for i, c in configs.items()}
+    stages = tuple(search.stages()) if search is not None else ()
+    stage_of = {number: stage.index for stage in stages for number in stage.trials}
+    origins = search.origins() if search is not None else {}
     longest = max((_number(t.last_result, _STEP) for t in trials), default=0.0)
     records = [
-        _record(t, number_of[t.trial_id], params[t.trial_id], metrics, longest, source.frames)
+        replace(
+            _record(t, number, params[t.trial_id], metrics, longest, source.frames),
+            stage=stage_of.get(number),
+            origin=origins.get(number),
+        )
         for t in trials
+        for number in [number_of[t.trial_id]]
     ]
-    stages = tuple(search.stages()) if search is not None else ()
     return Results(
         name=source.path.name,
         source="Ray Tune results",

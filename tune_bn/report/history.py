@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tune_bn.core.errors import SpaceError
+from tune_bn.core.origin import Origin
 from tune_bn.core.pareto import Fronts
 from tune_bn.core.space import Parameter
 from tune_bn.core.stages import Stage
@@ -40,6 +41,7 @@ class TrialResult:
         state: ``"complete"``, ``"pruned"`` (stopped early), ``"failed"`` or ``"running"``.
         steps: (step, intermediate value), in the order of the steps.
         stage: Index of the stage that drew it, if it recorded one.
+        origin: Where it was drawn from, if it recorded that.
         started: When it began.
         seconds: How long it took.
         violation: Sum of the violated constraints; 0 is feasible.
@@ -52,6 +54,7 @@ class TrialResult:
     state: State
     steps: tuple[tuple[float, float], ...] = ()
     stage: int | None = None
+    origin: Origin | None = None
     started: datetime | None = None
     seconds: float | None = None
     violation: float = 0.0

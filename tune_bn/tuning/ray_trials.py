@@ -20,8 +20,7 @@ from optuna.trial import TrialState, create_trial
 from ray import tune
 
 from tune_bn.core.files import write_atomically
-from tune_bn.core.stages import Mark
-from tune_bn.optuna.sampler import STAGE_KEY
+from tune_bn.core.mark import MARK_KEY
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.training import Config, Dataset, DivergedError, fit
 from tune_bn.tuning.search import VALIDATION, fit_seed
@@ -247,8 +246,8 @@ class Study(tune.Callback):
         number = self._search.number(trial.trial_id)
         mark = self._search.mark(number)
         if mark is not None:
-            elites = tuple(self._numbers[e] for e in mark.elites)
-            attributes[STAGE_KEY] = Mark(mark.stage, mark.width, elites).to_json()
+            copied = mark.renumbered(self._n_stored, self._numbers, tuple(self._distributions))
+            attributes[MARK_KEY] = copied.to_text()
         value = epochs[max(epochs)] if epochs and state != TrialState.FAIL else None
         names = self._distributions
         stored = create_trial(

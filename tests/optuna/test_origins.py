@@ -1,0 +1,344 @@
+"""What the trials of a study say of their draws is true, in any study that people run."""
+
+import json
+import math
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import CmaEsSampler, PartialFixedSampler, RandomSampler
+from optuna.trial import TrialState, create_trial
+
+from tests.support.regions import untrue
+from tests.support.storages import open_storage
+from tune_bn import Narrowing
+from tune_bn.core.mark import MARK_KEY, Mark
+from tune_bn.core.origin import Origin
+from tune_bn.optuna import CoarseToFineSampler, stages
+from tune_bn.optuna.origins import StudyOrigins, marks_of
+
+
+def origins_of(study: optuna.Study) -> dict[int, Origin]:
+    """Return where each trial was drawn from."""
+    trials = study.get_trials(deepcopy=False)
+    return StudyOrigins(trials).all(marks_of(trials))
+
+
+def said_untrue(study: optuna.Study, given: dict[int, Any] | None = None) -> list[str]:
+    """Return what is untrue of what a study says of its draws."""
+    trials = study.get_trials(deepcopy=False)
+    distributions = {n: d for t in trials for n, d in t.distributions.items()}
+    categories = [n for n, d in distributions.items() if isinstance(d, CategoricalDistribution)]
+    single = {n for t in trials for n, d in t.distributions.items() if d.single()}
+    fixed = {
+        t.number: {
+            *t.system_attrs.get("fixed_params", ()),
+            *(given or {}).get(t.number, ()),
+            *single,
+        }
+        for t in trials
+    }
+    params = {t.number: t.params for t in trials}
+    return untrue(origins_of(study), stages(study), params, categories, fixed)
+
+
+def plain(trial: optuna.Trial) -> float:
+    """Return a loss on four scales; some trials are pruned, some fail."""
+    lr = trial.suggest_float("lr", 1e-4, 1, log=True)
+    n = trial.suggest_int("n", 1, 30)
+    drop = trial.suggest_float("drop", 0, 0.5, step=0.1)
+    kind = trial.suggest_categorical("kind", ["a", "b", None])
+    trial.suggest_float("one", 2.0, 2.0)
+    if trial.number % 9 == 4:
+        trial.report(1.0, trial.number % 3)
+        raise optuna.TrialPruned
+    if trial.number % 13 == 6:
+        return math.nan
+    return abs(math.log10(lr) + 2) + abs(n - 12) / 10 + drop + (kind == "a")
+
+
+def conditional(trial: optuna.Trial) -> float:
+    """Return a loss of a space with branches, of which one comes late."""
+    x = trial.suggest_float("x", -5, 5)
+    optimizer = trial.suggest_categorical("optimizer", ["sgd", "adam", "none"])
+    if optimizer == "sgd":
+        return abs(x) + trial.suggest_float("momentum", 0, 1)
+    if optimizer == "adam" and trial.number > 20:
+        return abs(x - 1) + trial.suggest_int("layers", 1, 4) / 4
+    return abs(x) + 3
+
+
+def changing(trial: optuna.Trial) -> float:
+    """Return a loss of a space whose ranges shrink, shift and grow."""
+    high = 10.0 if trial.number < 20 else 4.0 if trial.number < 50 else 40.0
+    x = trial.suggest_float("x", 0.01, high, log=True)
+    n = trial.suggest_int("n", 1 if trial.number < 35 else 5, 20)
+    y = trial.suggest_float("y", 0, 1)
+    return abs(x - 3) + abs(n - 7) / 9 + y
+
+
+OBJECTIVES = {"plain": plain, "conditional": conditional, "changing": changing}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_no_value_lies_outside(objective, seed):
+    """In memory: every value lies in its own region, and that in its stage's windows."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=seed))
+    study.optimize(OBJECTIVES[objective], n_trials=100)
+    assert len(origins_of(study)) == 100
+    assert not said_untrue(study)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_no_value_lies_outside_in_a_database(objective, tmp_path):
+    """SQLite: another process reads the same."""
+    url = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=url, study_name="s", sampler=CoarseToFineSampler(seed=0))
+    study.optimize(OBJECTIVES[objective], n_trials=40)
+    again = optuna.load_study(study_name="s", storage=url)
+    assert not said_untrue(again)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_no_value_lies_outside_with_two_threads(objective):
+    """Others finish while a trial draws: it stays in the region that it recorded."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.optimize(OBJECTIVES[objective], n_trials=80, n_jobs=2)
+    assert not said_untrue(study)
+
+
+def test_no_value_lies_outside_with_two_processes(tmp_path):
+    """Two workers of one study, with one seed."""
+    address = f"journal:{tmp_path}/j.log"
+    optuna.create_study(study_name="two", storage=open_storage(address))
+    words = [sys.executable, "-m", "tests.support.worker", address, "two", "--seed", "3"]
+    workers = [subprocess.Popen([*words, "--trials", "25"]) for _ in range(2)]
+    assert [w.wait(timeout=240) for w in workers] == [0, 0]
+    study = optuna.load_study(study_name="two", storage=open_storage(address))
+    assert len(study.trials) == 50
+    assert not said_untrue(study)
+
+
+def test_no_value_lies_outside_with_several_objectives():
+    """Windows lie around a front as a whole."""
+    study = optuna.create_study(
+        directions=["minimize", "maximize"], sampler=CoarseToFineSampler(seed=0)
+    )
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        x, n = trial.suggest_float("x", 0, 1), trial.suggest_int("n", 1, 9)
+        return x * n, x + n
+
+    study.optimize(objective, n_trials=90)
+    assert not said_untrue(study)
+
+
+def test_a_late_parameter_follows_from_the_record():
+    """Trials finish between a trial's first parameter and its last; the record was made before."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=1))
+    waiting: list[optuna.Trial] = []
+    for i in range(60):
+        trial = study.ask()
+        trial.suggest_float("x", 0, 1)
+        waiting.append(trial)
+        if len(waiting) == 4:
+            slow = waiting.pop(0)
+            value = slow.suggest_float("late" if i % 2 else "later", 0, 1)
+            study.tell(slow, value)
+    assert not said_untrue(study)
+
+
+def test_another_object_goes_on_with_a_trial():
+    """A running trial taken up elsewhere stays in its region, and is written to no second time."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=1))
+    study.optimize(plain, n_trials=30)
+    for _ in range(5):
+        began = study.ask()
+        began.suggest_float("lr", 1e-4, 1, log=True)
+        line = began.user_attrs[MARK_KEY]
+        study.sampler = pickle.loads(pickle.dumps(study.sampler))
+        study.optimize(plain, n_trials=2)  # the history moves on
+        taken_up = optuna.trial.Trial(study, began._trial_id)
+        study.tell(taken_up, plain(taken_up))
+        assert study.trials[began.number].user_attrs[MARK_KEY] == line
+    assert not said_untrue(study)
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_given_values_are_known_as_given():
+    """Enqueued whole or in part, and fixed by a sampler around this one."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.enqueue_trial({"lr": 0.01, "n": 3})
+    study.optimize(plain, n_trials=20)
+    whole = {"lr": 0.02, "n": 7, "drop": 0.2, "kind": "b", "one": 2.0}
+    study.enqueue_trial(whole)
+    study.optimize(plain, n_trials=5)
+    sampler = study.sampler
+    study.sampler = PartialFixedSampler({"n": 11}, sampler)
+    study.optimize(plain, n_trials=30)
+    study.sampler = sampler
+    study.optimize(plain, n_trials=10)
+    fixed = {number: ["n"] for number in range(25, 55)}
+    assert not said_untrue(study, fixed)
+    origins = origins_of(study)
+    assert set(origins[0].given) == {"lr", "n"}
+    assert set(origins[20].given) == whole.keys() - {"one"}
+    assert origins[20].windows == {}
+    assert all(set(origins[n].given) <= {"n"} for n in range(25, 55))
+    assert sum("n" in origins[n].given for n in range(25, 55)) > 20
+    assert all(origins[n].given == () for n in range(55, 65))
+
+
+def test_a_sampler_beside_another_one_says_what_it_drew():
+    """As CMA-ES's sampler for categories: only those are said to be drawn here."""
+    study = optuna.create_study(
+        sampler=CmaEsSampler(
+            seed=1, independent_sampler=CoarseToFineSampler(seed=0), warn_independent_sampling=False
+        )
+    )
+
+    def objective(trial: optuna.Trial) -> float:
+        kind = trial.suggest_categorical("kind", ["a", "b", "c"])
+        return abs(trial.suggest_float("x", 0, 1) - trial.suggest_float("y", 0, 1)) + (kind == "a")
+
+    study.optimize(objective, n_trials=40)
+    assert not said_untrue(study, {n: ["x", "y"] for n in range(40)})
+
+
+def test_a_study_of_another_sampler_has_no_origins():
+    """And one that it began has them from the first trial of ours on."""
+    study = optuna.create_study(sampler=RandomSampler(seed=0))
+    study.optimize(plain, n_trials=15)
+    assert origins_of(study) == {}
+    study.sampler = CoarseToFineSampler(seed=0)
+    study.optimize(plain, n_trials=30)
+    assert min(origins_of(study)) == 15
+    assert not said_untrue(study)
+
+
+def study_of(n: int, seed: int = 0) -> optuna.Study:
+    """Return a study of n trials."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=seed))
+    study.optimize(plain, n_trials=n)
+    return study
+
+
+def test_a_copied_study_keeps_its_origins():
+    """Its numbers are the same."""
+    study = study_of(40)
+    storage = optuna.storages.InMemoryStorage()
+    optuna.copy_study(
+        from_study_name=study.study_name, from_storage=study._storage, to_storage=storage
+    )
+    copy = optuna.load_study(study_name=study.study_name, storage=storage)
+    assert not said_untrue(copy)
+    assert stages(copy) == stages(study)
+
+
+def test_a_study_rebuilt_from_its_good_trials():
+    """Marks of other numbers are foreign, and those whose trials differ say nothing; no error."""
+    study = study_of(60)
+    done = [t for t in study.trials if t.state == TrialState.COMPLETE]
+    kept = [t for t in done if t.value is not None and t.value < sorted(x.value for x in done)[30]]
+    assert 10 < len(kept) < 40
+    rebuilt = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    rebuilt.add_trials(kept)
+    before = origins_of(rebuilt)
+    same = {t.number for t, old in zip(rebuilt.trials, kept, strict=True) if t.number == old.number}
+    assert before.keys() == same
+    rebuilt.optimize(plain, n_trials=30)
+    assert [n for s in stages(rebuilt) for n in s.trials] == list(range(len(kept) + 30))
+    new = {n: o for n, o in origins_of(rebuilt).items() if n >= len(kept)}
+    assert len(new) == 30
+    assert all(o.windows is not None for o in new.values())
+
+
+def test_two_studies_merged():
+    """The second one's marks are those of other trials: recognised, not shown as windows."""
+    one, two = study_of(30, seed=1), study_of(30, seed=2)
+    merged = optuna.create_study(sampler=CoarseToFineSampler(seed=3))
+    merged.add_trials(two.trials)
+    merged.add_trials(one.trials)
+    marks = marks_of(merged.trials)
+    assert all(marks[n] is not None for n in range(30))
+    assert all(marks[n] is None for n in range(30, 60))
+    merged.optimize(plain, n_trials=20)
+    assert not said_untrue(merged)
+
+
+def test_a_trial_enqueued_with_its_attributes():
+    """The best one, as people copy it: the mark is not its own and is written anew."""
+    study = study_of(40)
+    best = study.best_trial
+    study.enqueue_trial(best.params, user_attrs=best.user_attrs)
+    study.optimize(plain, n_trials=3)
+    assert marks_of(study.trials)[40] is not None
+    assert not said_untrue(study)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        None,
+        3,
+        "fine 3, windows",
+        "fine 3, box of the best; after 9; trials 1 2; width 0.5; best 99; seed 0; trial 30; check x",
+        {"stage": 3, "width": 0.5, "elites": [1, 777]},
+        {"stage": 3, "width": 0.5, "elites": [1, 2]},
+    ],
+)
+def test_damaged_marks_stop_nothing(damaged):
+    """The trial counts, its windows are unknown, and a study of it goes on."""
+    study = study_of(30)
+    done = create_trial(
+        value=0.0,
+        params=study.best_params,
+        distributions=study.best_trial.distributions,
+        user_attrs={MARK_KEY: damaged},
+    )
+    study.add_trial(done)
+    study.optimize(plain, n_trials=10)
+    assert sorted(n for s in stages(study) for n in s.trials) == list(range(41))
+    origin = origins_of(study).get(30)
+    assert origin is None or origin.windows is None
+
+
+def test_the_line_is_an_attribute_like_any_other():
+    """Tables, counts, duplicates and databases take it: a mark is text."""
+    import sqlite3
+    from contextlib import closing
+
+    study = study_of(20)
+    frame = study.trials_dataframe()
+    column = frame[f"user_attrs_{MARK_KEY}"]
+    assert column.nunique() == 20
+    assert len(frame.drop_duplicates()) == 20
+    with closing(sqlite3.connect(":memory:")) as database:
+        assert frame.astype(str).to_sql("trials", database) == 20
+        frame[[f"user_attrs_{MARK_KEY}", "value"]].to_sql("marks", database)
+    assert all(isinstance(t.user_attrs[MARK_KEY], str) for t in study.trials)
+    json.dumps([t.user_attrs for t in study.trials])
+
+
+def test_the_line_stays_short():
+    """With 300 parameters, and at trial 100,000 of a front of 64: below 2,000 bytes."""
+    study = optuna.create_study(
+        directions=["minimize", "minimize"],
+        sampler=CoarseToFineSampler(seed=0, narrowing=Narrowing(vary=None, elites=7, spread=1.0)),
+    )
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        x = [trial.suggest_float(f"a parameter with a long name {i}", 0, 1) for i in range(300)]
+        return sum(x), -sum(x)
+
+    study.optimize(objective, n_trials=80)
+    lines = [t.user_attrs[MARK_KEY] for t in study.trials]
+    assert max(map(len, lines)) < 2000
+    marks = [Mark.read(line) for line in lines]
+    assert max(len(m.trials) for m in marks if m is not None) == 64
+    assert not said_untrue(study)
