@@ -35,11 +35,9 @@ def said_untrue(study: optuna.Study, given: dict[int, Any] | None = None) -> lis
     categories = [n for n, d in distributions.items() if isinstance(d, CategoricalDistribution)]
     single = {n for t in trials for n, d in t.distributions.items() if d.single()}
     fixed = {
-        t.number: {
-            *t.system_attrs.get("fixed_params", ()),
-            *(given or {}).get(t.number, ()),
-            *single,
-        }
+        t.number: single.union(
+            t.system_attrs.get("fixed_params", ()), (given or {}).get(t.number, ())
+        )
         for t in trials
     }
     params = {t.number: t.params for t in trials}
@@ -244,7 +242,7 @@ def test_a_study_rebuilt_from_its_good_trials():
     """Marks of other numbers are foreign, and those whose trials differ say nothing; no error."""
     study = study_of(60)
     done = [t for t in study.trials if t.state == TrialState.COMPLETE]
-    kept = [t for t in done if t.value is not None and t.value < sorted(x.value for x in done)[30]]
+    kept = [t for t in done if t.values[0] < sorted(x.values[0] for x in done)[30]]
     assert 10 < len(kept) < 40
     rebuilt = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
     rebuilt.add_trials(kept)
@@ -287,7 +285,7 @@ def test_a_trial_enqueued_with_its_attributes():
         None,
         3,
         "fine 3, windows",
-        "fine 3, box of the best; after 9; trials 1 2; width 0.5; best 99; seed 0; trial 30; check x",
+        "fine 3, box of the best; after 9; trials 1 2; width 0.5; seed 0; trial 30; check x",
         {"stage": 3, "width": 0.5, "elites": [1, 777]},
         {"stage": 3, "width": 0.5, "elites": [1, 2]},
     ],

@@ -50,9 +50,8 @@ def untrue(
             if not is_within(values[name], window.bounds, is_category=is_category):
                 found.append(f"trial {number}: {name}={values[name]!r} is outside of {window!r}")
             hull = stage_of[number].windows[name]
-            for end in window.bounds:
-                if not is_within(end, hull, is_category=is_category):
-                    found.append(f"trial {number}: {window!r} of {name} leaves {hull!r}")
+            if not all(is_within(end, hull, is_category=is_category) for end in window.bounds):
+                found.append(f"trial {number}: {window!r} of {name} leaves {hull!r}")
             if isinstance(window, Kept):
                 # Of a range that has changed since, the nearest end.
                 kept = window.parameter.nearest(params[window.trial][name])

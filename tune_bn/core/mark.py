@@ -85,6 +85,7 @@ class Mark:
         n_best: How many of the best trials span its box; 0 of a region without one.
         settings: What its schedule had, of all that a draw depends on.
         without: Names that were fixed before the draw, though good trials have them.
+        given: Names of the parameters whose values were given, as far as the search knew.
         names: Names of the parameters drawn together, where they are not those of the trial.
         ranges: For each name whose range has changed in the search, a trial with the range used.
         check: Digest of the values of ``trials``.
@@ -104,6 +105,7 @@ class Mark:
     n_best: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None
     ranges: Mapping[str, int] = field(default_factory=dict)
     check: str = ""
@@ -136,10 +138,12 @@ class Mark:
         """Return the line, of at most 2,000 bytes; `read` turns it back."""
         line = self._text()
         if len(line.encode()) > _LONGEST:
-            line = replace(self, without=(), names=None, ranges={}, is_whole=False)._text()
+            line = replace(
+                self, without=(), given=(), names=None, ranges={}, is_whole=False
+            )._text()
         if len(line.encode()) > _LONGEST:  # no trial names so many others; but nothing is endless
             line = replace(
-                self, without=(), names=None, ranges={}, trials=(), is_whole=False
+                self, without=(), given=(), names=None, ranges={}, trials=(), is_whole=False
             )._text()
         return line
 
@@ -161,6 +165,8 @@ class Mark:
             words.append(f"with {' '.join(pairs)}")
         if self.without:
             words.append(f"without {_listed(self.without)}")
+        if self.given:
+            words.append(f"given {_listed(self.given)}")
         if self.names is not None:
             words.append(f"names {_listed(self.names)}")
         if self.ranges:
@@ -262,6 +268,7 @@ _FIELDS: dict[str, Any] = {
     "attempt": lambda text: ("attempt", _count(text)),
     "with": lambda text: ("settings", _settings(text)),
     "without": lambda text: ("without", _names(text)),
+    "given": lambda text: ("given", _names(text)),
     "names": lambda text: ("names", _names(text)),
     "ranges": lambda text: ("ranges", {unquote(n): _count(i) for n, i in _pairs(text)}),
     "shortened": lambda text: ("is_whole", bool(text)),
@@ -346,6 +353,7 @@ class Marker:
         parameters: Mapping[str, Parameter],
         *,
         without: tuple[str, ...] = (),
+        given: tuple[str, ...] = (),
         names: tuple[str, ...] | None = None,
         ranges: Mapping[str, int] | None = None,
         is_whole: bool = True,
@@ -359,6 +367,7 @@ class Marker:
             history: The trials finished so far.
             parameters: All parameters that the search knows, by name.
             without: As for `Mark`.
+            given: As for `Mark`.
             names: As for `Mark`.
             ranges: As for `Mark`.
             is_whole: As for `Mark`.
@@ -385,6 +394,7 @@ class Marker:
             proposal.n_best,
             settings,
             without,
+            given,
             names,
             ranges or {},
             check,

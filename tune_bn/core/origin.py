@@ -158,13 +158,13 @@ class Origins:
         for name, parameter in space.items():
             if name not in params:
                 continue
-            if name in fixed:
+            if name in fixed or name in mark.given:
                 given.append(name)
                 continue
-            if name in drawn and _is_inside(parameter, drawn[name]):
-                if _is_same(parameter, params[name], drawn[name]):
-                    windows[name] = found[name]
-                    continue
+            is_together = name in drawn and _is_inside(parameter, drawn[name])
+            if is_together and _is_same(parameter, params[name], drawn[name]):
+                windows[name] = found[name]
+                continue
             # One by one: in the coarse stage, of a name that no good trial has, or because another
             # sampler, to which this one is an assistant, drew the rest.
             if mark.stage:

@@ -153,6 +153,7 @@ class CoarseToFine:
             proposal,
             self._history,
             self.space,
+            given=tuple(name for name in fixed or {} if name in params),
             names=None if is_settled else tuple(proposal.params),
         )
         self._history.remember(self.space, params)

@@ -13,7 +13,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from ray import tune as ray_tune
@@ -23,6 +23,7 @@ from tune_bn.core.space import Parameter
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.ray import CoarseToFineSearch
 
+DIRECTIONS: list[Literal["minimize", "maximize"]] = ["minimize", "maximize"]
 FILE = Path(__file__).parent / "draws.json"
 
 SPACES: dict[str, dict[str, Parameter]] = {
@@ -124,7 +125,7 @@ def by_hand(case: int) -> Digest:
         CONDITIONAL if is_conditional else SPACES[dice.choice(list(SPACES))],
         seed=dice.randrange(2**64),
         narrowing=narrowing_of(dice),
-        directions=["minimize", "maximize"][:n_objectives],
+        directions=DIRECTIONS[:n_objectives],
         conditions=CONDITIONS if is_conditional else None,
     )
     running = []
@@ -167,7 +168,7 @@ def by_optuna(case: int) -> Digest:
     space = CONDITIONAL if kind == "conditional" else SPACES[dice.choice(list(SPACES))]
     n_objectives = 2 if dice.random() < 0.2 else 1
     study = optuna.create_study(
-        directions=["minimize", "maximize"][:n_objectives],
+        directions=DIRECTIONS[:n_objectives],
         sampler=CoarseToFineSampler(seed=dice.randrange(2**64), narrowing=narrowing_of(dice)),
     )
     for number in range(dice.randint(10, 100)):
