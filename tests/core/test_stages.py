@@ -84,6 +84,7 @@ LINE = Mark(3, 0.5, (4, 2), "windows", 9, check="01abcdef").to_text()
         LINE.replace("windows", "model of the objective"),
         LINE.replace("fine 3", "fine -3"),
         LINE.replace("trials 4 2", "trials 4 x"),
+        LINE.replace("trials 4 2", "trials "),
         LINE.replace("width 0.5", "width nan"),
         LINE.replace("width 0.5", "width 0"),
         LINE + "; later 3",

@@ -7,7 +7,7 @@ could not be worked out again from the trials.
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tune_bn.core.errors import SpaceError
@@ -33,6 +33,7 @@ class History:
         self.n_ranked = 0
         self.spacing = Spacing()
         self._best: list[Trial] = []
+        self._keys: list[tuple[Any, ...]] = []  # of one objective: what they are ordered by
         self._fronts = Fronts(_KEPT) if n_objectives > 1 else None
         self._tried: set[int] = set()
         self._centres: dict[
@@ -43,6 +44,10 @@ class History:
         self._centres_depth = self._elites_depth = 0
         self.version = 0
         """Changes whenever the best trials that are held do."""
+        self.digests: dict[int, int] = {}
+        """Of the values of trials by number, kept for `tune_bn.core.mark`."""
+        # How many of the best trials have all of these parameters.
+        self._whole: tuple[frozenset[str], int] = frozenset(), 0
         # Where on its scale the best trials have a parameter, in their order; NaN for none.
         self._positions: dict[str, tuple[Parameter, list[float]]] = {}
         self._spans: dict[tuple[str, int], tuple[Parameter, tuple[float, float, float] | None]] = {}
@@ -60,12 +65,18 @@ class History:
                 self._elites.clear()
                 self._best = self._fronts.best(_KEPT)
             return
-        place = bisect_left(self._best, rank_key(trial), key=rank_key)
+        key = rank_key(trial)
+        place = bisect_left(self._keys, key)
         if place >= _KEPT:
             return
         self.version += 1
+        names, n_whole = self._whole
+        if place <= n_whole:
+            has_all = names <= trial.params.keys()
+            self._whole = names, min(n_whole + 1, _KEPT) if has_all else place
         self._best.insert(place, trial)
-        del self._best[_KEPT:]
+        self._keys.insert(place, key)
+        del self._best[_KEPT:], self._keys[_KEPT:]
         self._spans.clear()
         for name, (parameter, at) in self._positions.items():
             at.insert(place, _position(parameter, trial.params.get(name)))
@@ -154,7 +165,9 @@ class History:
         self._spans[name, n] = (parameter, span)
         return span
 
-    def spanning(self, names: Iterable[str], n: int, n_best: int = 0) -> tuple[Trial, ...]:
+    def spanning(
+        self, parameters: Mapping[str, Parameter], n: int, n_best: int = 0
+    ) -> tuple[Trial, ...]:
         """Return the trials from which all sides of a region are made, best first.
 
         These are the ``n`` best; of each parameter the ``n`` best that have it; and of each the
@@ -162,35 +175,48 @@ class History:
         the same again.
 
         Args:
-            names: Names of the parameters.
+            parameters: All parameters that the search knows, by name.
             n: How many good values a parameter may be drawn around.
             n_best: How many values span a box; 0 for no box.
         """
+        best = self._best
         size = n if self._fronts is None else max(n, len(self.elites(n)))
-        found = [False] * len(self._best)
-        found[:size] = [True] * min(size, len(self._best))
-        for name in names:
-            n_held = 0
-            for i, trial in enumerate(self._best):
-                if name in trial.params:
-                    found[i] = True
-                    n_held += 1
-                    if n_held == size:
-                        break
-            if n_best and name in self._positions:
-                n_held = 0
-                for i, at in enumerate(self._positions[name][1]):
-                    if at == at:
-                        found[i] = True
-                        n_held += 1
-                        if n_held == n_best:
-                            break
-        return tuple(t for t, is_wanted in zip(self._best, found, strict=True) if is_wanted)
+        deep = max(size, n_best)
+        if self._fronts is None and self._n_whole(parameters) >= deep:
+            return tuple(best[:deep])  # as nearly always: the best have all parameters
+        places = set(range(min(size, len(best))))
+        for name, parameter in parameters.items():
+            places.update(self._holders(name, size))
+            if n_best and not parameter.is_unordered:
+                places.update(self._holders(name, n_best))
+        return tuple([best[i] for i in sorted(places)])
 
-    def spanning_of(self, numbers: Sequence[int]) -> tuple[Trial, ...]:
-        """Return those of the best trials that have these numbers, in order of their rank."""
-        wanted = set(numbers)
-        return tuple(trial for trial in self._best if trial.number in wanted)
+    def _n_whole(self, parameters: Mapping[str, Parameter]) -> int:
+        """Return how many of the best trials, from the first on, have all of these parameters."""
+        if self._whole[0] != parameters.keys():
+            names, n = frozenset(parameters), 0
+            for trial in self._best:
+                if not names <= trial.params.keys():
+                    break
+                n += 1
+            self._whole = names, n
+        return self._whole[1]
+
+    def _holders(self, name: str, n: int) -> list[int]:
+        """Return the ranks of the ``n`` best trials that have a parameter, with or without a place.
+
+        A value that is none of the parameter's has no place on its scale; it does not count for a
+        box, so that one more is needed.
+        """
+        places = []
+        at = self._positions[name][1] if name in self._positions else None
+        for i, trial in enumerate(self._best):
+            if name in trial.params:
+                places.append(i)
+                n -= at is None or at[i] == at[i]
+                if not n:
+                    break
+        return places
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
         """Note a configuration as tried, so that it is not drawn again."""

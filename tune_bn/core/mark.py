@@ -13,17 +13,18 @@ What this file leaves out: reading the windows off a mark, which is `tune_bn.cor
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.history import History
 from tune_bn.core.narrowing import Narrowing, Plan
 from tune_bn.core.proposal import Proposal
-from tune_bn.core.regions import KINDS
+from tune_bn.core.regions import AROUND_THE_BEST, KINDS
 from tune_bn.core.space import Parameter
 from tune_bn.core.trial import Trial
 
@@ -34,7 +35,9 @@ MARK_KEY = "tune_bn:stage"
 
 _LONGEST = 2000  # bytes
 _LARGEST_NUMBER = 2**62
+_MOST_DIGESTS = 512
 _DOUBLE = Struct("<d").pack
+_NONE: Mapping[str, int] = MappingProxyType({})
 _FIRST = re.compile(r"(coarse|fine [1-9][0-9]*), ([a-z ]+)")
 
 # What a draw needs to know of its schedule, at the defaults of the first version that wrote marks.
@@ -67,8 +70,7 @@ def stage_index(name: str) -> int:
     return 0 if name == "coarse" else -1 if name == "given" else int(name.removeprefix("fine "))
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """What a trial records of its own draw.
 
     Args:
@@ -103,11 +105,11 @@ class Mark:
     attempt: int = 0
     chance: float = 0.0
     n_best: int = 0
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = MappingProxyType({})
     without: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None
-    ranges: Mapping[str, int] = field(default_factory=dict)
+    ranges: Mapping[str, int] = MappingProxyType({})
     check: str = ""
     is_whole: bool = True
 
@@ -125,8 +127,7 @@ class Mark:
             names: Names of the parameters that were drawn together.
         """
         is_whole = self.is_whole and all(n in numbers for n in self.trials)
-        return replace(
-            self,
+        return self._replace(
             number=number,
             dice=self.number if self.dice is None else self.dice,
             trials=tuple(numbers[n] for n in self.trials if n in numbers),
@@ -137,27 +138,23 @@ class Mark:
     def to_text(self) -> str:
         """Return the line, of at most 2,000 bytes; `read` turns it back."""
         line = self._text()
+        if len(line) <= _LONGEST // 4:  # of characters; one has four bytes at most
+            return line
         if len(line.encode()) > _LONGEST:
-            line = replace(
-                self, without=(), given=(), names=None, ranges={}, is_whole=False
+            line = self._replace(
+                without=(), given=(), names=None, ranges={}, is_whole=False
             )._text()
         if len(line.encode()) > _LONGEST:  # no trial names so many others; but nothing is endless
-            line = replace(
-                self, without=(), given=(), names=None, ranges={}, trials=(), is_whole=False
+            line = self._replace(
+                without=(), given=(), names=None, ranges={}, trials=(), is_whole=False
             )._text()
         return line
 
     def _text(self) -> str:
-        words = [
-            f"{stage_name(self.stage)}, {self.kind}",
-            f"after {self.after}",
-            f"trials {' '.join(map(str, self.trials)) or '-'}",
-            f"width {self.width!r}",
-        ]
-        if self.n_best:
-            words.append(f"best {self.n_best}")
-        if self.chance:
-            words.append(f"chance {self.chance!r}")
+        first = _beginning(
+            self.stage, self.kind, self.trials, self.width, self.n_best, self.chance, self.check
+        )
+        words = [first, f"after {self.after}; trial {self.number}"]
         if self.attempt:
             words.append(f"attempt {self.attempt}")
         if self.settings:
@@ -177,8 +174,6 @@ class Mark:
         words.append(f"seed {self.seed}")
         if self.dice is not None:
             words.append(f"dice {self.dice}")
-        words.append(f"trial {self.number}")
-        words.append(f"check {self.check or '-'}")
         return "; ".join(words)
 
     @classmethod
@@ -226,6 +221,29 @@ def _from_text(line: str) -> Mark:
     return mark
 
 
+@lru_cache(maxsize=64)
+def _beginning(
+    stage: int,
+    kind: str,
+    trials: tuple[int, ...],
+    width: float,
+    n_best: int,
+    chance: float,
+    check: str,
+) -> str:
+    """Return the part of a line that several trials in a row have in common."""
+    words = [f"{stage_name(stage)}, {kind}", f"width {width!r}"]
+    if trials:
+        words.append(f"trials {' '.join(map(str, trials))}")
+    if n_best:
+        words.append(f"best {n_best}")
+    if chance:
+        words.append(f"chance {chance!r}")
+    if check:
+        words.append(f"check {check}")
+    return "; ".join(words)
+
+
 def _listed(names: Iterable[str]) -> str:
     return " ".join(quote(name, safe="") or "%" for name in names) or "-"
 
@@ -258,10 +276,7 @@ def _settings(text: str) -> dict[str, Any]:
 
 _FIELDS: dict[str, Any] = {
     "after": lambda text: ("after", _count(text)),
-    "trials": lambda text: (
-        "trials",
-        () if text == "-" else tuple(_count(word) for word in text.split(" ")),
-    ),
+    "trials": lambda text: ("trials", tuple(_count(word) for word in text.split(" "))),
     "width": lambda text: ("width", float(text)),
     "best": lambda text: ("n_best", _count(text)),
     "chance": lambda text: ("chance", float(text)),
@@ -275,7 +290,7 @@ _FIELDS: dict[str, Any] = {
     "seed": lambda text: ("seed", _count(text)),
     "dice": lambda text: ("dice", _count(text)),
     "trial": lambda text: ("number", _count(text)),
-    "check": lambda text: ("check", "" if text == "-" else text),
+    "check": lambda text: ("check", text),
 }
 
 
@@ -307,18 +322,27 @@ def _code(parameter: Parameter | None, value: Any) -> bytes:
         return str(value).encode("utf-8", "replace") if isinstance(value, str) else b"?"
 
 
-def trial_digest(params: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> bytes:
-    """Return a digest of a trial's values."""
-    found = blake2b(digest_size=8)
-    for name in sorted(params):
-        found.update(name.encode("utf-8", "surrogatepass"))
-        found.update(_code(parameters.get(name), params[name]))
-    return found.digest()
+@lru_cache(maxsize=64)
+def _joined(names: tuple[str, ...]) -> bytes:
+    return "\0".join(names).encode("utf-8", "surrogatepass")
 
 
-def digest_of(trials: Iterable[bytes]) -> str:
-    """Return the digest of several trials, of the digest of each."""
-    return blake2b(b"".join(trials), digest_size=4).hexdigest()
+def trial_digest(params: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> int:
+    """Return a digest of a trial's values, of 32 bits."""
+    names = sorted(params)
+    codes = [
+        _DOUBLE(value)
+        if type(value := params[name]) is float
+        else _code(parameters.get(name), value)
+        for name in names
+    ]
+    data = _joined(tuple(names)) + b"".join(codes)
+    return int.from_bytes(blake2b(data, digest_size=4).digest(), "little")
+
+
+def digest_of(digests: Iterable[int]) -> str:
+    """Return the digest of several trials, whatever their order, from the digest of each."""
+    return f"{sum(digests) & 0xFFFFFFFF:08x}"
 
 
 class Marker:
@@ -340,9 +364,6 @@ class Marker:
         self._many = {**self._settings}
         if narrowing.elite_power:
             self._many["elite_power"] = 0.0
-        # How deep a box reaches: of which history, and what it was when these were made.
-        self._made: dict[int, tuple[History, int, int, tuple[int, ...], str]] = {}
-        self._digests: dict[int, tuple[Trial, bytes]] = {}
 
     def mark(
         self,
@@ -357,8 +378,8 @@ class Marker:
         names: tuple[str, ...] | None = None,
         ranges: Mapping[str, int] | None = None,
         is_whole: bool = True,
-    ) -> Mark:
-        """Return the mark of a trial.
+    ) -> tuple[Mark, tuple[Trial, ...]]:
+        """Return the mark of a trial, and the trials that it names.
 
         Args:
             number: Its number.
@@ -372,15 +393,17 @@ class Marker:
             ranges: As for `Mark`.
             is_whole: As for `Mark`.
         """
+        spanning: tuple[Trial, ...] = ()
         trials: tuple[int, ...] = ()
         check = ""
         settings: Mapping[str, Any] = self._settings
         if plan.stage:
-            trials, check = self._spanning(history, parameters, proposal.n_best, proposal.kind)
+            depth = proposal.n_best * (2 if proposal.kind == AROUND_THE_BEST else 1)
+            spanning, trials, check = self._spanning(history, parameters, depth)
             if history.n_objectives > 1:
                 size = max(self._n, len(history.elites(self._n)))
                 settings = {**self._many, "elites": size}
-        return Mark(
+        mark = Mark(
             plan.stage,
             plan.width,
             trials,
@@ -396,33 +419,25 @@ class Marker:
             without,
             given,
             names,
-            ranges or {},
+            ranges or _NONE,
             check,
             is_whole,
         )
+        return mark, spanning
 
     def _spanning(
-        self, history: History, parameters: Mapping[str, Parameter], n_best: int, kind: str
-    ) -> tuple[tuple[int, ...], str]:
-        depth = 2 * n_best if kind == "around the best" else n_best
-        known = self._made.get(depth)
-        if known is not None:
-            of, version, n_parameters, numbers, check = known
-            if of is history and version == history.version and n_parameters == len(parameters):
-                return numbers, check
-        if len(self._made) > 64:
-            self._made.clear()
+        self, history: History, parameters: Mapping[str, Parameter], depth: int
+    ) -> tuple[tuple[Trial, ...], tuple[int, ...], str]:
         spanning = history.spanning(parameters, self._n, depth)
-        digests = self._digests
-        if len(digests) > 512:
-            digests.clear()
-        found = []
-        for trial in spanning:
-            digest = digests.get(trial.number)
-            if digest is None or digest[0] is not trial:
-                digest = (trial, trial_digest(trial.params, parameters))
-                digests[trial.number] = digest
-            found.append(digest[1])
-        numbers, check = tuple(t.number for t in spanning), digest_of(found)
-        self._made[depth] = (history, history.version, len(parameters), numbers, check)
-        return numbers, check
+        numbers = tuple([trial.number for trial in spanning])
+        digests = history.digests
+        try:
+            check = digest_of([digests[number] for number in numbers])
+        except KeyError:
+            if len(digests) > _MOST_DIGESTS:
+                digests.clear()
+            for trial in spanning:
+                if trial.number not in digests:
+                    digests[trial.number] = trial_digest(trial.params, parameters)
+            check = digest_of([digests[number] for number in numbers])
+        return spanning, numbers, check

@@ -72,7 +72,7 @@ class Origins:
         self._params = trials
         self._parameters = parameters
         self._histories: dict[tuple[Any, ...], tuple[History, str]] = {}
-        self._digests: dict[int, bytes] = {}
+        self._digests: dict[int, int] = {}
 
     def _history(self, mark: Mark) -> History | None:
         """Return the trials that a mark names as a history; None if they are not what they were."""

@@ -6,7 +6,7 @@ Ray, and what lets workers agree without talking to each other.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tune_bn.core.draw import uniforms
@@ -82,9 +82,18 @@ def _candidates(narrowing: Narrowing) -> int:
     return min(narrowing.candidates, _MOST_CANDIDATES)
 
 
-def _throw(seed: int, number: int, names: Mapping[str, Any], block: int) -> dict[str, Roll]:
-    """Return the dice of each parameter, and of the whole trial."""
-    return {name: uniforms(seed, number, name, block) for name in (*names, "")}
+class _Dice(dict[str, Roll]):
+    """The dice of each parameter; those of the whole trial, under "", only if they are needed."""
+
+    def __init__(self, seed: int, number: int, names: Iterable[str], block: int) -> None:
+        super().__init__()
+        self._key = seed, number, block
+        for name in names:
+            self[name] = uniforms(seed, number, name, block)
+
+    def __missing__(self, name: str) -> Roll:
+        seed, number, block = self._key
+        return uniforms(seed, number, name, block)
 
 
 def _widening(attempt: int, n_candidates: int) -> float:
@@ -127,14 +136,13 @@ def propose(
     most = _candidates(narrowing)
     first: Proposal | None = None
     found: list[tuple[dict[str, Any], Region, int]] = []
-    rolls: dict[str, Roll] = {}
     for attempt in range(_MAX_ATTEMPTS):
         if attempt == _MAX_ATTEMPTS // 2:  # everything there was tried
             width = plan.width
             region = region_of(WINDOWS, space, history, narrowing, width=width, chance=chance)
         block, i = divmod(attempt, most)
         if i == 0:
-            rolls = _throw(seed, number, space, block)
+            rolls = _Dice(seed, number, space, block)
         params = point(region, rolls, i / most, _widening(attempt, most), narrowing)
         if is_endless or not history.is_tried(space, params):
             found.append((params, region, attempt))
@@ -192,7 +200,7 @@ def windows_of(
     block, i = divmod(proposal.attempt, most)
     windows: dict[str, Window] = {}
     widening = _widening(proposal.attempt, most)
-    rolls = _throw(seed, number, space, block)
+    rolls = _Dice(seed, number, space, block)
     params = point(region, rolls, i / most, widening, narrowing, windows)
     return params, windows
 

@@ -215,25 +215,32 @@ def region_of(
         n_best: As for `Region`.
         r_rank: Which of the good trials, for `AROUND_ONE`; 0 ≤ r_rank < 1.
     """
-    sides: list[Side] = []
-    zoom = {BOX: _box, AROUND_THE_BEST: _ball}.get(kind)
-    for name in sorted(space):
-        parameter = space[name]
-        if kind == UNTRIED:
-            sides.append(Side(name, parameter, Interval(parameter)))
-            continue
-        if zoom is not None:
-            box = zoom(name, parameter, history, n_best)
-            if box is not None and box.high - box.low > _NARROWEST_SPAN:
-                sides.append(Side(name, parameter, box))
-                continue
-        side = _around_good(name, parameter, history, narrowing)
-        if kind == AROUND_THE_BEST:
-            side = _of_one_rank(side, 0.0)
-        elif kind == AROUND_ONE:
-            side = _of_one_rank(side, r_rank)
-        sides.append(side)
+    sides = [
+        _side(kind, name, space[name], history, narrowing, n_best, r_rank) for name in sorted(space)
+    ]
     return Region(kind, sides, width, 0.0 if kind == BOX else chance, n_best)
+
+
+def _side(
+    kind: str,
+    name: str,
+    parameter: Parameter,
+    history: History,
+    narrowing: Narrowing,
+    n_best: int,
+    r_rank: float,
+) -> Side:
+    if kind == UNTRIED:
+        return Side(name, parameter, Interval(parameter))
+    if kind in (BOX, AROUND_THE_BEST):
+        find = _box if kind == BOX else _ball
+        box = find(name, parameter, history, n_best)
+        if box is not None and box.high - box.low > _NARROWEST_SPAN:
+            return Side(name, parameter, box)
+    side = _around_good(name, parameter, history, narrowing)
+    if kind == AROUND_THE_BEST:
+        return _of_one_rank(side, 0.0)
+    return _of_one_rank(side, r_rank) if kind == AROUND_ONE else side
 
 
 def rank_roll(seed: int, number: int) -> float:
@@ -326,7 +333,8 @@ def point(
         name, parameter, interval, centres, weights, trials = side
         roll = rolls[name]
         if interval is not None:
-            params[name] = interval.draw((roll[3] + shift) % 1.0)
+            low = interval.low
+            params[name] = parameter.draw(low + (roll[3] + shift) % 1.0 * (interval.high - low))
             is_changed, is_unique = True, is_unique or parameter.n_cells is None
             if windows is not None:
                 windows[name] = interval
@@ -347,11 +355,13 @@ def point(
                 windows[name] = Kept(parameter, centre, trials[i])
             continue
         window = _window(parameter, centre, width, narrowing, roll[2])
-        params[name] = window.draw(roll[3])
+        params[name] = value = window.draw(roll[3])
         if windows is not None:
             windows[name] = window
-        is_changed = is_changed or _differs(parameter, params[name], centre)
-        is_unique = is_unique or cells is None
+        if cells is None:
+            is_unique, is_changed = True, is_changed or value != centre
+        else:
+            is_changed = is_changed or _differs(parameter, value, centre)
     if is_changed and is_unique:
         return params
     r_pick, r_continuous = ((r + shift) % 1.0 for r in rolls[""][:2])

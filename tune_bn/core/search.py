@@ -147,7 +147,7 @@ class CoarseToFine:
             fixed or {},
         )
         is_settled = proposal.params.keys() == params.keys()
-        self._marks[number] = self._marker.mark(
+        self._marks[number], _ = self._marker.mark(
             number,
             plan,
             proposal,

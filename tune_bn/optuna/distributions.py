@@ -47,8 +47,11 @@ def is_same_distribution(a: BaseDistribution, b: BaseDistribution) -> bool:
     """
     if a is b:
         return True
-    if type(a) is not type(b):
+    kind = type(a)
+    if kind is not type(b):
         return False
+    if kind is FloatDistribution or kind is IntDistribution:  # first: asked for every parameter
+        return a.__dict__ == b.__dict__
     if isinstance(a, CategoricalDistribution) and isinstance(b, CategoricalDistribution):
         return a.choices is b.choices or Categorical(a.choices) == Categorical(b.choices)
     return a.__dict__ == b.__dict__

@@ -24,10 +24,17 @@ from tune_bn.optuna.distributions import is_same_distribution, parameter_for
 if TYPE_CHECKING:
     from optuna import Study
 
-__all__ = ["Drawn", "StudyRecord", "ranked_trial"]
+__all__ = ["Drawn", "StudyRecord", "Together", "ranked_trial"]
 
 _OLD_CONSTRAINTS_KEY = "constraints"
 _MOST_DRAWN = 4096  # running trials whose draw is kept at hand; others are worked out again
+
+
+class Together(NamedTuple):
+    """Parameters that are drawn together, as Optuna and as the core have them."""
+
+    distributions: dict[str, BaseDistribution]
+    parameters: dict[str, Parameter]
 
 
 class Drawn(NamedTuple):
@@ -66,20 +73,22 @@ class StudyRecord:
         self._n_seen = 0
         self._caught_up_for = -1
         self._unfinished: set[int] = set()
-        self._space_of: tuple[tuple[Trial, ...], dict[str, BaseDistribution]] = ((), {})
+        self._space_of: tuple[tuple[Trial, ...], Together] = ((), Together({}, {}))
         self.changed: dict[str, int] = {}
         """For each parameter whose range has changed, the trial that brought the present one."""
         self.drawn: dict[int, Drawn] = {}
         """What was decided for the trials that are running, by number."""
 
-    def elite_space(self, n: int) -> dict[str, BaseDistribution]:
-        """Return the distributions of all parameters that one of the ``n`` best trials has."""
+    def together(self, n: int) -> Together:
+        """Return all parameters that one of the ``n`` best trials has."""
         elites = self.history.elites(n)
         if self._space_of[0] is not elites:
             names = dict.fromkeys(name for trial in elites for name in trial.params)
-            found = {n: self.distributions[n] for n in names if not self.distributions[n].single()}
-            self._space_of = (elites, found)
-        return {name: self.distributions[name] for name in self._space_of[1]}
+            known = self.distributions
+            found = {name: known[name] for name in names if not known[name].single()}
+            parameters = {name: self.parameters[name] for name in found}
+            self._space_of = elites, Together(found, parameters)
+        return self._space_of[1]
 
     def keep(self, number: int, drawn: Drawn) -> None:
         """Keep what was decided for a trial at hand until it has ended."""
@@ -132,17 +141,20 @@ class StudyRecord:
         return [trials[n] for n in wanted], [], max(self._n_seen, len(trials))
 
     def _take_in(self, directions: list[StudyDirection], trial: FrozenTrial) -> None:
+        number, latest = trial.number, self._distribution_from
         for name, distribution in trial.distributions.items():
             known = self.distributions.get(name)
-            if known is None or (
-                self._distribution_from[name] < trial.number
-                and not is_same_distribution(known, distribution)
-            ):
-                if known is not None:
-                    self.changed[name] = trial.number
-                self.distributions[name] = distribution
-                self.parameters[name] = parameter_for(distribution)
-            self._distribution_from[name] = max(trial.number, self._distribution_from.get(name, -1))
+            if known is not None:
+                if number < latest[name]:
+                    continue
+                latest[name] = number
+                if is_same_distribution(known, distribution):
+                    continue
+                self.changed[name] = number
+            latest[name] = number
+            self.distributions[name] = distribution
+            self.parameters[name] = parameter_for(distribution)
+            self._space_of = (), Together({}, {})
         ranked = ranked_trial(directions, trial)
         if ranked is not None:
             self.history.add(ranked)

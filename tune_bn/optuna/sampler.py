@@ -17,7 +17,7 @@ from tune_bn.core.proposal import coarse_value, fine_value, propose
 from tune_bn.core.search import checked_narrowing, checked_seed
 from tune_bn.optuna.distributions import is_same_distribution, parameter_for
 from tune_bn.optuna.origins import drawn_again
-from tune_bn.optuna.record import Drawn, StudyRecord
+from tune_bn.optuna.record import Drawn, StudyRecord, Together
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -107,8 +107,8 @@ class CoarseToFineSampler(BaseSampler):
     def reseed_rng(self) -> None:
         """Do nothing: workers differ by their trials' numbers, so the seed stays what it is."""
 
-    def _record(self, study: "Study", number: int) -> StudyRecord:
-        """Return what is known of a study, up to date. Call it with the lock held."""
+    def _record(self, study: "Study") -> StudyRecord:
+        """Return what is known of a study. Call it with the lock held."""
         storage, key = study._storage, (study._study_id, study.study_name)
         record = None
         if self._latest is not None:  # nearly always the one wanted, and a weak dictionary is slow
@@ -121,7 +121,6 @@ class CoarseToFineSampler(BaseSampler):
             if record is None:
                 record = records[key] = StudyRecord(len(study.directions))
             self._latest = (ref(storage), key, ref(record))
-        record.catch_up(study, number)
         return record
 
     def before_trial(self, study: "Study", trial: FrozenTrial) -> None:
@@ -139,7 +138,7 @@ class CoarseToFineSampler(BaseSampler):
         """
         with self._lock:
             _, drawn = self._drawn(study, trial)
-            return dict(drawn.distributions)
+            return drawn.distributions.copy()
 
     def sample_relative(
         self, study: "Study", trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -149,7 +148,7 @@ class CoarseToFineSampler(BaseSampler):
             record, drawn = self._drawn(study, trial)
             if not _is_same_space(search_space, drawn.distributions):
                 # Another sampler around this one fixes some, or has a space of its own.
-                drawn = self._draw(study, trial, record, drawn.plan, search_space)
+                drawn = self._draw_others(study, trial, record, drawn, search_space)
             if drawn.params:
                 record.history.remember(record.parameters, drawn.params)
             return drawn.params
@@ -183,17 +182,19 @@ class CoarseToFineSampler(BaseSampler):
 
     def _drawn(self, study: "Study", trial: FrozenTrial) -> tuple[StudyRecord, Drawn]:
         """Return what was decided for a trial; now, if nothing was. Call it with the lock held."""
-        record = self._record(study, trial.number)
-        drawn = record.drawn.get(trial.number)
+        record = self._record(study)
+        number = trial.number
+        drawn = record.drawn.get(number)
         if drawn is None:
+            record.catch_up(study, number)
             drawn = self._decided(study, trial)
             if drawn is not None:
-                record.keep(trial.number, drawn)
+                record.keep(number, drawn)
             else:
-                plan = stage_for(self._narrowing, record.history, trial.number)
+                plan = stage_for(self._narrowing, record.history, number)
                 n = self._narrowing.elites
-                space = record.elite_space(n) if plan.stage else {}
-                drawn = self._draw(study, trial, record, plan, space)
+                together = record.together(n) if plan.stage else Together({}, {})
+                drawn = self._draw(study, trial, record, plan, together)
         return record, drawn
 
     def _draw(
@@ -202,49 +203,75 @@ class CoarseToFineSampler(BaseSampler):
         trial: FrozenTrial,
         record: StudyRecord,
         plan: Plan,
-        distributions: dict[str, BaseDistribution],
+        together: Together,
+        *,
+        without: tuple[str, ...] = (),
+        names: tuple[str, ...] | None = None,
+        is_whole: bool = True,
     ) -> Drawn:
         """Draw the values of a trial, and record in it from where."""
-        space, ranges = {}, {}
-        is_known = True
-        for name, distribution in distributions.items():
-            if record.distributions.get(name) is distribution:
-                space[name] = record.parameters[name]
-            else:
-                space[name] = parameter_for(distribution)
-                known = record.distributions.get(name)
-                is_known = known is not None and is_same_distribution(known, distribution)
-            if name in record.changed:
-                ranges[name] = record.changed[name]
-        history = record.history
-        proposal = propose(self._seed, trial.number, space, history, self._narrowing, plan)
-        together = record.elite_space(self._narrowing.elites) if plan.stage else {}
-        is_part = distributions.keys() <= together.keys()
-        mark = self._marker.mark(
-            trial.number,
+        number, history, space = trial.number, record.history, together.parameters
+        proposal = propose(self._seed, number, space, history, self._narrowing, plan)
+        ranges = None
+        if record.changed:
+            ranges = {name: record.changed[name] for name in space if name in record.changed}
+        mark, spanning = self._marker.mark(
+            number,
             plan,
             proposal,
             history,
             record.parameters,
-            without=tuple(n for n in together if n not in space) if is_part else (),
-            names=None if is_part else tuple(space),
+            without=without,
+            names=names,
             ranges=ranges,
-            is_whole=is_known,
+            is_whole=is_whole,
         )
-        spanning = history.spanning_of(mark.trials)
-        drawn = Drawn(plan, distributions, proposal.params, mark, history.version, spanning)
-        record.keep(trial.number, drawn)
+        drawn = Drawn(
+            plan, together.distributions, proposal.params, mark, history.version, spanning
+        )
+        record.keep(number, drawn)
         text = mark.to_text()
         study._storage.set_trial_user_attr(trial._trial_id, MARK_KEY, text)
         trial.user_attrs[MARK_KEY] = text
         return drawn
+
+    def _draw_others(
+        self,
+        study: "Study",
+        trial: FrozenTrial,
+        record: StudyRecord,
+        drawn: Drawn,
+        distributions: dict[str, BaseDistribution],
+    ) -> Drawn:
+        """Draw other parameters together than were meant to be, in the same stage."""
+        parameters, is_known = {}, True
+        for name, distribution in distributions.items():
+            known = record.distributions.get(name)
+            if known is not None and is_same_distribution(known, distribution):
+                parameters[name] = record.parameters[name]
+            else:
+                parameters[name], is_known = parameter_for(distribution), False
+        is_part = distributions.keys() <= drawn.distributions.keys()
+        return self._draw(
+            study,
+            trial,
+            record,
+            drawn.plan,
+            Together(distributions, parameters),
+            without=tuple(n for n in drawn.distributions if n not in distributions)
+            if is_part
+            else (),
+            names=None if is_part else tuple(distributions),
+            is_whole=is_known,
+        )
 
     def _decided(self, study: "Study", trial: FrozenTrial) -> Drawn | None:
         """Return what a running trial says was decided for it, by another object than this.
 
         None if it says nothing, or what it says cannot be worked out again.
         """
-        mark = Mark.read(trial.user_attrs.get(MARK_KEY), trial.number)
+        line = trial.user_attrs.get(MARK_KEY)
+        mark = None if line is None else Mark.read(line, trial.number)
         if mark is None or mark.seed != self._seed:
             return None
         return drawn_again(study._get_trials(deepcopy=False, use_cache=True), mark)
