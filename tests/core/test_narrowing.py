@@ -265,7 +265,7 @@ ENDS = {  # of each option: the lowest and the highest value, and some that it d
     "stage_trials": (1, 2**53 - 1, (0, -1, 2**53)),
     "elites": (1, 2**53 - 1, (0, -1, 2**53)),
     "zoom_trials": (2, 2**53 - 1, (1, 2**53)),
-    "candidates": (1, 2**53 - 1, (0, 2**53)),
+    "candidates": (1, 12, (0, 13, 2**53)),
     "spared": (0, 2**53 - 1, (-1, 2**53)),
     "elite_power": (0.0, sys.float_info.max, (-TINY, math.inf)),
     "vary": (TINY, sys.float_info.max, (0.0, math.inf)),

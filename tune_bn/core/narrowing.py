@@ -19,7 +19,10 @@ from tune_bn.core.errors import NarrowingError
 from tune_bn.core.history import History
 from tune_bn.core.notebook import html_table
 
-__all__ = ["Narrowing", "Plan", "is_coarse", "stage_for"]
+__all__ = ["MOST_CANDIDATES", "Narrowing", "Plan", "is_coarse", "stage_for"]
+
+MOST_CANDIDATES = 12
+"""As many as half of the attempts that a draw has to find something that was not tried."""
 
 _LARGEST = 2**53 - 1  # what a float counts exactly
 
@@ -41,9 +44,19 @@ class Plan:
 class Narrowing:
     """A coarse-to-fine schedule. Immutable; equal schedules give equal searches.
 
+    Its settings fall into three blocks. **When it narrows:** ``coarse_trials``, ``stage_trials``,
+    ``width``, ``shrink``, ``dimension_power``. **Where it draws:** ``zoom``, ``zoom_trials``,
+    ``elites``, ``elite_power``, ``together``, ``vary``, ``spread``, ``min_choice_width``. **Which
+    candidate it takes:** ``candidates``.
+
+    Three more are taken and obeyed, so that schedules of earlier versions stay what they are; half
+    or twice their value changes nothing that could be measured: ``min_width`` (where narrowing
+    ends), ``reopen`` (the width to which windows then open again), ``spared`` (how many of the best
+    trials it does no harm to be near).
+
     Args:
         coarse_trials: Ranked trials before the first narrowing (≥ 1). None never narrows.
-        stage_trials: Ranked trials in each fine stage (≥ 1); the width is constant within one.
+        stage_trials: Ranked trials in each fine stage (≥ 1).
         elites: How many of the best trials the windows lie around (≥ 1).
         elite_power: The r-th best is chosen with weight r ** −elite_power (≥ 0; 0 is uniform).
         vary: How many parameters a draw changes on average (> 0), at least one; the others keep
@@ -59,20 +72,20 @@ class Narrowing:
             twice as many, the better half.
         width: Width of the first fine stage, as a share of each scale (0 < width ≤ 1).
         shrink: Rate at which the width falls: width · exp(−shrink · s / D**dimension_power) after
-            s ranked fine trials in D dimensions (0 ≤ shrink ≤ 1000).
+            s ranked fine trials (0 ≤ shrink ≤ 1000), where D is the number of parameters that the
+            best trial has. It is worked out stage by stage, so within one it is constant, but for
+            spaces in which trials have different numbers of parameters.
         dimension_power: How much slower the width falls in many dimensions (0 to 10).
-        min_width: Where narrowing ends (0 < min_width ≤ width).
-        reopen: Width to which the windows open again after that, to narrow at the same rate
-            (0 < reopen ≤ 1); so a search of any length goes on looking for better places. None,
-            or less than ``min_width``, stays at ``min_width``.
+        min_width: See above (0 < min_width ≤ width).
+        reopen: See above (0 < reopen ≤ 1). None, or less than ``min_width``, stays there.
         spread: A draw's width is raised to a power uniform in [spread, 1], so that a share of
             the draws uses a wider window (0 < spread ≤ 1; 1 for none).
         min_choice_width: Floor of the probability with which a category that was chosen to be
             changed is redrawn from all its choices (0 < min_choice_width ≤ 1).
-        candidates: How many such draws are made for a trial (≥ 1; of more than 12, 12), spread
-            evenly over what they are drawn from. The one farthest from the trials that did not
-            do well is taken; see `tune_bn.core.spacing`.
-        spared: How many of the best trials it does no harm to be near (≥ 0).
+        candidates: How many such draws are made for a trial (1 to 12), spread evenly over what
+            they are drawn from. The one farthest from the trials that did not do well is taken;
+            see `tune_bn.core.spacing`.
+        spared: See above (≥ 0).
 
     Raises:
         NarrowingError: If an option is outside its range.
@@ -122,6 +135,11 @@ class Narrowing:
                     f"Narrowing needs an integer below 2**53 as {name}, but got one of "
                     f"{value.bit_length()} bits. Give a smaller one."
                 )
+        if self.candidates > MOST_CANDIDATES:
+            raise NarrowingError(
+                f"Narrowing needs at most {MOST_CANDIDATES} candidates, but got "
+                f"candidates={self.candidates!r}. Lower it."
+            )
         ranges = {
             "elite_power": (0.0, math.inf, False),
             "vary": (0.0, math.inf, True),
@@ -226,6 +244,12 @@ class Narrowing:
                 f"Narrowing has no option {unknown[0]!r}; it has {', '.join(sorted(known))}. "
                 "The state may come from a later version: update tune-bn."
             )
+        candidates = data.get("candidates")
+        if isinstance(candidates, int) and MOST_CANDIDATES < candidates <= _LARGEST:
+            # Early versions took more, and drew as with the most that there can be.
+            narrowing = cls(**{**data, "candidates": MOST_CANDIDATES})
+            object.__setattr__(narrowing, "candidates", candidates)
+            return narrowing
         return cls(**data)
 
 

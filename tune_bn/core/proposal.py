@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tune_bn.core.draw import uniforms
 from tune_bn.core.history import History
-from tune_bn.core.narrowing import Narrowing, Plan
+from tune_bn.core.narrowing import MOST_CANDIDATES, Narrowing, Plan
 from tune_bn.core.regions import (
     AROUND_ONE,
     STRATUM,
@@ -33,7 +33,6 @@ __all__ = ["Proposal", "coarse_value", "fine_value", "propose", "windows_of"]
 
 _MAX_ATTEMPTS = 24
 _PATIENCE = 4
-_MOST_CANDIDATES = _MAX_ATTEMPTS // 2  # as many attempts are left in other windows
 _LARGEST_ENUMERATION = 2000
 _LARGEST_SPACE = 10**12
 
@@ -79,7 +78,7 @@ def fine_value(
 
 
 def _candidates(narrowing: Narrowing) -> int:
-    return min(narrowing.candidates, _MOST_CANDIDATES)
+    return min(narrowing.candidates, MOST_CANDIDATES)
 
 
 class _Dice(dict[str, Roll]):

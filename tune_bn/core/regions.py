@@ -39,7 +39,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from tune_bn.core.draw import permutation, uniforms
 from tune_bn.core.history import History, rank_weights
@@ -84,7 +84,8 @@ _NARROWEST_SPAN = 2.0**-30
 Roll = tuple[float, float, float, float]
 
 
-class Side(NamedTuple):
+@dataclass(slots=True)
+class Side:
     """What a region says of one parameter.
 
     Args:
@@ -162,8 +163,8 @@ def _of_one_rank(side: Side, r: float) -> Side:
     if side.interval is not None:
         return side
     i = bisect_right(side.weights, r)
-    name, parameter, _, centres, _, trials = side
-    return Side(name, parameter, None, centres[i : i + 1], (1.0,), trials[i : i + 1])
+    centres, trials = side.centres[i : i + 1], side.trials[i : i + 1]
+    return Side(side.name, side.parameter, None, centres, (1.0,), trials)
 
 
 def _box(name: str, parameter: Parameter, history: History, n_best: int) -> Interval | None:
@@ -329,8 +330,9 @@ def point(
     params: dict[str, Any] = {}
     kept: list[tuple[Side, Any, Roll]] = []
     is_changed = is_unique = False
+    spread, rest = narrowing.spread, 1.0 - narrowing.spread
     for side in region.sides:
-        name, parameter, interval, centres, weights, trials = side
+        name, parameter, interval = side.name, side.parameter, side.interval
         roll = rolls[name]
         if interval is not None:
             low = interval.low
@@ -342,8 +344,8 @@ def point(
         if shift:
             a, b, c, d = roll
             roll = (a + shift) % 1.0, (b + shift) % 1.0, (c + shift) % 1.0, (d + shift) % 1.0
-        i = bisect_right(weights, roll[0])
-        params[name] = centre = centres[i]
+        i = bisect_right(side.weights, roll[0])
+        params[name] = centre = side.centres[i]
         cells = parameter.n_cells
         if roll[1] >= chance or (  # it keeps its value, or its window holds that one cell only
             cells is not None
@@ -352,21 +354,24 @@ def point(
         ):
             kept.append((side, centre, roll))
             if windows is not None:
-                windows[name] = Kept(parameter, centre, trials[i])
+                windows[name] = Kept(parameter, centre, side.trials[i])
             continue
-        window = _window(parameter, centre, width, narrowing, roll[2])
-        params[name] = value = window.draw(roll[3])
-        if windows is not None:
-            windows[name] = window
-        if cells is None:
+        if cells is None:  # without the detour of `_window`: most draws are such
+            window = parameter.around(centre, width ** (spread + rest * roll[2]))
+            params[name] = value = window.draw(roll[3])
             is_unique, is_changed = True, is_changed or value != centre
         else:
+            window = _window(parameter, centre, width, narrowing, roll[2])
+            params[name] = value = window.draw(roll[3])
             is_changed = is_changed or _differs(parameter, value, centre)
+        if windows is not None:
+            windows[name] = window
     if is_changed and is_unique:
         return params
     r_pick, r_continuous = ((r + shift) % 1.0 for r in rolls[""][:2])
     if not is_changed and kept:
-        (name, parameter, *_), centre, roll = kept[int(r_pick * len(kept))]
+        side, centre, roll = kept[int(r_pick * len(kept))]
+        name, parameter = side.name, side.parameter
         window = _window(parameter, centre, width, narrowing, roll[2])
         params[name] = window.draw(roll[3])
         if windows is not None:
@@ -375,7 +380,8 @@ def point(
         is_unique = parameter.n_cells is None
     continuous = [k for k in kept if k[0].parameter.n_cells is None]
     if not is_unique and continuous:
-        (name, parameter, *_), centre, roll = continuous[int(r_continuous * len(continuous))]
+        side, centre, roll = continuous[int(r_continuous * len(continuous))]
+        name, parameter = side.name, side.parameter
         little = min(narrowing.min_width, width) if is_changed else width
         window = parameter.around(centre, little)
         params[name] = window.draw(roll[3])

@@ -6,6 +6,7 @@ enqueued. Its windows are the hull of the windows that its trials were drawn in:
 stage drew lies outside.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -56,6 +57,19 @@ class Stage:
         """What to call it: ``"given"``, ``"coarse"``, ``"fine 1"``, …."""
         return stage_name(self.index)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data: what files and other programs get of a stage."""
+        return {
+            "index": self.index,
+            "name": self.name,
+            "width": self.width,
+            "usual_width": self.usual_width,
+            "trials": list(self.trials),
+            "windows": {name: [*map(_plain, ends)] for name, ends in self.windows.items()},
+            "best_value": None if self.best_value is None else _plain(self.best_value),
+            "n_unknown": self.n_unknown,
+        }
+
     def _repr_html_(self) -> str:
         about = f"{self.name}: {len(self.trials)} trials, width {self.width:.3g}"
         if self.usual_width is not None:
@@ -63,6 +77,15 @@ class Stage:
         if self.best_value is not None:
             about += f", best {self.best_value:.6g}"
         return html_table(about, ("parameter", "window"), self.windows.items())
+
+
+def _plain(value: Any) -> Any:
+    """Return an end of a window or a choice as JSON can hold it."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return repr(value)
 
 
 def group_stages(

@@ -11,7 +11,6 @@ from ray.tune.experiment import Trial
 
 from tune_bn.core.files import write_atomically
 from tune_bn.core.stages import Stage
-from tune_bn.core.state import encode_number
 from tune_bn.ray.search import CoarseToFineSearch
 
 __all__ = ["METRICS", "StagesCallback", "stages_to_json"]
@@ -124,23 +123,8 @@ def stages_to_json(
         mode: ``"min"`` or ``"max"``.
     """
     records = [
-        {
-            "index": stage.index,
-            "name": stage.name,
-            "width": stage.width,
-            "trials": list(stage.trials),
-            "trial_ids": [trial_ids.get(number) for number in stage.trials],
-            "windows": {name: [*map(_plain, ends)] for name, ends in stage.windows.items()},
-            "best_value": None if stage.best_value is None else encode_number(stage.best_value),
-        }
+        stage.to_json() | {"trial_ids": [trial_ids.get(number) for number in stage.trials]}
         for stage in stages
     ]
     head = {"format": _FORMAT, "version": _VERSION, "metric": metric, "mode": mode}
     return json.dumps({**head, "stages": records}, indent=1, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    """Return an end of a window or a choice as JSON can hold it."""
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    return encode_number(value) if isinstance(value, float) else repr(value)

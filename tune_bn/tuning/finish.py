@@ -271,13 +271,10 @@ def _per_minute(trials: int, seconds: float) -> float | None:
 def _stage_rows(study: optuna.Study) -> list[dict[str, Any]]:
     return [
         {
-            "name": stage.name,
+            **stage.to_json(),
             "trials": len(stage.trials),
             "first": stage.trials[0],
             "last": stage.trials[-1],
-            "width": stage.width,
-            "windows": {name: list(window) for name, window in stage.windows.items()},
-            "best_value": stage.best_value,
         }
         for stage in stages(study)
     ]
