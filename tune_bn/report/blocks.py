@@ -133,7 +133,7 @@ def _part_of(figure: go.Figure, i: int, parts: list[list[str]]) -> go.Figure:
 
 def _most_points(names: list[str]) -> int:
     """Return how many trials to show of each parameter, so that the file stays small."""
-    return min(_MOST_POINTS, _MOST_POINTS * 8 // max(len(names), 1))
+    return min(_MOST_POINTS, _MOST_POINTS * 7 // max(len(names), 1))
 
 
 def _shown_names(results: Results) -> list[str]:

@@ -217,12 +217,16 @@ def _moved_text(results: Results, trial: TrialResult, name: str, window: Window)
 
 
 def _numbers(low: Any, value: Any, high: Any) -> tuple[str, str, str]:
-    """Return three numbers in order, with as few digits as tell the first and the last apart."""
+    """Return three numbers with as few digits as tell the ends apart, and in their order."""
     for digits in range(3, 17):
-        ends = number_text(low, digits), number_text(high, digits)
         # One-minus-log scales lie near 1, and narrow windows anywhere.
-        if ends[0] != ends[1] and abs(high - low) >= 8 * _rounding(high, low, digits):
-            return ends[0], number_text(value, max(digits, 4)), ends[1]
+        if abs(high - low) < 8 * _rounding(high, low, digits):
+            continue
+        first, last = number_text(low, digits), number_text(high, digits)
+        for finer in (digits + 1, digits):
+            drawn = number_text(value, finer)
+            if float(first) <= float(drawn) <= float(last) and float(first) < float(last):
+                return first, drawn, last
     return str(low), str(value), str(high)
 
 

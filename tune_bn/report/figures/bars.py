@@ -54,7 +54,7 @@ LOOKS = {
     AROUND_THE_BEST: BarLook("around the best", "0,158,115", 0.85, 2, 3),
     WINDOWS: BarLook("around good values", "176,92,160", 0.8, 3, 0),
     AROUND_ONE: BarLook("around one trial", "176,92,160", 0.8, 1.5, 3),
-    UNTRIED: BarLook("what was left", "124,135,150", 0.75, 1.5, 3),
+    UNTRIED: BarLook("what was left untried", "124,135,150", 0.75, 3, 3),
 }
 
 
@@ -101,13 +101,13 @@ def thinner(look: BarLook, n_trials: int, *, width_px: float = _FIGURE_PX) -> tu
     return thickness, look.cap_px if room >= 8 else 0.0
 
 
-def bar_path(look: BarLook, x: float, low: float, high: float, cap_px: float) -> str:
+def bar_path(look: BarLook, x: float, top: float, bottom: float, cap_px: float) -> str:
     """Return a bar as an SVG path in pixels: upright, with its caps."""
     caps = ""
     if cap_px:
         width = look.px + 2 * cap_px
-        caps = "".join(f"M{x - width / 2:.1f} {y:.1f}h{width:.1f}" for y in (low, high))
-    return f"M{x:.1f} {low:.1f}V{high:.1f}{caps}"
+        caps = "".join(f"M{x - width / 2:.1f} {y:.1f}h{width:.1f}" for y in (top, bottom))
+    return f"M{x:.1f} {top:.1f}V{bottom:.1f}{caps}"
 
 
 def bar_traces(
