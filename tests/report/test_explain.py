@@ -276,9 +276,9 @@ def test_three_hundred_parameters_stay_readable():
     for _ in range(40):
         trial = search.ask()
         search.tell(trial, sum(trial.params.values()))
-    texts = [explain(search, n) for n in range(40)]
-    assert max(map(len, texts)) < 1200
     results = results_of(search)
+    texts = [explain(results, n) for n in range(40)]
+    assert max(map(len, texts)) < 1200
     for found_trial, text in zip(results.trials, texts, strict=True):
         assert found_trial.origin is not None
         n_kept = len(found_trial.origin.kept)

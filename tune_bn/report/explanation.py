@@ -38,7 +38,8 @@ def explain(source: Any, trial_number: int) -> str:
 
     Args:
         source: What `results_of` takes: an Optuna study, a Ray ``ResultGrid``, a
-            `tune_bn.ray.CoarseToFineSearch`, a `tune_bn.CoarseToFine`.
+            `tune_bn.ray.CoarseToFineSearch`, a `tune_bn.CoarseToFine`. It is read each time: to
+            ask for many trials, take its results once.
         trial_number: Number of the trial, counted from 0.
 
     Raises:
