@@ -85,12 +85,14 @@ def explanation(results: Results, trial: TrialResult) -> str:
 def _sentences(results: Results, trial: TrialResult) -> Iterable[str]:
     origin, name = trial.origin, f"Trial {trial.number}"
     if origin is None:
+        # A saved search does not keep what it cannot read.
+        lost = "" if results.source == "Optuna study" else ", or the record cannot be read"
         yield (
             f"{name}: from where it was drawn is unknown. It recorded that, but its record is "
             "damaged, of a later version, or of another trial."
             if trial.is_unread
-            else f"{name} was drawn by another sampler, or its values were added by hand: it "
-            "recorded nothing of its draw."
+            else f"{name} has no record of its draw: it was drawn by another sampler, or its "
+            f"values were added by hand{lost}."
         )
         return
     mark = origin.mark
