@@ -167,7 +167,8 @@ def _best(results: Results, origin: Origin, n: int) -> str:
     are_all = len(origin.trials) <= max(n, mark.narrowing.elites)
     which = "" if are_all else " with each parameter"
     front = "" if len(results.directions) == 1 else ", counted front by front"
-    return f"the {_number(n)} best of {ranked}{which}{front}"
+    best = "the best" if n == 1 else f"the {_number(n)} best"
+    return f"{best} of {ranked}{which}{front}"
 
 
 def _centre(origin: Origin) -> int | None:
