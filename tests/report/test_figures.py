@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from tune_bn import Categorical, Float, Int
+from tune_bn.core.regions import KINDS
 from tune_bn.report import (
     ReportError,
     plot_best_value,
@@ -24,10 +25,12 @@ from tune_bn.report import (
     plot_windows,
     results_of,
 )
+from tune_bn.report.figures.bars import LOOKS
 from tune_bn.report.figures.network import confusion_counts
 from tune_bn.report.figures.relations import importances
 from tune_bn.report.figures.style import axis_for, log_ticks
 from tune_bn.report.figures.thinning import shown_trials
+from tune_bn.report.text import share_text
 
 OF_ONE = (
     plot_best_value,
@@ -81,6 +84,106 @@ def test_narrowing_draws_the_windows_of_the_stages(staged: optuna.Study):
     assert math.log10(low) in np.asarray(band.y)
     assert math.log10(high) in np.asarray(band.y)
     assert np.nanmin(band.x) == -0.5
+
+
+def bars(figure: go.Figure, row: int) -> dict[int, tuple[float, float]]:
+    """Return the ends of each trial's bar in a row."""
+    axis = "y" if row == 0 else f"y{row + 1}"
+    found: dict[int, tuple[float, float]] = {}
+    for trace in figure.data:
+        if (trace.yaxis or "y") == axis and trace.error_y.array is not None:
+            for number, middle, half in zip(trace.x, trace.y, trace.error_y.array, strict=True):
+                assert number not in found
+                found[int(number)] = (float(middle) - float(half), float(middle) + float(half))
+    return found
+
+
+def outside(figure: go.Figure, n_rows: int) -> list[tuple[int, int]]:
+    """Return (row, trial) of the dots that lie outside of their bar: none, it should be."""
+    wrong = []
+    for row in range(n_rows):
+        places = points(figure, row)
+        span = np.ptp(list(places.values())) or 1.0
+        for number, (low, high) in bars(figure, row).items():
+            # Dots and bars are of single precision.
+            if not low - 1e-5 * span <= places[number] <= high + 1e-5 * span:
+                wrong.append((row, number))
+    return wrong
+
+
+def test_no_dot_lies_outside_of_its_bar(staged: optuna.Study):
+    """Every value that was drawn has one bar, in which it lies; a kept one has none."""
+    results = results_of(staged)
+    figure = plot_narrowing(staged)
+    assert outside(figure, len(results.space)) == []
+    for row, name in enumerate(results.space):
+        moved = {t.number for t in results.trials if t.origin and name in t.origin.moved}
+        assert len(moved) > 15
+        assert set(bars(figure, row)) == moved
+
+
+def test_a_dot_outside_would_be_found(staged: optuna.Study):
+    """The judge above can fail."""
+    figure = plot_narrowing(staged, params=["learning_rate"])
+    bar = next(t for t in figure.data if t.error_y.array is not None and t.name.startswith("box"))
+    bar.y = np.asarray(bar.y) + 100
+    assert len(outside(figure, 1)) == len(bar.x)
+
+
+def test_bars_lie_within_the_band_of_their_stage(staged: optuna.Study):
+    """The band is what all bars of the stage span together: their hull."""
+    results = results_of(staged)
+    found = bars(plot_narrowing(staged, params=["learning_rate"]), 0)
+    for stage in results.stages[1:]:
+        low, high = map(math.log10, stage.windows["learning_rate"])
+        ends = [found[n] for n in stage.trials if n in found]
+        for a, b in ends:
+            assert low - 1e-5 <= a <= b <= high + 1e-5
+        kept = [math.log10(results.by_number[n].params["learning_rate"]) for n in stage.trials]
+        assert min([a for a, _ in ends] + kept) == pytest.approx(low, abs=1e-5)
+        assert max([b for _, b in ends] + kept) == pytest.approx(high, abs=1e-5)
+
+
+def test_kinds_of_bars_are_told_apart_by_more_than_colour():
+    """Of two kinds of regions either thickness or caps differ."""
+    shapes = [(look.px, look.cap_px) for look in LOOKS.values()]
+    assert len(set(shapes)) == len(shapes)
+    assert set(LOOKS) == set(KINDS)
+
+
+def test_hovering_tells_from_where_a_value_was_drawn(staged: optuna.Study):
+    """Beside the value stands its window, or the trial that it was kept from."""
+    results = results_of(staged)
+    figure = plot_narrowing(staged, params=["learning_rate"])
+    told = {
+        int(n): about[2]
+        for trace in figure.data
+        if trace.customdata is not None
+        for n, about in zip(trace.x, trace.customdata, strict=True)
+    }
+    assert set(told) == set(range(60))
+    for number, text in told.items():
+        origin = results.by_number[number].origin
+        assert origin is not None
+        if "learning_rate" in origin.kept:
+            assert text == f"kept from trial {origin.kept['learning_rate'].trial}"
+        else:
+            low, high = origin.moved["learning_rate"].bounds
+            words, _, ends = text.partition(": ")
+            assert words
+            assert [float(end) for end in ends.split(" to ")] == pytest.approx(
+                [low, high], rel=6e-3
+            )
+
+
+def test_windows_name_the_usual_width(staged: optuna.Study):
+    """Beside each fine stage stands how much of a scale a single draw usually spans."""
+    results = results_of(staged)
+    texts = plot_windows(results, max_stages=100).layout.yaxis.ticktext
+    for stage in results.stages:
+        usual = stage.usual_width
+        text = stage.name if usual is None else f"{stage.name}, {share_text(usual)}"
+        assert text in texts
 
 
 def test_narrowing_refuses_an_unknown_parameter(staged: optuna.Study):

@@ -18,9 +18,10 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 
 from tests.report.chromium import check_in_chromium
+from tests.report.test_explain import checked
 from tune_bn import Categorical, Float, Narrowing
 from tune_bn.ray import CoarseToFineSearch
-from tune_bn.report import ReportError, advise, results_of
+from tune_bn.report import ReportError, advise, explain, results_of
 from tune_bn.report.from_ray import results_of_ray_folder
 from tune_bn.report.page import page
 
@@ -138,6 +139,27 @@ def test_a_folder_is_read_like_its_grid(grid: tune.ResultGrid):
         t.number: t.value for t in wanted.trials if t.values
     }
     assert "points_to_evaluate" in page(found)
+
+
+def test_a_run_is_explained(grid: tune.ResultGrid, plain: tune.ResultGrid):
+    """What is said of each trial under ASHA is so; Tune's own search recorded nothing."""
+    texts = checked(grid, 8)
+    assert "one of 3 equal parts" in texts[0]
+    assert any("ranked trial" in text for text in texts[4:])
+    assert "another sampler" in explain(plain, 0)
+
+
+def test_a_search_algorithm_is_explained_while_it_runs():
+    """From the search itself come the same words, also of a trial that is not told yet."""
+    search = CoarseToFineSearch({"x": tune.uniform(0, 10)}, "loss", "min", seed=0)
+    assert results_of(search).trials == ()
+    for i in range(20):
+        config = search.suggest(str(i))
+        if i < 19:
+            search.on_trial_complete(str(i), {"loss": abs(config["x"] - 3)})
+    texts = checked(search, 20)
+    assert texts[19].endswith("It is running.")
+    assert results_of(search).objectives == ("loss",)
 
 
 def test_chromium_opens_its_page(grid: tune.ResultGrid, tmp_path: Path):

@@ -12,7 +12,7 @@ import pytest
 from tests.report.chromium import check_in_chromium, console_messages, seconds_to_open
 from tune_bn import CoarseToFine, Float
 from tune_bn.optuna import CoarseToFineSampler
-from tune_bn.report import NetworkResults, ReportError, write_report
+from tune_bn.report import NetworkResults, ReportError, explain, results_of, write_report
 from tune_bn.report.page import page
 
 EVIL = "<script>alert(1)</script>"
@@ -103,6 +103,18 @@ def test_page_answers_the_four_questions(demo: str):
         assert question in text
     for fact in ("Tuning on digits", "0.9833", "logistic regression", "2.13", "enqueue_trial"):
         assert fact in text
+
+
+def test_page_tells_why_trials_were_tried(demo: str, staged: optuna.Study):
+    """The best ones are explained in full; the bars have their key; tables say the kind."""
+    text = Outline(demo).text
+    best = results_of(staged).best
+    assert best is not None
+    assert explain(staged, best.number) in text
+    assert text.count("ranked trials") >= 5
+    assert '<ul class="key" aria-label="Bars">' in demo
+    for part in ("Drawn from", "box of the 10 best", "Usual width", "around good values"):
+        assert part in text
 
 
 def evil() -> optuna.Study:

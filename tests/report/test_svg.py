@@ -1,5 +1,6 @@
 """The narrowing as SVG: well-formed, escaped, one mark for each trial in each row."""
 
+import re
 from xml.etree import ElementTree
 
 import optuna
@@ -29,6 +30,34 @@ def test_every_trial_has_a_mark_in_every_row(staged: optuna.Study):
     circles = ElementTree.fromstring(text).iter(f"{SVG}circle")
     n_complete = len(results.complete) - 1
     assert len([*circles]) == n_complete * len(results.space) + 1
+
+
+def test_every_drawn_value_has_its_bar(staged: optuna.Study):
+    """As many bars as values that were drawn; each holds the place of its dot."""
+    text, results = narrowing_svg(staged), results_of(staged)
+    paths = [
+        e.get("d", "")
+        for e in ElementTree.fromstring(text).iter()
+        if e.get("class", "").startswith("of-")
+    ]
+    found = re.findall(r"M([\d.]+) ([\d.]+)V([\d.]+)", " ".join(paths))
+    moved = sum(len(t.origin.moved) for t in results.trials if t.origin)
+    n_kinds = len({t.origin.mark.kind for t in results.trials if t.origin})
+    assert len(found) == moved + n_kinds  # and those of the legend
+    bars: dict[str, list[tuple[float, float]]] = {}
+    for x, a, b in found:
+        bars.setdefault(x, []).append((float(a), float(b)))
+    circles = [*ElementTree.fromstring(text).iter(f"{SVG}circle")][1:]
+    n_within = 0
+    for circle in circles:
+        at = float(circle.get("cy", "nan"))
+        of_trial = bars.get(circle.get("cx", ""), [])
+        n_within += any(top - 0.11 <= at <= bottom + 0.11 for top, bottom in of_trial)
+    drawn = sum(len(t.origin.moved) for t in results.complete if t.origin)
+    best = results.best
+    assert best is not None
+    assert best.origin is not None
+    assert n_within >= drawn - len(best.origin.moved)
 
 
 def test_it_is_small_and_fetches_nothing(staged: optuna.Study):

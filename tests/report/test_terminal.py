@@ -1,6 +1,7 @@
 """The commands and what they print; bad input ends in one line, and nothing is written."""
 
 import io
+import re
 import shutil
 import sqlite3
 from datetime import datetime
@@ -12,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from tune_bn.cli import app
-from tune_bn.report import ReportError, results_of
+from tune_bn.report import ReportError, explain, results_of
 from tune_bn.report.sources import open_run, open_study, read_study
 from tune_bn.report.terminal import text_report, watch_view
 
@@ -46,6 +47,28 @@ def test_text_report_answers(staged: optuna.Study):
     text = printed(text_report(results_of(staged)))
     for part in ("What was found", "coarse", "fine 1", "learning_rate ="):
         assert part in text
+
+
+def test_text_report_tells_how_narrow_and_why(staged: optuna.Study):
+    """Stages say how narrow a draw usually was, and the best trial why it was tried."""
+    text = printed(text_report(results_of(staged)), width=2000)
+    assert re.search(r"Usual width +– +\d+%", text)
+    best = results_of(staged).best
+    assert best is not None
+    assert explain(staged, best.number) in text
+
+
+def test_report_explains_a_trial(storage: Path, tmp_path: Path, monkeypatch):
+    """With --trial it prints why that one was tried, and writes no file."""
+    monkeypatch.chdir(tmp_path)
+    places = ("--storage", storage, "--study", "staged")
+    code, said = run("report", *places, "--trial", "37")
+    assert code == 0, said
+    assert re.match(r"Trial 37, stage fine \d+, drawn .*learning_rate", said)
+    code, said = run("report", *places, "--trial", "60")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "0 to 59, but got 60" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_text_report_reads_no_markup():
@@ -225,6 +248,7 @@ def test_a_run_without_scores_yet(tmp_path: Path):
         (("report", "--storage", "://"), "--storage needs"),
         (("report", "--run", "b", "--figure", "x.png"), "ends in .svg"),
         (("report", "--run", "b", "--figure", "x.svg", "--text"), "no --text"),
+        (("report", "--run", "b", "--figure", "x.svg", "--trial", "3"), "Give one"),
         (("watch",), "Give exactly one"),
         (("watch", "--storage", "x", "--every", "0"), "above 0"),
     ],

@@ -67,6 +67,9 @@ def report(
         Path | None,
         typer.Option(help="Write only the figure of how it narrowed, as this SVG file."),
     ] = None,
+    trial: Annotated[
+        int | None, typer.Option(help="Print why the trial with this number was tried.")
+    ] = None,
     text: Annotated[bool, typer.Option("--text", help="Print it here; write no file.")] = False,
 ) -> None:
     """Show how a search narrowed, what it found, and what to do next: as a page or as text."""
@@ -75,9 +78,16 @@ def report(
             raise InputError(
                 f"--figure needs a file that ends in .svg, and no --text, but got {str(figure)!r}."
             )
+        if figure is not None and trial is not None:
+            raise InputError("--trial prints a few sentences and --figure writes a file. Give one.")
         warnings.simplefilter("ignore")  # of frameworks, about their own future
         logging.getLogger("optuna").setLevel(logging.ERROR)
         results, summary = read_search(run, storage, study, ray, metric, mode)
+        if trial is not None:
+            from tune_bn.report import explain
+
+            print(explain(results, trial))
+            return
         if text:
             from rich.console import Console
 

@@ -36,12 +36,15 @@ class Origin:
             a version that did not record it.
         given: Names of the parameters whose value is not what was drawn: it was enqueued or fixed.
         trials: Numbers of the trials that the region was made of, best first.
+        alone: Names of the parameters that were drawn one by one, in a fine stage: when the others
+            were drawn together, no good trial had them, or nobody had asked for them.
     """
 
     mark: Mark
     windows: Mapping[str, Window] | None
     given: tuple[str, ...] = ()
     trials: tuple[int, ...] = field(default=())
+    alone: tuple[str, ...] = ()
 
     @property
     def moved(self) -> dict[str, Window]:
@@ -154,7 +157,7 @@ class Origins:
             else:
                 drawn, found = self._together(mark, together, history)
         windows: dict[str, Window] = {}
-        given = []
+        given, alone = [], []
         for name, parameter in space.items():
             if name not in params:
                 continue
@@ -175,9 +178,11 @@ class Origins:
                 window, r = coarse_window(seed, dice, name, parameter, narrowing)
             if _is_same(parameter, params[name], window.draw(r)):
                 windows[name] = window
+                if mark.stage:
+                    alone.append(name)
             else:
                 given.append(name)
-        return Origin(mark, windows, tuple(given), mark.trials)
+        return Origin(mark, windows, tuple(given), mark.trials, tuple(alone))
 
 
 def _is_inside(parameter: Parameter, value: Any) -> bool:

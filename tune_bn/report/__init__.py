@@ -14,6 +14,7 @@ except ModuleNotFoundError as error:
 from tune_bn.report.advice import Advice, advise
 from tune_bn.report.dashboard import DashboardCallback
 from tune_bn.report.errors import ReportError
+from tune_bn.report.explanation import explain
 from tune_bn.report.figures import (
     plot_best_value,
     plot_confusion,
@@ -40,6 +41,7 @@ __all__ = [
     "Results",
     "TrialResult",
     "advise",
+    "explain",
     "plot_best_value",
     "plot_confusion",
     "plot_durations",

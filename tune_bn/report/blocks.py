@@ -9,14 +9,15 @@ from tune_bn.report.figures import (
     plot_durations,
     plot_importances,
     plot_intermediate_values,
-    plot_narrowing,
     plot_parallel,
     plot_pareto,
     plot_windows,
 )
+from tune_bn.report.figures.bars import kinds_of
+from tune_bn.report.figures.narrowing import narrowing_figure
 from tune_bn.report.figures.relations import importances
 from tune_bn.report.history import Results
-from tune_bn.report.markup import figure_block
+from tune_bn.report.markup import bar_key, figure_block
 from tune_bn.report.text import count_text
 
 __all__ = ["parameter_figures", "search_figures"]
@@ -79,8 +80,8 @@ def _narrowing_figures(results: Results, names: list[str]) -> list[str]:
         caption += " Larger and more orange is better."
     if results.stages:
         caption += (
-            " The blue band is what the windows of a stage span. Points outside of it come from "
-            "draws with a wider window, or from draws in the box of the best trials."
+            " The bar behind a point is what its value was drawn from; where there is none, it was "
+            "kept from another trial, or given. The pale band is all that a stage drew from."
         )
     if len(results.space) > len(names):
         hidden = count_text(len(results.space) - len(names), "more parameter")
@@ -90,16 +91,20 @@ def _narrowing_figures(results: Results, names: list[str]) -> list[str]:
     return [
         figure_block(
             f"plot-narrowing-{i}",
-            _part_of(plot_narrowing(results, params=part, max_trials=most), i, parts),
+            _part_of(narrowing_figure(results, part, most, has_bar_key=False), i, parts),
             caption if i == 1 else "",
             tables.best_trials_table(results, params=part),
+            key=bar_key(kinds_of(results.trials)),
         )
         for i, part in enumerate(parts, start=1)
     ]
 
 
 def _window_figures(results: Results, names: list[str]) -> list[str]:
-    caption = "How much of each parameter's scale the windows of a stage span, and where."
+    caption = (
+        "How much of each parameter's scale all draws of a stage span together, and where. In "
+        "percent, the usual width of a single draw: a few wide ones do not hide the narrowing."
+    )
     parts = _parts(names, _MOST_WINDOWS)
     return [
         figure_block(
@@ -128,7 +133,7 @@ def _part_of(figure: go.Figure, i: int, parts: list[list[str]]) -> go.Figure:
 
 def _most_points(names: list[str]) -> int:
     """Return how many trials to show of each parameter, so that the file stays small."""
-    return min(_MOST_POINTS, _MOST_POINTS * 8 // max(len(names), 1))
+    return min(_MOST_POINTS, _MOST_POINTS * 7 // max(len(names), 1))
 
 
 def _shown_names(results: Results) -> list[str]:

@@ -9,7 +9,7 @@ _STATES: dict[str, State] = {"complete": "complete", "stopped": "pruned", "faile
 
 
 def results_of_search(search: CoarseToFine) -> Results:
-    """Return the trials that were told, with the space and the stages of the search."""
+    """Return all trials, running or told, with the space and the stages of the search."""
     stages = tuple(search.stages())
     stage_of = {number: stage.index for stage in stages for number in stage.trials}
     origins = search.origins()
@@ -25,11 +25,16 @@ def results_of_search(search: CoarseToFine) -> Results:
         )
         for t in search.trials
     )
+    told = {t.number for t in trials}
+    running = tuple(
+        TrialResult(number, search.params(number), (), "running", origin=origins.get(number))
+        for number in sorted(search.numbers - told)
+    )
     many = len(search.directions) > 1
     return Results(
         name="search",
         source="CoarseToFine",
-        trials=trials,
+        trials=tuple(sorted((*trials, *running), key=lambda t: t.number)),
         space=search.space,
         directions=tuple(search.directions),
         objectives=tuple(f"value {i}" if many else "value" for i in range(len(search.directions))),

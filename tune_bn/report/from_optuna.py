@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from tune_bn.core.mark import Mark
+from tune_bn.core.mark import MARK_KEY, Mark
 from tune_bn.core.origin import Origin
 from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
 from tune_bn.optuna.record import ranked_trial
@@ -76,6 +76,7 @@ def _record(
         steps=steps,
         stage=None if mark is None else mark.stage,
         origin=origin,
+        is_unread=mark is None and MARK_KEY in trial.user_attrs,
         started=trial.datetime_start,
         seconds=None if duration is None else duration.total_seconds(),
         violation=0.0 if ranked is None else ranked.violation,

@@ -15,10 +15,11 @@ from ray.tune.experiment import Trial
 from tune_bn.core.space import Categorical, Float, Int, Parameter
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.report.errors import ReportError
+from tune_bn.report.from_core import results_of_search
 from tune_bn.report.history import Results, State, TrialResult
 from tune_bn.report.ray_folder import FolderTrial, RayFolder, read_ray_folder
 
-__all__ = ["results_of_grid", "results_of_ray_folder"]
+__all__ = ["results_of_grid", "results_of_ray_folder", "results_of_searcher"]
 
 _STEP = "training_iteration"
 _WIDE = 100  # positive values that span this ratio are taken for log-distributed
@@ -43,6 +44,21 @@ def results_of_ray_folder(
             f"--ray needs the folder of a Ray Tune experiment, but there is none at {str(path)!r}."
         )
     return _results(read_ray_folder(path), metric=metric, mode=mode)
+
+
+def results_of_searcher(source: CoarseToFineSearch) -> Results:
+    """Return a search algorithm with its trials so far as plain records."""
+    search = source._search
+    if search is None:
+        return Results("search", "Ray Tune search", (), source.space)
+    metrics = source.metric or ()
+    return replace(
+        results_of_search(search),
+        source="Ray Tune search",
+        objectives=(metrics,) if isinstance(metrics, str) else tuple(metrics),
+        sampler=f"CoarseToFineSearch(seed={source.seed})",
+        versions={"ray": version("ray")},
+    )
 
 
 def results_of_grid(

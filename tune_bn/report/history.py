@@ -42,6 +42,8 @@ class TrialResult:
         steps: (step, intermediate value), in the order of the steps.
         stage: Index of the stage that drew it, if it recorded one.
         origin: Where it was drawn from, if it recorded that.
+        is_unread: Whether it recorded something of its draw that cannot be read: it is damaged, of
+            a later version, or of another trial.
         started: When it began.
         seconds: How long it took.
         violation: Sum of the violated constraints; 0 is feasible.
@@ -55,6 +57,7 @@ class TrialResult:
     steps: tuple[tuple[float, float], ...] = ()
     stage: int | None = None
     origin: Origin | None = None
+    is_unread: bool = False
     started: datetime | None = None
     seconds: float | None = None
     violation: float = 0.0
@@ -201,7 +204,7 @@ def results_of(source: Any) -> Results:
 
     Args:
         source: An Optuna study, a Ray Tune ``ResultGrid`` or ``ExperimentAnalysis``, a
-            `tune_bn.CoarseToFine`, or `Results` themselves.
+            `tune_bn.CoarseToFine`, a `tune_bn.ray.CoarseToFineSearch`, or `Results` themselves.
 
     Raises:
         ReportError: If it is something else.
@@ -214,6 +217,10 @@ def results_of(source: Any) -> Results:
         from tune_bn.report.from_optuna import results_of_study
 
         return results_of_study(source)
+    if "tune_bn" in homes and "ray" in homes and hasattr(source, "trial_ids"):
+        from tune_bn.report.from_ray import results_of_searcher
+
+        return results_of_searcher(source)
     if "ray" in homes:
         from tune_bn.report.from_ray import results_of_grid
 

@@ -8,9 +8,10 @@ from typing import Any
 import plotly.io
 
 from tune_bn.core.visible import visible
+from tune_bn.report.figures.bars import LOOKS, bar_path
 from tune_bn.report.tables import Table
 
-__all__ = ["code_block", "figure_block", "plain", "section", "table_block"]
+__all__ = ["bar_key", "code_block", "figure_block", "plain", "section", "table_block"]
 
 
 def plain(text: str) -> str:
@@ -31,7 +32,7 @@ def table_block(table: Table, *, with_title: bool = False) -> str:
     """Return a table that scrolls sideways where it is too wide."""
 
     def kind(i: int) -> str:
-        return ' class="words"' if i < table.n_text_columns else ""
+        return ' class="words"' if table.is_words(i) else ""
 
     head = "".join(f'<th scope="col"{kind(i)}>{plain(c)}</th>' for i, c in enumerate(table.columns))
     rows = []
@@ -56,7 +57,22 @@ def code_block(title: str, code: str) -> str:
     )
 
 
-def figure_block(name: str, figure: Any, caption: str, table: Table | None) -> str:
+def bar_key(kinds: Iterable[str]) -> str:
+    """Return what the bars of each kind of region look like, in a row that wraps."""
+    items = []
+    for look in (LOOKS[kind] for kind in kinds):
+        path = bar_path(look, 7, 2, 14, look.cap_px)
+        items.append(
+            f'<li><svg width="14" height="16" aria-hidden="true"><path d="{path}" '
+            f'stroke="rgb({look.colour})" stroke-opacity="{look.opacity}" '
+            f'stroke-width="{look.px}"/></svg>{plain(look.name)}</li>'
+        )
+    return f'<ul class="key" aria-label="Bars">{"".join(items)}</ul>' if items else ""
+
+
+def figure_block(
+    name: str, figure: Any, caption: str, table: Table | None, *, key: str = ""
+) -> str:
     """Return a figure with its heading, a sentence on how to read it, and its table.
 
     The figure's own title becomes the heading, so that a screen reader finds it.
@@ -66,6 +82,7 @@ def figure_block(name: str, figure: Any, caption: str, table: Table | None) -> s
         figure: A plotly figure.
         caption: How to read it.
         table: The same as numbers; None for none.
+        key: What its marks mean, as HTML.
     """
     layout = figure.layout
     meta = layout.meta if isinstance(layout.meta, dict) else {}
@@ -84,6 +101,7 @@ def figure_block(name: str, figure: Any, caption: str, table: Table | None) -> s
         f'<div class="figure"><h3>{plain(title)}</h3>',
         f'<p class="caption">{plain(caption)}</p>' if caption else "",
         f'<p class="note">{plain(note)}</p>' if note else "",
+        key,
         f'<div class="plot" id="{plain(name)}" role="img" aria-label="{plain(title)}" '
         f'style="min-height:{int(shown["height"])}px"></div>',
         f'<script type="application/json" id="{plain(name)}-data">{text}</script>',

@@ -24,7 +24,8 @@
     let freeFrom = -Infinity;
     const kept = new Set();
     for (const name of names) {
-      if (name.x * perTrial < freeFrom) continue;
+      const isCut = (range[1] - name.x) * perTrial + 16 < 7 * name.text.length;
+      if (name.x * perTrial < freeFrom || isCut) continue;
       kept.add(name);
       freeFrom = name.x * perTrial + 9 * name.text.length;
     }

@@ -14,6 +14,7 @@ from tune_bn.core.space import Parameter
 from tune_bn.report import tables
 from tune_bn.report.advice import Advice, advise
 from tune_bn.report.blocks import parameter_figures, search_figures
+from tune_bn.report.explanation import explanation
 from tune_bn.report.history import Results, results_of
 from tune_bn.report.markup import code_block, plain, section, table_block
 from tune_bn.report.network import NetworkResults, network_figures
@@ -210,7 +211,14 @@ def _best_configuration(results: Results, summary: Mapping[str, Any]) -> list[st
         else ""
     )
     narrower = code_block("Search on in a narrower space", refined_space_code(results))
-    return [of_several, table_block(table), *codes, narrower]
+    reasons = tables.reasons_table(results)
+    why = f'<p class="why">{plain(explanation(results, best))}</p>' if best.origin else ""
+    others = (
+        ""
+        if reasons is None
+        else f"<details><summary>{plain(reasons.title)}</summary>{table_block(reasons)}</details>"
+    )
+    return [of_several, table_block(table), why, others, *codes, narrower]
 
 
 def _stages(results: Results) -> list[str]:

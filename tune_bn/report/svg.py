@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from tune_bn.core.visible import visible
 from tune_bn.report.errors import ReportError
+from tune_bn.report.figures.bars import LOOKS, bar_path, bars_of, kinds_of, thinner
 from tune_bn.report.figures.narrowing import Looks
 from tune_bn.report.figures.stages import chosen_params, stage_labels, stage_spans
 from tune_bn.report.figures.style import (
@@ -34,16 +35,28 @@ from tune_bn.report.text import label, number_text
 __all__ = ["narrowing_svg"]
 
 _WIDTH, _LEFT, _RIGHT = 880, 104, 20
-_TOP, _BOTTOM = 82, 74
+_TOP, _BOTTOM = 112, 74
 _ROW, _GAP = 84, 32
 _MOST_ROWS = 12
 
+
+def _class(kind: str) -> str:
+    """Return the class of the bars of a kind of region."""
+    return f"of-{kind.replace(' ', '-')}"
+
+
+_BARS = "\n".join(
+    f".{_class(kind)} {{ stroke: rgb({look.colour}); stroke-opacity: {look.opacity}; "
+    f"stroke-width: {look.px}px; fill: none; }}"
+    for kind, look in LOOKS.items()
+)
 _STYLE = f"""
 text {{ font: 12px {FONT}; fill: {INK}; }}
 .paper {{ fill: #ffffff; }} .muted {{ fill: {MUTED}; }}
 .name {{ font-weight: 600; font-size: 13px; }}
 .stage {{ fill: {BLUE}; font-size: 11px; }} .grid {{ stroke: #7d8796; stroke-opacity: .25; }}
-.window {{ fill: {BLUE}; fill-opacity: .14; stroke: {BLUE}; stroke-opacity: .7; }}
+.window {{ fill: {BLUE}; fill-opacity: .09; stroke: {BLUE}; stroke-opacity: .35; }}
+{_BARS}
 .pruned {{ fill: none; stroke: {GREY}; }} .failed {{ stroke: {VERMILLION}; stroke-width: 2; }}
 .best {{ fill: {AMBER}; stroke: {INK}; }}
 @media (prefers-color-scheme: dark) {{
@@ -56,10 +69,11 @@ text {{ fill: #e7ebf0; }} .paper {{ fill: #0d1117; }} .muted {{ fill: #a3afbd; }
 def narrowing_svg(
     source: Any, *, params: Sequence[str] | None = None, max_trials: int = 400
 ) -> str:
-    """Return an SVG with a row per parameter: its value in each trial, and each stage's window.
+    """Return an SVG with a row per parameter: its value in each trial, and where it was drawn.
 
-    The marks are those of `plot_narrowing`: colour and size tell how a trial ranks, pruned trials
-    are open triangles, failed ones crosses, the best one a star.
+    The marks are those of `plot_narrowing`: a bar behind a dot is what the value was drawn from,
+    the pale band is all that a stage drew from; colour and size tell how a trial ranks, pruned
+    trials are open triangles, failed ones crosses, the best one a star.
 
     Args:
         source: What `results_of` takes.
@@ -122,7 +136,7 @@ def _head(results: Results, looks: Looks, columns: _Columns, title: str) -> Iter
     yield _text(16, 26, title, "name")
     x = float(_LEFT)
     kinds: list[tuple[str, bool]] = [
-        ("window of the stage", bool(results.stages)),
+        ("all that a stage drew from", bool(results.stages)),
         ("best", bool(looks.best)),
         ("complete (colour: value)", bool(looks.complete)),
         ("pruned", bool(looks.pruned)),
@@ -131,12 +145,18 @@ def _head(results: Results, looks: Looks, columns: _Columns, title: str) -> Iter
     for kind, is_there in kinds:
         if not is_there:
             continue
-        if kind.startswith("window"):
+        if kind.startswith("all"):
             yield f'<rect class="window" x="{x:.1f}" y="38" width="16" height="9"/>'
         else:
             yield _mark(kind.split()[0], x + 8, 43, 0.8)
         yield _text(x + 22, 47, kind)
-        x += 40 + 6.6 * len(kind)
+        x += 40 + 6.4 * len(kind)
+    x = float(_LEFT)
+    for kind in kinds_of(looks.trials):
+        look = LOOKS[kind]
+        yield f'<path class="{_class(kind)}" d="{bar_path(look, x + 8, 54, 66, look.cap_px)}"/>'
+        yield _text(x + 22, 64, look.name)
+        x += 40 + 6.4 * len(look.name)
     for name in stage_labels(stage_spans(results)):
         if columns(name["x"]) < _WIDTH - _RIGHT - 36:
             yield _text(columns(name["x"]), _TOP - 20, name["text"], "stage")
@@ -164,6 +184,17 @@ def _row(results: Results, looks: Looks, columns: _Columns, name: str, top: floa
                 f'<rect class="window" x="{x:.1f}" y="{y(upper):.1f}" width="{width:.1f}" '
                 f'height="{max(y(bottom) - y(upper), 1):.1f}"/>'
             )
+    for kind, bars in bars_of(looks.trials, name, axis).items():
+        px, cap_px = thinner(LOOKS[kind], len(looks.trials), width_px=_WIDTH - _LEFT - _RIGHT)
+        look = LOOKS[kind]._replace(px=px)
+        # A range that has changed in the search may have been wider: nothing leaves the row.
+        paths = (
+            bar_path(look, columns(n), max(y(high), top), min(y(low), top + _ROW), cap_px)
+            for n, low, high in bars
+            if high >= axis.low - pad and low <= axis.high + pad
+        )
+        style = "" if px == LOOKS[kind].px else f' style="stroke-width:{px:.1f}"'
+        yield f'<path class="{_class(kind)}"{style} d="{"".join(paths)}"/>'
     for kind, trials in (
         ("failed", looks.failed),
         ("pruned", looks.pruned),

@@ -9,9 +9,17 @@ import numpy as np
 
 from tune_bn.core.space import Categorical
 from tune_bn.core.stages import Stage
+from tune_bn.report.explanation import explanation, source_text
 from tune_bn.report.figures.stages import some_stages
 from tune_bn.report.history import Results, TrialResult
-from tune_bn.report.text import duration_text, number_text, share_text, value_text, window_text
+from tune_bn.report.text import (
+    count_text,
+    duration_text,
+    number_text,
+    share_text,
+    value_text,
+    window_text,
+)
 
 __all__ = [
     "Table",
@@ -19,6 +27,7 @@ __all__ = [
     "durations_table",
     "importance_table",
     "improvements_table",
+    "reasons_table",
     "run_table",
     "scores_table",
     "stage_table",
@@ -36,6 +45,7 @@ class Table:
         rows: A text for each column; not escaped.
         n_text_columns: How many columns, from the left, are words rather than numbers.
         note: A sentence about what is left out; "" for none.
+        has_last_words: Whether the last column is words, too.
     """
 
     title: str
@@ -43,10 +53,18 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     n_text_columns: int = 1
     note: str = ""
+    has_last_words: bool = False
+
+    def is_words(self, i: int) -> bool:
+        """Return whether a column, counted from 0, is words rather than numbers."""
+        return i < self.n_text_columns or (self.has_last_words and i == len(self.columns) - 1)
 
 
 def stage_table(results: Results, *, params: Sequence[str] | None = None, most: int = 40) -> Table:
-    """Return a row per stage: trials, best value of one objective, windows of the parameters.
+    """Return a row per stage: trials, best value of one objective, widths, what it drew from.
+
+    Its width is the schedule's; the usual one is the median width of what single values were
+    redrawn in, which a few wide draws do not hide.
 
     Args:
         results: A search.
@@ -71,9 +89,14 @@ def stage_table(results: Results, *, params: Sequence[str] | None = None, most: 
         ]
         best = "–" if stage.best_value is None else number_text(stage.best_value, 5)
         own = (best,) if is_single else ()
+        usual = "–" if stage.usual_width is None else share_text(stage.usual_width)
         width = share_text(stage.width)
-        rows.append((stage.name, str(len(stage.trials)), *own, width, *windows))
-    columns = ("Stage", "Trials", *(("Best value",) if is_single else ()), "Width")
+        rows.append((stage.name, str(len(stage.trials)), *own, width, usual, *windows))
+    columns = ("Stage", "Trials", *(("Best value",) if is_single else ()), "Width", "Usual width")
+    unknown = sum(stage.n_unknown for stage in results.stages)
+    if unknown:
+        whose = count_text(unknown, "trial")
+        note = f"{note} Of {whose} it is not known between which values they were drawn.".strip()
     return Table(
         "Stages",
         (*columns, *names),
@@ -99,14 +122,28 @@ def best_trials_table(
     rows = tuple(_trial_row(results, trial, names) for trial in best)
     what = "Pareto front" if len(results.directions) > 1 else "Best trials"
     stage = ("Stage",) if results.stages else ()
-    return Table(what, ("Trial", *stage, *results.objectives, *names), rows, n_text_columns=0)
+    source = ("Drawn from",) if results.stages else ()
+    columns = ("Trial", *stage, *results.objectives, *names, *source)
+    return Table(what, columns, rows, n_text_columns=0, has_last_words=bool(source))
+
+
+def reasons_table(results: Results, *, most: int = 10) -> Table | None:
+    """Return why each of the best trials was tried, best first; None where no trial says it."""
+    best = [t for t in results.ranked if t.state == "complete"][:most]
+    if len(results.directions) > 1:
+        best = list(results.front[:most])
+    if not any(t.origin is not None for t in best):
+        return None
+    rows = tuple((str(t.number), explanation(results, t)) for t in best)
+    return Table("Why the best were tried", ("Trial", "Why it was tried"), rows, n_text_columns=2)
 
 
 def _trial_row(results: Results, trial: TrialResult, names: Sequence[str]) -> tuple[str, ...]:
     stage = (results.stage_name(trial),) if results.stages else ()
     params = (value_text(trial.params[n]) if n in trial.params else "–" for n in names)
     values = (number_text(v, 6) for v in trial.values)
-    return (str(trial.number), *stage, *values, *params)
+    source = (source_text(trial) or "not recorded",) if results.stages else ()
+    return (str(trial.number), *stage, *values, *params, *source)
 
 
 def improvements_table(results: Results, *, most: int = 30) -> Table:

@@ -15,6 +15,7 @@ from tune_bn.core.space import Categorical
 from tune_bn.core.visible import visible
 from tune_bn.report import tables
 from tune_bn.report.advice import advise
+from tune_bn.report.explanation import explanation
 from tune_bn.report.history import Results
 from tune_bn.report.summary import (
     answers,
@@ -50,13 +51,18 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
         # A category's window is all of its choices, in every stage.
         scaled = [n for n, p in results.space.items() if not isinstance(p, Categorical)]
         stages = tables.stage_table(results, params=scaled, most=_MOST_COLUMNS)
-        blocks.append(("Stages", [_turned(stages)]))
+        note = [_indented(stages.note, style="dim")] if stages.note else []
+        blocks.append(("Stages", [_turned(stages), *note]))
     scores = tables.scores_table(given)
     if scores is not None:
         blocks.append((scores.title, [_table(scores)]))
     best = chosen_trial(results, given)
     if best is not None:
-        lines = [_indented(f"{name} = {value_text(v, 6)}") for name, v in best.params.items()]
+        lines: list[RenderableType] = [
+            _indented(f"{name} = {value_text(v, 6)}") for name, v in best.params.items()
+        ]
+        if best.origin is not None or best.is_unread:
+            lines += ["", _indented(explanation(results, best))]
         blocks.append((f"Best configuration: trial {best.number}", lines))
     if advice:
         shown = [_indented(f"• {one.text}") for one in advice]
@@ -81,7 +87,7 @@ def _new_table() -> RichTable:
 def _table(table: Table) -> RichTable:
     shown = _new_table()
     for i, column in enumerate(table.columns):
-        shown.add_column(_text(column), justify="left" if i < table.n_text_columns else "right")
+        shown.add_column(_text(column), justify="left" if table.is_words(i) else "right")
     for row in table.rows:
         shown.add_row(*[_text(text) for text in row])
     return shown

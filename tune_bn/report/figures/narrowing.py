@@ -1,4 +1,4 @@
-"""How the search narrowed: every parameter's draws with the windows of the stages."""
+"""How the search narrowed: every parameter's draws, each with the interval it was drawn from."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from tune_bn.report.explanation import window_source
+from tune_bn.report.figures.bars import bar_traces, n_unknown
 from tune_bn.report.figures.stages import (
     MOST_SPANS,
     chosen_params,
@@ -30,22 +32,26 @@ from tune_bn.report.figures.style import (
 )
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.history import Results, TrialResult, results_of
-from tune_bn.report.text import number_text, plotly_text, value_text
+from tune_bn.report.text import count_text, number_text, plotly_text, value_text
 
-__all__ = ["Looks", "plot_narrowing"]
+__all__ = ["Looks", "narrowing_figure", "plot_narrowing"]
 
 _ROW_PX = 112
 _GAP_PX = 34
 _TOP_PX, _BOTTOM_PX = 100, 112
+_LEGEND_PX = 29  # of each of its lines
+_LINE_PX = 800  # of entries in one of them
 
 
 def plot_narrowing(
     source: Any, *, params: Sequence[str] | None = None, max_trials: int | None = 2000
 ) -> go.Figure:
-    """Return a figure with a row per parameter: its value in each trial, and each stage's window.
+    """Return a figure with a row per parameter: its value in each trial, and where it was drawn.
 
-    Trials run along x, a parameter's own scale along y. Colour and size tell how a trial ranks
-    among the complete ones; pruned trials are open triangles, failed ones crosses, the best a star.
+    Trials run along x, a parameter's own scale along y. A bar behind a dot is the interval in which
+    the value was drawn; a dot without one was kept from another trial, or given. The pale band is
+    all that a stage drew from: the hull of its bars. Colour and size tell how a trial ranks among
+    the complete ones; pruned trials are open triangles, failed ones crosses, the best a star.
 
     Args:
         source: What `results_of` takes: an Optuna study, a Ray result grid, a `CoarseToFine`.
@@ -64,7 +70,17 @@ def plot_narrowing(
         >>> plot_narrowing(study).layout.title.text
         'How the search narrowed'
     """
-    results = results_of(source)
+    return narrowing_figure(results_of(source), params, max_trials)
+
+
+def narrowing_figure(
+    results: Results,
+    params: Sequence[str] | None,
+    max_trials: int | None,
+    *,
+    has_bar_key: bool = True,
+) -> go.Figure:
+    """Return what `plot_narrowing` returns, with or without the bars in its legend."""
     title = "How the search narrowed" if results.stages else "Draws of each parameter"
     names = chosen_params(results, params)
     trials, note = shown_trials(results, max_trials)
@@ -87,6 +103,8 @@ def plot_narrowing(
         axis = axis_for(results.space[name])
         if results.stages:
             figure.add_trace(_band(results, name, axis, is_first=row == 1), row=row, col=1)
+            for trace in bar_traces(trials, name, axis, has_key=has_bar_key and row == 1):
+                figure.add_trace(trace, row=row, col=1)
         for trace in looks.traces(name, axis, is_first=row == 1):
             figure.add_trace(trace, row=row, col=1)
         figure.update_yaxes(axis.options(), row=row, col=1)
@@ -94,9 +112,13 @@ def plot_narrowing(
         figure.add_annotation(label)
     figure.update_xaxes(trial_axis(results))
     figure.update_xaxes(title_text="Trial", row=rows, col=1)
+    entries = [trace.name for trace in figure.data if trace.showlegend is not False and trace.name]
+    lines = -(-sum(48 + 7 * len(entry) for entry in entries) // _LINE_PX)
+    top = _TOP_PX + _LEGEND_PX * (lines - 1)
     figure.update_layout(
-        margin={"t": _TOP_PX, "b": bottom},
-        legend={"y": 1 + 42 / inner},
+        height=inner + top + bottom,
+        margin={"t": top, "b": bottom},
+        legend={"y": 1 + 42 / inner, "itemsizing": "trace"},
         meta={
             "narrow": {
                 "coloraxis.colorbar.len": 1,
@@ -126,6 +148,10 @@ def plot_narrowing(
             },
         },
     )
+    unknown = n_unknown(trials)
+    if unknown:
+        whose = count_text(unknown, "trial")
+        note = f"{note} Of {whose} it is not known between which values they were drawn.".strip()
     if len(results.stages) > MOST_SPANS:
         note = f"{note} Windows of {MOST_SPANS} of {len(results.stages):,} stages.".strip()
     if note:
@@ -145,7 +171,7 @@ class Looks:
     """Colour, size and shape of every trial, the same in all rows."""
 
     def __init__(self, results: Results, trials: tuple[TrialResult, ...]) -> None:
-        self.results = results
+        self.results, self.trials = results, trials
         order = [t.number for t in results.ranked if t.state == "complete"]
         top = max(len(order) - 1, 1)
         self.goodness = {number: 1 - i / top for i, number in enumerate(order)}
@@ -174,7 +200,8 @@ class Looks:
 
     def traces(self, name: str, axis: Axis, *, is_first: bool) -> list[go.Scatter]:
         """Return the marks of one row; the first row's are those in the legend."""
-        goodness = np.array([self.goodness[t.number] for t in self.complete])
+        # Of single precision, as all that is one of many: half the size, and as good to look at.
+        goodness = np.array([self.goodness[t.number] for t in self.complete], dtype=np.float32)
         kinds: list[tuple[str, Sequence[TrialResult], dict[str, Any]]] = [
             (
                 "failed",
@@ -226,12 +253,15 @@ class Looks:
         is_first: bool,
     ) -> go.Scatter:
         values = [t.params.get(name) for t in trials]
+        results = self.results
         about = [
-            (plotly_text(value_text(v)), _outcome(t)) for v, t in zip(values, trials, strict=True)
+            (plotly_text(value_text(v)), _outcome(t), *_source(results, t, name))
+            for v, t in zip(values, trials, strict=True)
         ]
+        source = "<br>%{customdata[2]}" if results.stages else ""
         return go.Scatter(
             x=np.array([t.number for t in trials]),
-            y=axis.place(values),
+            y=axis.place(values).astype(np.float32),
             mode="markers",
             marker=marker,
             name=kind,
@@ -241,7 +271,7 @@ class Looks:
             customdata=about,
             hovertemplate=(
                 f"trial %{{x}}<br>{plotly_text(name)} = %{{customdata[0]}}"
-                f"<br>%{{customdata[1]}}<extra>{kind}</extra>"
+                f"<br>%{{customdata[1]}}{source}<extra>{kind}</extra>"
             ),
         )
 
@@ -265,6 +295,11 @@ def _outcome(trial: TrialResult) -> str:
     return plotly_text(trial.reason or f"no value ({trial.state})", 60)
 
 
+def _source(results: Results, trial: TrialResult, name: str) -> tuple[str, ...]:
+    """Return from where a value was drawn, for those who point at it."""
+    return (plotly_text(window_source(results, trial, name), 60),) if results.stages else ()
+
+
 def _band(results: Results, name: str, axis: Axis, *, is_first: bool) -> go.Scatter:
     """Return all windows of one parameter as one trace of rectangles."""
     x: list[float] = []
@@ -280,9 +315,9 @@ def _band(results: Results, name: str, axis: Axis, *, is_first: bool) -> go.Scat
         y=np.array(y),
         mode="lines",
         fill="toself",
-        fillcolor=f"rgba({BLUE_RGB},0.14)",
-        line={"width": 1, "color": f"rgba({BLUE_RGB},0.7)"},
-        name="stage window",
+        fillcolor=f"rgba({BLUE_RGB},0.09)",
+        line={"width": 1, "color": f"rgba({BLUE_RGB},0.35)"},
+        name="all that a stage drew from",
         legendgroup="window",
         showlegend=is_first,
         hoverinfo="skip",

@@ -6,6 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from tune_bn.core.space import Categorical
+from tune_bn.core.stages import Stage
 from tune_bn.report.figures.stages import chosen_params, some_stages
 from tune_bn.report.figures.style import BLUE_RGB, add_note, base_figure, empty_figure
 from tune_bn.report.history import Results, results_of
@@ -19,8 +20,9 @@ def plot_windows(
 ) -> go.Figure:
     """Return a figure with the windows of all parameters, stage by stage, over the full range.
 
-    A bar is the share of the parameter's scale that the stage's windows span, where on the scale it
-    lies, with its ends in the parameter's own units beside it.
+    A bar is the share of the parameter's scale that all draws of a stage span together, where on
+    the scale it lies, with its ends in the parameter's own units beside it. Beside the name of a
+    stage is its usual width: the median share of the scale that a single draw spans.
 
     Args:
         source: What `results_of` takes.
@@ -85,7 +87,7 @@ def plot_windows(
             texts.append(f"\u2002{plotly_text(text, 26)}")
             about.append(
                 f"{plotly_text(name)}, {stage.name}<br>{plotly_text(text, 80)}"
-                f"<br>{share_text(high - low)} of the scale"
+                f"<br>{share_text(high - low)} of the scale{_usually(stage)}"
             )
             places.append(place)
             place += gap
@@ -108,7 +110,7 @@ def plot_windows(
     figure.update_yaxes(
         range=[place - 0.3, -0.2],
         tickvals=places,
-        ticktext=[stage.name for _ in names for stage in stages],
+        ticktext=[_stage_text(stage) for _ in names for stage in stages],
         showgrid=False,
     )
     figure.update_xaxes(
@@ -125,6 +127,18 @@ def plot_windows(
     if len(stages) < len(results.stages):
         add_note(figure, f"{len(stages)} of {len(results.stages)} stages shown.")
     return figure
+
+
+def _stage_text(stage: Stage) -> str:
+    usual = "" if stage.usual_width is None else f", {share_text(stage.usual_width)}"
+    return plotly_text(f"{stage.name}{usual}")
+
+
+def _usually(stage: Stage) -> str:
+    """Return how narrow single draws of a stage were, which its hull does not show."""
+    if stage.usual_width is None:
+        return ""
+    return f"<br>all parameters: a draw usually spans {share_text(stage.usual_width)}"
 
 
 def _share(results: Results, name: str, window: tuple[Any, ...]) -> tuple[float, float]:
