@@ -233,4 +233,4 @@ def test_a_trial_that_began_since_the_study_was_read_is_seen_later(tmp_path, mon
     study.optimize(objective, n_trials=1)
     study.ask(SPACE)
     assert [t.number for t in study.trials] == list(range(7))
-    assert sampler._record(study, 6).history.n_ranked == 6
+    assert sampler._record(study).history.n_ranked == 6

@@ -16,7 +16,6 @@ from tests.optuna.test_origins import conditional, plain
 from tests.report.test_terminal import printed
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.core.mark import MARK_KEY
-from tune_bn.core.proposal import _MOST_CANDIDATES
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import ReportError, Results, explain, plot_narrowing, results_of
 from tune_bn.report import explanation as words
@@ -353,11 +352,10 @@ def test_rounded_numbers_keep_their_order(low: float, span: float, share: float)
 
 def test_as_many_draws_are_compared_as_are_made():
     """The most that a schedule may compare is the most that are."""
-    assert words._MOST_CANDIDATES == _MOST_CANDIDATES
     narrowing = dataclasses.replace(Narrowing(), candidates=1)
     study = studied(lambda t: t.suggest_float("x", 0, 1), 20, narrowing=narrowing)
     assert "such draws" not in explain(study, 19)
-    narrowing = dataclasses.replace(Narrowing(), candidates=50)
+    narrowing = dataclasses.replace(Narrowing(), candidates=12)
     study = studied(lambda t: t.suggest_float("x", 0, 1), 20, narrowing=narrowing)
     assert "Of 12 such draws" in explain(study, 19)
 

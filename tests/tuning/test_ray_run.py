@@ -10,6 +10,7 @@ import optuna
 import pytest
 from ray.tune import Checkpoint
 
+from tests.optuna.test_origins import said_untrue
 from tune_bn import Narrowing
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.training import Config
@@ -126,6 +127,23 @@ def test_a_run_goes_on_from_the_study():
     reference = [t.params for t in whole.record._study.trials]
     assert [t.params for t in study.trials] == reference
     assert [s.name for s in stages(study)] == [s.name for s in stages(whole.record._study)]
+
+
+def test_the_study_says_where_the_search_drew_its_trials():
+    """Also where trials have other numbers in the study than in the search: they ended in between.
+
+    The record of each is true in the study: windows, values, and the trials that it names.
+    """
+    study = new_study()
+    driver = Driver(study, points_to_evaluate=[params_of(Config())])
+    driver.search.suggest("slow")  # it began first, and ends last
+    for i in range(40):
+        driver.run(str(i), [0.1, 0.1, 0.01 * (i % 5)])
+    driver.run("slow", [0.1, 0.2, 0.3])
+    given = {study.trials[-1].number: list(params_of(Config()))}
+    assert len(study.trials) == 41
+    assert not said_untrue(study, given)
+    assert [s.name for s in stages(study)][1] == "fine 1"
 
 
 def test_a_trial_that_fails_by_itself_is_stored(tmp_path):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tune_bn.core.mark import stage_name
+from tune_bn.core.narrowing import MOST_CANDIDATES
 from tune_bn.core.origin import Origin
 from tune_bn.core.regions import AROUND_ONE, AROUND_THE_BEST, BOX, STRATUM, UNTRIED, WINDOWS
 from tune_bn.core.space import Categorical
@@ -24,7 +25,6 @@ _MOST_TRIALS = 5  # named in a row
 _MOST_MOVED = 10
 _MOST_KEPT = 6
 _MOST_CHOICES = 6
-_MOST_CANDIDATES = 12  # are compared, however many the schedule asks for
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -265,7 +265,7 @@ def _kept_text(origin: Origin) -> str:
 def _comparison(results: Results, origin: Origin) -> str:
     """Return among how many draws the trial was chosen, and how."""
     mark = origin.mark
-    n = min(mark.narrowing.candidates, _MOST_CANDIDATES)
+    n = min(mark.narrowing.candidates, MOST_CANDIDATES)
     together = (origin.windows or {}).keys() - set(origin.alone)
     if mark.stage == 0 or mark.kind == UNTRIED or not together:
         return ""
