@@ -179,10 +179,12 @@ def test_digits_alone_are_the_codes_that_the_model_knows(tmp_path: Path) -> None
 def test_unknown_categories_are_counted_and_named() -> None:
     learned = _categories(pd.DataFrame({"a": ["x", "y"] * 5}))
     _, notes = learned.transform_noting({"a": "z"})
-    assert notes == ["a: 1 of 1 values is not among the model's 2 categories ('z')"]
+    assert [str(n) for n in notes] == [
+        "a: 1 of 1 values is not among the model's 2 categories ('z')"
+    ]
     rows = [{"a": value} for value in ("p", "q", "x", "r", "s", None, "p")]
     inputs, notes = learned.transform_noting(rows)
-    assert notes == [
+    assert [str(n) for n in notes] == [
         "a: 5 of 7 values are not among the model's 2 categories ('p', 'q', 'r' and 1 more)"
     ]
     assert not inputs[0].any()

@@ -30,6 +30,17 @@ def tune(
         str | None,
         typer.Option(help="classification or regression; otherwise the target decides."),
     ] = None,
+    missing: Annotated[
+        str | None,
+        typer.Option(
+            help="Words for a missing value, as in 'NA,-'; '' for none but an empty cell.",
+            show_default="NA, None, null, nan and the like",
+        ),
+    ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of categories, whatever it looks like; may be repeated."),
+    ] = None,
     trials: Annotated[int, typer.Option(help="Configurations to try, earlier ones included.")] = 60,
     timeout: Annotated[
         float | None, typer.Option(help="End the search after so many seconds.")
@@ -84,6 +95,7 @@ def tune(
         from tune_bn.cli.progress import show_progress
         from tune_bn.report import write_report
         from tune_bn.training import load_dataset
+        from tune_bn.training.written import MISSING_WORDS
         from tune_bn.tuning.errors import Stopped
         from tune_bn.tuning.settings import Settings
 
@@ -107,7 +119,14 @@ def tune(
             epochs=epochs,
             device=device,
         )
-        dataset = load_dataset(data, target=target, task=known_task, seed=seed)
+        dataset = load_dataset(
+            data,
+            target=target,
+            task=known_task,
+            seed=seed,
+            missing=MISSING_WORDS if missing is None else missing.split(","),
+            categories=category or (),
+        )
         metric_name = settings.metric_for(dataset.task)
         _announce(dataset)
         with stop_on_signals() as stop:
@@ -165,5 +184,6 @@ def _command_to_resume(context: typer.Context) -> str:
         source = context.get_parameter_source(name)
         if name == "resume" or source is None or source.name in ("DEFAULT", "DEFAULT_MAP"):
             continue
-        words += ["--" + name.replace("_", "-"), str(value)]
+        for each in value if isinstance(value, list | tuple) else [value]:
+            words += ["--" + name.replace("_", "-"), str(each)]
     return shlex.join(words)

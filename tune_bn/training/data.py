@@ -257,7 +257,8 @@ def _prepare(
     reading = Reading("category")
     if target not in asked.categories and table[target].notna().any():
         reading = target_reading(target, table[target], task, missing=asked.missing)
-    table = _labelled(name, table, target, reading, notes, words.pop(target, {}))
+    own_words = words.pop(target, {})
+    table = _labelled(name, table, target, reading, notes, own_words, asked.missing)
     column = table[target]
     features = table.drop(columns=target)
     readings = _readings(features, asked)
@@ -269,7 +270,14 @@ def _prepare(
         notes.append(f"took {task} from target {target!r} ({distinct} different values)")
     y: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     if task == "classification":
-        classes, y = encode_classes(target, column)
+        try:
+            classes, y = encode_classes(target, column)
+        except DataError as error:
+            if not own_words:
+                raise
+            raise DataError(
+                f"{error} Its cells are empty{_because(own_words)}: --missing '' keeps these."
+            ) from error
         parts = split_rows(len(table), seed=asked.seed, classes=y)
         learned = Target(target, task, classes, 0.0, 1.0)
         targets = torch.from_numpy(y)
@@ -304,12 +312,14 @@ def _labelled(
     reading: Reading,
     notes: list[str],
     words: dict[str, int],
+    missing: Sequence[str],
 ) -> pd.DataFrame:
     """Returns the rows that have a target, if they are enough."""
     column = table[target]
     labelled = column.notna()
-    if reading.gaps and is_text(column):
-        labelled &= ~column.map(lambda cell: str(cell).strip() in reading.gaps)
+    if reading.kind == "number" and is_text(column):
+        gaps = {*reading.gaps, *missing, ""}
+        labelled &= ~column.map(lambda cell: str(cell).strip() in gaps)
     left_out = int((~labelled).sum())
     because = _because(words)
     if left_out == len(table):

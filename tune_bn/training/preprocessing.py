@@ -38,6 +38,7 @@ __all__ = [
     "NumberColumn",
     "Preprocessing",
     "Rows",
+    "UnknownValues",
     "encoded_names",
     "n_codes",
 ]
@@ -121,6 +122,40 @@ class DroppedColumn:
     reason: str
 
 
+@dataclass(frozen=True)
+class UnknownValues:
+    """Values of one column that are none of the model's categories; as text, a line that says so.
+
+    Args:
+        column: Its name.
+        values: How often each such value occurs.
+        rows: How many rows there were.
+        categories: How many categories the model knows.
+    """
+
+    column: str
+    values: Mapping[str, int]
+    rows: int
+    categories: int
+
+    def __add__(self, other: UnknownValues) -> UnknownValues:
+        """Returns those of both, of one column in different rows."""
+        values = dict(self.values)
+        for value, count in other.values.items():
+            values[value] = values.get(value, 0) + count
+        return UnknownValues(self.column, values, self.rows + other.rows, self.categories)
+
+    def __str__(self) -> str:
+        count = sum(self.values.values())
+        examples = ", ".join(shown(value) for value in list(self.values)[:3])
+        more = f" and {len(self.values) - 3} more" if len(self.values) > 3 else ""
+        are = "is" if count == 1 else "are"
+        return (
+            f"{self.column}: {count} of {self.rows} values {are} not among the model's "
+            f"{self.categories} categories ({examples}{more})"
+        )
+
+
 Column = NumberColumn | CategoryColumn | EncodedColumn | DroppedColumn
 _KINDS: dict[str, type[Column]] = {
     "number": NumberColumn,
@@ -184,8 +219,8 @@ class Preprocessing:
         """
         return self.transform_noting(rows)[0]
 
-    def transform_noting(self, rows: Rows) -> tuple[torch.Tensor, list[str]]:
-        """Returns what `transform` does, and a line for each column with unknown categories.
+    def transform_noting(self, rows: Rows) -> tuple[torch.Tensor, list[UnknownValues]]:
+        """Returns what `transform` does, and what was not among the categories of a column.
 
         Args:
             rows: As for `transform`.
@@ -195,7 +230,7 @@ class Preprocessing:
         """
         table = self._table(rows)
         parts: list[npt.NDArray[np.float32]] = []
-        notes: list[str] = []
+        notes: list[UnknownValues] = []
         block: list[NumberColumn] = []
         for column in self.columns:
             if isinstance(column, NumberColumn):
@@ -209,7 +244,8 @@ class Preprocessing:
                 else:
                     parts.append(_encoded(column, places))
                 if unknown:
-                    notes.append(_unknown_note(column, unknown, len(table)))
+                    n_known = len(column.categories)
+                    notes.append(UnknownValues(column.name, unknown, len(table), n_known))
         parts += _standardised(block, table, self.missing)
         inputs = np.concatenate(parts, axis=1) if parts else np.zeros((len(table), 0), np.float32)
         return torch.from_numpy(inputs), notes
@@ -446,19 +482,6 @@ def _place(key: str, places: Mapping[str, int], missing: Sequence[str]) -> int:
     elif _FLOAT.fullmatch(text):  # "1.0" in a file is the number 1 in another
         text = category_key(float(text))
     return places.get(text, _UNKNOWN)
-
-
-def _unknown_note(
-    column: CategoryColumn | EncodedColumn, unknown: Mapping[str, int], rows: int
-) -> str:
-    count = sum(unknown.values())
-    examples = ", ".join(shown(key) for key in list(unknown)[:3])
-    more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
-    are = "is" if count == 1 else "are"
-    return (
-        f"{column.name}: {count} of {rows} values {are} not among the model's "
-        f"{len(column.categories)} categories ({examples}{more})"
-    )
 
 
 def _one_hot(column: CategoryColumn, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

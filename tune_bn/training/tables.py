@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,12 +26,27 @@ from tune_bn.training.columns import typed
 from tune_bn.training.errors import DataError
 from tune_bn.training.written import MISSING_WORDS
 
-__all__ = ["NPZ_TARGET", "SUFFIXES", "FileTable", "file_digest", "read_rows", "read_table"]
+__all__ = [
+    "NPZ_TARGET",
+    "SUFFIXES",
+    "FileTable",
+    "file_digest",
+    "read_rows",
+    "read_rows_in_parts",
+    "read_table",
+]
 
 SUFFIXES = (".csv", ".parquet", ".npz")
 NPZ_TARGET = "y"
 """Name of the target column of a table read from an NPZ file."""
 
+_LONG = 1 << 24  # bytes of a file from which it is read in parts
+_CSV_OPTIONS: dict[str, Any] = {
+    "encoding": "utf-8-sig",
+    "index_col": False,
+    "dtype": str,
+    "keep_default_na": False,
+}
 _CHUNK = 1 << 20  # bytes read at a time for the digest
 _SURPRISE = 1 << 27  # bytes in memory below which no proportion is a surprise
 _LONGEST_NAME = 1000
@@ -113,6 +128,48 @@ def read_rows(path: Path) -> FileTable:
         DataError: As for `read_table`.
     """
     return FileTable(*_read(path, needs_target=False), {})
+
+
+def read_rows_in_parts(path: Path, *, rows: int) -> Iterator[pd.DataFrame]:
+    """Yields what `read_rows` reads, at most so many rows at a time.
+
+    A CSV or Parquet file of any length is read in the memory that its longest part needs.
+
+    Args:
+        path: The file.
+        rows: Most rows of a part, at least 1.
+
+    Raises:
+        DataError: As for `read_table`, also after some parts were yielded.
+    """
+    suffix = path.suffix.lower()
+    is_long = suffix in (".csv", ".parquet") and path.is_file() and path.stat().st_size > _LONG
+    if not is_long:
+        table = read_rows(path).table
+        for start in range(0, len(table), rows):
+            yield table.iloc[start : start + rows]
+        return
+    if suffix == ".csv":
+        names = _csv_names(path)
+        nameless = [place for place, name in enumerate(names) if not name.strip()]
+        with _csv_errors(path), pd.read_csv(path, chunksize=rows, **_CSV_OPTIONS) as parts:
+            for part in parts:
+                part.columns = pd.Index(names)
+                yield part.iloc[:, 1:] if nameless == [0] else part
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with (
+        _parse_errors(path, "a Parquet", pa.ArrowException, *_PARSER_ERRORS),
+        pq.ParquetFile(path) as file,
+    ):
+        _require_unique(file.schema_arrow.names, path)
+        _require_plain_types(file.schema_arrow)
+        for batch in file.iter_batches(batch_size=rows):
+            yield pa.Table.from_batches([batch]).to_pandas(
+                ignore_metadata=True, integer_object_nulls=True
+            )
 
 
 def _read(path: Path, *, needs_target: bool = True) -> tuple[pd.DataFrame, list[str]]:
@@ -206,7 +263,8 @@ def _require_unique(names: Sequence[str], path: Path) -> None:
         )
 
 
-def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
+def _csv_names(path: Path) -> list[str]:
+    """Returns the names in the header of a CSV file, if it has one and they are unique."""
     with (
         _parse_errors(path, "a comma-separated UTF-8", csv.Error, UnicodeDecodeError),
         path.open(encoding="utf-8-sig", newline="") as file,
@@ -225,19 +283,17 @@ def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
                 "(and decimal points)."
             )
     _require_unique(names, path)
-    with _parse_errors(
-        path,
-        "a comma-separated UTF-8",
-        pd.errors.ParserWarning,
-        *_PARSER_ERRORS,
-    ):
-        table: pd.DataFrame = pd.read_csv(
-            path,
-            encoding="utf-8-sig",
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-        )
+    return names
+
+
+def _csv_errors(path: Path) -> AbstractContextManager[None]:
+    return _parse_errors(path, "a comma-separated UTF-8", pd.errors.ParserWarning, *_PARSER_ERRORS)
+
+
+def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
+    names = _csv_names(path)
+    with _csv_errors(path):
+        table: pd.DataFrame = pd.read_csv(path, **_CSV_OPTIONS)
     nameless = [place for place, name in enumerate(names) if not name.strip()]
     if nameless == [0] and _counts_rows(table.iloc[:, 0]):
         notes.append("left out the first column: it has no name and only counts the rows")
