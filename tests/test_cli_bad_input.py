@@ -156,7 +156,7 @@ def test_a_number_is_wanted_of_text(table, tmp_path):
         ("--timeout", 0),
         ("--seed", -1),
         ("--metric", "r2"),
-        ("--metric", "f1"),
+        ("--metric", "auc"),
         ("--task", "clustering"),
         ("--device", "abacus"),
     ],

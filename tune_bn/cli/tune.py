@@ -49,7 +49,10 @@ def tune(
     seed: Annotated[int, typer.Option(help="Decides split, draws and initial weights.")] = 0,
     metric: Annotated[
         str | None,
-        typer.Option(help="accuracy or loss; r2, rmse or loss.", show_default="accuracy or r2"),
+        typer.Option(
+            help="accuracy, loss, balanced_accuracy, f1, roc_auc; r2, rmse, loss.",
+            show_default="accuracy or r2",
+        ),
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 30,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",

@@ -46,6 +46,7 @@ __all__ = ["MIN_ROWS", "Dataset", "Split", "load_dataset", "split_rows"]
 
 MIN_ROWS = 10
 """Rows a table needs: with fewer, validation or test would be a single row."""
+_UNBALANCED = 9  # rows of the most frequent class for one of the rarest
 
 
 @dataclass(frozen=True)
@@ -278,6 +279,7 @@ def _prepare(
             raise DataError(
                 f"{error} Its cells are empty{_because(own_words)}: --missing '' keeps these."
             ) from error
+        notes += _unbalanced_notes(classes, y)
         parts = split_rows(len(table), seed=asked.seed, classes=y)
         learned = Target(target, task, classes, 0.0, 1.0)
         targets = torch.from_numpy(y)
@@ -362,6 +364,17 @@ def _word_notes(words: dict[str, dict[str, int]], readings: dict[str, Reading]) 
         f"{'column' if len(names) == 1 else 'columns'} {_some(names)}; --missing '' keeps it as a "
         "category"
         for word, names in columns.items()
+    ]
+
+
+def _unbalanced_notes(classes: tuple[Label, ...], y: npt.NDArray[np.int64]) -> list[str]:
+    counts = np.bincount(y)
+    rarest = int(counts.argmin())
+    if counts.max() < _UNBALANCED * counts.min():
+        return []
+    return [
+        f"classes are unbalanced: {counts[rarest]} of {len(y)} rows are {shown(classes[rarest])}; "
+        "accuracy says little of them, --metric balanced_accuracy, f1 or roc_auc more"
     ]
 
 

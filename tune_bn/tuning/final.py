@@ -121,6 +121,7 @@ def play_final(
                         seed=fit_seed(seed, fold),
                         device=device,
                         after_epoch=after_epoch,
+                        metric=metric,
                     )
                     curves.setdefault(place, tuple(epochs_of))
                     ends[place] = [*of_place, epochs_of[-1]] if epochs_of else None
@@ -197,11 +198,13 @@ def _train(
     seed: int,
     device: str,
     after_epoch: Callable[[], None],
+    metric: str,
 ) -> list[EpochMetrics]:
     """Trains on one fold's rows and returns every epoch; none if the training diverged."""
     done = []
     try:
-        for metrics in fit(config, dataset, epochs=epochs, seed=seed, device=device):
+        training = fit(config, dataset, epochs=epochs, seed=seed, device=device, metric=metric)
+        for metrics in training:
             done.append(metrics)
             after_epoch()
     except DivergedError:

@@ -18,11 +18,13 @@ from tune_bn import __version__
 from tune_bn.core.files import write_atomically
 from tune_bn.optuna import stages
 from tune_bn.training import Config, Dataset, DivergedError, evaluate, fit
+from tune_bn.training.baselines import BOOSTING, fitted_baselines
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.final import FINALISTS, FOLDS, Finalist, all_but_test, play_final
 from tune_bn.tuning.folder import STUDY, replace_results
 from tune_bn.tuning.network import network_results
-from tune_bn.tuning.result import baselines, save_model
+from tune_bn.tuning.remarks import gains_of, remarks
+from tune_bn.tuning.result import save_model
 from tune_bn.tuning.search import VALIDATION, fit_seed
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, suggest_config
@@ -108,7 +110,12 @@ def finish(
     report("test", 0, 3)
     model, test = _train_and_test(winner, dataset, settings, tally)
     report("test", 1, 3)
-    others: dict[str, dict[str, float] | None] = dict(baselines(dataset, seed=settings.seed))
+    limit_s = None if settings.timeout_s is None else settings.timeout_s / 10
+    fitted = fitted_baselines(dataset, seed=settings.seed, metric=metric, limit_s=limit_s)
+    others: dict[str, dict[str, float] | None] = {n: b.scores for n, b in fitted.items()}
+    notes = remarks(test, gains_of(model, dataset, metric), fitted, dataset, metric)
+    if BOOSTING not in fitted:
+        notes.append(f"{BOOSTING} is left out: it would take more than a tenth of the timeout")
     report("test", 2, 3)
     others[DEFAULT_NETWORK] = _default_test(winner, default, test, dataset, settings, tally)
     report("test", 3, 3)
@@ -137,6 +144,7 @@ def finish(
             "test": test,
         },
         "baselines": others,
+        "remarks": notes,
         "final": [
             {
                 "trial": finalist.number,
@@ -231,7 +239,8 @@ def _train_and_test(
             "Run again with another --seed and --out."
         ) from error
     model = training.model.cpu()
-    return model, evaluate(model, dataset.test, dataset.task)
+    metric = settings.metric_for(dataset.task)
+    return model, evaluate(model, dataset.test, dataset.task, metric=metric)
 
 
 def _default_test(
