@@ -2,7 +2,14 @@ import pytest
 import torch
 
 from tune_bn.training import Config, EpochMetrics
-from tune_bn.tuning.final import FOLDS, _is_clearly_better, all_but_test, fold_numbers, play_final
+from tune_bn.tuning.final import (
+    FOLDS,
+    _is_clearly_better,
+    all_but_test,
+    fold_numbers,
+    plan_final,
+    play_final,
+)
 
 GOOD = Config(width=16, depth=1)
 POOR = Config(width=1, depth=1, learning_rate=1e-4)
@@ -106,3 +113,34 @@ def test_the_default_meets_every_fold(tiny):
     ranking = final(tiny, *configs, Config())
     (of_default,) = [f for f in ranking if f.config == Config()]
     assert of_default.folds == FOLDS
+
+
+@pytest.mark.parametrize("rows", [100, 30_000, 10**6])
+@pytest.mark.parametrize("fits", [0, 3, 8, 14, 26, 1000])
+def test_a_final_fits_into_its_time(tiny, rows, fits):
+    """It trains no more often than there is time for, but once for the best and the default."""
+    finalists, folds = plan_final(rows, fits)
+    heard = []
+    configs = [Config(width=2 + i, depth=1) for i in range(finalists)]
+    final(tiny, *configs, Config(), folds=folds, on_fold=lambda *at: heard.append(at))
+    assert len(heard) <= max(fits, 2)
+
+
+def test_a_larger_table_has_a_smaller_final():
+    """Its scores differ less by luck, and each fit takes longer."""
+    sizes = [plan_final(rows) for rows in (1000, 10**5, 10**6)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == (8, 5)
+
+
+def test_a_final_whose_time_is_over_ends_with_what_it_has(tiny):
+    """After each has met the first fold; the better is ahead as far as that shows."""
+    heard = []
+    ranking = final(
+        tiny,
+        POOR,
+        GOOD,
+        is_over=lambda: len(heard) >= 2,
+        on_fold=lambda *at: heard.append(at),
+    )
+    assert [(f.config, f.folds) for f in ranking] == [(GOOD, 1), (POOR, 1)]

@@ -1,7 +1,9 @@
 """`tune-bn tune`: from a table to a tuned network in a folder."""
 
+import dataclasses
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,7 +45,11 @@ def tune(
     ] = None,
     trials: Annotated[int, typer.Option(help="Configurations to try, earlier ones included.")] = 60,
     timeout: Annotated[
-        float | None, typer.Option(help="End the search after so many seconds.")
+        float | None,
+        typer.Option(
+            help="Seconds for the whole command; one configuration at least is trained to its "
+            "end, compared, and trained once more."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Configurations to train at the same time.")] = 1,
     seed: Annotated[int, typer.Option(help="Decides split, draws and initial weights.")] = 0,
@@ -90,6 +96,7 @@ def tune(
     ] = None,
 ) -> None:
     """Tune a batch-norm network: search, retrain the best, score it on untouched rows."""
+    begun = time.monotonic()
     with end_in_one_line():
         known_task = _known_task(task)
         # All at once, so that a package that is missing is named before anything is done.
@@ -132,6 +139,9 @@ def tune(
         )
         metric_name = settings.metric_for(dataset.task)
         _announce(dataset)
+        if timeout is not None:  # reading took some of it
+            left_s = max(timeout - (time.monotonic() - begun), 0.1 * timeout)
+            settings = dataclasses.replace(settings, timeout_s=left_s)
         with stop_on_signals() as stop:
             try:
                 with show_progress(metric_name) as on_progress:

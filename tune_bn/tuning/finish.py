@@ -1,6 +1,7 @@
 """What follows the search: the final, the baselines, one look at the test rows, the files."""
 
 import json
+import math
 import platform
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from tune_bn.optuna import stages
 from tune_bn.training import Config, Dataset, DivergedError, evaluate, fit
 from tune_bn.training.baselines import BOOSTING, fitted_baselines
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.final import FINALISTS, FOLDS, Finalist, all_but_test, play_final
+from tune_bn.tuning.final import Finalist, all_but_test, plan_final, play_final
 from tune_bn.tuning.folder import STUDY, replace_results
 from tune_bn.tuning.network import network_results
 from tune_bn.tuning.remarks import gains_of, remarks
@@ -29,11 +30,13 @@ from tune_bn.tuning.search import VALIDATION, fit_seed
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, suggest_config
 from tune_bn.tuning.study import REASON, counted_trials
-from tune_bn.tuning.tally import Progress, Tally
+from tune_bn.tuning.tally import Progress, Tally, after_fits_s
 
 __all__ = ["DEFAULT_NETWORK", "Outcome", "WriteReport", "finish"]
 
 DEFAULT_NETWORK = "default network"
+_FITS_AFTER_FINAL = 2  # the best and the default
+_SLOWER = 1.3  # a fit with the validation rows among those it trains on, than one of the search
 
 
 class WriteReport(Protocol):
@@ -92,16 +95,27 @@ def finish(
     elapsed = tally.elapsed_s
 
     def report(doing: str, done: int, of: int) -> None:
-        on_progress(Progress(doing=doing, finished=done, trials=of, elapsed_s=tally.elapsed_s))
+        left = None
+        if doing == "final" and done:
+            left = (tally.elapsed_s - elapsed) / done * (of - done + _FITS_AFTER_FINAL)
+            left = max(min(left, tally.left_s), 0.0)
+        on_progress(
+            Progress(doing=doing, finished=done, trials=of, elapsed_s=tally.elapsed_s, left_s=left)
+        )
 
+    kept_s = _kept_s(settings, tally)
+    rows = len(dataset.train) + len(dataset.validation)
+    n_finalists, folds = plan_final(rows, _fits_left(settings, tally, kept_s))
     ranking = play_final(
-        _candidates(study, maximize=maximize),
+        _candidates(study, n_finalists, maximize=maximize),
         dataset,
         metric=metric,
         maximize=maximize,
         seed=settings.seed,
         epochs=settings.epochs,
         device=settings.device,
+        folds=folds,
+        is_over=lambda: tally.left_s < kept_s,
         on_fold=lambda done, of: report("final", done, of),
         after_epoch=tally.raise_if_stopped,
     )
@@ -114,6 +128,11 @@ def finish(
     fitted = fitted_baselines(dataset, seed=settings.seed, metric=metric, limit_s=limit_s)
     others: dict[str, dict[str, float] | None] = {n: b.scores for n, b in fitted.items()}
     notes = remarks(test, gains_of(model, dataset, metric), fitted, dataset, metric)
+    if (n_finalists, folds) != plan_final(rows):
+        notes.append(
+            f"the timeout left time to compare the best {n_finalists} and the default on {folds} "
+            f"fold{'s' if folds > 1 else ''} only"
+        )
     if BOOSTING not in fitted:
         notes.append(f"{BOOSTING} is left out: it would take more than a tenth of the timeout")
     report("test", 2, 3)
@@ -154,7 +173,7 @@ def finish(
             }
             for finalist in ranking
         ],
-        "folds": FOLDS,
+        "folds": folds,
         "search": {
             **_counts(study),
             "asked": settings.trials,
@@ -183,7 +202,23 @@ def finish(
     return Outcome(summary, tuple(folder / name for name in [*names, STUDY]))
 
 
-def _candidates(study: optuna.Study, *, maximize: bool) -> list[tuple[int | None, Config]]:
+def _kept_s(settings: Settings, tally: Tally) -> float:
+    """Returns the seconds that are kept for what follows the final; 0 without a limit."""
+    if settings.timeout_s is None:
+        return 0.0
+    return _FITS_AFTER_FINAL * _SLOWER * tally.fit_s + after_fits_s(settings.timeout_s)
+
+
+def _fits_left(settings: Settings, tally: Tally, kept_s: float) -> float:
+    """Returns how many trainings of the final there is time for."""
+    if settings.timeout_s is None:
+        return math.inf
+    return (tally.left_s - kept_s) / max(_SLOWER * tally.fit_s, 1e-9)
+
+
+def _candidates(
+    study: optuna.Study, n_finalists: int, *, maximize: bool
+) -> list[tuple[int | None, Config]]:
     complete = [t for t in study.get_trials(deepcopy=False) if VALIDATION in t.user_attrs]
     if not complete:
         reasons = [
@@ -197,7 +232,7 @@ def _candidates(study: optuna.Study, *, maximize: bool) -> list[tuple[int | None
     sign = -1.0 if maximize else 1.0
     complete.sort(key=lambda t: (sign * float(t.values[0]), t.user_attrs[VALIDATION]["loss"]))
     # Trials that differ in nothing would be one finalist twice.
-    best = {suggest_config(trial): trial.number for trial in reversed(complete[:FINALISTS])}
+    best = {suggest_config(trial): trial.number for trial in reversed(complete[:n_finalists])}
     candidates: list[tuple[int | None, Config]] = [(n, c) for c, n in reversed(best.items())]
     if Config() not in best:
         candidates.append((_number_of(study, Config()), Config()))
