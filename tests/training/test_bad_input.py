@@ -89,6 +89,28 @@ def test_empty_file(tmp_path: Path, suffix: str) -> None:
     assert "is empty (0 bytes)" in refusal(file, target="y")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [("utf-16", "UTF-16"), ("cp1252", "Windows code page"), ("latin-1", "another encoding")],
+)
+def test_other_encodings(tmp_path: Path, encoding: str, word: str) -> None:
+    """They are refused by name, wherever the first sign of them stands."""
+    file = tmp_path / "table.csv"
+    file.write_bytes(("a,y\n" + "1,2\n" * 20 + "café,3\n").encode(encoding))
+    message = refusal(file, target="y")
+    assert word in message
+    assert "Save it as 'CSV UTF-8'" in message
+
+
+def test_a_url(tmp_path: Path) -> None:
+    assert "is a URL. Download it" in refusal("https://example.org/t.csv", target="y")
+
+
+def test_a_count_with_a_rare_value_names_regression(tmp_path: Path) -> None:
+    message = refusal(frame(tmp_path, a=NUMBERS, y=[*[0, 1] * 14, 0, 7]), target="y")
+    assert "Use --task regression" in message
+
+
 def test_blank_lines_only(tmp_path: Path) -> None:
     assert "only blank lines" in refusal(csv(tmp_path, "\n\n"), target="y")
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -49,7 +51,7 @@ def test_only_the_best_half_meets_every_fold(tiny):
 
 def test_the_final_tells_how_far_it_is(tiny):
     """The last report is of all fits."""
-    heard = []
+    heard: list[tuple[int, ...]] = []
     final(tiny, GOOD, POOR, on_fold=lambda done, of: heard.append((done, of)))
     assert heard == [(done, 2 * FOLDS) for done in range(1, 2 * FOLDS + 1)]
 
@@ -120,7 +122,7 @@ def test_the_default_meets_every_fold(tiny):
 def test_a_final_fits_into_its_time(tiny, rows, fits):
     """It trains no more often than there is time for, but once for the best and the default."""
     finalists, folds = plan_final(rows, fits)
-    heard = []
+    heard: list[tuple[int, ...]] = []
     configs = [Config(width=2 + i, depth=1) for i in range(finalists)]
     final(tiny, *configs, Config(), folds=folds, on_fold=lambda *at: heard.append(at))
     assert len(heard) <= max(fits, 2)
@@ -135,7 +137,7 @@ def test_a_larger_table_has_a_smaller_final():
 
 def test_a_final_whose_time_is_over_ends_with_what_it_has(tiny):
     """After each has met the first fold; the better is ahead as far as that shows."""
-    heard = []
+    heard: list[tuple[int, ...]] = []
     ranking = final(
         tiny,
         POOR,
@@ -144,3 +146,30 @@ def test_a_final_whose_time_is_over_ends_with_what_it_has(tiny):
         on_fold=lambda *at: heard.append(at),
     )
     assert [(f.config, f.folds) for f in ranking] == [(GOOD, 1), (POOR, 1)]
+
+
+def test_folds_keep_groups_together_and_are_alike_in_size(tiny):
+    """A final by group is no more hopeful than the test."""
+    rows = all_but_test(tiny).train
+    group = torch.arange(len(rows)) % 24
+    fold_of = fold_numbers(dataclasses.replace(rows, group=group), tiny.task, seed=0)
+    for number in range(24):
+        assert len(fold_of[group == number].unique()) == 1
+    counts = torch.bincount(fold_of, minlength=FOLDS)
+    assert counts.max() - counts.min() <= 4
+
+
+def test_folds_in_time_follow_one_another(tiny):
+    """The first half is in none; each fold is trained on what was before it alone."""
+    rows = all_but_test(tiny).train
+    fold_of = fold_numbers(rows, tiny.task, seed=0, in_time=True)
+    assert fold_of.tolist() == sorted(fold_of.tolist())
+    assert int((fold_of < 0).sum()) == len(rows) // 2
+    assert fold_of.max() == FOLDS - 1
+    in_time = dataclasses.replace(tiny, in_time=True)
+    assert (
+        play_final([(0, GOOD)], in_time, metric="accuracy", maximize=True, seed=0, epochs=1)[
+            0
+        ].folds
+        == FOLDS
+    )

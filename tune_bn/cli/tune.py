@@ -43,6 +43,16 @@ def tune(
         list[str] | None,
         typer.Option(help="A column of categories, whatever it looks like; may be repeated."),
     ] = None,
+    split: Annotated[
+        str, typer.Option(help="random, or time: the last rows are for validation and test.")
+    ] = "random",
+    time_column: Annotated[
+        str | None,
+        typer.Option("--time", help="With --split time: the column of the time, no input."),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column, no input, whose values stay in one part.")
+    ] = None,
     trials: Annotated[int, typer.Option(help="Configurations to try, earlier ones included.")] = 60,
     timeout: Annotated[
         float | None,
@@ -136,6 +146,9 @@ def tune(
             seed=seed,
             missing=MISSING_WORDS if missing is None else missing.split(","),
             categories=category or (),
+            split=split,
+            time=time_column,
+            group=group,
         )
         metric_name = settings.metric_for(dataset.task)
         _announce(dataset)
@@ -198,5 +211,5 @@ def _command_to_resume(context: typer.Context) -> str:
         if name == "resume" or source is None or source.name in ("DEFAULT", "DEFAULT_MAP"):
             continue
         for each in value if isinstance(value, list | tuple) else [value]:
-            words += ["--" + name.replace("_", "-"), str(each)]
+            words += ["--" + name.removesuffix("_column").replace("_", "-"), str(each)]
     return shlex.join(words)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,14 @@ from tune_bn.training.columns import (
 from tune_bn.training.errors import DataError
 from tune_bn.training.learning import learn, most_categories
 from tune_bn.training.preprocessing import DroppedColumn, EncodedColumn, Preprocessing
+from tune_bn.training.splits import (
+    Parts,
+    group_numbers,
+    order_in_time,
+    ordered_notes,
+    split_by_group,
+    split_by_time,
+)
 from tune_bn.training.tables import NPZ_TARGET, file_digest, read_table
 from tune_bn.training.target import (
     TASKS,
@@ -57,18 +65,20 @@ class Split:
         x: Inputs, float32 of shape (N, D).
         y: Classes, int64 of shape (N,); or the standardised target, float32 of shape (N,).
         target_scale: What one unit of a regression target `y` is in the table's units.
+        group: Which rows belong together, int64 of shape (N,); None for any.
     """
 
     x: torch.Tensor
     y: torch.Tensor
     target_scale: float = 1.0
+    group: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def to(self, device: str | torch.device) -> Split:
         """Returns the same rows on a device."""
-        return Split(self.x.to(device), self.y.to(device), self.target_scale)
+        return replace(self, x=self.x.to(device), y=self.y.to(device))
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,8 @@ class Dataset:
     preprocessing: Preprocessing
     fingerprint: str
     notes: tuple[str, ...] = ()
+    in_time: bool = False
+    """Whether rows are in the order of time: validation after training, test after both."""
 
     @property
     def task(self) -> Task:
@@ -127,6 +139,9 @@ def load_dataset(
     seed: int = 0,
     missing: Sequence[str] = MISSING_WORDS,
     categories: Sequence[str] = (),
+    split: str = "random",
+    time: str | None = None,
+    group: str | None = None,
 ) -> Dataset:
     """Loads a data source and prepares it for training; the same arguments give the same tensors.
 
@@ -144,6 +159,9 @@ def load_dataset(
         seed: Decides which rows are training, validation and test rows.
         missing: Words that stand for a missing value in text, beside an empty cell; () for none.
         categories: Columns that are categories, whatever they look like.
+        split: "random", or "time" for the future as test rows.
+        time: The column of the time, no input; None: the rows are in the order of time.
+        group: A column, no input, of which rows with one value stay in one part.
 
     Raises:
         DataError: The data cannot be used; the message is one line that says what to change.
@@ -166,6 +184,11 @@ def load_dataset(
         table = _digits()
         target = _own_target(target, "target", "digits")
     else:
+        if "://" in str(source):  # before a path makes one slash of two
+            raise DataError(
+                f"Data needs a file on this machine, but {shown(str(source))} is a URL. Download "
+                "it, and name the file."
+            )
         path = Path(source)
         name = path.name
         table, notes, words = read_table(path, missing=missing)
@@ -173,7 +196,8 @@ def load_dataset(
         if path.suffix.lower() == ".npz":
             target = _own_target(target, NPZ_TARGET, f"the NPZ file {name!r}")
     target = _require_target(table, target, name)
-    asked = _Asked(target, task, seed, missing, tuple(categories))
+    asked = _Asked(target, task, seed, missing, tuple(categories), split, time, group)
+    asked.require_split(table, name)
     return _prepare(name, content, table, asked, notes=notes, words=words)
 
 
@@ -229,6 +253,31 @@ class _Asked:
     seed: int
     missing: tuple[str, ...]
     categories: tuple[str, ...]
+    split: str
+    time: str | None
+    group: str | None
+
+    def require_split(self, table: pd.DataFrame, name: str) -> None:
+        """Refuses a split that cannot be made of these columns."""
+        if self.split not in ("random", "time"):
+            raise DataError(
+                f"Data needs a split out of random, time, but got {self.split!r}. Choose one."
+            )
+        if self.split != "time" and self.time is not None:
+            raise DataError(
+                f"Data needs split='time' for the time column {self.time!r}, but got "
+                f"split={self.split!r}. Add --split time, or leave out --time."
+            )
+        if self.split == "time" and self.group is not None:
+            raise DataError(
+                "Data needs one split, but got one in time and one by group. Leave out one."
+            )
+        for column in (self.time, self.group):
+            if column is not None and (column == self.target or column not in table.columns):
+                raise DataError(
+                    f"A split needs a column beside the target, but {name!r} has no {column!r} "
+                    f"among {_some([str(c) for c in table.columns])}. Correct its spelling."
+                )
 
     def fingerprint(self, content: str, task: Task) -> str:
         parts = [content, self.target, task]
@@ -236,6 +285,8 @@ class _Asked:
             parts.append("missing: " + "\0".join(self.missing))
         if self.categories:
             parts.append("categories: " + "\0".join(sorted(self.categories)))
+        if (self.split, self.group) != ("random", None):
+            parts.append(f"split: {self.split} {self.time!r} {self.group!r}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -261,15 +312,17 @@ def _prepare(
     own_words = words.pop(target, {})
     table = _labelled(name, table, target, reading, notes, own_words, asked.missing)
     column = table[target]
-    features = table.drop(columns=target)
+    aside = [name for name in (asked.time, asked.group) if name is not None]
+    features = table.drop(columns=[target, *aside])
     readings = _readings(features, asked)
     notes += [note for each in (reading, *readings.values()) for note in each.notes]
-    notes += _word_notes(words, readings)
+    notes += _word_notes({n: w for n, w in words.items() if n in readings}, readings)
     if task is None:
         task = infer_task(target, column, reading)
         distinct = int(column.nunique())
         notes.append(f"took {task} from target {target!r} ({distinct} different values)")
     y: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    classes: tuple[Label, ...] | None = None
     if task == "classification":
         try:
             classes, y = encode_classes(target, column)
@@ -280,14 +333,18 @@ def _prepare(
                 f"{error} Its cells are empty{_because(own_words)}: --missing '' keeps these."
             ) from error
         notes += _unbalanced_notes(classes, y)
-        parts = split_rows(len(table), seed=asked.seed, classes=y)
+    else:
+        y = target_numbers(target, column, reading)
+    parts, groups = _split(table, asked, classes, y)
+    if (asked.split, asked.group) == ("random", None):
+        notes += ordered_notes(table, target, None if classes else np.asarray(y, np.float64))
+    if classes is not None:
         learned = Target(target, task, classes, 0.0, 1.0)
         targets = torch.from_numpy(y)
     else:
-        y = target_numbers(target, column, reading)
-        parts = split_rows(len(table), seed=asked.seed)
-        learned = _standardisation(target, y[parts[0]])
-        targets = _standardised_target(learned, y)
+        values = np.asarray(y, np.float64)
+        learned = _standardisation(target, values[parts[0]])
+        targets = _standardised_target(learned, values)
     preprocessing, inputs = learn(
         features.iloc[parts[0]],
         target=learned,
@@ -298,13 +355,54 @@ def _prepare(
     )
     notes += _dropped_notes(preprocessing)
     notes += _encoded_notes(preprocessing, len(parts[0]))
-    train = Split(inputs, targets[parts[0]], learned.scale)
-    validation, test = (
-        Split(preprocessing.transform(features.iloc[rows]), targets[rows], learned.scale)
-        for rows in parts[1:]
+    if aside:
+        dropped = tuple(DroppedColumn(name, "decides the split") for name in aside)
+        preprocessing = replace(preprocessing, columns=(*preprocessing.columns, *dropped))
+    train, validation, test = (
+        Split(
+            inputs if rows is parts[0] else preprocessing.transform(features.iloc[rows]),
+            targets[rows],
+            learned.scale,
+            None if groups is None else torch.from_numpy(groups[rows]),
+        )
+        for rows in parts
     )
-    fingerprint = asked.fingerprint(content, task)
-    return Dataset(name, train, validation, test, preprocessing, fingerprint, tuple(notes))
+    return Dataset(
+        *(name, train, validation, test, preprocessing, asked.fingerprint(content, task)),
+        notes=tuple(notes),
+        in_time=asked.split == "time",
+    )
+
+
+def _split(
+    table: pd.DataFrame,
+    asked: _Asked,
+    classes: tuple[Label, ...] | None,
+    y: npt.NDArray[np.int64] | npt.NDArray[np.float64],
+) -> tuple[Parts, npt.NDArray[np.int64] | None]:
+    """Returns the rows of each part, and each row's group where groups stay together."""
+    groups = None
+    if asked.split == "time":
+        order = np.arange(len(table))
+        if asked.time is not None:
+            order = order_in_time(asked.time, table[asked.time])
+        parts = split_by_time(order)
+    elif asked.group is not None:
+        groups = group_numbers(asked.group, table[asked.group])
+        parts = split_by_group(groups, seed=asked.seed)
+    elif classes is None:
+        return split_rows(len(table), seed=asked.seed), None
+    else:
+        return split_rows(len(table), seed=asked.seed, classes=np.asarray(y, np.int64)), None
+    if classes is not None:
+        lacking = sorted(set(range(len(classes))) - set(y[parts[0]].tolist()))
+        if lacking:
+            raise DataError(
+                f"Classification needs training rows of each class, but by this split class "
+                f"{shown(classes[lacking[0]])} of target {asked.target!r} has none. Use another "
+                "split, merge it with another class, or remove it."
+            )
+    return parts, groups
 
 
 def _labelled(

@@ -5,6 +5,7 @@ Only reading is here: which column is what is decided in `columns` and `target`.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import lzma
@@ -265,6 +266,7 @@ def _require_unique(names: Sequence[str], path: Path) -> None:
 
 def _csv_names(path: Path) -> list[str]:
     """Returns the names in the header of a CSV file, if it has one and they are unique."""
+    _require_utf8(path)
     with (
         _parse_errors(path, "a comma-separated UTF-8", csv.Error, UnicodeDecodeError),
         path.open(encoding="utf-8-sig", newline="") as file,
@@ -284,6 +286,34 @@ def _csv_names(path: Path) -> list[str]:
             )
     _require_unique(names, path)
     return names
+
+
+def _require_utf8(path: Path) -> None:
+    """Refuses the encodings that spreadsheets write beside UTF-8, by name.
+
+    Which Windows code page a file is in nobody can tell: guessed, names would be wrong in silence.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            found = "UTF-16"
+        elif start[:2] == b"PK" or b"\0" in start:
+            return  # no text at all: the parser says so
+        else:
+            file.seek(0)
+            try:
+                while chunk := file.read(_CHUNK):
+                    decoder.decode(chunk)
+                decoder.decode(b"", final=True)
+                return
+            except UnicodeDecodeError as error:
+                sign = error.object[error.start : error.start + 1]
+                found = f"another encoding (the byte {sign!r}; a Windows code page, perhaps)"
+    raise DataError(
+        f"Data needs a comma-separated UTF-8 file, but {path.name!r} could not be parsed as one: "
+        f"it is in {found}. Save it as 'CSV UTF-8'."
+    )
 
 
 def _csv_errors(path: Path) -> AbstractContextManager[None]:

@@ -119,7 +119,7 @@ def play_final(
         after_epoch: called after each epoch; may raise to end the final.
     """
     together = all_but_test(dataset).train
-    fold_of = fold_numbers(together, dataset.task, seed)
+    fold_of = fold_numbers(together, dataset.task, seed, in_time=dataset.in_time)
     folds = min(folds, int(fold_of.max()) + 1)
     rounds = [range(min(_FIRST_FOLDS, folds)), range(min(_FIRST_FOLDS, folds), folds)]
     default = next((place for place, (_, c) in enumerate(candidates) if c == Config()), None)
@@ -151,7 +151,10 @@ def play_final(
                     candidates[place][1],
                     replace(
                         dataset,
-                        train=_rows(together, fold_of != fold),
+                        # In time, what comes after a fold is not known yet.
+                        train=_rows(
+                            together, fold_of < fold if dataset.in_time else fold_of != fold
+                        ),
                         validation=_rows(together, fold_of == fold),
                     ),
                     epochs=epochs,
@@ -210,20 +213,37 @@ def all_but_test(dataset: Dataset) -> Dataset:
     so scores on it say nothing any more.
     """
     a, b = dataset.train, dataset.validation
-    train = replace(a, x=torch.cat([a.x, b.x]), y=torch.cat([a.y, b.y]))
+    group = None if a.group is None or b.group is None else torch.cat([a.group, b.group])
+    train = replace(a, x=torch.cat([a.x, b.x]), y=torch.cat([a.y, b.y]), group=group)
     return replace(dataset, train=train)
 
 
-def fold_numbers(rows: Split, task: str, seed: int) -> torch.Tensor:
+def fold_numbers(rows: Split, task: str, seed: int, *, in_time: bool = False) -> torch.Tensor:
     """Returns each row's fold, int64 of shape (N,), from 0; `FOLDS` of them where rows suffice.
 
-    Classes are spread evenly over the folds.
+    Classes are spread evenly over the folds. Rows of one group are in one fold. In time, the
+    second half of the rows is cut into folds, one after the other; the first half has fold -1.
     """
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    n_folds = min(FOLDS, len(rows) // 2)
+    if in_time:
+        place = torch.arange(len(rows)) * 2 * n_folds // len(rows)
+        return (place - n_folds).clamp(min=-1)
+    generator = torch.Generator().manual_seed(seed)
+    if rows.group is not None:
+        sizes = torch.bincount(rows.group)
+        order = torch.randperm(len(sizes), generator=generator)
+        order = order[torch.argsort(sizes[order], descending=True, stable=True)]
+        fold_of_group = torch.zeros(len(sizes), dtype=torch.int64)
+        held = torch.zeros(n_folds, dtype=torch.int64)
+        for group in order.tolist():
+            fold_of_group[group] = held.argmin()
+            held[fold_of_group[group]] += sizes[group]
+        return fold_of_group[rows.group]
+    order = torch.randperm(len(rows), generator=generator)
     if task == "classification":
         order = order[torch.argsort(rows.y[order], stable=True)]  # dealt out class by class
     fold_of = torch.empty(len(rows), dtype=torch.int64)
-    fold_of[order] = torch.arange(len(rows)) % min(FOLDS, len(rows) // 2)
+    fold_of[order] = torch.arange(len(rows)) % n_folds
     return fold_of
 
 
@@ -256,4 +276,5 @@ def _means(ends: Sequence[EpochMetrics], names: Sequence[str]) -> dict[str, floa
 
 
 def _rows(split: Split, chosen: torch.Tensor) -> Split:
-    return replace(split, x=split.x[chosen], y=split.y[chosen])
+    group = None if split.group is None else split.group[chosen]
+    return replace(split, x=split.x[chosen], y=split.y[chosen], group=group)
