@@ -53,6 +53,7 @@ _NUMERIC_VALUES = 20
 # Up to so many different words among many numbers are signs of something, not names.
 _MOST_WORDS = 20
 _LEAST_SHARE = 0.1
+_NUMBER_SIGNS = set("0123456789+-.eE")
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -140,7 +141,8 @@ def typed(
     codes, found = pd.factorize(column.astype(object))
     counts = np.bincount(codes[codes >= 0], minlength=len(found))
     texts = [str(text) for text in found]
-    is_gap = [not text.strip() or text in missing or text.strip() in missing for text in texts]
+    gaps = {*missing, ""}
+    is_gap = [text.strip() in gaps or text in gaps for text in texts]
     words = {
         t: int(n) for t, n, gap in zip(texts, counts, is_gap, strict=True) if gap and t.strip()
     }
@@ -161,16 +163,27 @@ def _spelled(texts: Sequence[str]) -> tuple[list[Any], type]:
     """Returns the values that texts spell, all of one type; none, and `object`, if they do not."""
     if all(text.casefold() in _TRUTHS for text in texts):
         return [_TRUTHS[text.casefold()] for text in texts], bool
-    if any(_is_code(text) for text in texts):
+    if any(_is_code(text) for text in texts if "0" in text[:2]):
         return [], object
-    numbers_ = [parse_number(text) for text in texts]
-    if any(math.isnan(value) for value in numbers_):
+    numbers_ = _parsed(texts)
+    if numbers_ is None:
         return [], object
     if all(text.lstrip("+-").isdigit() and len(text) < 20 for text in texts):
         whole = [int(text) for text in texts]
         if max(map(abs, whole)) < 2**63:
             return whole, int
     return numbers_, float
+
+
+def _parsed(texts: Sequence[str]) -> list[float] | None:
+    """Returns the numbers that all of these texts are; None if one is none."""
+    if set().union(*texts) <= _NUMBER_SIGNS:  # for which Python reads nothing else as a number
+        try:
+            return [float(text) for text in texts]
+        except ValueError:
+            return None
+    values = [parse_number(text) for text in texts]
+    return None if any(math.isnan(value) for value in values) else values
 
 
 def _is_code(text: str) -> bool:
