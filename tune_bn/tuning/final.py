@@ -36,7 +36,7 @@ _FIRST_FOLDS = 2
 _SECOND_ROUND = 4
 # Finalists and folds, the larger the table the fewer: its scores differ less by luck.
 _SIZES = ((FINALISTS, FOLDS), (6, FOLDS), (4, 4), (4, 3), (3, 2), (2, 2), (1, 1))
-_ROWS_OF_SIZE = (20_000, 50_000, 100_000, 200_000)
+_ROWS_OF_SIZE = (10_000, 20_000, 50_000, 100_000)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def plan_final(rows: int, fits: float = math.inf) -> tuple[int, int]:
 
     Example:
         >>> plan_final(1000), plan_final(1000, fits=12), plan_final(150_000)
-        ((8, 5), (3, 2), (4, 3))
+        ((8, 5), (3, 2), (3, 2))
     """
     first = sum(rows >= most for most in _ROWS_OF_SIZE)
     for finalists, folds in _SIZES[first:]:

@@ -34,7 +34,7 @@ class Ended:
 
     Args:
         number: of the trial.
-        state: "complete", "pruned" or "failed".
+        state: "complete", "pruned", "failed", or "interrupted" if it does not count.
         value: the metric after its last epoch, None if there is none.
         reason: why it failed, None if it did not.
     """
@@ -189,6 +189,8 @@ class Tally:
                 self._fits_s.append(seconds)
         self.finished += counts
         word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(state, "failed")
+        if not counts:
+            word, reason = "interrupted", None
         self.report(Ended(number, word, value, reason))
 
     def report(self, ended: Ended | None = None) -> None:
