@@ -581,3 +581,10 @@ def test_npz_with_a_name_of_two_lines(tmp_path: Path) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("X.n\npy", b"")
     assert "holds: X.n py." in refusal(file)
+
+
+def test_a_header_of_another_table(tmp_path: Path) -> None:
+    """Thousands of names above rows of two cells are no table, which is seen before it is read."""
+    names = ",".join(f"gene {i}" for i in range(5000))
+    message = refusal(csv(tmp_path, f"a,y,{names}\n" + "1,2\n" * 30), target="y")
+    assert "names 5,002 columns in its header and its first row has 2 cells" in message

@@ -42,6 +42,7 @@ NPZ_TARGET = "y"
 """Name of the target column of a table read from an NPZ file."""
 
 _LONG = 1 << 24  # bytes of a file from which it is read in parts
+_WIDE = 1000  # columns from which a table is read as objects: a text array each would cost more
 _CSV_OPTIONS: dict[str, Any] = {
     "encoding": "utf-8-sig",
     "index_col": False,
@@ -271,7 +272,10 @@ def _csv_names(path: Path) -> list[str]:
         _parse_errors(path, "a comma-separated UTF-8", csv.Error, UnicodeDecodeError),
         path.open(encoding="utf-8-sig", newline="") as file,
     ):
-        names = next((row for row in csv.reader(file) if row), [])
+        lines = (row for row in csv.reader(file) if row)
+        names, first = next(lines, []), []
+        if len(names) > _WIDE:
+            first = next(lines, names)
     if not names:
         raise DataError(
             f"Data needs a header line, but {path.name!r} holds only blank lines. "
@@ -285,6 +289,11 @@ def _csv_names(path: Path) -> list[str]:
                 "(and decimal points)."
             )
     _require_unique(names, path)
+    if len(names) > _WIDE and len(first) < len(names) / 2:
+        raise DataError(
+            f"Data needs a cell for each column, but {path.name!r} names {len(names):,} columns "
+            f"in its header and its first row has {len(first):,} cells. Repair the header."
+        )
     return names
 
 
@@ -323,7 +332,8 @@ def _csv_errors(path: Path) -> AbstractContextManager[None]:
 def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
     names = _csv_names(path)
     with _csv_errors(path):
-        table: pd.DataFrame = pd.read_csv(path, **_CSV_OPTIONS)
+        kind = object if len(names) > _WIDE else str
+        table: pd.DataFrame = pd.read_csv(path, **{**_CSV_OPTIONS, "dtype": kind})
     nameless = [place for place, name in enumerate(names) if not name.strip()]
     if nameless == [0] and _counts_rows(table.iloc[:, 0]):
         notes.append("left out the first column: it has no name and only counts the rows")
