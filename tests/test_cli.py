@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,88 @@ def test_predict_writes_a_prediction_for_each_row(tuned, blobs, tmp_path):
     assert len(predicted) == 5
     assert set(predicted["prediction"]) <= {"no", "yes"}
     assert predicted.iloc[:, 1:].sum(axis=1).to_numpy() == pytest.approx(1.0)
+
+
+@pytest.fixture(scope="module")
+def towns(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of a table with a column of codes, in which the code decides."""
+    folder = tmp_path_factory.mktemp("towns")
+    rng = np.random.default_rng(0)
+    code = rng.choice(["01", "02", "2A"], 90)
+    table = pd.DataFrame(
+        {"code": code, "x": rng.normal(size=90), "y": np.where(code == "01", "a", "b")}
+    )
+    table.to_csv(folder / "t.csv", index=False)
+    words = ["--data", folder / "t.csv", "--target", "y", "--trials", 1, "--epochs", 15]
+    result = command("tune", *words, "--out", folder / "out")
+    assert result.exit_code == 0, result.output
+    return folder / "out" / "model.pt"
+
+
+def predicted(
+    model: Path, folder: Path, rows: pd.DataFrame, *more: object
+) -> tuple[pd.DataFrame, Result]:
+    """Return what is predicted of rows in a CSV file, as text, and what was said."""
+    rows.to_csv(folder / "rows.csv", index=False)
+    out = folder / "out.csv"
+    words = ["--model", model, "--data", folder / "rows.csv", "--out", out, *more]
+    result = command("predict", *words)
+    assert result.exit_code == 0, result.output
+    return pd.read_csv(out, dtype=str, keep_default_na=False), result
+
+
+def test_predict_reads_codes_as_the_model_knows_them(towns, tmp_path):
+    """In a file of digits alone, too."""
+    found, _ = predicted(towns, tmp_path, pd.DataFrame({"code": ["01", "02"], "x": [0.0, 0.0]}))
+    assert list(found["prediction"]) == ["a", "b"]
+
+
+def test_predict_says_what_it_does_not_know(towns, tmp_path):
+    """Values that are no category are counted and named, columns that are unknown are named."""
+    rows = pd.DataFrame({"id": [7, 8], "code": ["01", "99"], "x": [0.0, 0.0], "more": 1})
+    found, result = predicted(towns, tmp_path, rows, "--keep", "id", "--no-probabilities")
+    assert found.columns.tolist() == ["id", "prediction"]
+    assert found["id"].tolist() == ["7", "8"]
+    assert "code: 1 of 2 values is not among the model's 3 categories ('99')" in result.stderr
+    assert "not used, as the model does not know them: 'more'" in result.stderr
+
+
+def test_predict_reads_npz_without_a_target(tmp_path):
+    """As it is told in the help."""
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    np.savez(tmp_path / "t.npz", X=x, y=(x[:, 0] > 0).astype(int))
+    np.savez(tmp_path / "new.npz", X=x[:5])
+    words = ["--data", tmp_path / "t.npz", "--trials", 1, "--epochs", 1, "--out", tmp_path / "out"]
+    assert command("tune", *words).exit_code == 0
+    words = ["--model", tmp_path / "out" / "model.pt", "--data", tmp_path / "new.npz"]
+    result = command("predict", *words, "--out", tmp_path / "p.csv")
+    assert result.exit_code == 0, result.output
+    assert len(pd.read_csv(tmp_path / "p.csv")) == 5
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_predict_in_parts_is_as_in_one(towns, tmp_path, monkeypatch, suffix):
+    """A file of any length is read a part at a time; the predictions are those of the whole."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(
+        {"code": rng.choice(["01", "02", "2A", "x"], 95), "x": rng.normal(size=95)}
+    )
+    rows = tmp_path / f"rows.{suffix}"
+    table.to_csv(rows, index=False) if suffix == "csv" else table.to_parquet(rows)
+    texts = []
+    for at_once in (1000, 10):
+        module = sys.modules["tune_bn.cli.predict"]  # of the package, the command has this name
+        monkeypatch.setattr(module, "_ROWS_AT_ONCE", at_once)
+        monkeypatch.setattr("tune_bn.training.tables._LONG", 0 if at_once == 10 else 10**9)
+        words = ["--model", towns, "--data", rows, "--out", tmp_path / "p.csv"]
+        result = command("predict", *words)
+        assert result.exit_code == 0, result.output
+        assert "of 95 values are not among the model's 3 categories ('x')" in result.stderr
+        texts.append(pd.read_csv(tmp_path / "p.csv"))
+    assert (texts[0]["prediction"] == texts[1]["prediction"]).all()
+    assert texts[0].iloc[:, 1:].to_numpy() == pytest.approx(
+        texts[1].iloc[:, 1:].to_numpy(), abs=1e-6
+    )
 
 
 def test_version():

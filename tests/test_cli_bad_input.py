@@ -19,6 +19,16 @@ def tune(*words: object) -> Result:
     return CliRunner().invoke(app, ["tune", *map(str, words)])
 
 
+def changed(words: list[object], *changes: object) -> list[object]:
+    """Returns the words of a command with other values of some options, or with more options."""
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    return [
+        w
+        for pair in (options | dict(zip(changes[::2], changes[1::2], strict=True))).items()
+        for w in pair
+    ]
+
+
 def require_one_line(result: Result, *words: str) -> None:
     """Fails unless the command ended as bad input should."""
     assert result.exit_code == 2, (result.output, result.exception)
@@ -70,7 +80,7 @@ def quick(data: object, out: object) -> list[object]:
 
 def test_the_judge_refuses_a_good_run(table, tmp_path):
     """The judge of this file can fail: on a run that ends well, and on a line without the word."""
-    bad, good = tune(*quick(table, tmp_path), "--trials", 0), tune("--help")
+    bad, good = tune(*changed(quick(table, tmp_path), "--trials", 0)), tune("--help")
     require_one_line(bad, "trials")
     with pytest.raises(AssertionError):
         require_one_line(good)
@@ -93,8 +103,6 @@ def spoiled(folder: Path, name: str) -> Path:
         table["kind"] = "no"
     elif name == "rare class":
         table.loc[0, "kind"] = "maybe"
-    elif name == "missing column":
-        table["a"] = np.nan
     elif name == "infinite":
         table.loc[3, "a"] = np.inf
     elif name == "two rows":
@@ -115,7 +123,6 @@ def spoiled(folder: Path, name: str) -> Path:
         ("unknown", ["xlsx"]),
         ("one class", ["kind"]),
         ("rare class", ["maybe"]),
-        ("missing column", ["'a'"]),
         ("infinite", ["'a'"]),
         ("two rows", ["2"]),
         ("no target", ["'kind'", "kinds"]),
@@ -149,14 +156,14 @@ def test_a_number_is_wanted_of_text(table, tmp_path):
         ("--timeout", 0),
         ("--seed", -1),
         ("--metric", "r2"),
-        ("--metric", "f1"),
+        ("--metric", "auc"),
         ("--task", "clustering"),
         ("--device", "abacus"),
     ],
 )
 def test_an_option_outside_its_range(table, tmp_path, option, value):
     """The option and the value are in the line, and no folder is made."""
-    result = tune(*quick(table, tmp_path / "out"), option, value)
+    result = tune(*changed(quick(table, tmp_path / "out"), option, value))
     require_one_line(result, option.strip("-"), str(value))
     assert not (tmp_path / "out").exists()
 
@@ -173,7 +180,7 @@ def test_an_option_outside_its_range(table, tmp_path, option, value):
 def test_a_folder_of_another_study(table, out, changes, words):
     """It is refused, and every file stays as it was."""
     before = files(out)
-    result = tune(*quick(table, out), *changes)
+    result = tune(*changed(quick(table, out), *changes))
     require_one_line(result, *[word for word in words if "data" not in word or "--data" in changes])
     assert "--fresh" in result.stderr
     assert files(out) == before
@@ -233,10 +240,10 @@ def test_a_disk_that_fills_up_at_the_end(table, out, monkeypatch, call):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("tune_bn.core.files.os.fsync", full)
-    require_one_line(tune(*quick(table, out), "--trials", 3), "no space left on device")
+    require_one_line(tune(*changed(quick(table, out), "--trials", 3)), "no space left on device")
     assert {name: content for name, content in files(out).items() if name != "study.db"} == before
     monkeypatch.undo()
-    assert tune(*quick(table, out), "--trials", 3).exit_code == 0
+    assert tune(*changed(quick(table, out), "--trials", 3)).exit_code == 0
 
 
 def test_a_disk_that_is_really_full(table):
@@ -260,3 +267,50 @@ def test_predict_with_a_column_missing(earlier, tmp_path):
     words = ["predict", "--model", earlier / "model.pt", "--data", rows, "--out", out]
     require_one_line(CliRunner().invoke(app, [str(word) for word in words]), "'b'")
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [["--target", "a"], ["--target=kind"], ["--trials", 3], ["--resume", "--fresh"]],
+)
+def test_an_option_given_twice(table, tmp_path, twice):
+    """By itself the first value is dropped: the first target would become an input."""
+    result = tune(*quick(table, tmp_path / "out"), *twice)
+    require_one_line(result, twice[0].split("=")[0], "given once")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("own", ["data", "model"])
+def test_predictions_never_replace_what_they_come_from(earlier, tmp_path, own):
+    """Neither the rows nor the model, whatever the path is called."""
+    rows, model = tmp_path / "rows.csv", tmp_path / "model.pt"
+    good_table().to_csv(rows, index=False)
+    shutil.copyfile(earlier / "model.pt", model)
+    before = files(tmp_path)
+    (tmp_path / "sub").mkdir()
+    out = tmp_path / "sub" / ".." / ("rows.csv" if own == "data" else "model.pt")
+    words = ["predict", "--model", model, "--data", rows, "--out", out]
+    require_one_line(CliRunner().invoke(app, [str(word) for word in words]), f"--{own}")
+    (tmp_path / "sub").rmdir()
+    assert files(tmp_path) == before
+
+
+def test_predict_in_strict_mode(earlier, tmp_path):
+    """What the model does not know is refused, and nothing is written."""
+    rows, out = tmp_path / "rows.csv", tmp_path / "out.csv"
+    good_table().assign(id=1).to_csv(rows, index=False)
+    words = ["predict", "--model", earlier / "model.pt", "--data", rows, "--out", out, "--strict"]
+    require_one_line(CliRunner().invoke(app, [str(word) for word in words]), "'id'", "--strict")
+    assert not out.exists()
+
+
+def test_a_class_that_is_a_word_for_missing(tmp_path):
+    """The line says which, and how to keep it."""
+    table = good_table()
+    table["kind"] = table["kind"].replace("no", "None")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    require_one_line(
+        tune(*quick(tmp_path / "t.csv", tmp_path / "out")), "'None' in 20", "--missing"
+    )
+    result = tune(*quick(tmp_path / "t.csv", tmp_path / "out"), "--missing", "")
+    assert result.exit_code == 0, result.output

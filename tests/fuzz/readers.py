@@ -9,15 +9,20 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from tests.fuzz.states import core_state, model_file, ray_state, summary_file
 from tests.fuzz.tables import csv_file, npz_file, parquet_file
 from tune_bn import CoarseToFine, StateError
 from tune_bn.report.errors import ReportError
-from tune_bn.training import DataError, load_dataset
+from tune_bn.training import DataError, Preprocessing, load_dataset
+from tune_bn.training.tables import read_rows
 from tune_bn.tuning.result import ModelFileError, load_model
 
-__all__ = ["FORMATS", "Format"]
+__all__ = ["FORMATS", "Format", "require_same_alone"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,34 @@ class Format:
 
 
 def _read_csv(path: Path) -> None:
-    load_dataset(path, target="y")
+    dataset = load_dataset(path, target="y")
+    require_same_alone(dataset.preprocessing, read_rows(path).table)
 
 
 def _read_npz(path: Path) -> None:
-    load_dataset(path)
+    dataset = load_dataset(path)
+    require_same_alone(dataset.preprocessing, read_rows(path).table)
+
+
+def require_same_alone(preprocessing: Preprocessing, rows: pd.DataFrame) -> None:
+    """Fails unless a row's inputs are the same alone, in another order and beside other rows.
+
+    Args:
+        preprocessing: What was learned from the file.
+        rows: Its rows, as a model reads them; of them the first, the last and one between.
+    """
+    chosen = sorted({0, len(rows) // 2, len(rows) - 1})
+    whole = preprocessing.transform(rows)
+    backwards = preprocessing.transform(rows.iloc[chosen[::-1]])
+    for place, row in enumerate(reversed(chosen)):
+        alone = preprocessing.transform(rows.iloc[[row]].infer_objects())
+        if not (alone[0].equal(whole[row]) and alone[0].equal(backwards[place])):
+            raise AssertionError(f"row {row} has other inputs alone than among others")
+
+
+def _require_same(one: Any, other: Any) -> None:
+    if not np.array_equal(one, other):  # of other batches: numbers differ in the last digits
+        np.testing.assert_allclose(np.asarray(one, float), np.asarray(other, float), rtol=1e-3)
 
 
 def _read_core(path: Path) -> None:
@@ -106,11 +134,11 @@ def _read_model(path: Path) -> None:
     model = load_model(path)
     row = {"size": 0.5, "town": "A", "built": "2024-01-02", "kind": "no", "price": 0.0}
     try:
-        model.predict(row)
-        if model.classes is not None:
-            model.predict_proba(row)
+        found = model.answer(row)
     except DataError:
         return  # of another table
+    again = model.answer([row, {**row, "town": "B"}, row])
+    _require_same(found.predictions, again.predictions[:1])
 
 
 FORMATS: Mapping[str, Format] = {

@@ -6,15 +6,19 @@ The 100,000 files of each release are read by ``make test-fuzz``; here a few hun
 import random
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 from ray import tune
 
 from tests.fuzz import drive as driver
 from tests.fuzz.drive import LIMIT_MB, LIMIT_S, drive
 from tests.fuzz.mutate import damaged
-from tests.fuzz.readers import FORMATS, Format
+from tests.fuzz.readers import FORMATS, Format, require_same_alone
 from tune_bn import StateError
 from tune_bn.ray import CoarseToFineSearch
+from tune_bn.training.learning import learn_preprocessing
+from tune_bn.training.target import Target
 
 SHORT = {
     "csv": 300,
@@ -112,3 +116,18 @@ def test_damage_changes_something():
     sound = bytes(range(200))
     changed = sum(damaged(random.Random(n), sound, sound) != sound for n in range(100))
     assert changed > 80
+
+
+def test_the_judge_of_neighbours():
+    """It sees a preprocessing in which a row depends on the others, and passes one in which not."""
+
+    class Levelled:
+        def transform(self, rows: pd.DataFrame) -> torch.Tensor:
+            values = pd.to_numeric(rows["a"], errors="coerce")
+            return torch.tensor((values - values.min()).to_numpy(float))[:, None]
+
+    rows = pd.DataFrame({"a": ["3", "5", "9", "3", "5", "9"]})
+    with pytest.raises(AssertionError, match="other inputs alone"):
+        require_same_alone(Levelled(), rows)  # type: ignore[arg-type]
+    target = Target("y", "regression", None, 0.0, 1.0)
+    require_same_alone(learn_preprocessing(rows, target=target), rows)

@@ -18,6 +18,7 @@ import pytest
 
 from tune_bn.training import DataError, load_dataset
 from tune_bn.training.data import split_rows
+from tune_bn.training.preprocessing import NumberColumn
 from tune_bn.training.tables import read_table
 
 Write = Callable[[Path], Path]
@@ -86,6 +87,28 @@ def test_empty_file(tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"table{suffix}"
     file.touch()
     assert "is empty (0 bytes)" in refusal(file, target="y")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [("utf-16", "UTF-16"), ("cp1252", "Windows code page"), ("latin-1", "another encoding")],
+)
+def test_other_encodings(tmp_path: Path, encoding: str, word: str) -> None:
+    """They are refused by name, wherever the first sign of them stands."""
+    file = tmp_path / "table.csv"
+    file.write_bytes(("a,y\n" + "1,2\n" * 20 + "café,3\n").encode(encoding))
+    message = refusal(file, target="y")
+    assert word in message
+    assert "Save it as 'CSV UTF-8'" in message
+
+
+def test_a_url(tmp_path: Path) -> None:
+    assert "is a URL. Download it" in refusal("https://example.org/t.csv", target="y")
+
+
+def test_a_count_with_a_rare_value_names_regression(tmp_path: Path) -> None:
+    message = refusal(frame(tmp_path, a=NUMBERS, y=[*[0, 1] * 14, 0, 7]), target="y")
+    assert "Use --task regression" in message
 
 
 def test_blank_lines_only(tmp_path: Path) -> None:
@@ -287,9 +310,13 @@ def test_two_rows(tmp_path: Path) -> None:
     assert "has 2" in message
 
 
-def test_all_missing_column(tmp_path: Path) -> None:
+def test_all_missing_columns(tmp_path: Path) -> None:
+    """One is left out with a note; a table of nothing else is refused."""
     file = frame(tmp_path, a=NUMBERS, empty=[None] * ROWS, y=NUMBERS)
-    assert "'empty' needs values, but all 30" in refusal(file, target="y")
+    notes = load_dataset(file, target="y").notes
+    assert "left out column 'empty': no value in the training rows" in notes
+    file = frame(tmp_path, empty=[None] * ROWS, y=NUMBERS)
+    assert "at least one column that varies" in refusal(file, target="y")
 
 
 def test_infinite_values_are_named_and_counted(tmp_path: Path) -> None:
@@ -317,12 +344,17 @@ def test_nested_values(tmp_path: Path) -> None:
     assert "'a' holds" in refusal(file, target="y")
 
 
-def test_dates_beyond_the_calendar(tmp_path: Path) -> None:
+def test_dates_at_the_ends_of_the_calendar(tmp_path: Path) -> None:
+    """They are read; pandas before 3 counts in nanoseconds, and cannot hold them."""
     file = frame(tmp_path, a=[date(1, 1, 1), date(9999, 12, 31)] * 15, y=NUMBERS)
-    # pandas 2.2 cannot tell them from other text
-    assert re.search(
-        r"'a' needs dates (from 1678 to 2261|like 2024-05-31)", refusal(file, target="y")
-    )
+    if pd.__version__ < "3":
+        message = refusal(file, target="y")
+        assert re.search(r"'a' needs dates (from 1678 to 2261|like 2024-05-31)", message)
+        return
+    column = load_dataset(file, target="y").preprocessing.columns[0]
+    days = (date(1, 1, 1).toordinal() + date(9999, 12, 31).toordinal()) / 2 - 719163
+    assert isinstance(column, NumberColumn)
+    assert abs(column.mean - days) < column.scale
 
 
 def test_impossible_dates(tmp_path: Path) -> None:
@@ -519,7 +551,7 @@ def test_parquet_text_is_as_written(tmp_path: Path) -> None:
     texts = ["a", None, "", "b", "a"] * 8
     table = pa.table({"s": texts, "long": pa.array(texts, pa.large_string()), "y": range(40)})
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=7)
-    read, _ = read_table(tmp_path / "t.parquet")
+    read = read_table(tmp_path / "t.parquet").table
     pd.testing.assert_frame_equal(read, table.to_pandas())
 
 
@@ -549,3 +581,10 @@ def test_npz_with_a_name_of_two_lines(tmp_path: Path) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("X.n\npy", b"")
     assert "holds: X.n py." in refusal(file)
+
+
+def test_a_header_of_another_table(tmp_path: Path) -> None:
+    """Thousands of names above rows of two cells are no table, which is seen before it is read."""
+    names = ",".join(f"gene {i}" for i in range(5000))
+    message = refusal(csv(tmp_path, f"a,y,{names}\n" + "1,2\n" * 30), target="y")
+    assert "names 5,002 columns in its header and its first row has 2 cells" in message

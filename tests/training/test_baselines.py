@@ -3,10 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tune_bn.training import Dataset, load_dataset
 from tune_bn.training import baselines as linear
-from tune_bn.training.baselines import baselines
+from tune_bn.training.baselines import BOOSTING, baselines, fitted_baselines
+
+GUESS = "always the most frequent class"
 
 
 def test_logistic_regression_on_digits(digits: Dataset) -> None:
@@ -14,7 +17,9 @@ def test_logistic_regression_on_digits(digits: Dataset) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scores = baselines(digits, seed=0)
-    assert list(scores) == ["logistic regression"]
+    assert list(scores) == [GUESS, "logistic regression", "gradient boosting"]
+    assert scores[GUESS]["accuracy"] < 0.12
+    assert scores["gradient boosting"]["accuracy"] > 0.95
     assert 0.95 < scores["logistic regression"]["accuracy"] < 0.98
     assert scores["logistic regression"]["loss"] < 0.2
 
@@ -44,3 +49,43 @@ def test_ridge_regression_finds_a_line(tmp_path: Path) -> None:
     scores = baselines(load_dataset(tmp_path / "t.npz"), seed=0)["ridge regression"]
     assert scores["rmse"] == pytest.approx(2.0, rel=0.15)
     assert scores["r2"] > 0.95
+
+
+def test_the_guess_is_what_scikit_learn_says(digits: Dataset) -> None:
+    """Its accuracy is the share of the class that is most frequent in the other rows."""
+    seen = torch.cat([digits.train.y, digits.validation.y])
+    most = int(seen.bincount().argmax())
+    found = fitted_baselines(digits, limit_s=0.0)
+    assert found[GUESS].scores["accuracy"] == float((digits.test.y == most).double().mean())
+    assert found[GUESS].gains.tolist() == (digits.test.y == most).double().tolist()
+
+
+@pytest.mark.parametrize(("first_trees_s", "is_there"), [(0.1, True), (10.0, False)])
+def test_boosting_that_would_take_too_long_is_left_out(
+    small: Dataset, first_trees_s: float, is_there: bool
+) -> None:
+    """How long the first trees took tells how long all would."""
+    times = iter([0.0, first_trees_s])
+    found = fitted_baselines(small, limit_s=5.0, clock=lambda: next(times))
+    assert (BOOSTING in found) == is_there
+
+
+def test_a_further_metric_is_measured_of_all(small: Dataset) -> None:
+    scores = baselines(small, metric="roc_auc")
+    assert scores[GUESS]["roc_auc"] == 0.5
+    assert scores["logistic regression"]["roc_auc"] > 0.9
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Two classes in 120 rows, one of them rare."""
+    draw = np.random.default_rng(0)
+    y = np.arange(120) % 10 == 0
+    file = tmp_path_factory.mktemp("data") / "t.npz"
+    np.savez(file, X=draw.normal(size=(120, 2)) + 4 * y[:, None], y=y)
+    return load_dataset(file)
+
+
+def test_unbalanced_classes_are_said(small: Dataset) -> None:
+    """With the metrics that do not hide it."""
+    assert any("12 of 120 rows are True" in n and "roc_auc" in n for n in small.notes)

@@ -1,10 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from sklearn.metrics import log_loss, r2_score, root_mean_squared_error
 from torch import nn
 
-from tune_bn.training import Split, evaluate
-from tune_bn.training.metrics import predict_outputs
+from tune_bn.training import Config, ConfigError, Dataset, Fit, Split, evaluate
+from tune_bn.training.metrics import CLASS_SCORES, class_score, predict_outputs
 
 
 def linear(outputs: int) -> nn.Module:
@@ -59,3 +60,39 @@ def test_many_rows_are_the_same_as_few() -> None:
     """Rows are taken some thousand at a time, to bound the memory."""
     many = X.repeat(500, 1)
     assert torch.allclose(predict_outputs(linear(4), many), linear(4)(many).detach())
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("name", CLASS_SCORES)
+def test_scores_of_classes_are_scikit_learns(name: str, n_classes: int) -> None:
+    """Of the outputs' probabilities, over all classes alike."""
+    from sklearn import metrics
+
+    draw = np.random.default_rng(0)
+    y = draw.integers(0, n_classes, 60)
+    odds = draw.dirichlet(np.ones(n_classes), 60) + 0.3 * np.eye(n_classes)[y]
+    odds /= odds.sum(axis=1, keepdims=True)
+    expected = {
+        "balanced_accuracy": lambda: metrics.balanced_accuracy_score(y, odds.argmax(axis=1)),
+        "f1": lambda: metrics.f1_score(y, odds.argmax(axis=1), average="macro"),
+        "roc_auc": lambda: metrics.roc_auc_score(
+            y, odds if n_classes > 2 else odds[:, 1], multi_class="ovr"
+        ),
+    }
+    assert class_score(name, odds, y) == pytest.approx(expected[name]())
+
+
+@pytest.mark.parametrize("name", CLASS_SCORES)
+def test_a_class_without_rows_is_left_out_without_a_warning(name: str) -> None:
+    """As the folds of a rare class may have it."""
+    odds = np.array([[0.5, 0.2, 0.3], [0.1, 0.8, 0.1], [0.1, 0.2, 0.7]])
+    assert 0 < class_score(name, odds, np.array([0, 1, 1])) <= 1
+
+
+def test_a_further_metric_is_measured_after_each_epoch(digits: Dataset) -> None:
+    training = Fit(Config(width=8, depth=1), digits, epochs=1, metric="roc_auc")
+    (found,) = list(training)
+    expected = evaluate(training.model, digits.validation, "classification", metric="roc_auc")
+    assert found.value("roc_auc") == expected["roc_auc"]
+    with pytest.raises(ConfigError, match="out of accuracy, loss, roc_auc, but got 'f1'"):
+        found.value("f1")

@@ -1,8 +1,17 @@
+import dataclasses
+
 import pytest
 import torch
 
 from tune_bn.training import Config, EpochMetrics
-from tune_bn.tuning.final import FOLDS, _is_clearly_better, all_but_test, fold_numbers, play_final
+from tune_bn.tuning.final import (
+    FOLDS,
+    _is_clearly_better,
+    all_but_test,
+    fold_numbers,
+    plan_final,
+    play_final,
+)
 
 GOOD = Config(width=16, depth=1)
 POOR = Config(width=1, depth=1, learning_rate=1e-4)
@@ -42,7 +51,7 @@ def test_only_the_best_half_meets_every_fold(tiny):
 
 def test_the_final_tells_how_far_it_is(tiny):
     """The last report is of all fits."""
-    heard = []
+    heard: list[tuple[int, ...]] = []
     final(tiny, GOOD, POOR, on_fold=lambda done, of: heard.append((done, of)))
     assert heard == [(done, 2 * FOLDS) for done in range(1, 2 * FOLDS + 1)]
 
@@ -106,3 +115,61 @@ def test_the_default_meets_every_fold(tiny):
     ranking = final(tiny, *configs, Config())
     (of_default,) = [f for f in ranking if f.config == Config()]
     assert of_default.folds == FOLDS
+
+
+@pytest.mark.parametrize("rows", [100, 30_000, 10**6])
+@pytest.mark.parametrize("fits", [0, 3, 8, 14, 26, 1000])
+def test_a_final_fits_into_its_time(tiny, rows, fits):
+    """It trains no more often than there is time for, but once for the best and the default."""
+    finalists, folds = plan_final(rows, fits)
+    heard: list[tuple[int, ...]] = []
+    configs = [Config(width=2 + i, depth=1) for i in range(finalists)]
+    final(tiny, *configs, Config(), folds=folds, on_fold=lambda *at: heard.append(at))
+    assert len(heard) <= max(fits, 2)
+
+
+def test_a_larger_table_has_a_smaller_final():
+    """Its scores differ less by luck, and each fit takes longer."""
+    sizes = [plan_final(rows) for rows in (1000, 10**5, 10**6)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == (8, 5)
+
+
+def test_a_final_whose_time_is_over_ends_with_what_it_has(tiny):
+    """After each has met the first fold; the better is ahead as far as that shows."""
+    heard: list[tuple[int, ...]] = []
+    ranking = final(
+        tiny,
+        POOR,
+        GOOD,
+        is_over=lambda: len(heard) >= 2,
+        on_fold=lambda *at: heard.append(at),
+    )
+    assert [(f.config, f.folds) for f in ranking] == [(GOOD, 1), (POOR, 1)]
+
+
+def test_folds_keep_groups_together_and_are_alike_in_size(tiny):
+    """A final by group is no more hopeful than the test."""
+    rows = all_but_test(tiny).train
+    group = torch.arange(len(rows)) % 24
+    fold_of = fold_numbers(dataclasses.replace(rows, group=group), tiny.task, seed=0)
+    for number in range(24):
+        assert len(fold_of[group == number].unique()) == 1
+    counts = torch.bincount(fold_of, minlength=FOLDS)
+    assert counts.max() - counts.min() <= 4
+
+
+def test_folds_in_time_follow_one_another(tiny):
+    """The first half is in none; each fold is trained on what was before it alone."""
+    rows = all_but_test(tiny).train
+    fold_of = fold_numbers(rows, tiny.task, seed=0, in_time=True)
+    assert fold_of.tolist() == sorted(fold_of.tolist())
+    assert int((fold_of < 0).sum()) == len(rows) // 2
+    assert fold_of.max() == FOLDS - 1
+    in_time = dataclasses.replace(tiny, in_time=True)
+    assert (
+        play_final([(0, GOOD)], in_time, metric="accuracy", maximize=True, seed=0, epochs=1)[
+            0
+        ].folds
+        == FOLDS
+    )

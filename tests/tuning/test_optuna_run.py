@@ -69,6 +69,8 @@ def test_time_ends_a_run_with_what_it_has(tiny, tmp_path):
     settings = Settings(trials=1000, epochs=2, timeout_s=1.0)
     outcome = tune(tiny, tmp_path, settings, clock=lambda: float(next(ticks)))
     assert outcome.summary["search"]["complete"] == 1
+    assert outcome.summary["folds"] == 1
+    assert any("the timeout left time to compare" in r for r in outcome.summary["remarks"])
 
 
 def test_the_report_is_written_beside_the_other_results(tiny, tmp_path):

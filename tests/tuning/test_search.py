@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,6 +121,40 @@ def test_time_ends_the_search():
     scene.now = 10.0
     assert not scene.search.epoch(job, metrics(1))
     assert scene.search.begin() is None
+
+
+def test_the_search_leaves_time_for_what_follows():
+    """One training takes a second and 30 follow: of 100 s the search has 100 - 30 - 13."""
+    scene = Scene(Settings(trials=9, epochs=1, timeout_s=100.0))
+    job = scene.search.begin()
+    assert job is not None
+    scene.search.epoch(job, dataclasses.replace(metrics(1), seconds=1.0))
+    scene.now = 56.0
+    assert not scene.search.tally.is_over()
+    scene.now = 57.0
+    assert scene.search.tally.is_over()
+
+
+def test_what_follows_has_three_fifths_of_the_time_at_most():
+    """However long one training takes."""
+    scene = Scene(Settings(trials=9, epochs=1, timeout_s=100.0))
+    job = scene.search.begin()
+    assert job is not None
+    scene.search.epoch(job, dataclasses.replace(metrics(1), seconds=30.0))
+    scene.now = 39.0
+    assert not scene.search.tally.is_over()
+    scene.now = 40.0
+    assert scene.search.tally.is_over()
+
+
+def test_the_time_left_counts_what_follows():
+    """After the first of two trials of a second each: one more, and 30 trainings."""
+    scene = Scene(Settings(trials=2, epochs=1))
+    job = scene.search.begin()
+    assert job is not None
+    scene.now = 1.0
+    scene.search.epoch(job, dataclasses.replace(metrics(1), seconds=1.0))
+    assert scene.heard[-1].left_s == 31.0
 
 
 def test_time_does_not_end_a_search_with_nothing_to_hand_back():

@@ -9,6 +9,7 @@ import typer
 
 from tune_bn import __version__
 from tune_bn.cli.bench import bench
+from tune_bn.cli.once import OnceEach
 from tune_bn.cli.predict import predict
 from tune_bn.cli.report import report
 from tune_bn.cli.tune import tune
@@ -24,10 +25,10 @@ app = typer.Typer(
     rich_markup_mode=None,  # errors stay one plain line
 )
 # The short lines stand in the list of commands, which is cut at 80 columns.
-app.command(short_help="Search, retrain the best, score it on untouched rows.")(tune)
-app.command(short_help="Predict the rows of a table with a tuned model.")(predict)
-app.command(short_help="Show how a search narrowed, and what to do next.")(report)
-app.command(short_help="Show a running study, refreshed until Ctrl-C.")(watch)
+app.command(short_help="Search, retrain the best, score it on untouched rows.", cls=OnceEach)(tune)
+app.command(short_help="Predict the rows of a table with a tuned model.", cls=OnceEach)(predict)
+app.command(short_help="Show how a search narrowed, and what to do next.", cls=OnceEach)(report)
+app.command(short_help="Show a running study, refreshed until Ctrl-C.", cls=OnceEach)(watch)
 app.command(
     short_help="Run a benchmark, or list them.",
     # The benchmark's own parser reads what follows its name.

@@ -39,6 +39,8 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
     n_test = summary["data"]["rows"]["test"]
     console.print(f"On {n_test} test rows that no training and no search saw:")
     console.print(_score_table(summary))
+    for remark in summary.get("remarks", ()):
+        console.print(visible(f"Note: {remark}."), markup=False)
     best = summary["best"]
     who = f"trial {best['trial']}" + (", the default configuration" if best["is_default"] else "")
     console.print(f"The best is {who}:")

@@ -1,15 +1,26 @@
 """`tune-bn predict`: a tuned model on new rows."""
 
-import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from tune_bn.cli.errors import end_in_one_line
+from tune_bn.cli.errors import InputError, end_in_one_line
 from tune_bn.core.visible import visible
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tune_bn.training.preprocessing import UnknownValues
+    from tune_bn.tuning import TunedModel
+
 __all__ = ["predict"]
+
+_ROWS_AT_ONCE = 50_000
 
 
 def predict(
@@ -20,36 +31,129 @@ def predict(
     out: Annotated[Path, typer.Option(help="Where to write the predictions, as CSV.")] = Path(
         "predictions.csv"
     ),
+    keep: Annotated[
+        str | None, typer.Option(help="Columns to copy, as in id,name; * for all.")
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option(help="Write the probability of each class, too.")
+    ] = True,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse unknown categories and extra columns.")
+    ] = False,
 ) -> None:
     """Predict the rows of a table with a tuned model; for classes with their probabilities."""
     with end_in_one_line():
-        import pandas as pd
-
-        from tune_bn.cli.errors import InputError
-        from tune_bn.core.files import write_atomically
-        from tune_bn.training.tables import read_table
-        from tune_bn.tuning.result import load_model
+        from tune_bn.training.tables import read_rows_in_parts
+        from tune_bn.tuning.result import load_model, unknown_refused
 
         if not model.exists():
             raise InputError(
                 f"--model needs a file that a run wrote, but there is none at {str(model)!r}. "
                 "Give the model.pt of a run's folder."
             )
+        for path, option in ((data, "--data"), (model, "--model")):
+            if out.exists() and path.exists() and out.samefile(path):
+                raise InputError(
+                    f"--out needs a file of its own, but {str(out)!r} is that of {option}. "
+                    "Choose another."
+                )
         tuned = load_model(model)
-        rows, _ = read_table(data)
-        rows = rows.drop(columns=[tuned.preprocessing.target.name], errors="ignore")
-        predicted = pd.DataFrame({"prediction": tuned.predict(rows)})
-        if tuned.classes is not None:
-            odds = tuned.predict_proba(rows)
-            for place, label in enumerate(tuned.classes):
-                predicted[f"probability of {label}"] = odds[:, place]
-        text = io.StringIO()
-        predicted.to_csv(text, index=False)
-        try:
-            write_atomically(out, text.getvalue())
-        except OSError as error:
+        done = 0
+        unknown: dict[str, UnknownValues] = {}
+        with _replacing(out) as file:
+            for rows in read_rows_in_parts(data, rows=_ROWS_AT_ONCE):
+                if done == 0:
+                    _note_extra(tuned, rows, keep, strict=strict)
+                else:
+                    print(f"{done:,} rows predicted …", file=sys.stderr)
+                predicted = _predicted(tuned, rows, unknown, keep, probabilities)
+                predicted.to_csv(file, index=False, header=done == 0)
+                done += len(rows)
+            if strict and unknown:
+                raise unknown_refused(list(unknown.values()))
+        for each in unknown.values():
+            print(visible(f"note: {each}; they count as no category"), file=sys.stderr)
+        print(visible(f"{done} predictions written to {out}"))
+
+
+def _kept(rows: "pd.DataFrame", keep: str | None) -> list[str]:
+    """Returns the columns to copy; a name with a comma in it is meant where it is a column."""
+    names = [str(name) for name in rows.columns]
+    if keep is None:
+        return []
+    if keep == "*":
+        return names
+    asked = [keep] if keep in names else [name.strip() for name in keep.split(",")]
+    for name in asked:
+        if name not in names:
+            shown = ", ".join(names[:8])
             raise InputError(
-                f"--out needs a file that can be written, but {str(out)!r} cannot "
-                f"({(error.strerror or str(error)).lower()}). Choose another."
-            ) from error
-        print(visible(f"{len(predicted)} predictions written to {out}"))
+                f"--keep needs columns of the table, but there is no {name!r} among {shown}"
+                f"{', …' if len(names) > 8 else ''}. Correct its spelling, or leave it out."
+            )
+    return asked
+
+
+def _extra(tuned: "TunedModel", rows: "pd.DataFrame") -> list[str]:
+    known = {column.name for column in tuned.preprocessing.columns}
+    return [name for name in rows.columns if name not in {*known, tuned.preprocessing.target.name}]
+
+
+def _note_extra(
+    tuned: "TunedModel", rows: "pd.DataFrame", keep: str | None, *, strict: bool
+) -> None:
+    kept = _kept(rows, keep)
+    extra = [str(name) for name in _extra(tuned, rows) if name not in kept]
+    if not extra:
+        return
+    some = ", ".join(repr(name) for name in extra[:5]) + (" …" if len(extra) > 5 else "")
+    if strict:
+        raise InputError(
+            f"--strict needs the columns that the model knows, but the table has {some} more. "
+            "Remove them, or leave out --strict."
+        )
+    print(visible(f"note: not used, as the model does not know them: {some}"), file=sys.stderr)
+
+
+def _predicted(
+    tuned: "TunedModel",
+    rows: "pd.DataFrame",
+    unknown: dict[str, "UnknownValues"],
+    keep: str | None,
+    probabilities: bool,
+) -> "pd.DataFrame":
+    """Returns what is written of some rows; counts what was unknown among them."""
+    import pandas as pd
+
+    target = tuned.preprocessing.target.name
+    needed = rows.drop(columns=[target, *_extra(tuned, rows)], errors="ignore")
+    answers = tuned.answer(needed)
+    for each in answers.unknown:
+        unknown[each.column] = each if each.column not in unknown else unknown[each.column] + each
+    columns = {name: rows[name].to_numpy() for name in _kept(rows, keep)}
+    own = "prediction"
+    while own in columns:
+        own = f"{own} of {target}"
+    columns[own] = answers.predictions
+    if answers.probabilities is not None and probabilities:
+        for place, label in enumerate(tuned.classes or ()):
+            columns[f"probability of {label}"] = answers.probabilities[:, place]
+    return pd.DataFrame(columns)
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[IO[str]]:
+    """Opens a file that takes the place of `out` at the end; on an error nothing is replaced."""
+    new = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        try:
+            with new.open("w", encoding="utf-8", newline="") as file:
+                yield file
+            os.replace(new, out.resolve())
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--out needs a file that can be written, but {str(out)!r} cannot "
+            f"({(error.strerror or str(error)).lower()}). Choose another."
+        ) from error

@@ -85,6 +85,8 @@ class _Lines:
         if at.doing != self._phase:
             self._phase = at.doing
             self._print(f"{_PHASES.get(at.doing, at.doing)} …")
+        if at.doing == "final" and at.left_s is not None:
+            self._print(f"fit {at.finished}/{at.trials} · {_clock(at.left_s)} left")
         if at.ended is None:
             return
         words = [f"trial {at.finished}/{at.trials}", *_about(at, self._metric), at.ended.state]

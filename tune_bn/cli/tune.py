@@ -1,7 +1,9 @@
 """`tune-bn tune`: from a table to a tuned network in a folder."""
 
+import dataclasses
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,15 +32,43 @@ def tune(
         str | None,
         typer.Option(help="classification or regression; otherwise the target decides."),
     ] = None,
+    missing: Annotated[
+        str | None,
+        typer.Option(
+            help="Words for a missing value, as in 'NA,-'; '' for none but an empty cell.",
+            show_default="NA, None, null, nan and the like",
+        ),
+    ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of categories, whatever it looks like; may be repeated."),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="random, or time: the last rows are for validation and test.")
+    ] = "random",
+    time_column: Annotated[
+        str | None,
+        typer.Option("--time", help="With --split time: the column of the time, no input."),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column, no input, whose values stay in one part.")
+    ] = None,
     trials: Annotated[int, typer.Option(help="Configurations to try, earlier ones included.")] = 60,
     timeout: Annotated[
-        float | None, typer.Option(help="End the search after so many seconds.")
+        float | None,
+        typer.Option(
+            help="Seconds for the whole command; one configuration at least is trained to its "
+            "end, compared, and trained once more."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Configurations to train at the same time.")] = 1,
     seed: Annotated[int, typer.Option(help="Decides split, draws and initial weights.")] = 0,
     metric: Annotated[
         str | None,
-        typer.Option(help="accuracy or loss; r2, rmse or loss.", show_default="accuracy or r2"),
+        typer.Option(
+            help="accuracy, loss, balanced_accuracy, f1, roc_auc; r2, rmse, loss.",
+            show_default="accuracy or r2",
+        ),
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training rows.")] = 30,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ….")] = "cpu",
@@ -76,6 +106,7 @@ def tune(
     ] = None,
 ) -> None:
     """Tune a batch-norm network: search, retrain the best, score it on untouched rows."""
+    begun = time.monotonic()
     with end_in_one_line():
         known_task = _known_task(task)
         # All at once, so that a package that is missing is named before anything is done.
@@ -84,6 +115,7 @@ def tune(
         from tune_bn.cli.progress import show_progress
         from tune_bn.report import write_report
         from tune_bn.training import load_dataset
+        from tune_bn.training.written import MISSING_WORDS
         from tune_bn.tuning.errors import Stopped
         from tune_bn.tuning.settings import Settings
 
@@ -107,9 +139,22 @@ def tune(
             epochs=epochs,
             device=device,
         )
-        dataset = load_dataset(data, target=target, task=known_task, seed=seed)
+        dataset = load_dataset(
+            data,
+            target=target,
+            task=known_task,
+            seed=seed,
+            missing=MISSING_WORDS if missing is None else missing.split(","),
+            categories=category or (),
+            split=split,
+            time=time_column,
+            group=group,
+        )
         metric_name = settings.metric_for(dataset.task)
         _announce(dataset)
+        if timeout is not None:  # reading took some of it
+            left_s = max(timeout - (time.monotonic() - begun), 0.1 * timeout)
+            settings = dataclasses.replace(settings, timeout_s=left_s)
         with stop_on_signals() as stop:
             try:
                 with show_progress(metric_name) as on_progress:
@@ -165,5 +210,6 @@ def _command_to_resume(context: typer.Context) -> str:
         source = context.get_parameter_source(name)
         if name == "resume" or source is None or source.name in ("DEFAULT", "DEFAULT_MAP"):
             continue
-        words += ["--" + name.replace("_", "-"), str(value)]
+        for each in value if isinstance(value, list | tuple) else [value]:
+            words += ["--" + name.removesuffix("_column").replace("_", "-"), str(each)]
     return shlex.join(words)

@@ -1,57 +1,154 @@
-"""What a linear model reaches on the same rows, to put beside a network's score."""
+"""What others reach on the same rows, to put beside a network's score; and what a guess does."""
 
 from __future__ import annotations
 
-import math
+import time
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tune_bn.training.data import Dataset, Split
+from tune_bn.training.metrics import CLASS_SCORES, class_score
 
-__all__ = ["baselines"]
+__all__ = ["BOOSTING", "Baseline", "baselines", "fitted_baselines"]
 
+BOOSTING = "gradient boosting"
 _LOGISTIC_C = (0.01, 0.1, 1.0, 10.0)
 _RIDGE_ALPHA = (0.1, 1.0, 10.0, 100.0, 1000.0)
 _ITERATIONS = (1000, 10000)  # the second only where the first do not suffice
+_QUICK_ROWS = 5000  # that many are fitted in a moment
+_FIRST_TREES = 5  # of a hundred: how long these take tells how long all will
 
 
-def baselines(dataset: Dataset, *, seed: int = 0) -> dict[str, dict[str, float]]:
-    """Scores scikit-learn's logistic or ridge regression on the test rows.
+@dataclass(frozen=True)
+class Baseline:
+    """What another model says of the test rows.
 
-    The strength of its penalty is chosen on the validation rows, from fits on the training rows;
-    the chosen one is fitted again on both, as the network that a search has chosen is.
+    Args:
+        scores: Its metrics, named as `evaluate` names them.
+        gains: For each test row what speaks for the model, shape (N,): whether its class is right;
+            the logarithm of the probability of its class, where another metric than accuracy is
+            tuned for; or minus its squared error, in units of the standardised target.
+    """
+
+    scores: dict[str, float]
+    gains: npt.NDArray[np.float64]
+
+
+def baselines(
+    dataset: Dataset, *, seed: int = 0, metric: str | None = None
+) -> dict[str, dict[str, float]]:
+    """Scores what is known to be good, and what knows nothing, on the test rows.
+
+    All are scikit-learn's, fitted on the training and validation rows as the network that a
+    search has chosen is: a guess that looks at no input, logistic or ridge regression (the strength
+    of its penalty is chosen on the validation rows, from fits on the training rows) and
+    `HistGradientBoosting` with its defaults.
 
     Args:
         dataset: What `load_dataset` gave.
-        seed: Passed on to scikit-learn; the solvers used here draw nothing.
+        seed: Passed on to scikit-learn.
+        metric: What is tuned for; one of `metrics.CLASS_SCORES` is measured as well.
 
     Returns:
-        The baseline's name with its test metrics, as `evaluate` names them: "logistic regression"
-        with "accuracy" and "loss", or "ridge regression" with "r2", "rmse" and "loss".
+        Each one's name with its test metrics, as `evaluate` names them: "always the most frequent
+        class", "logistic regression" and "gradient boosting" with "accuracy" and "loss"; or
+        "always the mean", "ridge regression" and "gradient boosting" with "r2", "rmse" and "loss".
 
     Example:
         >>> from tune_bn.training.data import load_dataset
         >>> list(baselines(load_dataset("digits")))
-        ['logistic regression']
+        ['always the most frequent class', 'logistic regression', 'gradient boosting']
     """
+    fitted = fitted_baselines(dataset, seed=seed, metric=metric)
+    return {name: found.scores for name, found in fitted.items()}
+
+
+def fitted_baselines(
+    dataset: Dataset,
+    *,
+    seed: int = 0,
+    metric: str | None = None,
+    limit_s: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Baseline]:
+    """Returns what `baselines` scores, with the gain of each row.
+
+    Args:
+        dataset: As for `baselines`.
+        seed: As for `baselines`.
+        metric: As for `baselines`.
+        limit_s: Seconds that boosting may take; it is left out where it would take longer.
+        clock: Seconds from any fixed point.
+    """
+    is_classes = dataset.task == "classification"
+    chosen: list[tuple[str, Any]] = [
+        (
+            "always the most frequent class" if is_classes else "always the mean",
+            _guess(dataset, is_classes),
+        ),
+        (
+            "logistic regression" if is_classes else "ridge regression",
+            _logistic(dataset, seed, limit_s, clock) if is_classes else _ridge(dataset, seed),
+        ),
+    ]
+    boosted = _boosting(dataset, seed, limit_s, clock)
+    if boosted is not None:
+        chosen.append((BOOSTING, boosted))
+    score = _of_classes if is_classes else _of_numbers
+    return {name: score(model, dataset.test, metric) for name, model in chosen}
+
+
+def _guess(dataset: Dataset, is_classes: bool) -> Any:
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+
+    model = DummyClassifier(strategy="prior") if is_classes else DummyRegressor()
+    return model.fit(*_rows_of((dataset.train, dataset.validation)))
+
+
+def _boosting(
+    dataset: Dataset, seed: int, limit_s: float | None, clock: Callable[[], float]
+) -> Any:
+    """Fits boosting, unless its first trees say that all of them would take too long."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    x, y = _rows_of((dataset.train, dataset.validation))
+    settings: dict[str, Any] = {"random_state": seed}
+    kind = HistGradientBoostingRegressor
     if dataset.task == "classification":
-        return {"logistic regression": _logistic(dataset, seed)}
-    return {"ridge regression": _ridge(dataset, seed)}
+        kind = HistGradientBoostingClassifier
+        if np.bincount(y).min() < 10:  # it could not set rows of each class aside
+            settings["early_stopping"] = False
+    if limit_s is not None:
+        begun = clock()
+        kind(max_iter=_FIRST_TREES, **settings).fit(x, y)
+        if (clock() - begun) * 100 / _FIRST_TREES > limit_s:
+            return None
+    return kind(**settings).fit(x, y)
 
 
-def _logistic(dataset: Dataset, seed: int) -> dict[str, float]:
+def _logistic(
+    dataset: Dataset, seed: int, limit_s: float | None, clock: Callable[[], float]
+) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     def fitted(c: float, *splits: Split) -> Any:
         return _converged(LogisticRegression, *splits, C=c, random_state=seed)
 
+    if limit_s is not None and len(dataset.train) > _QUICK_ROWS:
+        begun = clock()
+        first = fitted(1.0, dataset.train, dataset.validation)
+        if (clock() - begun) * (len(_LOGISTIC_C) + 1) > limit_s:
+            return first  # with scikit-learn's own penalty; there is no time to choose one
     best = min(
         _LOGISTIC_C,
-        key=lambda c: _class_metrics(fitted(c, dataset.train), dataset.validation)["loss"],
+        key=lambda c: _of_classes(fitted(c, dataset.train), dataset.validation).scores["loss"],
     )
-    return _class_metrics(fitted(best, dataset.train, dataset.validation), dataset.test)
+    return fitted(best, dataset.train, dataset.validation)
 
 
 def _rows_of(splits: tuple[Split, ...]) -> tuple[Any, Any]:
@@ -76,15 +173,20 @@ def _converged(kind: Any, *splits: Split, **settings: Any) -> Any:
     return model
 
 
-def _class_metrics(model: Any, split: Split) -> dict[str, float]:
-    log_p = model.predict_log_proba(split.x.numpy().astype(np.float64))
+def _of_classes(model: Any, split: Split, metric: str | None = None) -> Baseline:
+    odds = model.predict_proba(split.x.numpy().astype(np.float64))
     y = split.y.numpy()
     # Every class has a training row, so the columns are the classes in their order.
-    loss = -float(np.maximum(log_p[np.arange(len(y)), y], math.log(1e-300)).mean())
-    return {"accuracy": float((log_p.argmax(axis=1) == y).mean()), "loss": loss}
+    log_odds = np.log(np.maximum(odds[np.arange(len(y)), y], 1e-300))
+    is_right = (odds.argmax(axis=1) == y).astype(np.float64)
+    scores = {"accuracy": float(is_right.mean()), "loss": -float(log_odds.mean())}
+    gains = is_right if metric in (None, "accuracy") else log_odds
+    if metric in CLASS_SCORES:
+        scores[metric] = class_score(metric, odds, y)
+    return Baseline(scores, gains)
 
 
-def _ridge(dataset: Dataset, seed: int) -> dict[str, float]:
+def _ridge(dataset: Dataset, seed: int) -> Any:
     from sklearn.linear_model import Ridge
 
     def fitted(alpha: float, *splits: Split) -> Any:
@@ -92,14 +194,16 @@ def _ridge(dataset: Dataset, seed: int) -> dict[str, float]:
 
     best = min(
         _RIDGE_ALPHA,
-        key=lambda alpha: _number_metrics(fitted(alpha, dataset.train), dataset.validation)["loss"],
+        key=lambda a: _of_numbers(fitted(a, dataset.train), dataset.validation).scores["loss"],
     )
-    return _number_metrics(fitted(best, dataset.train, dataset.validation), dataset.test)
+    return fitted(best, dataset.train, dataset.validation)
 
 
-def _number_metrics(model: Any, split: Split) -> dict[str, float]:
+def _of_numbers(model: Any, split: Split, _metric: str | None = None) -> Baseline:
     y = split.y.numpy().astype(np.float64)
-    error = float(np.square(model.predict(split.x.numpy().astype(np.float64)) - y).mean())
+    errors = np.square(model.predict(split.x.numpy().astype(np.float64)) - y)
+    error = float(errors.mean())
     spread = float(y.var())
     r2 = 1.0 - error / spread if spread > 0.0 else 0.0
-    return {"r2": r2, "rmse": error**0.5 * split.target_scale, "loss": error}
+    scores = {"r2": r2, "rmse": error**0.5 * split.target_scale, "loss": error}
+    return Baseline(scores, -errors)

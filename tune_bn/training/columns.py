@@ -1,12 +1,17 @@
-"""One column of a table: what kind it is, and its values as numbers or as keys of categories.
+"""One column of a table: how it is read, and its values as numbers or as keys of categories.
 
-Everything here looks at one column at a time and knows nothing of training rows or targets.
+Everything here looks at one column at a time and knows nothing of training rows or targets. How a
+column is read is decided once, from the table that is learned from (`reading_of`); after that a
+cell is read by itself, whatever stands in the cells beside it.
 """
 
 from __future__ import annotations
 
+import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -14,15 +19,28 @@ import numpy.typing as npt
 import pandas as pd
 
 from tune_bn.training.errors import DataError
+from tune_bn.training.written import (
+    MISSING_WORDS,
+    NumberStyle,
+    date_formats_of,
+    is_gap_sign,
+    number_style_of,
+    parse_number,
+)
 
 __all__ = [
     "Kind",
+    "Reading",
     "category_key",
     "column_kind",
     "dates_as_days",
+    "is_text",
+    "keys_of",
     "numbers_of",
+    "reading_of",
     "require_finite",
     "shown",
+    "typed",
 ]
 
 Kind = Literal["number", "category", "date"]
@@ -32,6 +50,30 @@ _ISO_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.*)?"
 # may well be codes, which are better categories.
 _NUMERIC_SHARE = 0.9
 _NUMERIC_VALUES = 20
+# Up to so many different words among many numbers are signs of something, not names.
+_MOST_WORDS = 20
+_LEAST_SHARE = 0.1
+_NUMBER_SIGNS = set("0123456789+-.eE")
+_TRUTHS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a column is read.
+
+    Args:
+        kind: As numbers, as categories or as dates.
+        style: How its numbers are written; None: as computers do.
+        date_format: How its dates are written, as `datetime.strptime` has it; None: as ISO dates.
+        gaps: Words among its numbers or dates that stand for a missing value.
+        notes: What a person should know of it, a line each.
+    """
+
+    kind: Kind
+    style: NumberStyle | None = None
+    date_format: str | None = None
+    gaps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def category_key(value: object) -> str:
@@ -50,37 +92,152 @@ def category_key(value: object) -> str:
     return str(value)
 
 
+def keys_of(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Returns for each row a place in the list of different keys, shape (N,); -1 for a gap.
+
+    `pandas.factorize` is asked only where all values are of one type: it takes True for 1.
+    """
+    if not pd.api.types.is_object_dtype(column.dtype):
+        codes, found = pd.factorize(column)
+        keys = [category_key(value) for value in found]
+    else:
+        cells = [None if _is_missing(v) else category_key(v) for v in column.to_numpy()]
+        codes, different = pd.factorize(np.array(cells, dtype=object))
+        keys = [str(key) for key in different]
+    if len(set(keys)) == len(keys):
+        return np.asarray(codes, dtype=np.int64), keys
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    lookup = np.array([*(places[key] for key in keys), -1], dtype=np.int64)
+    return lookup[codes], list(places)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return bool(value != value) if isinstance(value, numbers.Real | Decimal) else False
+
+
+def is_text(column: pd.Series) -> bool:
+    """Tells whether a column holds text, at least in part."""
+    types = pd.api.types
+    return bool(types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype))
+
+
+def typed(
+    column: pd.Series, missing: Sequence[str] = MISSING_WORDS
+) -> tuple[pd.Series, dict[str, int]]:
+    """Returns a column of text as what all of its cells spell: numbers, truth values, or text.
+
+    Blank cells and words for missing values become missing values. Whole numbers with zeros in
+    front (007) are codes, and stay text.
+
+    Args:
+        column: Texts, as a file without types holds them.
+        missing: Words that stand for a missing value.
+
+    Returns:
+        The column, and how many of its cells held each of the words that became missing values.
+    """
+    codes, found = pd.factorize(column.astype(object))
+    counts = np.bincount(codes[codes >= 0], minlength=len(found))
+    texts = [str(text) for text in found]
+    gaps = {*missing, ""}
+    is_gap = [text.strip() in gaps or text in gaps for text in texts]
+    words = {
+        t: int(n) for t, n, gap in zip(texts, counts, is_gap, strict=True) if gap and t.strip()
+    }
+    left = [text for text, gap in zip(texts, is_gap, strict=True) if not gap]
+    values, kind = _spelled([text.strip() for text in left])
+    has_gaps = any(is_gap) or bool((codes < 0).any())
+    if not left or (kind is int and has_gaps and max(map(abs, values)) < 2**53):
+        kind = float  # which has a value for "missing"
+    elif has_gaps and kind is not float:
+        kind = object
+    spelled = iter(values if values else left)
+    lookup = np.array([*(None if gap else next(spelled) for gap in is_gap), None], dtype=object)
+    spread = pd.Series(lookup[codes], index=column.index, name=column.name, dtype=object)
+    return spread.astype(kind), words
+
+
+def _spelled(texts: Sequence[str]) -> tuple[list[Any], type]:
+    """Returns the values that texts spell, all of one type; none, and `object`, if they do not."""
+    if all(text.casefold() in _TRUTHS for text in texts):
+        return [_TRUTHS[text.casefold()] for text in texts], bool
+    if any(_is_code(text) for text in texts if "0" in text[:2]):
+        return [], object
+    numbers_ = _parsed(texts)
+    if numbers_ is None:
+        return [], object
+    if all(text.lstrip("+-").isdigit() and len(text) < 20 for text in texts):
+        whole = [int(text) for text in texts]
+        if max(map(abs, whole)) < 2**63:
+            return whole, int
+    return numbers_, float
+
+
+def _parsed(texts: Sequence[str]) -> list[float] | None:
+    """Returns the numbers that all of these texts are; None if one is none."""
+    if set().union(*texts) <= _NUMBER_SIGNS:  # for which Python reads nothing else as a number
+        try:
+            return [float(text) for text in texts]
+        except ValueError:
+            return None
+    values = [parse_number(text) for text in texts]
+    return None if any(math.isnan(value) for value in values) else values
+
+
+def _is_code(text: str) -> bool:
+    digits = text.lstrip("+-")
+    return len(digits) > 1 and digits[0] == "0" and digits.isdigit()
+
+
 def column_kind(name: str, column: pd.Series) -> Kind:
-    """Returns how a column is used: as a number, as categories, or as a date.
+    """Returns whether a column is used as numbers, as categories or as dates; see `reading_of`."""
+    return reading_of(name, column).kind
+
+
+def reading_of(name: str, column: pd.Series, *, missing: Sequence[str] = MISSING_WORDS) -> Reading:
+    """Returns how a column is read: as numbers, as categories, or as dates.
 
     Numbers are numbers; text, truth values and pandas' categories are categories; timestamps are
-    dates. Text that is an ISO date (2024-05-31) in every row is a date, and text that is a number
-    in every row, with more than 20 different values, is a number.
+    dates. Of text,
+
+    - what is a number in every cell, with more than 20 different values, is numbers; so is what is
+      written as people do (1,234 · $5.50 · 12 % · 5 kg · 1.234,5) in one way in every cell;
+    - what is a date in every cell, in one format, is dates: an ISO date (2024-05-31) or another in
+      which a day cannot be taken for a month;
+    - signs for "no value" among these ("-", "?", "unknown") are gaps;
+    - everything else is categories.
+
+    Args:
+        name: For messages.
+        column: All rows of the table that is learned from.
+        missing: Words that stand for a missing value.
 
     Raises:
         DataError: The column holds something else (lists, durations, complex numbers, bytes), or
-            text in which 90 % of the rows or more, but not all, are numbers, with more than 20
-            different ones: that is a column of numbers with typing errors.
+            text with more than 20 different numbers or dates, and among them other words: some in
+            at most a tenth of the rows, or no more than 20 different ones in any.
     """
     types = pd.api.types
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype) or types.is_bool_dtype(dtype):
-        return "category"
+        return Reading("category")
     if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
-        return "number"
+        return Reading("number")
     if types.is_datetime64_any_dtype(dtype):
-        return "date"
+        return Reading("date")
     found = str(dtype)
-    if types.is_object_dtype(dtype) or types.is_string_dtype(dtype):
+    if is_text(column):
         found = types.infer_dtype(column, skipna=True)
         if found in ("integer", "floating", "decimal", "mixed-integer-float"):
-            return "number"
+            return Reading("number")
         if found in ("boolean", "categorical"):
-            return "category"
+            return Reading("category")
         if found in ("date", "datetime", "datetime64"):
-            return "date"
-        if found in ("string", "mixed-integer") or _all_scalars(column):
-            return _text_kind(name, column)
+            return Reading("date")
+        if found in ("string", "mixed-integer", "empty") or _all_scalars(column):
+            return _reading_of_text(name, column, missing)
     raise DataError(
         f"Data needs columns of numbers, text, truth values or dates, but column {name!r} holds "
         f"{found} values. Convert it to one of these, or remove it."
@@ -91,25 +248,117 @@ def _all_scalars(column: pd.Series) -> bool:
     return all(isinstance(value, str | bool | numbers.Real) for value in column.dropna())
 
 
-def _all_iso_dates(values: pd.Series) -> bool:
-    if not values.map(lambda value: isinstance(value, str)).all():
-        return False
-    return bool(values.astype(str).str.fullmatch(_ISO_DATE).all())
-
-
-def _text_kind(name: str, column: pd.Series) -> Kind:
-    """Returns what text stands for; numbers with typing errors among them are refused."""
+def _reading_of_text(name: str, column: pd.Series, missing: Sequence[str]) -> Reading:
+    """Returns what text stands for; numbers or dates with typing errors among them are refused."""
     values = column.dropna()
-    as_numbers = _to_numbers(values.astype(str))
-    numeric = as_numbers.notna().to_numpy()
-    if numeric.mean() >= _NUMERIC_SHARE and as_numbers.nunique() > _NUMERIC_VALUES:
-        if numeric.all():
-            return "number"
-        raise DataError(
-            f"Column {name!r} needs numbers, as in {int(numeric.sum())} of its rows, but "
-            f"{_found(values, ~numeric)}. Correct these cells, or leave them empty."
+    counts = values.map(lambda value: str(value).strip()).value_counts(sort=False)
+    rows = {str(text): int(count) for text, count in counts.items()}
+    gaps = tuple(sorted(t for t in rows if is_gap_sign(t) and t not in missing))
+    texts = [text for text in rows if text and text not in missing and text not in gaps]
+    if not texts or any(_is_code(text) for text in texts):
+        return _as_numbers(name, texts, gaps) or Reading("category")
+    for reading in (
+        _as_numbers(name, texts, gaps),
+        _as_iso_dates(name, values, texts, gaps),
+        _as_written_numbers(name, texts, gaps),
+        _as_written_dates(name, texts, gaps),
+    ):
+        if reading is not None:
+            return reading
+    return _mixed(name, values, rows, texts)
+
+
+def _gap_notes(name: str, gaps: Sequence[str], what: str) -> tuple[str, ...]:
+    if not gaps:
+        return ()
+    return (f"took {_listed(gaps)} among the {what} of column {name!r} for missing values",)
+
+
+def _as_numbers(name: str, texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
+    values = {parse_number(text) for text in texts}
+    if any(math.isnan(value) for value in values) or len(values) <= _NUMERIC_VALUES:
+        return None
+    return Reading("number", gaps=gaps, notes=_gap_notes(name, gaps, "numbers"))
+
+
+def _as_iso_dates(
+    name: str, values: pd.Series, texts: Sequence[str], gaps: tuple[str, ...]
+) -> Reading | None:
+    if not all(isinstance(value, str) for value in values):
+        return None
+    if not pd.Series(texts, dtype=object).str.fullmatch(_ISO_DATE).all():
+        return None
+    return Reading("date", gaps=gaps, notes=_gap_notes(name, gaps, "dates"))
+
+
+def _as_written_numbers(name: str, texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
+    style = number_style_of(texts)
+    if style is None:
+        return None
+    values = {parse_number(text, style) for text in texts}
+    if style.has_letters and len(values) <= _NUMERIC_VALUES:
+        return None  # "2wd" and "4wd" are names
+    example = next((t for t in texts if style.group and style.group in t), texts[0])
+    note = f"read column {name!r} as numbers: {example!r} is {parse_number(example, style):g}"
+    notes = (note, *_gap_notes(name, gaps, "numbers"))
+    return Reading("number", style=style, gaps=gaps, notes=notes)
+
+
+def _as_written_dates(name: str, texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
+    formats = date_formats_of(texts)
+    if not formats:
+        return None
+    if len(formats) > 1:
+        note = (
+            f"left column {name!r} as text: {texts[0]!r} could be {formats[0]} or {formats[1]}; "
+            "write its dates as 2024-05-31 to use them"
         )
-    return "date" if _all_iso_dates(values) else "category"
+        return Reading("category", notes=(note,))
+    note = f"read column {name!r} as dates: {texts[0]!r} by the format {formats[0]}"
+    notes = (note, *_gap_notes(name, gaps, "dates"))
+    return Reading("date", date_format=formats[0], gaps=gaps, notes=notes)
+
+
+def _mixed(name: str, values: pd.Series, rows: Mapping[str, int], texts: Sequence[str]) -> Reading:
+    """Returns the reading of text that is neither all numbers nor all dates; refuses some."""
+    readable, what = _most_readable(texts)
+    total = sum(rows[text] for text in texts)
+    n_rows = sum(rows[text] for text in readable)
+    n_words = len(texts) - len(readable)
+    if len(readable) <= _NUMERIC_VALUES or n_rows < _LEAST_SHARE * total:
+        return Reading("category")
+    if n_rows < _NUMERIC_SHARE * total and n_words > _MOST_WORDS:
+        note = (
+            f"column {name!r} holds {what} in {n_rows} rows and {n_words} different words in "
+            f"{total - n_rows}: it is used as text"
+        )
+        return Reading("category", notes=(note,) if n_rows >= total / 2 else ())
+    others = set(texts) - readable
+    bad = values.map(lambda value: str(value).strip() in others).to_numpy(dtype=bool)
+    raise DataError(
+        f"Column {name!r} needs {what}, as in {n_rows} of its rows, but {_found(values, bad)}. "
+        "Correct these cells, leave them empty, name such words with --missing, or the column "
+        "with --category."
+    )
+
+
+def _most_readable(texts: Sequence[str]) -> tuple[set[str], str]:
+    """Returns those texts that are numbers or dates, if there are any, and which of the two."""
+    plain = {text for text in texts if not math.isnan(parse_number(text))}
+    digits = [text for text in texts if any(sign.isdigit() for sign in text)]
+    if len(plain) > len(digits) / 2 or not digits:
+        return plain, "numbers"
+    style = number_style_of(digits)
+    if style is not None and not style.has_letters:
+        return set(digits), "numbers"
+    if date_formats_of(digits):
+        return set(digits), "dates"
+    return plain, "numbers"
+
+
+def _listed(words: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(shown(word) for word in words[:most]) + more
 
 
 def _found(values: pd.Series, bad: npt.NDArray[np.bool_]) -> str:
@@ -132,62 +381,128 @@ def numbers_of(
     name: str,
     column: pd.Series,
     *,
+    style: NumberStyle | None = None,
+    gaps: Sequence[str] = (),
+    missing: Sequence[str] = MISSING_WORDS,
     remedy: str = "Correct these cells, or leave them empty.",
 ) -> npt.NDArray[np.float64]:
-    """Returns a column as floats of shape (N,), missing values as NaN.
+    """Returns a column as floats of shape (N,), missing values as NaN; each cell by itself.
 
     Args:
         name: For the message.
         column: N values of any kind.
+        style: How text writes its numbers; None: as computers do.
+        gaps: Words that stand for a missing value in this column.
+        missing: Words that do in all columns.
         remedy: The last sentence of the message.
 
     Raises:
         DataError: A value is text or anything else that is no number.
     """
     types = pd.api.types
-    if types.is_numeric_dtype(column.dtype):
+    if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype):
         with np.errstate(over="ignore", invalid="ignore"):  # infinite values are refused later
             return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), np.float64)
-    missing = column.isna().to_numpy(dtype=bool)
-    values = _to_numbers(column.astype(object)).astype(np.float64)
-    result = np.asarray(values.to_numpy(), dtype=np.float64)
-    bad = np.isnan(result) & ~missing
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    known: dict[Any, float | None] = {}
+    no_values = {*gaps, *missing, ""}
+    result = np.full(len(column), np.nan)
+    bad = np.zeros(len(column), dtype=bool)
+    for place, cell in enumerate(column.astype(object).to_numpy()):
+        if isinstance(cell, str):
+            if cell not in known:
+                known[cell] = _number_in(cell, style, no_values)
+            value = known[cell]
+        else:
+            value = _number_from(cell)
+        if value is None:
+            bad[place] = True
+        else:
+            result[place] = value
     if bad.any():
-        raise DataError(f"Column {name!r} needs numbers, but {_found(column, bad)}. {remedy}")
+        what = "numbers"
+        if style is not None:
+            what = f"numbers like {_example(style)!r}"
+        raise DataError(f"Column {name!r} needs {what}, but {_found(column, bad)}. {remedy}")
     return result
 
 
-def _to_numbers(values: pd.Series) -> pd.Series:
-    """Returns the numbers that values are or spell; NaN for any other."""
-    try:
-        return pd.to_numeric(values, errors="coerce")
-    except OverflowError:  # pandas' own, of an integer that no float holds; as text it is infinite
-        return pd.to_numeric(values.astype(str), errors="coerce")
+def _example(style: NumberStyle) -> str:
+    after = f" {style.after}" if style.has_letters else style.after
+    return f"{style.before}1{style.group}234{style.decimal}5{after}"
 
 
-def dates_as_days(name: str, column: pd.Series) -> npt.NDArray[np.float64]:
+def _number_in(text: str, style: NumberStyle | None, no_values: set[str]) -> float | None:
+    stripped = text.strip()
+    if stripped in no_values or text in no_values:
+        return math.nan
+    value = parse_number(stripped, style)
+    return None if math.isnan(value) else value
+
+
+def _number_from(value: Any) -> float | None:
+    """Returns the number that a cell which is no text holds; NaN for a gap, None for no number."""
+    if _is_missing(value):
+        return math.nan
+    if isinstance(value, numbers.Real | Decimal | np.bool_):
+        try:
+            return float(value)
+        except OverflowError:  # an integer that no float holds
+            return math.inf if str(value)[0] != "-" else -math.inf
+    return None
+
+
+def dates_as_days(
+    name: str,
+    column: pd.Series,
+    *,
+    date_format: str | None = None,
+    gaps: Sequence[str] = (),
+    missing: Sequence[str] = MISSING_WORDS,
+) -> npt.NDArray[np.float64]:
     """Returns dates as days since 1970-01-01 UTC of shape (N,), missing values as NaN.
+
+    Args:
+        name: For the message.
+        column: N dates, timestamps or texts.
+        date_format: How text writes its dates; an ISO date is read as well. None: as ISO dates.
+        gaps: Words that stand for a missing value in this column.
+        missing: Words that do in all columns.
 
     Raises:
         DataError: A value is no date.
     """
-    missing = column.isna().to_numpy(dtype=bool)
+    gone = column.isna().to_numpy(dtype=bool, copy=True)
     try:
         if pd.api.types.is_datetime64_any_dtype(column.dtype):
             stamps = pd.to_datetime(column, utc=True)
         else:
-            texts = column.map(lambda value: value if isinstance(value, str) else _iso(value))
+            no_values = {*gaps, *missing, ""}
+            texts = column.astype(object).map(
+                lambda value: value.strip() if isinstance(value, str) else _iso(value)
+            )
+            gone |= texts.map(lambda text: text in no_values).to_numpy(dtype=bool)
+            texts = texts.mask(gone, None)
             stamps = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
-        days = (stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-    except pd.errors.OutOfBoundsDatetime as error:
+            if date_format is not None:
+                written = pd.to_datetime(texts, utc=True, errors="coerce", format=date_format)
+                stamps = written.where(written.notna(), stamps)
+        # In one unit, so that a day is the same float beside any others.
+        stamps = stamps.astype("datetime64[us, UTC]")
+        days = (stamps - pd.Timestamp(0, tz="UTC").as_unit("us")) / pd.Timedelta(days=1)
+    except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
         raise DataError(
             f"Column {name!r} needs dates from 1678 to 2261, but pandas could not convert it "
             f"({error}). Correct these cells, or leave them empty."
         ) from error
-    bad = stamps.isna().to_numpy(dtype=bool) & ~missing
+    bad = stamps.isna().to_numpy(dtype=bool) & ~gone
     if bad.any():
+        like = "2024-05-31"
+        if date_format is not None:
+            like = f"{pd.Timestamp('2024-05-31 13:30').strftime(date_format)} ({date_format})"
         raise DataError(
-            f"Column {name!r} needs dates like 2024-05-31, but {_found(column, bad)}. "
+            f"Column {name!r} needs dates like {like}, but {_found(column, bad)}. "
             "Correct these cells, or leave them empty."
         )
     return np.asarray(days.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,25 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from tune_bn.training.columns import column_kind, dates_as_days, numbers_of, require_finite
+from tune_bn.training.columns import (
+    Reading,
+    dates_as_days,
+    is_text,
+    numbers_of,
+    reading_of,
+    require_finite,
+    shown,
+)
 from tune_bn.training.errors import DataError
-from tune_bn.training.preprocessing import (
-    DroppedColumn,
-    Preprocessing,
-    learn_preprocessing,
+from tune_bn.training.learning import learn, most_categories
+from tune_bn.training.preprocessing import DroppedColumn, EncodedColumn, Preprocessing
+from tune_bn.training.splits import (
+    Parts,
+    group_numbers,
+    order_in_time,
+    ordered_notes,
+    split_by_group,
+    split_by_time,
 )
 from tune_bn.training.tables import NPZ_TARGET, file_digest, read_table
 from tune_bn.training.target import (
@@ -32,12 +46,15 @@ from tune_bn.training.target import (
     encode_classes,
     infer_task,
     target_numbers,
+    target_reading,
 )
+from tune_bn.training.written import MISSING_WORDS
 
 __all__ = ["MIN_ROWS", "Dataset", "Split", "load_dataset", "split_rows"]
 
 MIN_ROWS = 10
 """Rows a table needs: with fewer, validation or test would be a single row."""
+_UNBALANCED = 9  # rows of the most frequent class for one of the rarest
 
 
 @dataclass(frozen=True)
@@ -48,18 +65,20 @@ class Split:
         x: Inputs, float32 of shape (N, D).
         y: Classes, int64 of shape (N,); or the standardised target, float32 of shape (N,).
         target_scale: What one unit of a regression target `y` is in the table's units.
+        group: Which rows belong together, int64 of shape (N,); None for any.
     """
 
     x: torch.Tensor
     y: torch.Tensor
     target_scale: float = 1.0
+    group: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def to(self, device: str | torch.device) -> Split:
         """Returns the same rows on a device."""
-        return Split(self.x.to(device), self.y.to(device), self.target_scale)
+        return replace(self, x=self.x.to(device), y=self.y.to(device))
 
 
 @dataclass(frozen=True)
@@ -83,6 +102,8 @@ class Dataset:
     preprocessing: Preprocessing
     fingerprint: str
     notes: tuple[str, ...] = ()
+    in_time: bool = False
+    """Whether rows are in the order of time: validation after training, test after both."""
 
     @property
     def task(self) -> Task:
@@ -116,19 +137,31 @@ def load_dataset(
     target: str | None = None,
     task: Task | None = None,
     seed: int = 0,
+    missing: Sequence[str] = MISSING_WORDS,
+    categories: Sequence[str] = (),
+    split: str = "random",
+    time: str | None = None,
+    group: str | None = None,
 ) -> Dataset:
     """Loads a data source and prepares it for training; the same arguments give the same tensors.
 
     Numbers and dates are standardised by the training rows; text, truth values and pandas'
-    categories become one input of 0 or 1 for each category (zeros for one never seen); missing
-    values become the median or the most frequent category; columns with one value are dropped.
-    Rows without a target are left out, and counted in `Dataset.notes`.
+    categories become one input of 0 or 1 for each category (zeros for one never seen), and very
+    many of them the mean target of their training rows; missing values become the median or the
+    most frequent category, with an input that tells where they are; columns with one value are
+    dropped. Rows without a target are left out, and counted in `Dataset.notes`. What is read as
+    numbers or dates: `tune_bn.training.columns.reading_of`.
 
     Args:
         source: "digits" (scikit-learn's), or a file ending in .csv, .parquet or .npz.
         target: The target column; needed for CSV and Parquet.
         task: Overrides what the target column suggests (the rule: `tune_bn.training.target`).
         seed: Decides which rows are training, validation and test rows.
+        missing: Words that stand for a missing value in text, beside an empty cell; () for none.
+        categories: Columns that are categories, whatever they look like.
+        split: "random", or "time" for the future as test rows.
+        time: The column of the time, no input; None: the rows are in the order of time.
+        group: A column, no input, of which rows with one value stay in one part.
 
     Raises:
         DataError: The data cannot be used; the message is one line that says what to change.
@@ -143,20 +176,29 @@ def load_dataset(
             f"Data needs a task out of {', '.join(TASKS)}, but got {task!r}. "
             "Choose one of these, or leave it out."
         )
+    missing = tuple(word for word in missing if word.strip())
     notes: list[str] = []
+    words: dict[str, dict[str, int]] = {}
     if source == "digits":
         name, content = "digits", "scikit-learn digits"
         table = _digits()
         target = _own_target(target, "target", "digits")
     else:
+        if "://" in str(source):  # before a path makes one slash of two
+            raise DataError(
+                f"Data needs a file on this machine, but {shown(str(source))} is a URL. Download "
+                "it, and name the file."
+            )
         path = Path(source)
         name = path.name
-        table, notes = read_table(path)
+        table, notes, words = read_table(path, missing=missing)
         content = file_digest(path)
         if path.suffix.lower() == ".npz":
             target = _own_target(target, NPZ_TARGET, f"the NPZ file {name!r}")
     target = _require_target(table, target, name)
-    return _prepare(name, content, table, target=target, task=task, seed=seed, notes=notes)
+    asked = _Asked(target, task, seed, missing, tuple(categories), split, time, group)
+    asked.require_split(table, name)
+    return _prepare(name, content, table, asked, notes=notes, words=words)
 
 
 def _digits() -> pd.DataFrame:
@@ -202,57 +244,246 @@ def _some(names: list[str]) -> str:
     return ", ".join(repr(name) for name in names[:8]) + more
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What `load_dataset` was asked for; its arguments are told there."""
+
+    target: str
+    task: Task | None
+    seed: int
+    missing: tuple[str, ...]
+    categories: tuple[str, ...]
+    split: str
+    time: str | None
+    group: str | None
+
+    def require_split(self, table: pd.DataFrame, name: str) -> None:
+        """Refuses a split that cannot be made of these columns."""
+        if self.split not in ("random", "time"):
+            raise DataError(
+                f"Data needs a split out of random, time, but got {self.split!r}. Choose one."
+            )
+        if self.split != "time" and self.time is not None:
+            raise DataError(
+                f"Data needs split='time' for the time column {self.time!r}, but got "
+                f"split={self.split!r}. Add --split time, or leave out --time."
+            )
+        if self.split == "time" and self.group is not None:
+            raise DataError(
+                "Data needs one split, but got one in time and one by group. Leave out one."
+            )
+        for column in (self.time, self.group):
+            if column is not None and (column == self.target or column not in table.columns):
+                raise DataError(
+                    f"A split needs a column beside the target, but {name!r} has no {column!r} "
+                    f"among {_some([str(c) for c in table.columns])}. Correct its spelling."
+                )
+
+    def fingerprint(self, content: str, task: Task) -> str:
+        parts = [content, self.target, task]
+        if self.missing != MISSING_WORDS:
+            parts.append("missing: " + "\0".join(self.missing))
+        if self.categories:
+            parts.append("categories: " + "\0".join(sorted(self.categories)))
+        if (self.split, self.group) != ("random", None):
+            parts.append(f"split: {self.split} {self.time!r} {self.group!r}")
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
 def _prepare(
     name: str,
     content: str,
     table: pd.DataFrame,
+    asked: _Asked,
     *,
-    target: str,
-    task: Task | None,
-    seed: int,
     notes: list[str],
+    words: dict[str, dict[str, int]],
 ) -> Dataset:
-    labelled = table[target].notna().to_numpy(dtype=bool)
-    unlabelled = int((~labelled).sum())
-    if unlabelled == len(table):
+    target, task = asked.target, asked.task
+    unknown = [column for column in asked.categories if column not in table.columns]
+    if unknown:
         raise DataError(
-            f"Target {target!r} needs values, but all {len(table)} of its cells are empty. "
-            "Choose another target column."
+            f"Data needs the columns that are to be categories, but {name!r} has no "
+            f"{unknown[0]!r}. Correct its spelling, or leave it out."
         )
-    if unlabelled:
-        notes.append(f"left out {unlabelled} of {len(table)} rows: their target is empty")
-        table = table[labelled]
+    reading = Reading("category")
+    if target not in asked.categories and table[target].notna().any():
+        reading = target_reading(target, table[target], task, missing=asked.missing)
+    own_words = words.pop(target, {})
+    table = _labelled(name, table, target, reading, notes, own_words, asked.missing)
+    column = table[target]
+    aside = [name for name in (asked.time, asked.group) if name is not None]
+    features = table.drop(columns=[target, *aside])
+    readings = _readings(features, asked)
+    notes += [note for each in (reading, *readings.values()) for note in each.notes]
+    notes += _word_notes({n: w for n, w in words.items() if n in readings}, readings)
+    if task is None:
+        task = infer_task(target, column, reading)
+        distinct = int(column.nunique())
+        notes.append(f"took {task} from target {target!r} ({distinct} different values)")
+    y: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    classes: tuple[Label, ...] | None = None
+    if task == "classification":
+        try:
+            classes, y = encode_classes(target, column)
+        except DataError as error:
+            if not own_words:
+                raise
+            raise DataError(
+                f"{error} Its cells are empty{_because(own_words)}: --missing '' keeps these."
+            ) from error
+        notes += _unbalanced_notes(classes, y)
+    else:
+        y = target_numbers(target, column, reading)
+    parts, groups = _split(table, asked, classes, y)
+    if (asked.split, asked.group) == ("random", None):
+        notes += ordered_notes(table, target, None if classes else np.asarray(y, np.float64))
+    if classes is not None:
+        learned = Target(target, task, classes, 0.0, 1.0)
+        targets = torch.from_numpy(y)
+    else:
+        values = np.asarray(y, np.float64)
+        learned = _standardisation(target, values[parts[0]])
+        targets = _standardised_target(learned, values)
+    preprocessing, inputs = learn(
+        features.iloc[parts[0]],
+        target=learned,
+        y=y[parts[0]],
+        readings=readings,
+        missing=asked.missing,
+        seed=asked.seed,
+    )
+    notes += _dropped_notes(preprocessing)
+    notes += _encoded_notes(preprocessing, len(parts[0]))
+    if aside:
+        dropped = tuple(DroppedColumn(name, "decides the split") for name in aside)
+        preprocessing = replace(preprocessing, columns=(*preprocessing.columns, *dropped))
+    train, validation, test = (
+        Split(
+            inputs if rows is parts[0] else preprocessing.transform(features.iloc[rows]),
+            targets[rows],
+            learned.scale,
+            None if groups is None else torch.from_numpy(groups[rows]),
+        )
+        for rows in parts
+    )
+    return Dataset(
+        *(name, train, validation, test, preprocessing, asked.fingerprint(content, task)),
+        notes=tuple(notes),
+        in_time=asked.split == "time",
+    )
+
+
+def _split(
+    table: pd.DataFrame,
+    asked: _Asked,
+    classes: tuple[Label, ...] | None,
+    y: npt.NDArray[np.int64] | npt.NDArray[np.float64],
+) -> tuple[Parts, npt.NDArray[np.int64] | None]:
+    """Returns the rows of each part, and each row's group where groups stay together."""
+    groups = None
+    if asked.split == "time":
+        order = np.arange(len(table))
+        if asked.time is not None:
+            order = order_in_time(asked.time, table[asked.time])
+        parts = split_by_time(order)
+    elif asked.group is not None:
+        groups = group_numbers(asked.group, table[asked.group])
+        parts = split_by_group(groups, seed=asked.seed)
+    elif classes is None:
+        return split_rows(len(table), seed=asked.seed), None
+    else:
+        return split_rows(len(table), seed=asked.seed, classes=np.asarray(y, np.int64)), None
+    if classes is not None:
+        lacking = sorted(set(range(len(classes))) - set(y[parts[0]].tolist()))
+        if lacking:
+            raise DataError(
+                f"Classification needs training rows of each class, but by this split class "
+                f"{shown(classes[lacking[0]])} of target {asked.target!r} has none. Use another "
+                "split, merge it with another class, or remove it."
+            )
+    return parts, groups
+
+
+def _labelled(
+    name: str,
+    table: pd.DataFrame,
+    target: str,
+    reading: Reading,
+    notes: list[str],
+    words: dict[str, int],
+    missing: Sequence[str],
+) -> pd.DataFrame:
+    """Returns the rows that have a target, if they are enough."""
+    column = table[target]
+    labelled = column.notna()
+    if reading.kind == "number" and is_text(column):
+        gaps = {*reading.gaps, *missing, ""}
+        labelled &= ~column.map(lambda cell: str(cell).strip() in gaps)
+    left_out = int((~labelled).sum())
+    because = _because(words)
+    if left_out == len(table):
+        raise DataError(
+            f"Target {target!r} needs values, but all {len(table)} of its cells are empty"
+            f"{because}. Choose another target column{', or --missing' if words else ''}."
+        )
+    if left_out:
+        keep = "; --missing '' keeps such words as classes" if words else ""
+        notes.append(
+            f"left out {left_out} of {len(table)} rows: their target is empty{because}{keep}"
+        )
+        table = table[labelled.to_numpy(dtype=bool)]
     if len(table) < MIN_ROWS:
         raise DataError(
             f"Data needs at least {MIN_ROWS} rows with a target, to split them three ways, but "
             f"{name!r} has {len(table)}. Add rows."
         )
-    column = table[target]
-    features = table.drop(columns=target)
-    _require_features(features, target)
-    if task is None:
-        task = infer_task(target, column)
-        distinct = int(column.nunique())
-        notes.append(f"took {task} from target {target!r} ({distinct} different values)")
-    y: npt.NDArray[np.int64] | npt.NDArray[np.float64]
-    if task == "classification":
-        classes, y = encode_classes(target, column)
-        parts = split_rows(len(table), seed=seed, classes=y)
-        learned = Target(target, task, classes, 0.0, 1.0)
-        targets = torch.from_numpy(y)
-    else:
-        y = target_numbers(target, column)
-        parts = split_rows(len(table), seed=seed)
-        learned = _standardisation(target, y[parts[0]])
-        targets = _standardised_target(learned, y)
-    preprocessing = learn_preprocessing(features.iloc[parts[0]], target=learned)
-    notes += _dropped_notes(preprocessing)
-    train, validation, test = (
-        Split(preprocessing.transform(features.iloc[rows]), targets[rows], learned.scale)
-        for rows in parts
-    )
-    fingerprint = hashlib.sha256(f"{content}\n{target}\n{task}".encode()).hexdigest()
-    return Dataset(name, train, validation, test, preprocessing, fingerprint, tuple(notes))
+    return table
+
+
+def _because(words: dict[str, int]) -> str:
+    if not words:
+        return ""
+    held = ", ".join(f"{shown(word)} in {count}" for word, count in list(words.items())[:3])
+    return f" or a word for a missing value ({held})"
+
+
+def _word_notes(words: dict[str, dict[str, int]], readings: dict[str, Reading]) -> list[str]:
+    """Returns a line for each word that was taken for a missing value and may be a category."""
+    columns: dict[str, list[str]] = {}
+    cells: dict[str, int] = {}
+    for name, counts in words.items():
+        if readings[name].kind == "category":
+            for word, count in counts.items():
+                columns.setdefault(word, []).append(name)
+                cells[word] = cells.get(word, 0) + count
+    return [
+        f"took {shown(word)} for a missing value in {cells[word]} cells of "
+        f"{'column' if len(names) == 1 else 'columns'} {_some(names)}; --missing '' keeps it as a "
+        "category"
+        for word, names in columns.items()
+    ]
+
+
+def _unbalanced_notes(classes: tuple[Label, ...], y: npt.NDArray[np.int64]) -> list[str]:
+    counts = np.bincount(y)
+    rarest = int(counts.argmin())
+    if counts.max() < _UNBALANCED * counts.min():
+        return []
+    return [
+        f"classes are unbalanced: {counts[rarest]} of {len(y)} rows are {shown(classes[rarest])}; "
+        "accuracy says little of them, --metric balanced_accuracy, f1 or roc_auc more"
+    ]
+
+
+def _encoded_notes(preprocessing: Preprocessing, rows: int) -> list[str]:
+    return [
+        f"column {column.name!r} has {len(column.categories)} categories in {rows} training rows, "
+        f"more than the {most_categories(rows)} that get an input each: each is used as its mean "
+        "target"
+        for column in preprocessing.columns
+        if isinstance(column, EncodedColumn)
+    ]
 
 
 def _dropped_notes(preprocessing: Preprocessing) -> list[str]:
@@ -267,26 +498,37 @@ def _dropped_notes(preprocessing: Preprocessing) -> list[str]:
     ]
 
 
-def _require_features(features: pd.DataFrame, target: str) -> None:
-    """Refuses columns that no row of the table makes usable."""
+def _readings(features: pd.DataFrame, asked: _Asked) -> dict[str, Reading]:
+    """Returns how each column is read, by all rows; refuses those that no row makes usable.
+
+    How a column is written is decided by all rows, what is learned of its values by the training
+    rows alone.
+    """
     if features.shape[1] == 0:
         raise DataError(
-            f"Data needs at least one column beside the target {target!r}, but there is none. "
-            "Add a column."
+            f"Data needs at least one column beside the target {asked.target!r}, but there is "
+            "none. Add a column."
         )
-    empty = [str(name) for name in features.columns if not features[name].notna().any()]
-    if empty:
-        more = f" (and {len(empty) - 1} more columns)" if len(empty) > 1 else ""
-        raise DataError(
-            f"Column {empty[0]!r} needs values, but all {len(features)} of its cells are "
-            f"empty{more}. Fill it, or remove it."
-        )
-    for name in features.columns:
-        kind = column_kind(name, features[name])
-        if kind == "number":
-            require_finite([name], numbers_of(name, features[name])[:, None])
-        elif kind == "date":
-            dates_as_days(name, features[name])
+    readings = {}
+    for name, column in features.items():
+        if name in asked.categories or not column.notna().any():
+            readings[str(name)] = Reading("category")
+            continue
+        found = readings[str(name)] = reading_of(str(name), column, missing=asked.missing)
+        if found.kind == "number":
+            values = numbers_of(
+                str(name), column, style=found.style, gaps=found.gaps, missing=asked.missing
+            )
+            require_finite([str(name)], values[:, None])
+        elif found.kind == "date":
+            dates_as_days(
+                str(name),
+                column,
+                date_format=found.date_format,
+                gaps=found.gaps,
+                missing=asked.missing,
+            )
+    return readings
 
 
 def _standardisation(name: str, train: npt.NDArray[np.float64]) -> Target:

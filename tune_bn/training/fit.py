@@ -31,7 +31,7 @@ from tune_bn.nn import MLP, best_decay, load_tracks, select_decay, tracks_state
 from tune_bn.training.config import DECAYS, Config
 from tune_bn.training.data import Dataset
 from tune_bn.training.errors import ConfigError, DivergedError
-from tune_bn.training.metrics import evaluate, loss_of
+from tune_bn.training.metrics import CLASS_SCORES, evaluate, loss_of
 
 __all__ = ["EpochMetrics", "Fit", "build_model", "fit", "step_size_factor"]
 
@@ -52,6 +52,7 @@ class EpochMetrics:
         seconds: Duration of the epoch, with its validation.
         rmse: Validation root mean squared error in the target's units; None for classification.
         decay: Which of the kept averages inference uses after the epoch; None if there is one.
+        scores: Further validation metrics that were asked for; None for none.
     """
 
     epoch: int
@@ -61,9 +62,12 @@ class EpochMetrics:
     seconds: float
     rmse: float | None = None
     decay: float | None = None
+    scores: Mapping[str, float] | None = None
 
     def value(self, metric: str) -> float:
         """Returns a validation metric by name: accuracy or loss; for regression r2, rmse or loss.
+
+        Further ones are those that the `Fit` was asked for.
 
         Raises:
             ConfigError: The task has no such metric.
@@ -72,7 +76,7 @@ class EpochMetrics:
             >>> EpochMetrics(1, 0.5, 0.4, 0.9, 0.01).value("accuracy")
             0.9
         """
-        values = {"loss": self.loss}
+        values = {"loss": self.loss, **(self.scores or {})}
         if self.rmse is None:
             values["accuracy"] = self.score
         else:
@@ -186,6 +190,7 @@ class Fit:
         epochs: At least 1; the step size reaches zero at the end of the last.
         seed: Decides the first weights and the order of the rows.
         device: Where to train, as torch names it ("cpu", "cuda", "cuda:1").
+        metric: A further metric to measure after each epoch, one of `metrics.CLASS_SCORES`.
 
     Raises:
         ConfigError: `epochs` is no whole number >= 1, or the device is not there.
@@ -205,6 +210,7 @@ class Fit:
         epochs: int,
         seed: int = 0,
         device: str = "cpu",
+        metric: str | None = None,
     ) -> None:
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             raise ConfigError(
@@ -214,6 +220,7 @@ class Fit:
         self.task = dataset.task
         self.epochs = epochs
         self.seed = seed
+        self.metric = metric
         self.epoch = 0  # epochs done
         self.decay: float | None = None  # the average in use, where several are kept
         model = build_model(config, dataset.n_features, dataset.n_outputs, seed=seed)
@@ -283,16 +290,17 @@ class Fit:
             seconds=time.perf_counter() - began,
             rmse=measured.get("rmse"),
             decay=self.decay,
+            scores={n: v for n, v in measured.items() if n in CLASS_SCORES} or None,
         )
 
     def _validate(self) -> dict[str, float]:
         """Measures the network on the validation rows, with the best of the kept averages."""
         if self.config.decay is not None or self.config.norm == "none":
-            return evaluate(self.model, self._validation, self.task)
+            return evaluate(self.model, self._validation, self.task, metric=self.metric)
         found: list[dict[str, float]] = []
 
         def loss_with(model: nn.Module) -> float:
-            found.append(evaluate(model, self._validation, self.task))
+            found.append(evaluate(model, self._validation, self.task, metric=self.metric))
             # A loss that is no number is reported below, whichever average it came with.
             return found[-1]["loss"] if math.isfinite(found[-1]["loss"]) else math.inf
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -9,7 +13,10 @@ from torch import nn
 from tune_bn.training.data import Split
 from tune_bn.training.target import Task
 
-__all__ = ["evaluate", "loss_of", "predict_outputs"]
+__all__ = ["CLASS_SCORES", "class_score", "evaluate", "loss_of", "predict_outputs"]
+
+CLASS_SCORES = ("balanced_accuracy", "f1", "roc_auc")
+"""Scores of classes by scikit-learn in which a rare class counts as much as a frequent one."""
 
 _ROWS_AT_ONCE = 8192
 
@@ -32,13 +39,45 @@ def predict_outputs(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
         model.train(training)
 
 
-def evaluate(model: nn.Module, split: Split, task: Task) -> dict[str, float]:
+def class_score(name: str, probabilities: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
+    """Returns one of `CLASS_SCORES`, between 0 and 1.
+
+    ``balanced_accuracy`` is the mean share of each class that is found, ``f1`` the mean over the
+    classes of the harmonic mean of precision and recall, ``roc_auc`` the mean over the classes of
+    the chance that a row of the class is given a higher probability of it than another row.
+    Classes without a row, or with all rows, are left out of the means.
+
+    Args:
+        name: Which.
+        probabilities: Of each class, or anything that rises with it, shape (N, classes).
+        y: The class of each row, shape (N,).
+    """
+    from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
+
+    chosen = probabilities.argmax(axis=1)
+    present = np.unique(y)
+    if name == "balanced_accuracy":
+        is_right = chosen == y
+        if not np.isin(chosen, present).all():  # of which scikit-learn warns
+            return float(np.mean([is_right[y == label].mean() for label in present]))
+        return float(balanced_accuracy_score(y, chosen))
+    if name == "f1":
+        return float(f1_score(y, chosen, labels=present, average="macro", zero_division=0.0))
+    if len(present) < 2:
+        return 0.5
+    return float(np.mean([roc_auc_score(y == k, probabilities[:, k]) for k in present]))
+
+
+def evaluate(
+    model: nn.Module, split: Split, task: Task, *, metric: str | None = None
+) -> dict[str, float]:
     """Measures a network on the rows of one part.
 
     Args:
         model: Maps (N, D) to (N, outputs), on the device of `split`.
         split: At least one row.
         task: "classification" or "regression".
+        metric: One of `CLASS_SCORES` to be measured as well; any other changes nothing.
 
     Returns:
         For classification "accuracy", the share of rows whose largest output is their class, and
@@ -50,7 +89,11 @@ def evaluate(model: nn.Module, split: Split, task: Task) -> dict[str, float]:
     loss = float(loss_of(outputs, split.y, task))
     if task == "classification":
         hits = outputs.argmax(dim=1) == split.y
-        return {"accuracy": float(hits.double().mean()), "loss": loss}
+        found = {"accuracy": float(hits.double().mean()), "loss": loss}
+        if metric in CLASS_SCORES and np.isfinite(loss):
+            odds = torch.softmax(outputs.double(), dim=1).cpu().numpy()
+            found[metric] = class_score(metric, odds, split.y.cpu().numpy())
+        return found
     spread = float(split.y.double().var(correction=0))
     error = float((outputs.squeeze(1).double() - split.y.double()).square().mean())
     r2 = 1.0 - error / spread if spread > 0.0 else 0.0

@@ -6,10 +6,11 @@ What was learned is plain data and goes to JSON and back, so that a model file h
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -19,26 +20,28 @@ import torch
 
 from tune_bn.training.columns import (
     category_key,
-    column_kind,
     dates_as_days,
+    keys_of,
     numbers_of,
     require_finite,
+    shown,
 )
 from tune_bn.training.errors import DataError
 from tune_bn.training.target import Target
+from tune_bn.training.written import DATE_FORMATS, MISSING_WORDS, NumberStyle
 
 __all__ = [
-    "MAX_CATEGORIES",
     "CategoryColumn",
+    "Column",
     "DroppedColumn",
+    "EncodedColumn",
     "NumberColumn",
     "Preprocessing",
     "Rows",
-    "learn_preprocessing",
+    "UnknownValues",
+    "encoded_names",
+    "n_codes",
 ]
-
-MAX_CATEGORIES = 32
-"""Most categories of one column that get an input of their own."""
 
 Rows = pd.DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]] | npt.NDArray[Any]
 """Rows to transform: a table, one row by column name, several such rows, or an array."""
@@ -49,7 +52,9 @@ class NumberColumn:
     """A column of numbers or dates: `(value - mean) / scale`; a missing value becomes `fill`.
 
     `mean` and `scale` (the population standard deviation) are those of the training rows after
-    filling; `fill` is the median. Dates count as days since 1970-01-01 UTC.
+    filling; `fill` is the median. Dates count as days since 1970-01-01 UTC. `style`, `date_format`
+    and `gaps` say how its text is read; with `indicator` a second input is 1 where the value is
+    missing, and 0 elsewhere.
     """
 
     name: str
@@ -57,10 +62,20 @@ class NumberColumn:
     mean: float
     scale: float
     date: bool = False
+    style: NumberStyle | None = None
+    date_format: str | None = None
+    gaps: tuple[str, ...] = ()
+    indicator: bool = False
 
-    def values_of(self, column: pd.Series) -> npt.NDArray[np.float64]:
+    def values_of(
+        self, column: pd.Series, missing: Sequence[str] = MISSING_WORDS
+    ) -> npt.NDArray[np.float64]:
         """Returns the column as floats of shape (N,), missing values as NaN."""
-        return (dates_as_days if self.date else numbers_of)(self.name, column)
+        if self.date:
+            return dates_as_days(
+                self.name, column, date_format=self.date_format, gaps=self.gaps, missing=missing
+            )
+        return numbers_of(self.name, column, style=self.style, gaps=self.gaps, missing=missing)
 
 
 @dataclass(frozen=True)
@@ -68,12 +83,35 @@ class CategoryColumn:
     """A column of categories: one input of 0 or 1 for each of `categories`.
 
     A missing value counts as `fill`, the most frequent category; a value that is no category
-    gives zeros only.
+    gives zeros only. With `indicator` a further input is 1 where the value is missing.
     """
 
     name: str
     fill: str
     categories: tuple[str, ...]
+    indicator: bool = False
+
+
+@dataclass(frozen=True)
+class EncodedColumn:
+    """A column of very many categories: each stands for the mean target of its training rows.
+
+    That is scikit-learn's `TargetEncoder`: the mean is shrunk towards that of all rows, the more
+    so the fewer rows a category has; with more than two classes there is one input for each.
+
+    Args:
+        name: Of the column.
+        categories: All that the training rows hold, sorted.
+        codes: For each category its inputs, standardised.
+        other: The inputs of a value that is no category.
+        gap: Those of a missing value.
+    """
+
+    name: str
+    categories: tuple[str, ...]
+    codes: tuple[tuple[float, ...], ...]
+    other: tuple[float, ...]
+    gap: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -84,10 +122,45 @@ class DroppedColumn:
     reason: str
 
 
-Column = NumberColumn | CategoryColumn | DroppedColumn
+@dataclass(frozen=True)
+class UnknownValues:
+    """Values of one column that are none of the model's categories; as text, a line that says so.
+
+    Args:
+        column: Its name.
+        values: How often each such value occurs.
+        rows: How many rows there were.
+        categories: How many categories the model knows.
+    """
+
+    column: str
+    values: Mapping[str, int]
+    rows: int
+    categories: int
+
+    def __add__(self, other: UnknownValues) -> UnknownValues:
+        """Returns those of both, of one column in different rows."""
+        values = dict(self.values)
+        for value, count in other.values.items():
+            values[value] = values.get(value, 0) + count
+        return UnknownValues(self.column, values, self.rows + other.rows, self.categories)
+
+    def __str__(self) -> str:
+        count = sum(self.values.values())
+        examples = ", ".join(shown(value) for value in list(self.values)[:3])
+        more = f" and {len(self.values) - 3} more" if len(self.values) > 3 else ""
+        are = "is" if count == 1 else "are"
+        return (
+            f"{self.column}: {count} of {self.rows} values {are} not among the model's "
+            f"{self.categories} categories ({examples}{more})"
+        )
+
+
+Column = NumberColumn | CategoryColumn | EncodedColumn | DroppedColumn
 _KINDS: dict[str, type[Column]] = {
     "number": NumberColumn,
     "category": CategoryColumn,
+    "encoded": EncodedColumn,
     "dropped": DroppedColumn,
 }
 
@@ -98,6 +171,7 @@ class Preprocessing:
 
     Example:
         >>> import pandas as pd
+        >>> from tune_bn.training.learning import learn_preprocessing
         >>> table = pd.DataFrame({"size": [1.0, 2.0, 3.0], "colour": ["red", "blue", "red"]})
         >>> learned = learn_preprocessing(table, target=Target("y", "regression", None, 0.0, 1.0))
         >>> learned.transform({"size": 2.0, "colour": "green"}).tolist()
@@ -106,6 +180,8 @@ class Preprocessing:
 
     columns: tuple[Column, ...]
     target: Target
+    missing: tuple[str, ...] = MISSING_WORDS
+    """Words that stand for a missing value in text, unless they are a category of the column."""
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -116,6 +192,10 @@ class Preprocessing:
                 names.append(column.name)
             elif isinstance(column, CategoryColumn):
                 names += [f"{column.name}={category}" for category in column.categories]
+            elif isinstance(column, EncodedColumn):
+                names += encoded_names(column, self.target)
+            if isinstance(column, NumberColumn | CategoryColumn) and column.indicator:
+                names.append(f"{column.name} is missing")
         return tuple(names)
 
     @property
@@ -132,22 +212,43 @@ class Preprocessing:
                 table's order. Columns that were dropped may be missing. The target column may be
                 present, and is ignored.
 
+        Each row's inputs depend on that row alone.
+
         Raises:
             DataError: A column is missing or unknown, a number is infinite or no number.
         """
+        return self.transform_noting(rows)[0]
+
+    def transform_noting(self, rows: Rows) -> tuple[torch.Tensor, list[UnknownValues]]:
+        """Returns what `transform` does, and what was not among the categories of a column.
+
+        Args:
+            rows: As for `transform`.
+
+        Raises:
+            DataError: As for `transform`.
+        """
         table = self._table(rows)
         parts: list[npt.NDArray[np.float32]] = []
+        notes: list[UnknownValues] = []
         block: list[NumberColumn] = []
         for column in self.columns:
             if isinstance(column, NumberColumn):
                 block.append(column)
-            elif isinstance(column, CategoryColumn):
-                parts += _standardised(block, table)
+            elif not isinstance(column, DroppedColumn):
+                parts += _standardised(block, table, self.missing)
                 block = []
-                parts.append(_one_hot(column, table[column.name]))
-        parts += _standardised(block, table)
+                places, unknown = _places(column, table[column.name], self.missing)
+                if isinstance(column, CategoryColumn):
+                    parts.append(_one_hot(column, places))
+                else:
+                    parts.append(_encoded(column, places))
+                if unknown:
+                    n_known = len(column.categories)
+                    notes.append(UnknownValues(column.name, unknown, len(table), n_known))
+        parts += _standardised(block, table, self.missing)
         inputs = np.concatenate(parts, axis=1) if parts else np.zeros((len(table), 0), np.float32)
-        return torch.from_numpy(inputs)
+        return torch.from_numpy(inputs), notes
 
     def _table(self, rows: Rows) -> pd.DataFrame:
         """Returns the rows as a table with every column that is an input."""
@@ -156,9 +257,10 @@ class Preprocessing:
         if isinstance(rows, pd.DataFrame):
             table = rows
         elif isinstance(rows, Mapping):
-            table = pd.DataFrame([dict(rows)])
+            table = pd.DataFrame([dict(rows)], dtype=object)
         elif isinstance(rows, Sequence) and all(isinstance(row, Mapping) for row in rows):
-            table = pd.DataFrame([dict(row) for row in rows])
+            # As objects: pandas would make one type of a column, whatever each row holds.
+            table = pd.DataFrame([dict(row) for row in rows], dtype=object)
         else:
             raise DataError(
                 "Prediction needs a DataFrame, a mapping for one row, a list of mappings or an "
@@ -198,8 +300,11 @@ class Preprocessing:
     def to_json(self) -> str:
         """Returns everything as JSON text; `from_json` of it is equal to this."""
         kinds = {kind: name for name, kind in _KINDS.items()}
-        columns = [{"kind": kinds[type(column)], **asdict(column)} for column in self.columns]
-        return json.dumps({"columns": columns, "target": asdict(self.target)}, allow_nan=False)
+        columns = [{"kind": kinds[type(column)], **_plain(column)} for column in self.columns]
+        data: dict[str, Any] = {"columns": columns, "target": asdict(self.target)}
+        if self.missing != MISSING_WORDS:
+            data["missing"] = list(self.missing)
+        return json.dumps(data, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Preprocessing:
@@ -211,7 +316,13 @@ class Preprocessing:
         try:
             data = json.loads(text)
             columns = tuple(_column_from(record) for record in data["columns"])
-            return cls(columns, _target_from(data["target"]))
+            target = _target_from(data["target"])
+            missing = data.get("missing", list(MISSING_WORDS))
+            _require_texts(*_list(missing))
+            for column in columns:
+                if isinstance(column, EncodedColumn) and len(column.other) != n_codes(target):
+                    raise ValueError(f"column {column.name!r} is encoded for another target")
+            return cls(columns, target, tuple(missing))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 "Preprocessing needs the JSON text that to_json writes, but reading it failed: "
@@ -219,20 +330,64 @@ class Preprocessing:
             ) from error
 
 
+def _plain(column: Column) -> dict[str, Any]:
+    """Returns a column's fields; those that earlier versions did not know only where they say."""
+    values = asdict(column)
+    later = {"style", "date_format", "gaps", "indicator"}
+    for field in fields(column):
+        if field.name in later and values[field.name] == field.default:
+            del values[field.name]
+    return values
+
+
 def _column_from(record: Mapping[str, Any]) -> Column:
     values = dict(record)
     kind = _KINDS[values.pop("kind")]
-    if kind is CategoryColumn:
-        values["categories"] = tuple(values["categories"])
+    for name in ("categories", "gaps", "other", "gap"):
+        if name in values:
+            values[name] = tuple(_list(values[name]))
+    if values.get("style") is not None:
+        values["style"] = _style_from(values["style"])
+    if "codes" in values:
+        values["codes"] = tuple(tuple(_list(code)) for code in _list(values["codes"]))
     column = kind(**values)
     _require_texts(column.name)
     if isinstance(column, NumberColumn):
         _require_finite_numbers(column.fill, column.mean, column.scale)
+        _require_texts(*column.gaps)
         if not column.scale > 0:
             raise ValueError(f"column {column.name!r} has the scale {column.scale!r}")
+        if column.date_format not in (None, *DATE_FORMATS):
+            raise ValueError(f"column {column.name!r} has an unknown format of dates")
     elif isinstance(column, CategoryColumn):
         _require_texts(column.fill, *column.categories)
+    elif isinstance(column, EncodedColumn):
+        _require_texts(*column.categories)
+        for code in (*column.codes, column.other, column.gap):
+            _require_finite_numbers(*code)
+            if len(code) != len(column.other):
+                raise ValueError(f"column {column.name!r} has codes of different lengths")
+        if len(column.codes) != len(column.categories):
+            raise ValueError(f"column {column.name!r} needs a code for each category")
+    if isinstance(column, NumberColumn | CategoryColumn) and not isinstance(column.indicator, bool):
+        raise TypeError(f"{str(column.indicator)[:40]!r} should be true or false")
     return column
+
+
+def _style_from(record: Any) -> NumberStyle:
+    style = NumberStyle(**dict(record))
+    _require_texts(style.before, style.after)
+    if style.group not in ("", ",", ".", " ", "'") or style.decimal not in (".", ","):
+        raise ValueError("a style of numbers has unknown separators")
+    if style.group == style.decimal:
+        raise ValueError("a style of numbers has one sign for groups and decimals")
+    return style
+
+
+def _list(values: Any) -> list[Any]:
+    if not isinstance(values, list):
+        raise TypeError(f"{str(values)[:40]!r} should be a list")
+    return values
 
 
 def _target_from(record: Mapping[str, Any]) -> Target:
@@ -271,15 +426,16 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _standardised(
-    columns: Sequence[NumberColumn], table: pd.DataFrame
+    columns: Sequence[NumberColumn], table: pd.DataFrame, missing: Sequence[str]
 ) -> list[npt.NDArray[np.float32]]:
-    """Returns a list of one float32 array (N, len(columns)), or an empty list for no columns."""
+    """Returns a list of one float32 array (N, inputs of these), or an empty list for none."""
     if not columns:
         return []
     names = [column.name for column in columns]
-    values = np.stack([column.values_of(table[column.name]) for column in columns], axis=1)
+    values = np.stack([column.values_of(table[column.name], missing) for column in columns], axis=1)
     require_finite(names, values)
-    values = np.where(np.isnan(values), [column.fill for column in columns], values)
+    is_gap = np.isnan(values)
+    values = np.where(is_gap, [column.fill for column in columns], values)
     means = np.array([column.mean for column in columns])
     scales = np.array([column.scale for column in columns])
     with np.errstate(over="ignore"):  # what overflows is refused in the next lines
@@ -291,82 +447,69 @@ def _standardised(
             f"{means[place]:.4g}, standard deviation {scales[place]:.4g}), but got "
             f"{values[row, place]:.4g}, which overflows. Correct it, or leave it empty."
         )
-    return [result]
+    # Each indicator goes behind its own column.
+    marked = [place for place, column in enumerate(columns) if column.indicator]
+    after = [place + 1 for place in marked]
+    return [np.insert(result, after, is_gap[:, marked].astype(np.float32), axis=1)]
 
 
-def _one_hot(column: CategoryColumn, values: pd.Series) -> npt.NDArray[np.float32]:
-    """Returns float32 of shape (N, categories)."""
-    codes, found = pd.factorize(values)
+_UNKNOWN, _IS_GAP = -2, -1
+_FLOAT = re.compile(r"[+-]?(?:0|[1-9]\d*)\.\d+", re.ASCII)
+
+
+def _places(
+    column: CategoryColumn | EncodedColumn, values: pd.Series, missing: Sequence[str]
+) -> tuple[npt.NDArray[np.int64], dict[str, int]]:
+    """Returns each row's place among the categories, and how often each unknown value occurs."""
+    codes, keys = keys_of(values)
     places = {category: place for place, category in enumerate(column.categories)}
-    lookup = np.array([places.get(category_key(value), -1) for value in found], dtype=np.int64)
-    # A missing value has code -1 and so reads the last entry.
-    chosen = np.append(lookup, places.get(column.fill, -1))[codes]
-    result = np.zeros((len(values), len(column.categories)), dtype=np.float32)
+    lookup = np.array([*(_place(key, places, missing) for key in keys), _IS_GAP], dtype=np.int64)
+    chosen = lookup[codes]  # a missing value has code -1 and so reads the last entry
+    counts = np.bincount(codes[chosen == _UNKNOWN], minlength=len(keys))
+    unknown = {key: int(n) for key, n in zip(keys, counts, strict=True) if n}
+    return chosen, unknown
+
+
+def _place(key: str, places: Mapping[str, int], missing: Sequence[str]) -> int:
+    """Returns the place of one cell's key: as written, as a gap, or as it is written elsewhere."""
+    if key in places:
+        return places[key]
+    text = key.strip()
+    if not text or text in missing:
+        return _IS_GAP
+    if text.casefold() in ("true", "false"):
+        text = text.capitalize()
+    elif _FLOAT.fullmatch(text):  # "1.0" in a file is the number 1 in another
+        text = category_key(float(text))
+    return places.get(text, _UNKNOWN)
+
+
+def _one_hot(column: CategoryColumn, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Returns float32 of shape (N, categories), and one more where gaps are told."""
+    fill = dict(zip(column.categories, range(len(column.categories)), strict=True)).get(column.fill)
+    chosen = np.where(places == _IS_GAP, _UNKNOWN if fill is None else fill, places)
+    result = np.zeros((len(places), len(column.categories)), dtype=np.float32)
     rows = np.flatnonzero(chosen >= 0)
     result[rows, chosen[rows]] = 1.0
+    if column.indicator:
+        result = np.column_stack([result, (places == _IS_GAP).astype(np.float32)])
     return result
 
 
-def learn_preprocessing(train: pd.DataFrame, *, target: Target) -> Preprocessing:
-    """Learns from the training rows what `Preprocessing` holds; the table has no target column.
-
-    A column with one value is dropped, and so is a column of categories in which no two rows are
-    alike (an identifier). A column with more than `MAX_CATEGORIES` categories keeps the most
-    frequent ones, of those that at least two rows share; the rest become zeros.
-
-    Raises:
-        DataError: A column holds values of no known kind, or no column is left.
-    """
-    columns = tuple(_learn_column(str(name), train[name]) for name in train.columns)
-    learned = Preprocessing(columns, target)
-    if learned.n_features == 0:
-        raise DataError(
-            f"Data needs at least one column that varies, beside the target {target.name!r}, but "
-            f"got {len(columns)}. Add a column."
-        )
-    return learned
+def _encoded(column: EncodedColumn, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Returns float32 of shape (N, codes)."""
+    table = np.array([*column.codes, column.other, column.gap], dtype=np.float32)
+    return np.asarray(table[places], dtype=np.float32)  # -2 is the last but one, -1 the last
 
 
-def _learn_column(name: str, column: pd.Series) -> Column:
-    if column.notna().sum() == 0:
-        return DroppedColumn(name, "no value in the training rows")
-    kind = column_kind(name, column)
-    if kind == "category":
-        return _learn_categories(name, column)
-    date = kind == "date"
-    values = (dates_as_days if date else numbers_of)(name, column)
-    require_finite([name], values[:, None])
-    fill = _median(values)
-    values = np.where(np.isnan(values), fill, values)
-    if values.min() == values.max():
-        return DroppedColumn(name, f"only one value in the training rows, {values[0]:g}")
-    largest = np.abs(values).max()
-    mean = float((values / largest).mean() * largest)  # the sum of huge numbers would overflow
-    scale = float((values / largest - mean / largest).std() * largest)
-    if scale == 0.0:
-        return DroppedColumn(name, "varies by less than rounding in the training rows")
-    return NumberColumn(name, fill, mean, scale, date)
+def n_codes(target: Target) -> int:
+    """Returns how many inputs an encoded column has: one, or one for each of many classes."""
+    return 1 if target.n_outputs <= 2 else target.n_outputs
 
 
-def _median(values: npt.NDArray[np.float64]) -> float:
-    """Returns the median of what is not NaN, also where the sum of the middle two overflows."""
-    with np.errstate(over="ignore"):
-        median = float(np.nanmedian(values))
-    return median if np.isfinite(median) else float(2.0 * np.nanmedian(values / 2.0))
-
-
-def _learn_categories(name: str, column: pd.Series) -> Column:
-    codes, found = pd.factorize(column)
-    counts: dict[str, int] = {}
-    for value, count in zip(found, np.bincount(codes[codes >= 0]), strict=True):
-        key = category_key(value)
-        counts[key] = counts.get(key, 0) + int(count)
-    if len(counts) == 1:
-        return DroppedColumn(name, f"only one value in the training rows, {next(iter(counts))!r}")
-    if max(counts.values()) == 1:
-        return DroppedColumn(name, "no two training rows alike, as in an identifier")
-    ranked = sorted(counts, key=lambda key: (-counts[key], key))
-    kept = ranked
-    if len(ranked) > MAX_CATEGORIES:
-        kept = [key for key in ranked if counts[key] >= 2][:MAX_CATEGORIES]
-    return CategoryColumn(name, ranked[0], tuple(sorted(kept)))
+def encoded_names(column: EncodedColumn, target: Target) -> list[str]:
+    """Returns the names of an encoded column's inputs."""
+    if target.classes is None:
+        return [f"{column.name}: mean {target.name}"]
+    classes = target.classes[1:] if n_codes(target) == 1 else target.classes
+    return [f"{column.name}: share of {label}" for label in classes]

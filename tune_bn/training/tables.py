@@ -5,6 +5,7 @@ Only reading is here: which column is what is decided in `columns` and `target`.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import lzma
@@ -14,22 +15,40 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tune_bn.training.columns import typed
 from tune_bn.training.errors import DataError
+from tune_bn.training.written import MISSING_WORDS
 
-__all__ = ["NPZ_TARGET", "SUFFIXES", "file_digest", "read_table"]
+__all__ = [
+    "NPZ_TARGET",
+    "SUFFIXES",
+    "FileTable",
+    "file_digest",
+    "read_rows",
+    "read_rows_in_parts",
+    "read_table",
+]
 
 SUFFIXES = (".csv", ".parquet", ".npz")
 NPZ_TARGET = "y"
 """Name of the target column of a table read from an NPZ file."""
 
+_LONG = 1 << 24  # bytes of a file from which it is read in parts
+_WIDE = 1000  # columns from which a table is read as objects: a text array each would cost more
+_CSV_OPTIONS: dict[str, Any] = {
+    "encoding": "utf-8-sig",
+    "index_col": False,
+    "dtype": str,
+    "keep_default_na": False,
+}
 _CHUNK = 1 << 20  # bytes read at a time for the digest
 _SURPRISE = 1 << 27  # bytes in memory below which no proportion is a surprise
 _LONGEST_NAME = 1000
@@ -57,23 +76,106 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
+class FileTable(NamedTuple):
+    """What a file holds.
+
+    Args:
+        table: At least one row; unique column names.
+        notes: What was left out, a line each.
+        words: Column → word → how many cells held a word that was taken for a missing value.
+    """
+
+    table: pd.DataFrame
+    notes: list[str]
+    words: dict[str, dict[str, int]]
+
+
+def read_table(path: Path, *, missing: Sequence[str] = MISSING_WORDS) -> FileTable:
     """Reads a CSV, Parquet or NPZ file as a table with at least one row and unique column names.
 
-    A CSV file is comma-separated UTF-8 with a header; empty cells and pandas' usual words for
-    missing (NA, NaN, null, None, …) are missing values. A first column without a name that only
-    counts the rows is an index that was written along, and is left out. An NPZ file holds arrays
-    `X` (or `x`) of shape (N, D) and `y` of shape (N,); its columns become x0, x1, … and y.
+    A CSV file is comma-separated UTF-8 with a header. It knows no types: a column of it is numbers
+    or truth values if all of its cells spell these, and text otherwise; blank cells and the words
+    in `missing` are missing values. A first column without a name that only counts the rows is an
+    index that was written along, and is left out. An NPZ file holds arrays `X` (or `x`) of shape
+    (N, D) and `y` of shape (N,); its columns become x0, x1, … and y.
 
     Args:
         path: The file; its suffix, in any case, says how it is read.
-
-    Returns:
-        The table, and notes on what was left out.
+        missing: Words that stand for a missing value in a CSV file.
 
     Raises:
         DataError: The file is missing, a folder, empty, of an unknown kind or not parseable.
     """
+    table, notes = _read(path)
+    if path.suffix.lower() != ".csv":
+        return FileTable(table, notes, {})
+    columns, words = {}, {}
+    for name in table.columns:
+        columns[name], found = typed(table[name], missing)
+        if found:
+            words[str(name)] = found
+    return FileTable(pd.DataFrame(columns), notes, words)
+
+
+def read_rows(path: Path) -> FileTable:
+    """Reads a file's rows for a model that knows what its columns are.
+
+    As `read_table`, but
+
+    - the cells of a CSV file stay the text that they are, so that none is read by what stands in
+      the others;
+    - an NPZ file needs no `y`.
+
+    Raises:
+        DataError: As for `read_table`.
+    """
+    return FileTable(*_read(path, needs_target=False), {})
+
+
+def read_rows_in_parts(path: Path, *, rows: int) -> Iterator[pd.DataFrame]:
+    """Yields what `read_rows` reads, at most so many rows at a time.
+
+    A CSV or Parquet file of any length is read in the memory that its longest part needs.
+
+    Args:
+        path: The file.
+        rows: Most rows of a part, at least 1.
+
+    Raises:
+        DataError: As for `read_table`, also after some parts were yielded.
+    """
+    suffix = path.suffix.lower()
+    is_long = suffix in (".csv", ".parquet") and path.is_file() and path.stat().st_size > _LONG
+    if not is_long:
+        table = read_rows(path).table
+        for start in range(0, len(table), rows):
+            yield table.iloc[start : start + rows]
+        return
+    if suffix == ".csv":
+        names = _csv_names(path)
+        nameless = [place for place, name in enumerate(names) if not name.strip()]
+        with _csv_errors(path), pd.read_csv(path, chunksize=rows, **_CSV_OPTIONS) as parts:
+            for part in parts:
+                part.columns = pd.Index(names)
+                yield part.iloc[:, 1:] if nameless == [0] else part
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with (
+        _parse_errors(path, "a Parquet", pa.ArrowException, *_PARSER_ERRORS),
+        pq.ParquetFile(path) as file,
+    ):
+        _require_unique(file.schema_arrow.names, path)
+        _require_plain_types(file.schema_arrow)
+        for batch in file.iter_batches(batch_size=rows):
+            yield pa.Table.from_batches([batch]).to_pandas(
+                ignore_metadata=True, integer_object_nulls=True
+            )
+
+
+def _read(path: Path, *, needs_target: bool = True) -> tuple[pd.DataFrame, list[str]]:
+    """Returns a file's table, the cells of a CSV file as text, and what was left out of it."""
     suffix = path.suffix.lower()
     if path.is_dir():
         raise DataError(f"Data needs a file, but {str(path)!r} is a folder. Name a file in it.")
@@ -99,7 +201,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
         elif suffix == ".parquet":
             table = _read_parquet(path, notes)
         else:
-            table = _read_npz(path)
+            table = _read_npz(path, needs_target=needs_target)
     except OSError as error:
         raise DataError(
             f"Data needs a readable file, but reading {path.name!r} failed: {_line(error)}. "
@@ -163,12 +265,17 @@ def _require_unique(names: Sequence[str], path: Path) -> None:
         )
 
 
-def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
+def _csv_names(path: Path) -> list[str]:
+    """Returns the names in the header of a CSV file, if it has one and they are unique."""
+    _require_utf8(path)
     with (
         _parse_errors(path, "a comma-separated UTF-8", csv.Error, UnicodeDecodeError),
         path.open(encoding="utf-8-sig", newline="") as file,
     ):
-        names = next((row for row in csv.reader(file) if row), [])
+        lines = (row for row in csv.reader(file) if row)
+        names, first = next(lines, []), []
+        if len(names) > _WIDE:
+            first = next(lines, names)
     if not names:
         raise DataError(
             f"Data needs a header line, but {path.name!r} holds only blank lines. "
@@ -182,15 +289,51 @@ def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
                 "(and decimal points)."
             )
     _require_unique(names, path)
-    with _parse_errors(
-        path,
-        "a comma-separated UTF-8",
-        pd.errors.ParserWarning,
-        *_PARSER_ERRORS,
-    ):
-        table: pd.DataFrame = pd.read_csv(
-            path, encoding="utf-8-sig", low_memory=False, index_col=False
+    if len(names) > _WIDE and len(first) < len(names) / 2:
+        raise DataError(
+            f"Data needs a cell for each column, but {path.name!r} names {len(names):,} columns "
+            f"in its header and its first row has {len(first):,} cells. Repair the header."
         )
+    return names
+
+
+def _require_utf8(path: Path) -> None:
+    """Refuses the encodings that spreadsheets write beside UTF-8, by name.
+
+    Which Windows code page a file is in nobody can tell: guessed, names would be wrong in silence.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            found = "UTF-16"
+        elif start[:2] == b"PK" or b"\0" in start:
+            return  # no text at all: the parser says so
+        else:
+            file.seek(0)
+            try:
+                while chunk := file.read(_CHUNK):
+                    decoder.decode(chunk)
+                decoder.decode(b"", final=True)
+                return
+            except UnicodeDecodeError as error:
+                sign = error.object[error.start : error.start + 1]
+                found = f"another encoding (the byte {sign!r}; a Windows code page, perhaps)"
+    raise DataError(
+        f"Data needs a comma-separated UTF-8 file, but {path.name!r} could not be parsed as one: "
+        f"it is in {found}. Save it as 'CSV UTF-8'."
+    )
+
+
+def _csv_errors(path: Path) -> AbstractContextManager[None]:
+    return _parse_errors(path, "a comma-separated UTF-8", pd.errors.ParserWarning, *_PARSER_ERRORS)
+
+
+def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
+    names = _csv_names(path)
+    with _csv_errors(path):
+        kind = object if len(names) > _WIDE else str
+        table: pd.DataFrame = pd.read_csv(path, **{**_CSV_OPTIONS, "dtype": kind})
     nameless = [place for place, name in enumerate(names) if not name.strip()]
     if nameless == [0] and _counts_rows(table.iloc[:, 0]):
         notes.append("left out the first column: it has no name and only counts the rows")
@@ -206,10 +349,9 @@ def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
 
 def _counts_rows(column: pd.Series) -> bool:
     """True for 0, 1, 2, … or 1, 2, 3, …."""
-    if not pd.api.types.is_integer_dtype(column.dtype) or len(column) == 0:
-        return False
-    values = column.to_numpy()
-    return bool(values[0] in (0, 1) and np.array_equal(values, np.arange(len(values)) + values[0]))
+    texts = column.tolist()
+    first = texts[0] if texts else ""
+    return first in ("0", "1") and texts == [str(i + int(first)) for i in range(len(texts))]
 
 
 def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
@@ -236,7 +378,8 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             columns = file.read()
         columns = _with_texts(columns, schema, path)
-        table: pd.DataFrame = columns.to_pandas(ignore_metadata=True)
+        # Whole numbers beside gaps stay whole: as floats, large ones would be others.
+        table: pd.DataFrame = columns.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     index = [str(name) for name in table.columns if str(name).startswith("__index_level_")]
     if index:
         notes.append("left out the table's index: it was written along without a name")
@@ -278,7 +421,7 @@ def _with_texts(columns: Any, schema: Any, path: Path) -> Any:
     return columns
 
 
-def _read_npz(path: Path) -> pd.DataFrame:
+def _read_npz(path: Path, *, needs_target: bool) -> pd.DataFrame:
     with (
         _parse_errors(
             path, "an NPZ", zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_PARSER_ERRORS
@@ -290,14 +433,15 @@ def _read_npz(path: Path) -> pd.DataFrame:
         with zipfile.ZipFile(file) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
             features = next((name for name in ("X", "x") if name in names), None)
-            if features is None or "y" not in names:
+            if features is None or (needs_target and "y" not in names):
                 found = " ".join(", ".join(names).split()) or "none"
                 raise DataError(
                     f"Data needs arrays named X (or x) and y, but {path.name!r} holds: "
                     f"{_shortened(found)}. Save it with numpy.savez(path, X=..., y=...)."
                 )
             x = _plain_array(archive, features, path)
-            y = _plain_array(archive, "y", path)
+            has_target = "y" in names
+            y = _plain_array(archive, "y", path) if has_target else np.zeros(len(x))
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if x.ndim != 2:
@@ -316,7 +460,7 @@ def _read_npz(path: Path) -> pd.DataFrame:
             "Write the table again."
         )
     table = pd.DataFrame(x, columns=[f"x{place}" for place in range(x.shape[1])])
-    return pd.concat([table, pd.Series(y, name=NPZ_TARGET)], axis=1)
+    return pd.concat([table, pd.Series(y, name=NPZ_TARGET)], axis=1) if has_target else table
 
 
 def _plain_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray[Any]:

@@ -7,6 +7,7 @@ numbers are a regression target. `task` overrides the rule.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -15,13 +16,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from tune_bn.training.columns import (
+    Reading,
     category_key,
     column_kind,
+    is_text,
+    keys_of,
     numbers_of,
+    reading_of,
     require_finite,
     shown,
 )
 from tune_bn.training.errors import DataError
+from tune_bn.training.written import MISSING_WORDS
 
 __all__ = [
     "MAX_INFERRED_CLASSES",
@@ -33,6 +39,7 @@ __all__ = [
     "encode_classes",
     "infer_task",
     "target_numbers",
+    "target_reading",
 ]
 
 Task = Literal["classification", "regression"]
@@ -70,17 +77,49 @@ class Target:
         return 1 if self.classes is None else len(self.classes)
 
 
-def infer_task(name: str, column: pd.Series) -> Task:
+def target_reading(
+    name: str,
+    column: pd.Series,
+    task: Task | None = None,
+    *,
+    missing: Sequence[str] = MISSING_WORDS,
+) -> Reading:
+    """Returns how a target is read; text is classes where classes were asked for.
+
+    Raises:
+        DataError: It holds dates, or numbers with other words among them.
+    """
+    if task == "classification" and is_text(column):
+        return Reading("category")
+    if task == "regression" and is_text(column):
+        # Whatever is no number is refused with its place later on.
+        try:
+            found = reading_of(name, column, missing=missing)
+        except DataError:
+            return Reading("number")
+        return found if found.kind == "number" else Reading("number")
+    found = reading_of(name, column, missing=missing)
+    if found.kind == "date":
+        _refuse_dates(name)
+    return found
+
+
+def infer_task(name: str, column: pd.Series, reading: Reading | None = None) -> Task:
     """Returns the task that the module's rule gives a target without missing values.
+
+    Args:
+        name: For messages.
+        column: The target.
+        reading: How it is read; None: as `target_reading` finds.
 
     Example:
         >>> infer_task("kind", pd.Series(["a", "b"])), infer_task("price", pd.Series([1.5, 2.0]))
         ('classification', 'regression')
     """
-    _refuse_dates(name, column)
-    if column_kind(name, column) == "category":
+    reading = reading or target_reading(name, column)
+    if reading.kind == "category":
         return "classification"
-    values = numbers_of(name, column)
+    values = numbers_of(name, column, style=reading.style, gaps=reading.gaps)
     distinct = len(np.unique(values))
     few = distinct <= MAX_INFERRED_CLASSES and distinct * _ROWS_A_CLASS <= len(values)
     return "classification" if few and _whole(values) else "regression"
@@ -90,12 +129,11 @@ def _whole(values: npt.NDArray[np.float64]) -> bool:
     return bool(np.isfinite(values).all() and (values == np.rint(values)).all())
 
 
-def _refuse_dates(name: str, column: pd.Series) -> None:
-    if column_kind(name, column) == "date":
-        raise DataError(
-            f"Target {name!r} needs numbers or classes, but holds dates. "
-            "Convert it, for example to a number of days."
-        )
+def _refuse_dates(name: str) -> None:
+    raise DataError(
+        f"Target {name!r} needs numbers or classes, but holds dates. "
+        "Convert it, for example to a number of days."
+    )
 
 
 def encode_classes(name: str, column: pd.Series) -> tuple[tuple[Label, ...], npt.NDArray[np.int64]]:
@@ -104,8 +142,9 @@ def encode_classes(name: str, column: pd.Series) -> tuple[tuple[Label, ...], npt
     Raises:
         DataError: There is one class only, one with too few rows, or the target is continuous.
     """
-    _refuse_dates(name, column)
-    codes, found = pd.factorize(column)
+    if not is_text(column) and column_kind(name, column) == "date":
+        _refuse_dates(name)
+    codes, found = _factorized(column)
     labels = [_label(value) for value in found]
     numeric = all(isinstance(label, int | float) for label in labels)
     by_value = sorted(range(len(labels)), key=lambda place: cast(float, labels[place]))
@@ -132,9 +171,17 @@ def encode_classes(name: str, column: pd.Series) -> tuple[tuple[Label, ...], npt
         raise DataError(
             f"Classification needs {MIN_CLASS_ROWS} rows of each class (training, validation, "
             f"test), but class {shown(classes[rarest])} of target {name!r} has {rows}{more}. "
-            "Add rows, merge it with another class, or remove it."
+            f"{'Use --task regression' if numeric else 'Add rows'}, merge it with another class, "
+            "or remove it."
         )
     return classes, y
+
+
+def _factorized(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[object]]:
+    """Returns each row's place among the different values, and these; True is not 1."""
+    codes, keys = keys_of(column)
+    first = {code: place for place, code in reversed(list(enumerate(codes.tolist())))}
+    return codes, [column.iloc[first[code]] for code in range(len(keys))]
 
 
 def _label(value: object) -> Label:
@@ -156,8 +203,15 @@ def require_varied(name: str, distinct: int, value: object) -> None:
         )
 
 
-def target_numbers(name: str, column: pd.Series) -> npt.NDArray[np.float64]:
+def target_numbers(
+    name: str, column: pd.Series, reading: Reading | None = None
+) -> npt.NDArray[np.float64]:
     """Returns a regression target as floats of shape (N,).
+
+    Args:
+        name: For messages.
+        column: The target without missing values.
+        reading: How it is read; None: as `target_reading` finds.
 
     Raises:
         DataError: It is text, truth values or dates, constant, or not finite.
@@ -167,10 +221,13 @@ def target_numbers(name: str, column: pd.Series) -> npt.NDArray[np.float64]:
             f"Regression needs a target of numbers, but {name!r} holds truth values. "
             "Use task='classification', or write 0 and 1."
         )
-    if not pd.api.types.is_string_dtype(column.dtype):
-        _refuse_dates(name, column)
+    reading = reading or target_reading(name, column, "regression")
     values = numbers_of(
-        name, column, remedy="Correct these cells, or use task='classification' for classes."
+        name,
+        column,
+        style=reading.style,
+        gaps=reading.gaps,
+        remedy="Correct these cells, or use task='classification' for classes.",
     )
     require_finite([name], values[:, None])
     require_varied(name, len(np.unique(values)), float(values[0]))

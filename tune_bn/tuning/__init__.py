@@ -5,6 +5,20 @@ Optuna too.
 """
 
 from tune_bn.tuning.errors import Stopped, TuneError
-from tune_bn.tuning.result import ModelFileError, TunedModel, load_model, save_model
+from tune_bn.tuning.result import (
+    ModelFileError,
+    TunedModel,
+    UnknownCategoriesWarning,
+    load_model,
+    save_model,
+)
 
-__all__ = ["ModelFileError", "Stopped", "TuneError", "TunedModel", "load_model", "save_model"]
+__all__ = [
+    "ModelFileError",
+    "Stopped",
+    "TuneError",
+    "TunedModel",
+    "UnknownCategoriesWarning",
+    "load_model",
+    "save_model",
+]

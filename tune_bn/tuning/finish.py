@@ -1,6 +1,7 @@
 """What follows the search: the final, the baselines, one look at the test rows, the files."""
 
 import json
+import math
 import platform
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -18,20 +19,24 @@ from tune_bn import __version__
 from tune_bn.core.files import write_atomically
 from tune_bn.optuna import stages
 from tune_bn.training import Config, Dataset, DivergedError, evaluate, fit
+from tune_bn.training.baselines import BOOSTING, fitted_baselines
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.final import FINALISTS, FOLDS, Finalist, all_but_test, play_final
+from tune_bn.tuning.final import Finalist, all_but_test, plan_final, play_final
 from tune_bn.tuning.folder import STUDY, replace_results
 from tune_bn.tuning.network import network_results
-from tune_bn.tuning.result import baselines, save_model
+from tune_bn.tuning.remarks import gains_of, remarks
+from tune_bn.tuning.result import save_model
 from tune_bn.tuning.search import VALIDATION, fit_seed
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, suggest_config
 from tune_bn.tuning.study import REASON, counted_trials
-from tune_bn.tuning.tally import Progress, Tally
+from tune_bn.tuning.tally import Progress, Tally, after_fits_s
 
 __all__ = ["DEFAULT_NETWORK", "Outcome", "WriteReport", "finish"]
 
 DEFAULT_NETWORK = "default network"
+_FITS_AFTER_FINAL = 2  # the best and the default
+_SLOWER = 1.3  # a fit with the validation rows among those it trains on, than one of the search
 
 
 class WriteReport(Protocol):
@@ -90,16 +95,27 @@ def finish(
     elapsed = tally.elapsed_s
 
     def report(doing: str, done: int, of: int) -> None:
-        on_progress(Progress(doing=doing, finished=done, trials=of, elapsed_s=tally.elapsed_s))
+        left = None
+        if doing == "final" and done:
+            left = (tally.elapsed_s - elapsed) / done * (of - done + _FITS_AFTER_FINAL)
+            left = max(min(left, tally.left_s), 0.0)
+        on_progress(
+            Progress(doing=doing, finished=done, trials=of, elapsed_s=tally.elapsed_s, left_s=left)
+        )
 
+    kept_s = _kept_s(settings, tally)
+    rows = len(dataset.train) + len(dataset.validation)
+    n_finalists, folds = plan_final(rows, _fits_left(settings, tally, kept_s))
     ranking = play_final(
-        _candidates(study, maximize=maximize),
+        _candidates(study, n_finalists, maximize=maximize),
         dataset,
         metric=metric,
         maximize=maximize,
         seed=settings.seed,
         epochs=settings.epochs,
         device=settings.device,
+        folds=folds,
+        is_over=lambda: tally.left_s < kept_s,
         on_fold=lambda done, of: report("final", done, of),
         after_epoch=tally.raise_if_stopped,
     )
@@ -108,7 +124,17 @@ def finish(
     report("test", 0, 3)
     model, test = _train_and_test(winner, dataset, settings, tally)
     report("test", 1, 3)
-    others: dict[str, dict[str, float] | None] = dict(baselines(dataset, seed=settings.seed))
+    limit_s = None if settings.timeout_s is None else settings.timeout_s / 10
+    fitted = fitted_baselines(dataset, seed=settings.seed, metric=metric, limit_s=limit_s)
+    others: dict[str, dict[str, float] | None] = {n: b.scores for n, b in fitted.items()}
+    notes = remarks(test, gains_of(model, dataset, metric), fitted, dataset, metric)
+    if (n_finalists, folds) != plan_final(rows):
+        notes.append(
+            f"the timeout left time to compare the best {n_finalists} and the default on {folds} "
+            f"fold{'s' if folds > 1 else ''} only"
+        )
+    if BOOSTING not in fitted:
+        notes.append(f"{BOOSTING} is left out: it would take more than a tenth of the timeout")
     report("test", 2, 3)
     others[DEFAULT_NETWORK] = _default_test(winner, default, test, dataset, settings, tally)
     report("test", 3, 3)
@@ -137,6 +163,7 @@ def finish(
             "test": test,
         },
         "baselines": others,
+        "remarks": notes,
         "final": [
             {
                 "trial": finalist.number,
@@ -146,7 +173,7 @@ def finish(
             }
             for finalist in ranking
         ],
-        "folds": FOLDS,
+        "folds": folds,
         "search": {
             **_counts(study),
             "asked": settings.trials,
@@ -175,7 +202,23 @@ def finish(
     return Outcome(summary, tuple(folder / name for name in [*names, STUDY]))
 
 
-def _candidates(study: optuna.Study, *, maximize: bool) -> list[tuple[int | None, Config]]:
+def _kept_s(settings: Settings, tally: Tally) -> float:
+    """Returns the seconds that are kept for what follows the final; 0 without a limit."""
+    if settings.timeout_s is None:
+        return 0.0
+    return _FITS_AFTER_FINAL * _SLOWER * tally.fit_s + after_fits_s(settings.timeout_s)
+
+
+def _fits_left(settings: Settings, tally: Tally, kept_s: float) -> float:
+    """Returns how many trainings of the final there is time for."""
+    if settings.timeout_s is None:
+        return math.inf
+    return (tally.left_s - kept_s) / max(_SLOWER * tally.fit_s, 1e-9)
+
+
+def _candidates(
+    study: optuna.Study, n_finalists: int, *, maximize: bool
+) -> list[tuple[int | None, Config]]:
     complete = [t for t in study.get_trials(deepcopy=False) if VALIDATION in t.user_attrs]
     if not complete:
         reasons = [
@@ -189,7 +232,7 @@ def _candidates(study: optuna.Study, *, maximize: bool) -> list[tuple[int | None
     sign = -1.0 if maximize else 1.0
     complete.sort(key=lambda t: (sign * float(t.values[0]), t.user_attrs[VALIDATION]["loss"]))
     # Trials that differ in nothing would be one finalist twice.
-    best = {suggest_config(trial): trial.number for trial in reversed(complete[:FINALISTS])}
+    best = {suggest_config(trial): trial.number for trial in reversed(complete[:n_finalists])}
     candidates: list[tuple[int | None, Config]] = [(n, c) for c, n in reversed(best.items())]
     if Config() not in best:
         candidates.append((_number_of(study, Config()), Config()))
@@ -231,7 +274,8 @@ def _train_and_test(
             "Run again with another --seed and --out."
         ) from error
     model = training.model.cpu()
-    return model, evaluate(model, dataset.test, dataset.task)
+    metric = settings.metric_for(dataset.task)
+    return model, evaluate(model, dataset.test, dataset.task, metric=metric)
 
 
 def _default_test(

@@ -75,7 +75,7 @@ def tune(
             clock=clock,
         )
         if settings.jobs == 1:
-            run_here(search, dataset, epochs=settings.epochs, device=settings.device)
+            run_here(search, dataset, epochs=settings.epochs, device=settings.device, metric=metric)
         else:
             run_in_workers(
                 search,
@@ -83,6 +83,7 @@ def tune(
                 n_workers=settings.jobs,
                 epochs=settings.epochs,
                 device=settings.device,
+                metric=metric,
             )
         search.tally.raise_if_stopped()
         return finish(

@@ -86,7 +86,9 @@ def train_trial(
     torch.set_num_threads(1)
     params = {name: value for name, value in config.items() if name != FIT_SEED}
     network = suggest_config(optuna.trial.FixedTrial(params))
-    training = fit(network, dataset, epochs=epochs, seed=config[FIT_SEED], device=device)
+    training = fit(
+        network, dataset, epochs=epochs, seed=config[FIT_SEED], device=device, metric=metric
+    )
     checkpoint = tune.get_checkpoint()
     if checkpoint is not None:
         with checkpoint.as_directory() as folder:

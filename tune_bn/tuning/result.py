@@ -11,8 +11,9 @@ import io
 import itertools
 import json
 import pickletools
+import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,17 @@ from tune_bn.core.state import UNREADABLE
 from tune_bn.training.baselines import baselines
 from tune_bn.training.config import Config
 from tune_bn.training.data import Dataset
+from tune_bn.training.errors import DataError
 from tune_bn.training.fit import build_model
 from tune_bn.training.metrics import predict_outputs
-from tune_bn.training.preprocessing import Preprocessing, Rows
+from tune_bn.training.preprocessing import Preprocessing, Rows, UnknownValues
 from tune_bn.training.target import Label
 
 __all__ = [
+    "Answers",
     "ModelFileError",
     "TunedModel",
+    "UnknownCategoriesWarning",
     "baselines",
     "load_model",
     "save_model",
@@ -47,6 +51,25 @@ _MOST_STEPS = 1_000_000  # of the pickle: a layer takes some hundred, and a text
 
 class ModelFileError(ValueError):
     """The file is not one that `save_model` wrote, or not all of it."""
+
+
+class UnknownCategoriesWarning(UserWarning):
+    """Rows hold values that are no category of the model; of these it can say nothing."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of some rows.
+
+    Args:
+        predictions: A class label or a number for each row, shape (N,).
+        probabilities: Of each class, shape (N, classes); None for regression.
+        unknown: What was not among the categories of a column.
+    """
+
+    predictions: npt.NDArray[Any]
+    probabilities: npt.NDArray[np.float64] | None
+    unknown: tuple[UnknownValues, ...]
 
 
 @dataclass(frozen=True)
@@ -75,48 +98,85 @@ class TunedModel:
         """The class labels, in the order of `predict_proba`'s columns; None for regression."""
         return self.preprocessing.target.classes
 
-    def predict(self, rows: Rows) -> npt.NDArray[Any]:
+    def predict(self, rows: Rows, *, strict: bool = False) -> npt.NDArray[Any]:
         """Returns a class label, or a value in the target's units, for each row: shape (N,).
+
+        A row's answer does not depend on the rows beside it.
 
         Args:
             rows: As for `Preprocessing.transform`; one row gives an array of one.
+            strict: Refuse values that are no category of the model, instead of warning.
 
         Raises:
-            DataError: A column is missing or unknown, or holds something that is no number.
-        """
-        outputs = self._outputs(rows)
-        target = self.preprocessing.target
-        if target.classes is None:
-            values: npt.NDArray[np.float64] = outputs[:, 0].astype(np.float64)
-            return values * target.scale + target.mean
-        text = any(isinstance(label, str) for label in target.classes)
-        labels: npt.NDArray[Any] = np.array(target.classes, dtype=object if text else None)
-        chosen: npt.NDArray[Any] = labels[outputs.argmax(axis=1)]
-        return chosen
+            DataError: A column is missing or unknown, or holds something that is no number; with
+                `strict` also a value that is no category.
 
-    def predict_proba(self, rows: Rows) -> npt.NDArray[np.float64]:
+        Warns:
+            UnknownCategoriesWarning: A value is no category of the model.
+        """
+        return self._answered(rows, strict).predictions
+
+    def predict_proba(self, rows: Rows, *, strict: bool = False) -> npt.NDArray[np.float64]:
         """Returns the probability of each class for each row: shape (N, classes).
+
+        Args:
+            rows: As for `predict`.
+            strict: As for `predict`.
 
         Raises:
             DataError: As for `predict`.
             TypeError: The target is a number, which has no classes.
+
+        Warns:
+            UnknownCategoriesWarning: As for `predict`.
         """
         if self.classes is None:
             raise TypeError(
                 "predict_proba needs a classification model, but the target "
                 f"{self.preprocessing.target.name!r} is a number. Use predict."
             )
-        logits = self._outputs(rows).astype(np.float64)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+        probabilities = self._answered(rows, strict).probabilities
+        assert probabilities is not None
         return probabilities
 
-    def _outputs(self, rows: Rows) -> npt.NDArray[np.float32]:
-        x = self.preprocessing.transform(rows)
+    def answer(self, rows: Rows) -> Answers:
+        """Returns predictions, probabilities and what was unknown, of which nobody is warned.
+
+        Raises:
+            DataError: A column is missing or unknown, or holds something that is no number.
+        """
+        x, unknown = self.preprocessing.transform_noting(rows)
+        target = self.preprocessing.target
         if len(x) == 0:
-            return np.zeros((0, self.preprocessing.target.n_outputs), np.float32)
-        outputs: npt.NDArray[np.float32] = predict_outputs(self.model, x).numpy()
-        return outputs
+            outputs = np.zeros((0, target.n_outputs), np.float32)
+        else:
+            outputs = predict_outputs(self.model, x).numpy()
+        if target.classes is None:
+            values = outputs[:, 0].astype(np.float64) * target.scale + target.mean
+            return Answers(values, None, tuple(unknown))
+        text = any(isinstance(label, str) for label in target.classes)
+        labels: npt.NDArray[Any] = np.array(target.classes, dtype=object if text else None)
+        logits = outputs.astype(np.float64)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+        return Answers(labels[outputs.argmax(axis=1)], probabilities, tuple(unknown))
+
+    def _answered(self, rows: Rows, strict: bool) -> Answers:
+        answers = self.answer(rows)
+        if answers.unknown and strict:
+            raise unknown_refused(answers.unknown)
+        for unknown in answers.unknown:
+            warnings.warn(str(unknown), UnknownCategoriesWarning, stacklevel=3)
+        return answers
+
+
+def unknown_refused(unknown: Sequence[UnknownValues]) -> DataError:
+    """Returns the refusal of values that are no category, for those who asked for it."""
+    more = f" (and {len(unknown) - 1} more columns)" if len(unknown) > 1 else ""
+    return DataError(
+        f"Prediction needs values that the model knows, but {unknown[0]}{more}. Correct them, "
+        "leave them empty, or predict without strict."
+    )
 
 
 def save_model(

@@ -54,6 +54,7 @@ class Search:
     ) -> None:
         self._study, self._settings, self._metric = study, settings, metric
         self._running: dict[int, optuna.Trial] = {}
+        self._seconds: dict[int, float] = {}
         self.tally = Tally(
             study, settings, on_progress=on_progress, is_stopped=is_stopped, clock=clock
         )
@@ -72,6 +73,7 @@ class Search:
     def epoch(self, job: Job, metrics: EpochMetrics) -> bool:
         """Stores an epoch's metric; returns whether to go on, having ended the trial if not."""
         trial = self._running[job.number]
+        self._seconds[job.number] = self._seconds.get(job.number, 0.0) + metrics.seconds
         if self.tally.is_over():
             self._tell(job.number, TrialState.FAIL, reason=INTERRUPTED)
             return False
@@ -106,4 +108,5 @@ class Search:
             self._study.tell(trial, value)
         else:
             self._study.tell(trial, state=state)
-        self.tally.end(number, state, value, reason, counts=reason != INTERRUPTED)
+        seconds = self._seconds.pop(number, None)
+        self.tally.end(number, state, value, reason, counts=reason != INTERRUPTED, seconds=seconds)

@@ -4,15 +4,22 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tune_bn.training.metrics import CLASS_SCORES
 from tune_bn.tuning.errors import TuneError
 
 __all__ = ["DIRECTIONS", "METRICS", "Settings"]
 
-METRICS = {"classification": ("accuracy", "loss"), "regression": ("r2", "rmse", "loss")}
+METRICS = {
+    "classification": ("accuracy", "loss", *CLASS_SCORES),
+    "regression": ("r2", "rmse", "loss"),
+}
 """Task → the metrics that can be tuned for; the first is the default."""
 
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
     "accuracy": "maximize",
+    "balanced_accuracy": "maximize",
+    "f1": "maximize",
+    "roc_auc": "maximize",
     "r2": "maximize",
     "rmse": "minimize",
     "loss": "minimize",

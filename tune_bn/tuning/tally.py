@@ -4,6 +4,7 @@ Whoever searches (Optuna here, Ray on a cluster) counts by this, so that both en
 of themselves alike.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,17 @@ from tune_bn.tuning.errors import Stopped
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.study import counted_trials
 
-__all__ = ["Ended", "Progress", "Tally"]
+__all__ = ["FITS_AFTER", "Ended", "Progress", "Tally", "after_fits_s"]
+
+FITS_AFTER = 30
+"""Trainings that follow a search: 28 of the final, the best and the default on all rows."""
+_MOST_AFTER = 0.6
+_FILES_S = 3.0
+
+
+def after_fits_s(timeout_s: float) -> float:
+    """Returns the seconds that are kept for what is no training: the other models, the files."""
+    return 0.1 * timeout_s + _FILES_S
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,7 @@ class Ended:
 
     Args:
         number: of the trial.
-        state: "complete", "pruned" or "failed".
+        state: "complete", "pruned", "failed", or "interrupted" if it does not count.
         value: the metric after its last epoch, None if there is none.
         reason: why it failed, None if it did not.
     """
@@ -46,7 +57,7 @@ class Progress:
             before any.
         best: the best value so far, None before any.
         elapsed_s: seconds since this process began its search.
-        left_s: an estimate of the seconds to its end, None before any trial finished.
+        left_s: an estimate of the seconds to the end of the run, None before any trial finished.
         ended: the trial that has just ended, if this is why the report is made.
     """
 
@@ -88,6 +99,7 @@ class Tally:
         self._before = self.finished = len(counted)
         complete = [trial.value for trial in counted if trial.state == TrialState.COMPLETE]
         self._values = [value for value in complete if value is not None]
+        self._fits_s: list[float] = []
         self._stage: str | None = None
 
     @property
@@ -105,10 +117,29 @@ class Tally:
         """Trials that are still to be finished."""
         return self._settings.trials - self.finished
 
-    def is_out_of_time(self) -> bool:
-        """Tells whether the time is over and there is something to hand back."""
+    @property
+    def fit_s(self) -> float:
+        """Seconds that training one configuration to its end takes, as far as is known."""
+        if self._fits_s:
+            return sum(self._fits_s) / len(self._fits_s)
+        return self.elapsed_s / self.new_trials if self.new_trials else 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the time is over; below 0 after that, infinite without a limit."""
         timeout = self._settings.timeout_s
-        return timeout is not None and self.elapsed_s >= timeout and bool(self._values)
+        return math.inf if timeout is None else timeout - self.elapsed_s
+
+    def is_out_of_time(self) -> bool:
+        """Tells whether the search must end for what follows it, with something to hand back.
+
+        What follows may take up to three fifths of the time.
+        """
+        timeout = self._settings.timeout_s
+        if timeout is None or not self._values:
+            return False
+        following = min(FITS_AFTER * self.fit_s + after_fits_s(timeout), _MOST_AFTER * timeout)
+        return self.left_s <= following
 
     def is_over(self) -> bool:
         """Tells whether no trial may begin or go on."""
@@ -139,6 +170,7 @@ class Tally:
         reason: str | None = None,
         *,
         counts: bool = True,
+        seconds: float | None = None,
     ) -> None:
         """Reports that a trial ended.
 
@@ -148,12 +180,17 @@ class Tally:
             value: the metric after its last epoch.
             reason: why it failed.
             counts: False for a trial that is to be run again.
+            seconds: how long its training took; None if that is not known.
         """
         if state == TrialState.COMPLETE:
             assert value is not None
             self._values.append(value)
+            if seconds is not None:
+                self._fits_s.append(seconds)
         self.finished += counts
         word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(state, "failed")
+        if not counts:
+            word, reason = "interrupted", None
         self.report(Ended(number, word, value, reason))
 
     def report(self, ended: Ended | None = None) -> None:
@@ -161,6 +198,8 @@ class Tally:
         elapsed, left = self.elapsed_s, None
         if self.new_trials:
             left = elapsed / self.new_trials * self.left
+            if self._fits_s:
+                left += FITS_AFTER * self.fit_s
             if self._settings.timeout_s is not None:
                 left = min(left, max(self._settings.timeout_s - elapsed, 0.0))
         self._on_progress(

@@ -44,11 +44,21 @@ class Listener(Protocol):
         """Hears that a job cannot be trained."""
 
 
-def run_here(jobs: Listener, dataset: Dataset, *, epochs: int, device: str = "cpu") -> None:
+def run_here(
+    jobs: Listener,
+    dataset: Dataset,
+    *,
+    epochs: int,
+    device: str = "cpu",
+    metric: str | None = None,
+) -> None:
     """Trains one job after the other in this process until there is none left."""
     while (job := jobs.begin()) is not None:
         try:
-            for metrics in fit(job.config, dataset, epochs=epochs, seed=job.seed, device=device):
+            training = fit(
+                job.config, dataset, epochs=epochs, seed=job.seed, device=device, metric=metric
+            )
+            for metrics in training:
                 if not jobs.epoch(job, metrics):
                     break
         except (DivergedError, MemoryError, torch.OutOfMemoryError) as error:
@@ -56,7 +66,13 @@ def run_here(jobs: Listener, dataset: Dataset, *, epochs: int, device: str = "cp
 
 
 def run_in_workers(
-    jobs: Listener, dataset: Dataset, *, n_workers: int, epochs: int, device: str = "cpu"
+    jobs: Listener,
+    dataset: Dataset,
+    *,
+    n_workers: int,
+    epochs: int,
+    device: str = "cpu",
+    metric: str | None = None,
 ) -> None:
     """Trains jobs in ``n_workers`` processes until there is none left.
 
@@ -64,7 +80,7 @@ def run_in_workers(
     """
     # Bytes, because multiprocessing would put the tensors into shared memory, of which containers
     # have little.
-    setup = pickle.dumps((dataset, epochs, device))
+    setup = pickle.dumps((dataset, epochs, device, metric))
     workers: _Workers = {}
     try:
         # All are started before the first is spoken to, so that they import side by side.
@@ -162,13 +178,13 @@ def _work(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     try:
-        dataset, epochs, device = pickle.loads(connection.recv_bytes())
+        dataset, epochs, device, metric = pickle.loads(connection.recv_bytes())
         job: Job | None = connection.recv()
         while job is not None:
             following: Job | None = None
             try:
                 for metrics in fit(
-                    job.config, dataset, epochs=epochs, seed=job.seed, device=device
+                    job.config, dataset, epochs=epochs, seed=job.seed, device=device, metric=metric
                 ):
                     connection.send(metrics)
                     following = connection.recv()

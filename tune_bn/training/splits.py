@@ -1,0 +1,142 @@
+"""Which rows are for training, validation and test, where chance is not to decide it.
+
+Rows that follow one another in time are split in time, so that the test rows are the future of the
+training rows; rows of one group (a patient, a house) stay together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tune_bn.training.columns import dates_as_days, keys_of, numbers_of, reading_of
+from tune_bn.training.errors import DataError
+
+__all__ = [
+    "Parts",
+    "group_numbers",
+    "order_in_time",
+    "ordered_notes",
+    "split_by_group",
+    "split_by_time",
+]
+
+_SHARES = (0.6, 0.2, 0.2)
+_LEAST_GROUPS = 5
+_ALIKE = 0.9
+_LEAST_COPIES = 0.05
+
+Parts = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+def order_in_time(name: str, column: pd.Series) -> npt.NDArray[np.int64]:
+    """Returns the row numbers in the order of a column of dates or numbers, ties as they stand.
+
+    Raises:
+        DataError: It holds something else, or a row has no value.
+    """
+    reading = reading_of(name, column)
+    if reading.kind == "category":
+        raise DataError(
+            f"A split in time needs dates or numbers, but column {name!r} holds neither. Write "
+            "dates as 2024-05-31, or name another column."
+        )
+    if reading.kind == "date":
+        values = dates_as_days(name, column, date_format=reading.date_format, gaps=reading.gaps)
+    else:
+        values = numbers_of(name, column, style=reading.style, gaps=reading.gaps)
+    gaps = int(np.isnan(values).sum())
+    if gaps:
+        raise DataError(
+            f"A split in time needs a time for each row, but {gaps} of {len(column)} cells of "
+            f"column {name!r} are empty. Fill them, or leave out these rows."
+        )
+    return np.argsort(values, kind="stable")
+
+
+def split_by_time(order: npt.NDArray[np.int64]) -> Parts:
+    """Returns the first 60 % of the rows, the next 20 % and the last 20 %, in their order.
+
+    Example:
+        >>> [part.tolist() for part in split_by_time(np.array([4, 3, 2, 1, 0]))]
+        [[4, 3, 2], [1], [0]]
+    """
+    rows = len(order)
+    ends = [round(0.6 * rows), round(0.8 * rows)]
+    train, validation, test = np.split(order, ends)
+    return train, validation, test
+
+
+def group_numbers(name: str, column: pd.Series) -> npt.NDArray[np.int64]:
+    """Returns each row's group, counted from 0, shape (N,).
+
+    Raises:
+        DataError: There are fewer than five groups, or a row has none.
+    """
+    codes, keys = keys_of(column)
+    gaps = int((codes < 0).sum())
+    if gaps:
+        raise DataError(
+            f"A split by group needs a group for each row, but {gaps} of {len(column)} cells of "
+            f"column {name!r} are empty. Fill them, or leave out these rows."
+        )
+    if len(keys) < _LEAST_GROUPS:
+        raise DataError(
+            f"A split by group needs at least {_LEAST_GROUPS} groups, but column {name!r} has "
+            f"{len(keys)}. Name another column, or leave it out."
+        )
+    return codes
+
+
+def split_by_group(groups: npt.NDArray[np.int64], *, seed: int) -> Parts:
+    """Returns the rows of training, validation and test (60, 20, 20 %), no group in two of them.
+
+    The groups come in an order that the seed decides; each goes where most rows are missing.
+    """
+    sizes = np.bincount(groups)
+    left = np.array(_SHARES) * len(groups)
+    part_of = np.empty(len(sizes), dtype=np.int64)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    for place, group in enumerate(order):
+        # The first three make sure that no part is empty.
+        part = place if place < len(left) else int(left.argmax())
+        part_of[group] = part
+        left[part] -= sizes[group]
+    parts = part_of[groups]
+    train, validation, test = (np.flatnonzero(parts == which) for which in range(3))
+    return train, validation, test
+
+
+def ordered_notes(table: pd.DataFrame, target: str, y: npt.NDArray[np.float64] | None) -> list[str]:
+    """Returns what speaks against a split by chance: rows in order of time, or repeated rows.
+
+    Args:
+        table: All rows.
+        target: The target column.
+        y: A regression target in the order of the rows, shape (N,); None for classes.
+    """
+    notes = []
+    copies = int(table.duplicated().sum())
+    if copies >= _LEAST_COPIES * len(table):
+        notes.append(
+            f"{copies} of {len(table)} rows are copies of others: the same row may be learned "
+            "from and tested on; remove them, or keep them together with --group COLUMN"
+        )
+    if y is not None and len(y) >= 30 and not _is_sorted(y):
+        scaled = y / (np.abs(y).max() or 1.0)  # squares of huge numbers would overflow
+        first, second = scaled[:-1], scaled[1:]
+        if first.std() > 0 and second.std() > 0:
+            alike = float(np.corrcoef(first, second)[0, 1])
+            if alike > _ALIKE:
+                notes.append(
+                    f"each row's {target!r} is much like that of the row before (correlation "
+                    f"{alike:.2f}): if the rows are in the order of time, a split by chance "
+                    "promises too much; use --split time"
+                )
+    return notes
+
+
+def _is_sorted(y: npt.NDArray[np.float64]) -> bool:
+    steps = np.diff(y)
+    return bool((steps >= 0).all() or (steps <= 0).all())

@@ -1,0 +1,254 @@
+"""How people write numbers, dates and gaps: one way for a whole column, found once, kept as data.
+
+A cell is read by itself: what it means never depends on the cells beside it. Which way a column is
+written is decided once, from the table that is learned from; nothing here knows of tables.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+import pandas as pd
+
+__all__ = [
+    "DATE_FORMATS",
+    "GAP_SIGNS",
+    "MISSING_WORDS",
+    "NumberStyle",
+    "date_formats_of",
+    "is_gap_sign",
+    "number_style_of",
+    "parse_number",
+]
+
+MISSING_WORDS: tuple[str, ...] = (
+    *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+"""Words that stand for a missing value, as a blank does; those of `pandas.read_csv`."""
+
+GAP_SIGNS: frozenset[str] = frozenset(
+    [
+        *("-", "--", "---", "–", "—", "?", "??", ".", "..", "...", "…", "*", "/"),
+        *("n.a.", "n.a", "n/a", "na", "n.d.", "nd", "nil", "none", "null", "nan", "missing"),
+        *("unknown", "undefined", "not available", "not applicable", "no data"),
+        *("#value!", "#ref!", "#div/0!", "#name?", "#num!", "(blank)", "(none)", "(null)"),
+    ]
+)
+"""What people put among numbers or dates for "no value", in lower case."""
+
+# ASCII digits only, and no underscores: Python reads more as numbers than people write.
+_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
+_CURRENCY = r"(?:US\$|A\$|C\$|R\$|[$€£¥₹₽₩₺]|[A-Z]{3}(?= ?[-+−]?\d)|Rs\.?|kr\.?|CHF|Fr\.)"
+_UNIT = r"(?:%|‰|°[CF]?|[$€£¥₹₽₩₺]|[A-Za-zµΩ°²³/]{1,12})"
+_WRITTEN = re.compile(
+    rf"(?P<open>\()?(?P<sign>[-+])?(?P<before>{_CURRENCY})? ?(?P<sign2>[-+])?"
+    r"(?P<body>\d[\d.,' ]*|[.,]\d+)(?<! ) ?"
+    rf"(?P<after>{_UNIT})?(?P<close>\))?",
+    re.ASCII,
+)
+_SIGNS = str.maketrans({"−": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'"})
+# Separator of groups and decimal sign, in the order in which they are tried.
+_SEPARATORS = (("", "."), (",", "."), ("", ","), (".", ","), (" ", "."), (" ", ","), ("'", "."))
+
+
+def is_gap_sign(text: str) -> bool:
+    """Tells whether a word among numbers or dates stands for "no value".
+
+    Example:
+        >>> is_gap_sign("-"), is_gap_sign("Unknown"), is_gap_sign("yes")
+        (True, True, False)
+    """
+    return text.strip().casefold() in GAP_SIGNS
+
+
+@dataclass(frozen=True)
+class NumberStyle:
+    """How the numbers of a column are written, where that is not as a computer does.
+
+    Args:
+        group: What stands between groups of digits: "", ",", ".", " " or "'".
+        decimal: The decimal sign, "." or ",".
+        before: What stands before each number, such as "$"; "" for nothing.
+        after: What stands after each number, such as "%" or "kg"; "" for nothing.
+    """
+
+    group: str = ""
+    decimal: str = "."
+    before: str = ""
+    after: str = ""
+
+    @property
+    def has_letters(self) -> bool:
+        """Whether a word follows the number, as in ``5 kg``: such a text may be a name, too."""
+        return any(sign.isalpha() for sign in self.after)
+
+
+def parse_number(text: str, style: NumberStyle | None = None) -> float:
+    """Returns the number that a text spells; NaN if it spells none.
+
+    The style's sign or unit may be left out, and so may the separators of its groups.
+
+    Args:
+        text: Any text; blanks around it do not count.
+        style: How the column writes its numbers; None: as computers do.
+
+    Example:
+        >>> parse_number("1e3"), parse_number("$1,234.50", NumberStyle(",", ".", "$"))
+        (1000.0, 1234.5)
+        >>> parse_number("1_000"), parse_number("1.5", NumberStyle("", ","))
+        (nan, nan)
+    """
+    text = text.strip()
+    if style is None:
+        if _PLAIN.fullmatch(text) or _INFINITE.fullmatch(text):
+            return float(text)
+        return math.nan
+    found = _WRITTEN.fullmatch(text.translate(_SIGNS))
+    if found is None or bool(found["open"]) != bool(found["close"]):
+        return math.nan
+    if (found["sign"] or found["open"]) and (found["sign2"] or (found["sign"] and found["open"])):
+        return math.nan
+    if (found["before"] or "") not in ("", style.before):
+        return math.nan
+    if (found["after"] or "") not in ("", style.after):
+        return math.nan
+    body = found["body"]
+    if not _body(style.group, style.decimal).fullmatch(body):
+        return math.nan
+    if style.group:
+        body = body.replace(style.group, "")
+    value = float(body.replace(style.decimal, "."))
+    is_negative = found["open"] or "-" in (found["sign"], found["sign2"])
+    return -value if is_negative else value
+
+
+@cache
+def _body(group: str, decimal: str) -> re.Pattern[str]:
+    fraction = rf"(?:{re.escape(decimal)}\d*)?"
+    whole = r"\d+"
+    if group:
+        g = re.escape(group)
+        # Thousands, or as in India: 12,34,567.
+        whole = rf"(?:[1-9]\d{{0,2}}(?:{g}\d{{3}})+|[1-9]\d?(?:{g}\d{{2}})+{g}\d{{3}}|\d+)"
+    return re.compile(rf"{whole}{fraction}|{re.escape(decimal)}\d+", re.ASCII)
+
+
+def _is_used(sign: str, bodies: Sequence[str]) -> bool:
+    """Whether a sign is so frequent that it is how the column is written, and no slip."""
+    n_with = sum(sign in body for body in bodies)
+    return n_with >= min(3, len(bodies)) or n_with >= _LEAST_USED * len(bodies)
+
+
+def number_style_of(texts: Iterable[str]) -> NumberStyle | None:
+    """Returns the one way in which all of these texts are numbers; None if there is none.
+
+    What stands before and after the number is the same in all of them. Where the separators could
+    be read in two ways, a comma before three digits separates thousands, and so does a point if
+    the number is money.
+
+    Args:
+        texts: At least one; none of them blank.
+
+    Example:
+        >>> number_style_of(["1.234,5", "7"])
+        NumberStyle(group='.', decimal=',', before='', after='')
+        >>> number_style_of(["house 1", "house 2"]) is None
+        True
+    """
+    bodies: list[str] = []
+    ends: set[tuple[str, str]] = set()
+    for text in texts:
+        found = _WRITTEN.fullmatch(text.strip().translate(_SIGNS))
+        if found is None:
+            return None
+        ends.add((found["before"] or "", found["after"] or ""))
+        if len(ends) > 1:
+            return None
+        bodies.append(found["body"])
+    if not bodies:
+        return None
+    before, after = ends.pop()
+    fitting = [
+        (group, decimal)
+        for group, decimal in _SEPARATORS
+        if all(_body(group, decimal).fullmatch(body) for body in bodies)
+        and (not group or _is_used(group, bodies))
+        and (decimal == "." or group or _is_used(decimal, bodies))
+    ]
+    if not fitting:
+        return None
+    group, decimal = fitting[0]
+    is_money = before != "" or after in tuple("$€£¥₹")
+    if (group, decimal) == ("", ".") and (".", ",") in fitting and is_money:
+        group, decimal = ".", ","  # 1.234 € has no tenths of a cent
+    is_doubtful = (group, decimal) == (",", ".") and ("", ",") in fitting
+    if is_doubtful and any(re.fullmatch(r"\d{4,}", body) for body in bodies):
+        return None  # 1234 beside 1,234: thousands in one, decimals in the other
+    style = NumberStyle(group, decimal, before, after)
+    return None if style == NumberStyle() else style
+
+
+_LEAST_USED = 0.1
+_DAYS = (
+    *(f"%Y{s}%m{s}%d" for s in "/.-"),
+    *(
+        f"{day}{s}{year}"
+        for s in "/.-"
+        for day in (f"%d{s}%m", f"%m{s}%d")
+        for year in ("%Y", "%y")
+    ),
+)
+_NAMED = (
+    *(f"%d{s}{month}{s}{year}" for s in "- /" for month in ("%b", "%B") for year in ("%Y", "%y")),
+    *("%d. %B %Y", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%d%b%Y"),
+    *("%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%m/%Y", "%Y/%m", "%Y-%m"),
+)
+_HOURS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
+DATE_FORMATS: tuple[str, ...] = (
+    *(day + hour for day in (*_DAYS, *_NAMED) for hour in _HOURS),
+    *("%H:%M", "%H:%M:%S"),
+)
+"""The formats that are looked for, as `datetime.strptime` has them; ISO dates need none."""
+
+_LIKE_A_DATE = re.compile(r"(?=.*\d)[\w,.:/ -]{4,32}", re.ASCII)
+
+
+def date_formats_of(texts: Sequence[str]) -> list[str]:
+    """Returns the formats in which all of these texts are dates or times of day, which differ.
+
+    None means that they are no dates; two that a day could be a month.
+
+    Args:
+        texts: At least one; none of them blank.
+
+    Example:
+        >>> date_formats_of(["31/12/2024", "01/02/2024"]), date_formats_of(["01/02/2024"])
+        (['%d/%m/%Y'], ['%d/%m/%Y', '%m/%d/%Y'])
+    """
+    stripped = [text.strip() for text in texts]
+    if not all(_LIKE_A_DATE.fullmatch(text) for text in stripped[:20]):
+        return []
+    formats = [form for form in DATE_FORMATS if all(_is_date(t, form) for t in stripped[:20])]
+    found: list[str] = []
+    values: list[pd.Series] = []
+    for form in formats:
+        stamps = pd.to_datetime(pd.Series(stripped), format=form, errors="coerce", utc=True)
+        if stamps.notna().all() and not any(stamps.equals(other) for other in values):
+            found.append(form)
+            values.append(stamps)
+    return found
+
+
+def _is_date(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text, form)
+    except ValueError:
+        return False
+    return True

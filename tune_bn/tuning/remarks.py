@@ -1,0 +1,84 @@
+"""What the scores of a run say in words: whether the network is worth its training.
+
+Two models are compared row by row on the same test rows. A difference is one from two of its
+standard errors on (about 95 %); whether it matters is for the person to say.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch.nn.functional as F
+from torch import nn
+
+from tune_bn.training import Dataset
+from tune_bn.training.baselines import Baseline
+from tune_bn.training.metrics import predict_outputs
+
+__all__ = ["FEW_ROWS", "gains_of", "remarks"]
+
+FEW_ROWS = 50
+"""Rows to learn from below which that is said."""
+
+
+def gains_of(
+    model: nn.Module, dataset: Dataset, metric: str | None = None
+) -> npt.NDArray[np.float64]:
+    """Returns what each test row gains, as `Baseline.gains` has it.
+
+    Args:
+        model: The network, on the CPU.
+        dataset: Of which the test rows are used.
+        metric: What was tuned for.
+    """
+    outputs, y = predict_outputs(model, dataset.test.x), dataset.test.y
+    if dataset.task == "classification":
+        if metric in (None, "accuracy"):
+            gains = (outputs.argmax(dim=1) == y).double()
+        else:
+            gains = -F.cross_entropy(outputs.double(), y, reduction="none")
+    else:
+        gains = -(outputs.squeeze(1).double() - y.double()).square()
+    found: npt.NDArray[np.float64] = gains.numpy()
+    return found
+
+
+def remarks(
+    own: Mapping[str, float],
+    gains: npt.NDArray[np.float64],
+    others: Mapping[str, Baseline],
+    dataset: Dataset,
+    metric: str | None = None,
+) -> list[str]:
+    """Returns what a person should know before the network is used, a line each.
+
+    Args:
+        own: The network's test scores.
+        gains: What `gains_of` says of it.
+        others: Baselines by name; the first looks at no input.
+        dataset: What all were trained on.
+        metric: What was tuned for, and the gains are measured by.
+    """
+    score = "r2"
+    if dataset.task == "classification":
+        score = "accuracy" if metric in (None, "accuracy") else "loss"
+    said = []
+    n_rows = len(dataset.train) + len(dataset.validation)
+    if n_rows < FEW_ROWS:
+        said.append(
+            f"{n_rows} rows to learn from and {len(dataset.test)} to test on: all scores here may "
+            "be chance"
+        )
+    for place, (name, other) in enumerate(others.items()):
+        difference = gains - other.gains
+        error = 2 * float(difference.std(ddof=1) / len(gains) ** 0.5) if len(gains) > 1 else 0.0
+        ahead = float(difference.mean())
+        both = f"{score} {own[score]:.3g} against {other.scores[score]:.3g}"
+        if place == 0 and ahead <= error:
+            said.append(
+                f"the tuned network is {'worse than' if ahead < -error else 'within the error of'} "
+                f"the guess {name!r} ({both}): these rows do not show that it has learned anything"
+            )
+        elif place > 0 and ahead < -error:
+            said.append(f"{name} is better here than the tuned network ({both})")
+    return said
