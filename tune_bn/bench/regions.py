@@ -107,7 +107,7 @@ def picture(kind: str) -> str:
         found_at = [n for n, o in search.origins().items() if o.mark.kind == UNTRIED]
         shapes += [_dot(space, search.params(n), "draw", 4) for n in found_at]
     else:
-        search = _searched(space, 30, seed=4)
+        search = _searched(space, 20, seed=4)
         history, narrowing = search._history, search.narrowing
         n_best = narrowing.zoom_trials
         named = [t.number for t in history.spanning(space, narrowing.elites, n_best)]

@@ -31,8 +31,8 @@ class CoarseToFineSampler(BaseSampler):
     A drop-in for ``RandomSampler`` and ``TPESampler``, for one objective or several. It fits no
     model: a coarse stage covers the space with stratified random points, then each stage draws at
     random in narrower windows around the few best trials (`tune_bn.Narrowing`). `stages` shows
-    what it did. Each trial carries the user attribute ``"tune_bn:stage"``: stage, width of the
-    windows, and the numbers of the trials around which they lie.
+    what it did. Each trial carries the user attribute ``"tune_bn:stage"``, a line of text: its
+    stage, the kind of region that it was drawn from, and the trials of which that was made.
 
     A draw depends on the seed, the trial's number and the finished trials, never on the sampler
     object. So one seed gives the same coarse points sequentially, with ``n_jobs=2`` and in two

@@ -76,8 +76,14 @@ def _searched(results: Results) -> str:
     if len(results.stages) > 1 and results.stages[-1].index > 0:
         text += (
             " The search drew at random, first in the whole space, then in narrower and narrower "
-            "windows around the best trials, the last "
-            f"{share_text(results.stages[-1].width).replace('<', 'under ')} of each range wide."
+            "regions around the best trials"
+            + (
+                ""
+                if (usual := results.stages[-1].usual_width) is None
+                else "; in the last stage a value was usually redrawn in "
+                f"{share_text(usual).replace('<', 'under ')} of its range"
+            )
+            + "."
         )
     if not results.is_space_known:
         text += " The ranges are not recorded; shown are those of the values that were tried."
