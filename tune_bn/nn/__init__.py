@@ -15,7 +15,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
-from .control import flush_stats, freeze_stats, no_stats_update, unfreeze_stats
+from .control import flush_stats, freeze_stats, no_stats_update, trust_stats, unfreeze_stats
 from .convert import convert_batchnorm, to_torch
 from .errors import BatchNormError
 from .fold import fold_batchnorm, redundant_biases
@@ -49,5 +49,6 @@ __all__ = [
     "select_decay",
     "to_torch",
     "tracks_state",
+    "trust_stats",
     "unfreeze_stats",
 ]

@@ -20,7 +20,10 @@ _OURS: dict[type[nn.Module], type[EwaBatchNorm]] = {
     nn.BatchNorm3d: BatchNorm3d,
 }
 _OPTIONS = ("decays", "variance", "skip_nonfinite", "accumulate", "single_value")
-_STATE = ("_frozen", "_stats_paused", "process_group", "_graph_step", "_is_plain")
+_STATE = (
+    "_frozen", "_stats_paused", "process_group", "_graph_step", "_counts", "_is_plain",
+    "_is_settled", "_scratch",
+)  # fmt: skip
 
 Layer = TypeVar("Layer", bound=_BatchNorm)
 
@@ -144,8 +147,6 @@ def become(layer: _BatchNorm, cls: type[Layer], **options: Any) -> Layer:
         if not {"decay", "momentum"} & set(options):
             options["momentum"] = layer.momentum
         new.set_options(**options)
-        if layer.track_running_stats:
-            new._adopt_running_statistics()
     return new
 
 
