@@ -193,17 +193,22 @@ class EwaBatchNorm(RunningStatistics):
             assert running_mean is not None
             assert running_var is not None
             n = batches.item()
-            decays = self.decays
-            if n < 1 or (decays and buffers["kept_batches"].item() != n):  # type: ignore[union-attr] # registered together with decays
+            decays, scratch = self.decays, self._scratch
+            if n < 1 or (
+                decays
+                and (
+                    scratch is None
+                    or scratch[0] is not running_mean
+                    or buffers["kept_batches"].item() != n  # type: ignore[union-attr] # registered together with decays
+                )
+            ):
                 self._settle()
                 n = batches.item()
             step = step_at(n + 1, self.momentum)
             if decays:
                 # The kernel leaves mean and variance side by side in memory that the layer keeps
                 # for this, so that one operation moves the means and variances of all tracks.
-                scratch = self._scratch
                 if scratch is None or scratch[0] is not running_mean:
-                    self._settle()
                     scratch = self.__dict__["_scratch"] = _scratch_for(running_mean)
                 _, row, moments, batch, kernel_mean, kernel_var = scratch
                 moments.zero_()  # a NaN of the last batch would stay

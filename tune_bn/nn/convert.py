@@ -22,7 +22,7 @@ _OURS: dict[type[nn.Module], type[EwaBatchNorm]] = {
 _OPTIONS = ("decays", "variance", "skip_nonfinite", "accumulate", "single_value")
 _STATE = (
     "_frozen", "_stats_paused", "process_group", "_graph_step", "_counts", "_is_plain",
-    "_is_settled", "_scratch",
+    "_is_settled", "_put_aside", "_scratch",
 )  # fmt: skip
 
 Layer = TypeVar("Layer", bound=_BatchNorm)

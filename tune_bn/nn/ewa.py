@@ -121,7 +121,7 @@ def settle_(
     if carry is not None:
         carry.copy_(torch.where(is_ours, carry, 0))
     if tracks is not None and track_steps is not None:
-        weights = total_weight(changed, track_steps)
+        weights = torch.where(is_foreign, 1, total_weight(changed, track_steps))
         anew = torch.cat([weights * mean, weights * var, weights], dim=1)
         tracks.copy_(torch.where(is_ours, tracks, anew))
     for pooled in pool or ():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -72,6 +73,7 @@ class RunningStatistics(_BatchNorm):
     _counts: bool = True  # a training step moves the averages
     _is_plain: bool = False  # it does no more than that
     _is_settled: bool = True  # what is kept was made for these running statistics
+    _put_aside: Mapping[str, Tensor | None] = MappingProxyType({})  # set to None, may come back
     tracks: Tensor  # (K, 2C + 1): means, variances and their weight, by which they are not divided
     track_steps: Tensor  # (K, 1)
     kept_batches: Tensor  # the count that all this goes with
@@ -115,14 +117,21 @@ class RunningStatistics(_BatchNorm):
         """Set an attribute; a switch acts from the next step on, as it does in torch's layers."""
         if name in _OPTIONS:
             value = checked(type(self).__name__, name, value)
+        before = self.__dict__.get("_buffers", {}).get(name)
         super().__setattr__(name, value)
         if name in _SWITCHES:
             if name in ("decays", "accumulate", "skip_nonfinite"):
                 self._register_statistics()
             self._choose_steps()
         elif name in _STATISTICS or name in _KEPT:
-            self.__dict__["_is_settled"] = "kept_batches" not in self._buffers
-            self._choose_steps()
+            if value is None:
+                self._put_aside = {**self._put_aside, name: before}
+                return
+            is_known = value is before or value is self._put_aside.get(name)
+            if not is_known and any(kept in self._buffers for kept in _KEPT):
+                self.__dict__["_is_settled"] = False
+                self._choose_steps()
+                self._settle()
 
     @property
     def frozen(self) -> bool:
@@ -237,7 +246,8 @@ class RunningStatistics(_BatchNorm):
         if self.accumulate == 1:
             return tracks
         part = (self.pooled_batches / self.accumulate).to(tracks.dtype)
-        pool = in_a_row(self.pooled_mean, self._in_units(self.pooled_var, self.pooled_count))
+        values = self.pooled_count.to(tracks.dtype)
+        pool = in_a_row(self.pooled_mean, self._in_units(self.pooled_var, values))
         return torch.where(
             part > 0,
             tracks.lerp(pool.expand_as(tracks), total_weight(part, self.track_steps)),
@@ -261,13 +271,17 @@ class RunningStatistics(_BatchNorm):
 
     def _settle(self) -> None:
         """Make what is kept fit the running statistics, in number, size and place, too."""
-        mean, var = self._buffers.get("running_mean"), self._buffers.get("running_var")
+        mean, var, batches = (self._buffers.get(name) for name in _STATISTICS)
         if mean is None or var is None or torch.nn.parameter.is_lazy(mean):
             return
+        if mean.shape != var.shape or not all(
+            b is None or b.device == mean.device for b in (var, batches)
+        ):
+            return  # they are being set, one after the other
         if self._is_settled and self._fits(mean):
             if not mean.is_meta:
                 self._settle_values()
-        elif mean.shape == var.shape:
+        else:
             self._add_buffers(mean, var)
             # What is made on the meta device holds nothing yet.
             self.__dict__["_is_settled"] = not mean.is_meta
@@ -309,7 +323,8 @@ class RunningStatistics(_BatchNorm):
             wanted["carry"] = ((2, size), dtype)
         if self.accumulate > 1:
             wanted["pooled_batches"] = ((), torch.long)
-            wanted["pooled_count"] = ((), dtype)
+            # An integer: torch 2.13 compiles what is written to a 0-d float64 wrongly.
+            wanted["pooled_count"] = ((), torch.long)
             wanted["pooled_mean"] = wanted["pooled_var"] = ((size,), dtype)
             wanted["pool_base"] = ((2, size), dtype)
         if wanted:
@@ -357,7 +372,7 @@ class RunningStatistics(_BatchNorm):
             biased: tells which variance it is.
             gate: 0-d boolean, False leaves the batch out; None is True.
         """
-        if not self._is_settled:
+        if not (self._is_settled and self._fits(mean)):
             self._settle()
         if gate is not None or self.skip_nonfinite or self.accumulate > 1:
             self._track_gated(mean, var if biased else var * (1 - 1 / count), count, gate)
@@ -398,7 +413,7 @@ class RunningStatistics(_BatchNorm):
         base = self.pool_base
         base.copy_(torch.where(has_begun, base, torch.stack([running_mean, running_var])))
         values, mean, var = merge_moments(
-            self.pooled_count,
+            self.pooled_count.to(mean.dtype),
             self.pooled_mean,
             self.pooled_var,
             # torch.where, since 0 × NaN is NaN.
@@ -463,9 +478,8 @@ class RunningStatistics(_BatchNorm):
         """Let an incomplete pool of micro-batches enter the averages as it is."""
         if self.accumulate > 1 and self.running_mean is not None:
             self._settle()
-            values, mean, var = (
-                b.clone() for b in (self.pooled_count, self.pooled_mean, self.pooled_var)
-            )
+            values = self.pooled_count.to(self.pooled_mean.dtype)
+            mean, var = self.pooled_mean.clone(), self.pooled_var.clone()
             enters = self.pooled_batches > 0
             self._empty_pool(enters)
             self._enter(enters, values, mean, var)
@@ -476,7 +490,8 @@ class RunningStatistics(_BatchNorm):
         if batches is None or self.running_mean is None:
             return  # without a count they always are
         self.flush()
-        batches.clamp_(min=mature_count(self.momentum))
+        steps = (self.momentum, *(1.0 - d for d in self.decays))
+        batches.clamp_(min=max(mature_count(step) for step in steps))
         self._settle()
 
     def reset_running_stats(self) -> None:
