@@ -21,9 +21,12 @@ from .errors import BatchNormError
 from .fold import fold_batchnorm, redundant_biases
 from .lazy import LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d
 from .models import MLP, ConvNet
+from .privacy import register_with_opacus as _register_with_opacus
 from .recalibrate import recalibrate
 from .sync import SyncBatchNorm
 from .tracks import best_decay, load_tracks, select_decay, tracks_state
+
+_register_with_opacus()
 
 __all__ = [
     "MLP",

@@ -20,7 +20,7 @@ averages are kept, the scratch is memory of the layer's own, again under another
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -256,6 +256,14 @@ class EwaBatchNorm(RunningStatistics):
         if is_counted:
             self._track(mean, var, count, biased=False, gate=None)
         return output
+
+    def __prepare_scriptable__(self) -> NoReturn:
+        """Refuse ``torch.jit.script``, which would ask for what its language has no words for."""
+        raise BatchNormError(
+            f"torch.jit.script needs torch's own layers, but got a {type(self).__name__} of "
+            "tune_bn.nn. Script to_torch(copy.deepcopy(model)); or use torch.jit.trace or "
+            "torch.export."
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_scratch": None}

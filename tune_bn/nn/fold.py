@@ -5,6 +5,9 @@ right before it (or a Linear right after it) can take it in. Which layers are ne
 from the model's graph (``torch.fx``), not guessed from the order of its attributes.
 """
 
+# mypy: allow-untyped-calls
+# torch's _assert is untyped, and where torch.jit.script reads there can be no comment about types.
+
 from __future__ import annotations
 
 import copy
@@ -14,7 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, prune
+from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
 
 from .errors import BatchNormError
 
@@ -23,10 +27,7 @@ __all__ = ["fold_batchnorm", "redundant_biases"]
 _FOLDABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 # Of the layers' outputs, whose second dimension is their channels.
 _DIMENSIONS: dict[type[nn.Module], int] = {nn.Linear: 2, nn.Conv1d: 3, nn.Conv2d: 4, nn.Conv3d: 5}
-_MAKE_PLAIN = (
-    "Make it permanent first (prune.remove, remove_weight_norm, "
-    "parametrize.remove_parametrizations), or remove the hook"
-)
+_REMAKERS = (prune.BasePruningMethod, WeightNorm)
 _IDLE_AT_INFERENCE = (nn.Dropout, nn.Identity)
 
 
@@ -40,8 +41,8 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
     convolution's: the folded model raises for an input of more or fewer dimensions, whose channels
     are not the second one.
 
-    Layers with hooks, weights that are worked out anew at each call (pruning, weight norm,
-    parametrisations) and calls with a mask are not folded.
+    Weights that are worked out anew at each call (pruning, weight norm, parametrisations) are made
+    permanent in the copy. Layers with other hooks and calls with a mask are not folded.
 
     Args:
         model: traceable by ``torch.fx``; not changed.
@@ -58,7 +59,7 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
         >>> torch.allclose(fold_batchnorm(model)(x), model(x), atol=1e-5)
         True
     """
-    folded = copy.deepcopy(model).eval()
+    folded = _permanent_copy(model).eval()
     graph = _Graph.of(folded, "fold_batchnorm")
     reasons = {}
     for node in graph.norms():
@@ -70,7 +71,7 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
         elif not graph.is_used_once(node):
             reasons[node.target] = "the model calls it more than once"
         elif has_hooks(norm):
-            reasons[node.target] = f"it has hooks, which would be lost. {_MAKE_PLAIN}"
+            reasons[node.target] = "it has hooks, which would be lost"
         elif len(node.args) + len(node.kwargs) > 1:
             reasons[node.target] = "it is called with a mask"
         elif before is not None and _width(before)[1] == norm.num_features:
@@ -82,7 +83,7 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
         else:
             own = "no Linear or Conv of its own is right beside it"
             special = graph.special_beside(node)
-            reasons[node.target] = f"{special}. {_MAKE_PLAIN}" if special else own
+            reasons[node.target] = special or own
     if reasons and not partial:
         raise BatchNormError(
             "fold_batchnorm needs every batch norm beside a Linear or Conv, but got "
@@ -90,6 +91,32 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
             + ". Use partial=True to fold the others."
         )
     return folded
+
+
+@torch.no_grad()
+def _permanent_copy(model: nn.Module) -> nn.Module:
+    """Return a copy whose weights are parameters, where they were worked out at each call."""
+    for module in model.modules():
+        for hook in module._forward_pre_hooks.values():
+            if isinstance(hook, _REMAKERS):
+                hook(module, ())  # anew, without a history, which cannot be copied
+    copied = copy.deepcopy(model)
+    for module in list(copied.modules()):
+        for hook in list(module._forward_pre_hooks.values()):
+            if isinstance(hook, prune.BasePruningMethod):
+                prune.remove(module, hook._tensor_name)
+            elif isinstance(hook, WeightNorm):
+                remove_weight_norm(module, hook.name)
+        if parametrize.is_parametrized(module):
+            # remove_parametrizations would take the weight from the original, too, which has the
+            # copy's class (torch 2.13).
+            names = list(module.parametrizations)  # type: ignore[arg-type] # a ModuleDict
+            values = {name: getattr(module, name).clone() for name in names}
+            module.__class__ = type(module).__bases__[0]
+            del module._modules["parametrizations"]
+            for name, value in values.items():
+                module.register_parameter(name, nn.Parameter(value))
+    return copied
 
 
 def redundant_biases(model: nn.Module) -> list[str]:
@@ -136,7 +163,7 @@ class _Folded(nn.Identity):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Return the input."""
-        torch._assert(  # type: ignore[no-untyped-call] # what tracers and scripts keep
+        torch._assert(
             input.dim() == self.dimensions,
             "a batch norm was folded for inputs (N, C) of a Linear or (N, C, *) of a convolution, "
             "but got another number of dimensions. Leave it in, with fold_batchnorm(partial=True) "
