@@ -233,7 +233,7 @@ def test_a_sharded_layer_is_not_converted() -> None:
     """After fully_shard the shards know the old layer by its place; nothing is changed."""
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.BatchNorm1d(3))
     sharded = torch.Tensor._make_subclass(DTensor, torch.ones(3))
-    model[2]._parameters["weight"] = sharded
+    model[2]._parameters["weight"] = sharded  # type: ignore[assignment] # no Parameter, as a shard
     for convert in (convert_batchnorm, SyncBatchNorm.convert_sync_batchnorm):
         with pytest.raises(BatchNormError, match="Convert the model before fully_shard"):
             convert(model)
@@ -247,7 +247,7 @@ def test_pruned_and_hooked_norms_go_to_torch_and_back() -> None:
     x = normal(8, 4, dtype=torch.float32)
     for kind in (BatchNorm1d, nn.BatchNorm1d):
         model = nn.Sequential(kind(4))
-        prune.l1_unstructured(model[0], "weight", 0.5)  # type: ignore[no-untyped-call] # untyped
+        prune.l1_unstructured(model[0], "weight", 0.5)
         model[0].register_forward_hook(lambda m, args, out: out.relu())
         with torch.no_grad():
             model(x)
