@@ -36,7 +36,7 @@ from .statistics import RunningStatistics
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
 
 
-# What it goes with; a row of mean, variance and 1; its first two together, each by itself, and each
+# What it goes with; mean, variance and 1 together; the first two together, each by itself, and each
 # for the kernel.
 _Scratch = tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]
 
@@ -185,13 +185,17 @@ class EwaBatchNorm(RunningStatistics):
                 f"input size {input.size()}. Drop the last incomplete batch, or build the layer "
                 "with single_value='running'."
             )
-        is_tracked = self._counts and self.training and running_mean is not None
-        is_tracked = is_tracked and running_var is not None
         batches = buffers["num_batches_tracked"]
-        is_counted = is_tracked and count > 0 and not (is_eager and _is_recomputation())
-        if is_counted and is_eager and self._is_plain and count >= _MANY and can_read(batches):
-            assert running_mean is not None
-            assert running_var is not None
+        if (
+            is_eager
+            and self._is_plain
+            and self.training
+            and running_mean is not None
+            and running_var is not None
+            and count >= _MANY
+            and not _is_recomputation()
+            and can_read(batches)
+        ):
             n = batches.item()
             decays, scratch = self.decays, self._scratch
             if n < 1 or (
@@ -210,7 +214,7 @@ class EwaBatchNorm(RunningStatistics):
                 # for this, so that one operation moves the means and variances of all tracks.
                 if scratch is None or scratch[0] is not running_mean:
                     scratch = self.__dict__["_scratch"] = _scratch_for(running_mean)
-                _, row, moments, batch, kernel_mean, kernel_var = scratch
+                _, together, moments, batch, kernel_mean, kernel_var = scratch
                 moments.zero_()  # a NaN of the last batch would stay
                 output = torch.batch_norm(
                     input, weight, bias, kernel_mean, kernel_var, True, 1.0, self.eps, cudnn
@@ -219,7 +223,7 @@ class EwaBatchNorm(RunningStatistics):
                     var = batch[1]
                     var.sub_(var, alpha=1 / count)
                 torch._foreach_lerp_((running_mean, running_var), batch, step)
-                buffers["tracks"].lerp_(row, buffers["track_steps"])  # type: ignore[union-attr, arg-type] # registered together with decays
+                buffers["tracks"].lerp_(together, buffers["track_steps"])  # type: ignore[union-attr, arg-type] # registered together with decays
                 buffers["kept_batches"].fill_(n + 1)  # type: ignore[union-attr] # likewise
                 batches.fill_(n + 1)
                 return output
@@ -248,12 +252,11 @@ class EwaBatchNorm(RunningStatistics):
                 f"{type(self).__name__} needs running_mean and running_var, or neither, but one of "
                 "them is None. Set both to None, or track_running_stats=False."
             )
-        if not is_tracked:
+        if not self._counts or not self.training or running_mean is None:
             return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
-        assert running_mean is not None
         mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)
         output = torch.batch_norm(input, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
-        if is_counted:
+        if count > 0 and not (is_eager and _is_recomputation()):
             self._track(mean, var, count, biased=False, gate=None)
         return output
 
@@ -400,17 +403,15 @@ class BatchNorm3d(EwaBatchNorm, nn.BatchNorm3d):
 
 
 def _scratch_for(running_mean: Tensor) -> _Scratch:
-    """Return memory for a batch's statistics, a row ``(1, 2C + 1)``, and the names it is used by.
+    """Return memory for a batch's statistics, ``(3, 1, C)``, and the names it is used by.
 
     What the kernel is handed, and autograd saves, is another tensor to autograd than what is
     written to afterwards.
     """
-    channels = running_mean.shape[0]
     with torch.inference_mode(False):  # what is made under it could not be used in training
-        row = running_mean.new_ones(1, 2 * channels + 1)
-        moments = row[0, :-1]
-        mean, var = moments[:channels], moments[channels:]
-        return running_mean, row, moments, (mean, var), mean.data, var.data
+        together = running_mean.new_ones(3, 1, *running_mean.shape)
+        mean, var = together[0, 0], together[1, 0]
+        return running_mean, together, together[:2], (mean, var), mean.data, var.data
 
 
 def _leaf_of_trace(layer: nn.Module, x: Any, mask: Any) -> Any:

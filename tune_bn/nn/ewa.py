@@ -26,7 +26,6 @@ __all__ = [
     "averages_in",
     "can_read",
     "enter_batch",
-    "in_a_row",
     "lerp_by_tensor_",
     "lerp_compensated_",
     "masked_moments",
@@ -35,6 +34,7 @@ __all__ = [
     "part_step_size",
     "running_in",
     "settle_",
+    "side_by_side",
     "step_at",
     "step_size",
     "total_weight",
@@ -42,9 +42,10 @@ __all__ = [
 
 
 # Running mean and variance (C,); the number of batches (0-d integer); what rounding took from
-# either (2, C); further averages (K, 2C + 1), each a row of mean, variance and the weight that both
-# have collected and are not yet divided by; their steps (K, 1); and the number of batches that the
-# last three go with (0-d integer). All but the first two may be missing.
+# either (2, C); further averages (3, K, C): means, variances, and the weight that both have
+# collected and are not yet divided by, once a channel, so that all three move alike; their steps
+# (K, 1); and the number of batches that the last three go with (0-d integer). All but the first
+# two may be missing.
 Averages = tuple[
     Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None
 ]
@@ -79,7 +80,7 @@ def mature_count(momentum: float | None) -> int:
 
 def settle_(
     averages: Averages, momentum: float | None, pool: tuple[Tensor, Tensor] | None = None
-) -> None:
+) -> int | None:
     """Make the count and what is kept fit running statistics that others may have written.
 
     Anybody may load, reset, average or overwrite a layer's running statistics and their count,
@@ -98,20 +99,24 @@ def settle_(
         momentum: as for ``step_size``.
         pool: number of batches in an incomplete pool, and of its values per channel; changed.
             While there is some, the running statistics show it before the count does.
+
+    Returns:
+        The count, where it can be read for free.
     """
     mean, var, batches, carry, tracks, track_steps, kept = averages
     if batches is None:
-        return
-    if can_read(batches):
-        n = batches.item()
+        return None
+    is_known = can_read(batches)
+    if is_known:
+        n = int(batches.item())
         if n >= 1 and (kept is None or kept.item() == n):
-            return
+            return n
     is_young = batches < 1
     is_start = ((mean == 0) & (var * var == var)).all()
     is_foreign = is_young & ~is_start
     if kept is None:
         batches.copy_(torch.where(is_young, is_foreign * mature_count(momentum), batches))
-        return
+        return int(batches.item()) if is_known else None
     is_whole = is_start if pool is None else is_start ^ (pool[0] > 0)
     is_ours = (kept == batches) & (is_whole | ~is_young)
     is_foreign = is_foreign & ~is_ours
@@ -122,10 +127,11 @@ def settle_(
         carry.copy_(torch.where(is_ours, carry, 0))
     if tracks is not None and track_steps is not None:
         weights = torch.where(is_foreign, 1, total_weight(changed, track_steps))
-        anew = torch.cat([weights * mean, weights * var, weights], dim=1)
+        anew = weights * side_by_side(mean, var)
         tracks.copy_(torch.where(is_ours, tracks, anew))
     for pooled in pool or ():
         pooled.copy_(torch.where(is_ours, pooled, 0))
+    return int(batches.item()) if is_known else None
 
 
 def step_size(
@@ -291,19 +297,25 @@ def enter_batch(averages: Averages, momentum: float | None, mean: Tensor, var: T
     if batches is None:  # what has no count is mature
         step = momentum or 0.0
     else:
-        settle_(averages, momentum)
-        batches.add_(1)
-        step = step_size(batches, momentum, mean.dtype)
-        if kept is not None:
-            kept.copy_(batches)
+        n = settle_(averages, momentum)
+        if n is None:
+            batches.add_(1)
+            step = step_size(batches, momentum, mean.dtype)
+            if kept is not None:
+                kept.copy_(batches)
+        else:
+            batches.fill_(n + 1)  # half the cost of a sum
+            step = step_at(n + 1, momentum)
+            if kept is not None:
+                kept.fill_(n + 1)
     advance(running_mean, running_var, carry, mean, var, step)
     if tracks is not None and track_steps is not None:
-        lerp_by_tensor_(tracks, in_a_row(mean, var), track_steps)
+        lerp_by_tensor_(tracks, side_by_side(mean, var), track_steps)
 
 
-def in_a_row(mean: Tensor, var: Tensor) -> Tensor:
-    """Return a batch's statistics as ``(2C + 1,)``, which goes with tracks ``(K, 2C + 1)``."""
-    return torch.cat([mean, var, torch.ones_like(mean[:1])])
+def side_by_side(mean: Tensor, var: Tensor) -> Tensor:
+    """Return mean, variance and weight 1 as ``(3, 1, C)``, which goes with tracks ``(3, K, C)``."""
+    return torch.stack([mean, var, torch.ones_like(mean)]).unsqueeze(1)
 
 
 def total_weight(count: Tensor, steps: Tensor) -> Tensor:

@@ -22,12 +22,12 @@ from .ewa import (
     advance,
     averages_in,
     enter_batch,
-    in_a_row,
     lerp_by_tensor_,
     mature_count,
     merge_moments,
     part_step_size,
     settle_,
+    side_by_side,
     step_size,
     total_weight,
 )
@@ -74,7 +74,7 @@ class RunningStatistics(_BatchNorm):
     _is_plain: bool = False  # it does no more than that
     _is_settled: bool = True  # what is kept was made for these running statistics
     _put_aside: Mapping[str, Tensor | None] = MappingProxyType({})  # set to None, may come back
-    tracks: Tensor  # (K, 2C + 1): means, variances and their weight, by which they are not divided
+    tracks: Tensor  # (3, K, C): means, variances and their weight, by which they are not divided
     track_steps: Tensor  # (K, 1)
     kept_batches: Tensor  # the count that all this goes with
     batches_skipped: Tensor
@@ -204,7 +204,8 @@ class RunningStatistics(_BatchNorm):
         batches, steps = self._buffers["num_batches_tracked"], self._buffers["track_steps"]
         assert batches is not None
         assert steps is not None
-        return torch.cat([*tracks, total_weight(batches, steps)], dim=1)
+        weights = total_weight(batches, steps)
+        return torch.cat([tracks, weights.expand_as(tracks[0]).unsqueeze(0)])
 
     @property
     def decay(self) -> float:
@@ -228,7 +229,7 @@ class RunningStatistics(_BatchNorm):
                 f"{decay!r}. Name it in decays= when the layer is built."
             )
         self._settle()
-        mean, var = self._divided(self._with_pool(self.tracks)[index[0]])
+        mean, var = self._divided(self._with_pool(self.tracks)[:, index[0]])
         return mean, var
 
     def use_track(self, decay: float) -> None:
@@ -236,7 +237,7 @@ class RunningStatistics(_BatchNorm):
         in_use = self.track(decay)
         if self.accumulate > 1:
             row = next(i for i, d in enumerate(self.decays) if math.isclose(d, decay, rel_tol=1e-9))
-            self.pool_base.copy_(torch.stack(self._divided(self.tracks[row])))
+            self.pool_base.copy_(torch.stack(self._divided(self.tracks[:, row])))
         for running, value in zip(averages_in(self._buffers)[:2], in_use, strict=True):
             running.copy_(value)
         self.decay = decay
@@ -247,7 +248,7 @@ class RunningStatistics(_BatchNorm):
             return tracks
         part = (self.pooled_batches / self.accumulate).to(tracks.dtype)
         values = self.pooled_count.to(tracks.dtype)
-        pool = in_a_row(self.pooled_mean, self._in_units(self.pooled_var, values))
+        pool = side_by_side(self.pooled_mean, self._in_units(self.pooled_var, values))
         return torch.where(
             part > 0,
             tracks.lerp(pool.expand_as(tracks), total_weight(part, self.track_steps)),
@@ -256,8 +257,7 @@ class RunningStatistics(_BatchNorm):
 
     def _divided(self, track: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and variance of one track, torch's start where it holds nothing."""
-        channels = (track.shape[0] - 1) // 2
-        mean, var, weight = track.tensor_split([channels, 2 * channels])
+        mean, var, weight = track
         has_started = weight > 0
         divisor = torch.where(has_started, weight, 1)
         return torch.where(has_started, mean / divisor, 0), torch.where(
@@ -294,11 +294,10 @@ class RunningStatistics(_BatchNorm):
         kept = get("kept_batches")
         if kept is None:
             return True
-        carry, tracks, base = get("carry"), get("tracks"), get("pool_base")
-        channels = {t.shape[1] for t in (carry, base) if t is not None}
-        if tracks is not None:
-            channels.add((tracks.shape[1] - 1) // 2)
-        return kept.device == mean.device and channels == {mean.shape[0]}
+        if kept.device != mean.device:
+            return False
+        kinds = (get("carry"), get("tracks"), get("pool_base"))
+        return all(t is None or t.shape[-1] == mean.shape[0] for t in kinds)
 
     def _settle_values(self) -> None:
         settle_(averages_in(self._buffers), self.momentum, self._pool())
@@ -317,7 +316,7 @@ class RunningStatistics(_BatchNorm):
         size = mean.shape[0]
         wanted: dict[str, tuple[tuple[int, ...], torch.dtype]] = {}
         if self.decays:
-            wanted["tracks"] = ((len(self.decays), 2 * size + 1), dtype)
+            wanted["tracks"] = ((3, len(self.decays), size), dtype)
             wanted["track_steps"] = ((len(self.decays), 1), dtype)
         if "carry" in self._buffers or (self.decay > _LONG_MEMORY and dtype == torch.float32):
             wanted["carry"] = ((2, size), dtype)
@@ -472,7 +471,7 @@ class RunningStatistics(_BatchNorm):
         )
         if tracks is not None and track_steps is not None:
             steps = torch.where(enters, track_steps, 0)
-            lerp_by_tensor_(tracks, torch.where(enters, in_a_row(mean, var), 0), steps)
+            lerp_by_tensor_(tracks, torch.where(enters, side_by_side(mean, var), 0), steps)
 
     def flush(self) -> None:
         """Let an incomplete pool of micro-batches enter the averages as it is."""

@@ -131,7 +131,9 @@ def load_tracks(model: nn.Module, state: dict[str, Tensor]) -> None:
     layers = {f"{name}.tracks" if name else "tracks": m for name, m in model.named_modules()}
     # Those of earlier versions are (2, K, C), without the weights that followed from the count.
     new = {
-        name: layers[name]._with_weights(t) if t.dim() == 3 and t.shape[1] == len(own[name]) else t
+        name: layers[name]._with_weights(t)
+        if t.shape[1:] == own[name].shape[1:] and len(t) == 2
+        else t
         for name, t in state.items()
     }
     for name, buffer in own.items():
