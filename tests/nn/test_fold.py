@@ -1,11 +1,13 @@
 """Folding batch norm away, and the biases it cancels."""
 
+import warnings
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import parametrize, prune
 
 from tests.support.batchnorm import normal
 from tune_bn.nn import (
@@ -158,3 +160,134 @@ def test_a_redundant_bias_gets_no_gradient() -> None:
     assert bias.grad is not None
     assert weight.grad is not None
     assert bias.grad.abs().max() < 1e-12 * weight.grad.abs().max()
+
+
+def pruned(layer: nn.Module) -> None:
+    prune.l1_unstructured(layer, "weight", 0.5)
+
+
+def old_weight_norm(layer: nn.Module) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        nn.utils.weight_norm(layer)
+
+
+def weight_norm(layer: nn.Module) -> None:
+    nn.utils.parametrizations.weight_norm(layer)
+
+
+class Double(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        """Parametrise by the double."""
+        return 2 * x
+
+
+def parametrised(layer: nn.Module) -> None:
+    parametrize.register_parametrization(layer, "weight", Double())
+
+
+@pytest.mark.parametrize("change", [pruned, old_weight_norm, weight_norm, parametrised])
+@pytest.mark.parametrize("place", [0, 1])
+def test_weights_made_at_each_call_are_folded_as_they_are(change: Any, place: int) -> None:
+    """Of a convolution or a norm, after a step that left them with a history, too."""
+    if place == 1 and change in (old_weight_norm, weight_norm):
+        pytest.skip("a norm of one number a channel")
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), BatchNorm2d(4))
+    change(model[place])
+    model(X * 2 + 1).sum().backward()
+    model.eval()
+    folded = fold_batchnorm(model)
+    torch.testing.assert_close(folded(X), model(X), rtol=1e-5, atol=1e-5)
+    assert norms(folded) == []
+    assert {name for name, _ in folded.named_parameters()} == {"0.weight", "0.bias"}
+    model.train()(X).sum().backward()  # the old one still trains
+
+
+def with_hook(place: int, kind: str) -> nn.Module:
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Dropout(), BatchNorm2d(4))
+    if kind == "forward":
+        model[place].register_forward_hook(lambda m, args, out: out.relu())
+    else:
+        model[place].register_forward_pre_hook(lambda m, args: (args[0] * 3,))
+    return trained(model, X)
+
+
+@pytest.mark.parametrize("kind", ["forward", "before"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_a_hook_does_is_not_lost(place: int, kind: str) -> None:
+    """A hook on the norm, its neighbour or what lies between is named; partial=True keeps it."""
+    if (place, kind) == (0, "before"):
+        pytest.skip("what comes in does not matter")
+    model = with_hook(place, kind)
+    with pytest.raises(BatchNormError, match="hooks" if place else "of its own is right beside"):
+        fold_batchnorm(model)
+    kept = fold_batchnorm(model, partial=True)
+    torch.testing.assert_close(kept(X), model(X), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "good", "bad"),
+    [
+        (nn.Sequential(nn.Linear(6, 6), BatchNorm1d(6)), (5, 6), (5, 6, 6)),
+        (nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6)), (5, 6), (5, 6, 6)),
+        (nn.Sequential(nn.ReLU(), BatchNorm1d(6), nn.Linear(6, 6)), (5, 6), (5, 6, 6)),
+        (nn.Sequential(nn.Linear(6, 6), BatchNorm2d(6)), (5, 6), (5, 6, 2, 6)),
+        (nn.Sequential(nn.Conv1d(6, 6, 1), BatchNorm1d(6)), (5, 6, 4), (6, 6)),
+    ],
+)
+def test_a_folded_axis_is_never_mistaken(
+    model: nn.Module, good: tuple[int, ...], bad: tuple[int, ...]
+) -> None:
+    """With as many steps as features the axes look alike: such an input is refused, not folded."""
+    sample = bad if isinstance(model[1], BatchNorm2d) else good  # type: ignore[index] # a Sequential
+    model = trained(model, normal(*sample, dtype=torch.float32))
+    folded = fold_batchnorm(model)
+    if not isinstance(model[1], BatchNorm2d):  # type: ignore[index] # a Sequential
+        x = normal(*good, seed=1, dtype=torch.float32)
+        torch.testing.assert_close(folded(x), model(x), rtol=1e-5, atol=1e-5)
+    with pytest.raises(AssertionError, match="folded for inputs .* another number of dimensions"):
+        folded(normal(*bad, dtype=torch.float32))
+
+
+def test_a_folded_model_is_traced_scripted_and_folded_again() -> None:
+    """What takes a norm's place stands in nobody's way."""
+    model = trained(nn.Sequential(nn.Linear(64, 4), BatchNorm1d(4), nn.ReLU()), X.flatten(1))
+    folded = fold_batchnorm(model)
+    x = X.flatten(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = [
+            torch.fx.symbolic_trace(folded), torch.jit.script(folded),
+            torch.export.export(folded, (x,)).module(), fold_batchnorm(folded),
+        ]  # fmt: skip
+    for one in made:
+        torch.testing.assert_close(one(x), model(x), rtol=1e-5, atol=1e-5)
+
+
+class Masked(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(8, 4), BatchNorm1d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop the first row."""
+        mask = torch.arange(16) > 0
+        return self.norm(self.linear(x), mask)  # type: ignore[no-any-return] # Module's call
+
+
+def test_a_call_with_a_mask_is_not_folded() -> None:
+    """Positions that the mask drops come out as 0, which no weight can do."""
+    x = normal(16, 8, dtype=torch.float32)
+    model = trained(Masked(), x)
+    with pytest.raises(BatchNormError, match="called with a mask"):
+        fold_batchnorm(model)
+    torch.testing.assert_close(fold_batchnorm(model, partial=True)(x), model(x))
+
+
+def test_hooked_layers_biases_are_not_called_redundant() -> None:
+    """A hook may use them, and a norm of another axis does not cancel them."""
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), BatchNorm2d(4))
+    assert redundant_biases(model) == ["0"]
+    model[0].register_forward_hook(lambda m, args, out: out.relu())
+    assert redundant_biases(model) == []
+    assert redundant_biases(nn.Sequential(nn.Linear(4, 6), BatchNorm1d(5))) == []

@@ -189,6 +189,7 @@ def test_half_precision_modules_keep_statistics_in_float32(dtype: torch.dtype) -
     layer.to(dtype)
     assert all(b.dtype == torch.float32 for b in layer.buffers() if b.is_floating_point())
     assert stats(layer)[1].eq(9e8).all()
+    layer.reset_running_stats()
     x = f32(8, 3).to(dtype)
     y = layer(x)
     y.float().pow(2).sum().backward()

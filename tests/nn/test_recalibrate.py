@@ -1,10 +1,18 @@
 """Exact statistics of a whole data set."""
 
-from collections.abc import Iterator
+import os
+import warnings
+from collections import UserDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 
 from tests.support.batchnorm import count, moments, normal, stats
@@ -166,3 +174,294 @@ def test_images() -> None:
     recalibrate(layer, images.split(4))
     for got, expected in zip(stats(layer), moments(images), strict=True):
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+# --- Models whose layers hooks do not reach --------------------------------------------------
+
+
+def plain(model: Any) -> Any:
+    return model
+
+
+def whole(model: Any) -> Any:
+    return torch.compile(model, backend="aot_eager")
+
+
+def in_place(model: Any) -> Any:
+    model.compile(backend="aot_eager")
+    return model
+
+
+def a_submodule(model: Any) -> Any:
+    model.layers[3] = torch.compile(model.layers[3], backend="aot_eager")
+    return model
+
+
+def its_forward(model: Any) -> Any:
+    model.forward = torch.compile(model.forward, backend="aot_eager")
+    return model
+
+
+def a_layer(model: Any) -> Any:
+    for m in model.modules():
+        if isinstance(m, BatchNorm1d):
+            m.compile(backend="aot_eager")
+    return model
+
+
+@pytest.mark.parametrize("compiled", [whole, in_place, a_submodule, its_forward, a_layer])
+def test_a_compiled_model_that_ran_before(compiled: Callable[[Any], Any]) -> None:
+    """Its graphs have no hooks; it runs without them meanwhile, and with them afterwards."""
+    torch._dynamo.reset()
+    expected, inner = net(), net()
+    model = compiled(inner)
+    with torch.no_grad():
+        for _ in range(2):
+            model.train()(X)
+            model.eval()(X + 20)
+    recalibrate(expected, [X])
+    recalibrate(model, X.split(7))
+    for got, want in zip(inner.buffers(), expected.buffers(), strict=True):
+        if got.is_floating_point() and got.dim() == 1:
+            torch.testing.assert_close(got, want, rtol=1e-12, atol=1e-12)
+    with torch.no_grad():
+        torch.testing.assert_close(model.eval()(X), expected.eval()(X))
+
+
+def test_a_compiled_function() -> None:
+    """A graph around a function that calls the model is left, too."""
+    torch._dynamo.reset()
+    model, expected = net().eval(), net()
+    call = torch.compile(lambda x: 2 * model(x), backend="aot_eager")
+    call(X)
+    recalibrate(model, [X], forward=lambda _, batch: call(batch))
+    recalibrate(expected, [X])
+    torch.testing.assert_close(model(X), expected.eval()(X))
+
+
+def test_what_runs_in_its_place_is_refused() -> None:
+    """A trace or an exported program does not call the layers; nothing would happen."""
+    model = net().eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(model, X)
+        program = torch.export.export(model, (X,)).module()
+    before = buffers(model)
+    with pytest.raises(BatchNormError, match="none of 2 was called as a module"):
+        recalibrate(model, [X], forward=lambda _, batch: traced(batch))
+    for made in (program, nn.Sequential(nn.Linear(6, 2).double())):
+        with pytest.raises(BatchNormError, match="that keep running statistics, but got"):
+            recalibrate(made, [X])
+    for made in (traced, nn.Sequential(traced, BatchNorm1d(2).double())):
+        with pytest.raises(BatchNormError, match="modules in Python.*traced"):
+            recalibrate(made, [X])
+    assert all(torch.equal(a, b) for a, b in zip(before, buffers(model), strict=True))
+
+
+class Auxiliary(nn.Module):
+    """Has a head that serves in training only, as Inception's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.aux = BatchNorm1d(6).double(), BatchNorm1d(6).double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Use the second layer in training."""
+        y: Tensor = self.norm(x)
+        return y + self.aux(x) if self.training else y
+
+
+def test_a_layer_that_is_not_called_is_named() -> None:
+    """It keeps its statistics, and a warning says so."""
+    model = Auxiliary()
+    model(X + 50)
+    before = [b.clone() for b in model.aux.buffers()]
+    with pytest.warns(UserWarning, match="set 1 of 2 batch norms; the model does not call aux in"):
+        recalibrate(model, [X])
+    torch.testing.assert_close(stats(model.norm)[0], X.mean(0))
+    assert all(torch.equal(a, b) for a, b in zip(before, model.aux.buffers(), strict=True))
+
+
+# --- Batches ---------------------------------------------------------------------------------
+
+
+class TakesKeywords(nn.Module):
+    """A model as Hugging Face's, called with keywords."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = BatchNorm1d(6).double()
+
+    def forward(self, values: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """Return what such models return."""
+        return {"logits": self.norm(values)}
+
+
+class TakesTwo(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = BatchNorm1d(6).double()
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Normalise a sum."""
+        y: Tensor = self.norm(a + b)
+        return y
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        {"values": X, "labels": torch.zeros(40)},
+        UserDict({"values": X}),  # transformers' BatchEncoding is one
+        ({"values": X}, torch.zeros(40)),
+        [X, torch.zeros(40)],
+        X,
+    ],
+)
+def test_batches_of_every_usual_form(batch: Any) -> None:
+    """Mappings are keyword arguments; of a tuple or list the first is taken."""
+    model = TakesKeywords()
+    recalibrate(model, [batch])
+    torch.testing.assert_close(stats(model.norm)[0], X.mean(0))
+
+
+@pytest.mark.parametrize(
+    ("model", "batch"),
+    [(TakesTwo(), (X, X)), (TakesKeywords(), {"inputs": X}), (TakesKeywords(), ("a", "b")),
+     (TakesKeywords(), ([X, X], X))],
+)  # fmt: skip
+def test_a_batch_that_does_not_fit_says_what_to_do(model: nn.Module, batch: Any) -> None:
+    """One line with the remedy; and the remedy works."""
+    with pytest.raises(BatchNormError, match="Say how, e.g. forward=lambda model, batch:"):
+        recalibrate(model, [batch])
+    if isinstance(model, TakesTwo):
+        recalibrate(model, [batch], forward=lambda m, b: m(b[0], b[1]))
+        torch.testing.assert_close(stats(model.norm)[0], 2 * X.mean(0))
+
+
+def test_another_default_device() -> None:
+    """What is worked with lies where the data do, whatever torch's default device is."""
+    model, expected = net(), net()
+    recalibrate(expected, [X])
+    with torch.device("meta"):
+        recalibrate(model, [X])
+    for a, b in zip(buffers(model), buffers(expected), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+class KeepsState(nn.Module):
+    """Must not be left in the middle, as a model that FSDP2 shards, which has gathered weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = BatchNorm1d(6).double(), BatchNorm1d(6).double()
+        self.is_inside = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raise if it was left in the middle the last time."""
+        assert not self.is_inside
+        self.is_inside = True
+        y: Tensor = self.second(self.first(x).exp())
+        self.is_inside = False
+        return y
+
+
+def test_every_pass_runs_to_its_end() -> None:
+    """The model is never left by an exception of ours."""
+    model = KeepsState()
+    recalibrate(model, X.split(7))
+    assert not model.is_inside
+    torch.testing.assert_close(stats(model.second)[0], model.eval().first(X).exp().mean(0))
+
+
+# --- Several processes -----------------------------------------------------------------------
+
+SHARES = X.split((25, 15))
+
+
+class FailsInOne(nn.Module):
+    def __init__(self, rank: int) -> None:
+        super().__init__()
+        self.norm, self.rank, self.calls = BatchNorm1d(6).double(), rank, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Fail in the second process, in its second pass."""
+        self.calls += 1
+        if self.rank == 1 and self.calls == 2:
+            raise KeyError("no such row")
+        y: Tensor = self.norm(x)
+        return y
+
+
+def work(rank: int, folder: str) -> None:
+    """One of two processes: recalibrate with its share, several ways."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
+    )
+    try:
+        torch.save(results_of(rank), f"{folder}/{rank}.pt")
+        dist.barrier()
+    finally:
+        dist.destroy_process_group()
+
+
+def results_of(rank: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    model = net()
+    recalibrate(model, SHARES[rank].split(4))
+    found["joined"] = buffers(model)
+    wrapped = DistributedDataParallel(net())
+    recalibrate(wrapped, SHARES[rank].split(4))
+    found["wrapped"] = buffers(wrapped)
+    if rank == 0:  # alone: the other does not call it
+        alone = net()
+        recalibrate(alone, [SHARES[0]], across_processes=False)
+        found["alone"] = buffers(alone)
+    failing = FailsInOne(rank)
+    before = buffers(failing)
+    try:
+        recalibrate(failing, [SHARES[rank]])
+    except (BatchNormError, KeyError) as error:
+        found["error"] = f"{type(error).__name__}: {error}"
+    found["restored"] = all(
+        torch.equal(a, b) for a, b in zip(before, buffers(failing), strict=True)
+    )
+    return found
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    folder: Path = tmp_path_factory.mktemp("recalibrate")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLOO_SOCKET_IFNAME", os.environ.get("GLOO_SOCKET_IFNAME", "lo"))
+        spawn(work, args=(str(folder),), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+@pytest.mark.parametrize("case", ["joined", "wrapped"])
+def test_all_processes_end_with_the_statistics_of_all_data(
+    found: list[dict[str, Any]], case: str
+) -> None:
+    """Shares of different sizes, in different numbers of batches, within DDP or not."""
+    model = net()
+    recalibrate(model, [X])
+    for result in found:
+        for got, expected in zip(result[case], model.buffers(), strict=True):
+            torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_one_process_may_recalibrate_alone(found: list[dict[str, Any]]) -> None:
+    """across_processes=False neither waits for the others nor takes their data."""
+    model = net()
+    recalibrate(model, [SHARES[0]])
+    for got, expected in zip(found[0]["alone"], model.buffers(), strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_failure_in_one_process_ends_all(found: list[dict[str, Any]]) -> None:
+    """None waits for ever; each says what happened, and has its old statistics."""
+    assert found[0]["error"].startswith("BatchNormError: recalibrate needs every process to come")
+    assert "process 1 failed with KeyError: 'no such row'" in found[0]["error"]
+    assert found[1]["error"] == "KeyError: 'no such row'"
+    assert all(result["restored"] for result in found)

@@ -15,15 +15,18 @@ except ModuleNotFoundError as error:
     ) from error
 
 from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
-from .control import flush_stats, freeze_stats, no_stats_update, unfreeze_stats
+from .control import flush_stats, freeze_stats, no_stats_update, trust_stats, unfreeze_stats
 from .convert import convert_batchnorm, to_torch
 from .errors import BatchNormError
 from .fold import fold_batchnorm, redundant_biases
 from .lazy import LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d
 from .models import MLP, ConvNet
+from .privacy import register_with_opacus as _register_with_opacus
 from .recalibrate import recalibrate
 from .sync import SyncBatchNorm
 from .tracks import best_decay, load_tracks, select_decay, tracks_state
+
+_register_with_opacus()
 
 __all__ = [
     "MLP",
@@ -49,5 +52,6 @@ __all__ = [
     "select_decay",
     "to_torch",
     "tracks_state",
+    "trust_stats",
     "unfreeze_stats",
 ]

@@ -20,11 +20,12 @@ averages are kept, the scratch is memory of the layer's own, again under another
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 from torch.compiler import is_compiling
+from torch.fx.proxy import TraceError
 
 from .errors import BatchNormError
 from .ewa import averages_in, can_read, masked_moments, running_in, step_at
@@ -35,8 +36,9 @@ from .statistics import RunningStatistics
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
 
 
-# What it goes with; mean and variance together, each by itself, and each for the kernel.
-_Scratch = tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]
+# What it goes with; mean, variance and 1 together; the first two together, each by itself, and each
+# for the kernel.
+_Scratch = tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]
 
 # Values per channel from which a change of the variance's units and back loses nothing that counts.
 _MANY = 16
@@ -133,7 +135,11 @@ class EwaBatchNorm(RunningStatistics):
             BatchNormError: for a wrong number of dimensions or channels, one value per channel in
                 training, or a mask that does not fit.
         """
-        self._check_input_dim(input)
+        try:
+            self._check_input_dim(input)
+        except TraceError:
+            traced: Tensor = _leaf_of_trace(self, input, mask)
+            return traced
         buffers = self._buffers
         running_mean, running_var = buffers["running_mean"], buffers["running_var"]
         weight: Tensor | None = self.weight
@@ -162,6 +168,14 @@ class EwaBatchNorm(RunningStatistics):
         cudnn = torch.backends.cudnn.enabled
         count = input.numel() // self.num_features
         if not self._uses_batch_statistics(count):
+            is_narrow = input.dtype in (torch.float16, torch.bfloat16)
+            if is_narrow and torch.onnx.is_in_onnx_export():
+                # Runtimes want one type for input, parameters and statistics.
+                wide = input.to(torch.float32)
+                output = torch.batch_norm(
+                    wide, weight, bias, running_mean, running_var, False, 0.0, self.eps, cudnn
+                )
+                return output.to(input.dtype)
             return torch.batch_norm(
                 input, weight, bias, running_mean, running_var, False, 0.0, self.eps, cudnn
             )
@@ -171,20 +185,36 @@ class EwaBatchNorm(RunningStatistics):
                 f"input size {input.size()}. Drop the last incomplete batch, or build the layer "
                 "with single_value='running'."
             )
-        if running_mean is None or self._stats_paused or not self.training:
-            return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
-        is_counted = count > 0 and not (is_eager and _is_recomputation())
         batches = buffers["num_batches_tracked"]
-        if is_eager and is_counted and self._is_plain and count >= _MANY and can_read(batches):
-            assert running_var is not None
-            step = step_at(batches.item() + 1, self.momentum)
-            if self.decays:
+        if (
+            is_eager
+            and self._is_plain
+            and self.training
+            and running_mean is not None
+            and running_var is not None
+            and count >= _MANY
+            and not _is_recomputation()
+            and can_read(batches)
+        ):
+            n = batches.item()
+            decays, scratch = self.decays, self._scratch
+            if n < 1 or (
+                decays
+                and (
+                    scratch is None
+                    or scratch[0] is not running_mean
+                    or buffers["kept_batches"].item() != n  # type: ignore[union-attr] # registered together with decays
+                )
+            ):
+                self._settle()
+                n = batches.item()
+            step = step_at(n + 1, self.momentum)
+            if decays:
                 # The kernel leaves mean and variance side by side in memory that the layer keeps
                 # for this, so that one operation moves the means and variances of all tracks.
-                scratch = self._scratch
                 if scratch is None or scratch[0] is not running_mean:
                     scratch = self.__dict__["_scratch"] = _scratch_for(running_mean)
-                _, moments, batch, kernel_mean, kernel_var = scratch
+                _, together, moments, batch, kernel_mean, kernel_var = scratch
                 moments.zero_()  # a NaN of the last batch would stay
                 output = torch.batch_norm(
                     input, weight, bias, kernel_mean, kernel_var, True, 1.0, self.eps, cudnn
@@ -193,8 +223,9 @@ class EwaBatchNorm(RunningStatistics):
                     var = batch[1]
                     var.sub_(var, alpha=1 / count)
                 torch._foreach_lerp_((running_mean, running_var), batch, step)
-                buffers["tracks"].lerp_(moments, buffers["track_steps"])  # type: ignore[union-attr, arg-type] # registered together with decays
-                batches.add_(1)
+                buffers["tracks"].lerp_(together, buffers["track_steps"])  # type: ignore[union-attr, arg-type] # registered together with decays
+                buffers["kept_batches"].fill_(n + 1)  # type: ignore[union-attr] # likewise
+                batches.fill_(n + 1)
                 return output
             # .data is the same memory to the kernel, which averages in place, and another tensor
             # to autograd, which would miss later writes only if it used what it saved; in
@@ -210,20 +241,39 @@ class EwaBatchNorm(RunningStatistics):
             finally:
                 if is_biased:
                     running_var.sub_(running_var, alpha=1 / count)
-            batches.add_(1)
+            batches.fill_(n + 1)  # half the cost of a sum
             return output
+        if not self.eps > 0:
+            raise BatchNormError(
+                f"{type(self).__name__} needs eps > 0 when training, but got eps={self.eps!r}."
+            )
+        if (running_mean is None) != (running_var is None) and self._counts and self.training:
+            raise BatchNormError(
+                f"{type(self).__name__} needs running_mean and running_var, or neither, but one of "
+                "them is None. Set both to None, or track_running_stats=False."
+            )
+        if not self._counts or not self.training or running_mean is None:
+            return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
         mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)
         output = torch.batch_norm(input, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
-        if is_counted:
+        if count > 0 and not (is_eager and _is_recomputation()):
             self._track(mean, var, count, biased=False, gate=None)
         return output
+
+    def __prepare_scriptable__(self) -> NoReturn:
+        """Refuse ``torch.jit.script``, which would ask for what its language has no words for."""
+        raise BatchNormError(
+            f"torch.jit.script needs torch's own layers, but got a {type(self).__name__} of "
+            "tune_bn.nn. Script to_torch(copy.deepcopy(model)); or use torch.jit.trace or "
+            "torch.export."
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_scratch": None}
 
     def _uses_batch_statistics(self, count: int) -> bool:
         """Tell whether a call with so many values per channel normalises by the batch's own."""
-        if self._buffers["running_mean"] is None:
+        if self._buffers["running_mean"] is None and self._buffers["running_var"] is None:
             return True
         if not self.training or self._frozen:
             return False
@@ -242,7 +292,7 @@ class EwaBatchNorm(RunningStatistics):
         if self._uses_batch_statistics(x.numel() // self.num_features):
             wide = x if mean is None else x.to(mean.dtype)
             count, batch_mean, batch_var = self._masked_moments(wide, keep)
-            is_tracked = self.training and not self._stats_paused and mean is not None
+            is_tracked = self.training and self._counts and mean is not None
             if is_tracked and not _is_recomputation():
                 mean_only, var_only = batch_mean.detach(), batch_var.detach()
                 self._track(mean_only, var_only, count, biased=True, gate=count > 1)
@@ -353,14 +403,24 @@ class BatchNorm3d(EwaBatchNorm, nn.BatchNorm3d):
 
 
 def _scratch_for(running_mean: Tensor) -> _Scratch:
-    """Return memory for a batch's statistics, ``(2, 1, C)``, and the names it is used by.
+    """Return memory for a batch's statistics, ``(3, 1, C)``, and the names it is used by.
 
     What the kernel is handed, and autograd saves, is another tensor to autograd than what is
     written to afterwards.
     """
-    moments = running_mean.new_zeros(2, 1, *running_mean.shape)
-    mean, var = moments[0, 0], moments[1, 0]
-    return running_mean, moments, (mean, var), mean.data, var.data
+    with torch.inference_mode(False):  # what is made under it could not be used in training
+        together = running_mean.new_ones(3, 1, *running_mean.shape)
+        mean, var = together[0, 0], together[1, 0]
+        return running_mean, together, together[:2], (mean, var), mean.data, var.data
+
+
+def _leaf_of_trace(layer: nn.Module, x: Any, mask: Any) -> Any:
+    """Record a call of the layer as a whole, as ``torch.fx`` does with torch's own layers.
+
+    Its tracer would run the layer's code on a stand-in for the input, which has no size.
+    """
+    arguments = (x,) if mask is None else (x, mask)
+    return x.tracer.create_proxy("call_module", x.tracer.path_of_module(layer), arguments, {})
 
 
 def _is_recomputation() -> bool:

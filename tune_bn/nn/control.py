@@ -15,6 +15,7 @@ __all__ = [
     "freeze_stats",
     "layers_of",
     "no_stats_update",
+    "trust_stats",
     "unfreeze_stats",
 ]
 
@@ -69,6 +70,36 @@ def flush_stats(model: nn.Module) -> None:
     """Let incomplete pools of micro-batches (``accumulate=``) enter the averages as they are."""
     for layer in layers_of(model, "flush_stats"):
         layer.flush()
+
+
+def trust_stats(model: nn.Module) -> None:
+    """Take the running statistics as mature: the next batch moves them by ``1 - decay``.
+
+    A low count says that statistics are young, and the next batch then moves them a long way. It
+    can be wrong for those that were averaged over several models (an average of weights that began
+    a few steps ago, federated clients), were measured over a whole data set, or were written by
+    hand beside a count of 1. (Statistics with no count, or one of 0, are taken as mature anyway.)
+    The count is raised, so a state_dict keeps what was said here.
+
+    Raises:
+        BatchNormError: if the model holds no layer of this package.
+
+    Example:
+        >>> import torch
+        >>> from tune_bn.nn import BatchNorm1d
+        >>> layer = BatchNorm1d(1, decay=0.9)
+        >>> layer.load_state_dict(
+        ...     {"running_mean": torch.tensor([10.0]), "num_batches_tracked": torch.tensor(1)},
+        ...     strict=False,
+        ... )
+        _IncompatibleKeys(missing_keys=['weight', 'bias', 'running_var'], unexpected_keys=[])
+        >>> trust_stats(layer)
+        >>> y = layer(torch.tensor([[-1.0], [1.0]]))
+        >>> round(layer.running_mean.item(), 3)
+        9.0
+    """
+    for layer in layers_of(model, "trust_stats"):
+        layer.trust_stats()
 
 
 def layers_of(model: nn.Module, caller: str) -> list[EwaBatchNorm]:

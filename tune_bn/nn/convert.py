@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import parametrize
 
 from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
 from .errors import BatchNormError
@@ -20,7 +21,10 @@ _OURS: dict[type[nn.Module], type[EwaBatchNorm]] = {
     nn.BatchNorm3d: BatchNorm3d,
 }
 _OPTIONS = ("decays", "variance", "skip_nonfinite", "accumulate", "single_value")
-_STATE = ("_frozen", "_stats_paused", "process_group", "_graph_step", "_is_plain")
+_STATE = (
+    "_frozen", "_stats_paused", "process_group", "_graph_step", "_counts", "_is_plain",
+    "_is_settled", "_put_aside", "_scratch",
+)  # fmt: skip
 
 Layer = TypeVar("Layer", bound=_BatchNorm)
 
@@ -90,9 +94,13 @@ def convert_batchnorm(
 def to_torch(model: nn.Module) -> nn.Module:
     """Replace this package's layers in a model by exact torch classes and return the model.
 
-    For tools that compare types: ``torch.ao.quantization.fuse_modules``, graph-mode fusion. The
-    tensors stay the same; options and kept averages go. The model is changed in place; only if it
-    is itself a layer, a new one is returned.
+    For tools that compare types, such as ``torch.ao.quantization.fuse_modules`` and graph-mode
+    fusion, ``torch.jit.script``, and training under quantisation. The tensors stay the same;
+    options and kept averages go, and training goes on by torch's rule. The model is changed in
+    place; only if it is itself a layer, a new one is returned.
+
+    Raises:
+        BatchNormError: if a layer is parametrised or sharded.
 
     Example:
         >>> type(to_torch(BatchNorm2d(3))) is nn.BatchNorm2d
@@ -108,7 +116,7 @@ def to_torch(model: nn.Module) -> nn.Module:
                 break
         else:
             new = become(layer, nn.SyncBatchNorm)
-        weight, mean = new._parameters["weight"], new._buffers["running_mean"]
+        weight, mean = new.weight, new._buffers["running_mean"]  # pruned, it is no parameter
         if weight is not None and mean is not None and mean.dtype != weight.dtype:
             # torch's kernels want one type for parameters and statistics in half precision.
             for name in ("running_mean", "running_var"):
@@ -126,6 +134,18 @@ def become(layer: _BatchNorm, cls: type[Layer], **options: Any) -> Layer:
         cls: one of torch's classes or of this package's.
         options: for a class of this package; those not named are the layer's own.
     """
+    if parametrize.is_parametrized(layer):
+        raise BatchNormError(
+            f"converting needs layers whose parameters are their own, but got a "
+            f"{type(layer).__name__}. Use torch.nn.utils.parametrize.remove_parametrizations "
+            "first."
+        )
+    if any(type(p).__name__ == "DTensor" for p in layer.parameters(recurse=False)):
+        raise BatchNormError(
+            f"converting needs parameters that are whole, but those of a {type(layer).__name__} "
+            "are sharded, and the shards know the layer by its place. Convert the model before "
+            "fully_shard."
+        )
     new = cls.__new__(cls)
     for key, value in vars(layer).items():
         # Containers are copied, so that registering something on one layer leaves the other.
@@ -144,8 +164,6 @@ def become(layer: _BatchNorm, cls: type[Layer], **options: Any) -> Layer:
         if not {"decay", "momentum"} & set(options):
             options["momentum"] = layer.momentum
         new.set_options(**options)
-        if layer.track_running_stats:
-            new._adopt_running_statistics()
     return new
 
 

@@ -29,8 +29,11 @@ __all__ = [
     "lerp_by_tensor_",
     "lerp_compensated_",
     "masked_moments",
+    "mature_count",
     "merge_moments",
+    "part_step_size",
     "running_in",
+    "settle_",
     "side_by_side",
     "step_at",
     "step_size",
@@ -38,37 +41,112 @@ __all__ = [
 ]
 
 
-# Running mean and variance (C,), the number of batches (0-d integer), what rounding took from
-# either (2, C), further averages (2, K, C) and their steps (K, 1); the last three may be missing.
-Averages = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None]
+# Running mean and variance (C,); the number of batches (0-d integer); what rounding took from
+# either (2, C); further averages (3, K, C): means, variances, and the weight that both have
+# collected and are not yet divided by, once a channel, so that all three move alike; their steps
+# (K, 1); and the number of batches that the last three go with (0-d integer). All but the first
+# two may be missing.
+Averages = tuple[
+    Tensor, Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None
+]
+
+# An average whose start weighs less than this (float32's resolution) has forgotten it.
+_FORGOTTEN = 2.0**-24
 
 
 def averages_in(buffers: Mapping[str, Tensor | None]) -> Averages:
     """Return what ``enter_batch`` moves, out of the buffers of a layer that keeps averages."""
     get = buffers.get
-    return *running_in(buffers)[:3], get("carry"), get("tracks"), get("track_steps")
+    kept = (get("carry"), get("tracks"), get("track_steps"), get("kept_batches"))
+    return *running_in(buffers)[:3], *kept
 
 
 def running_in(buffers: Mapping[str, Tensor | None]) -> Averages:
     """Return what ``enter_batch`` moves in a layer that keeps no more than running statistics."""
     mean, var = buffers["running_mean"], buffers["running_var"]
-    batches = buffers["num_batches_tracked"]
     assert mean is not None
     assert var is not None
-    assert batches is not None
-    return mean, var, batches, None, None, None
+    return mean, var, buffers["num_batches_tracked"], None, None, None, None
 
 
-def step_size(count: Tensor, momentum: float | None) -> float | Tensor:
+def mature_count(momentum: float | None) -> int:
+    """Return the number of batches after which an average has forgotten its start."""
+    if momentum is None or momentum == 0:
+        return round(1 / _FORGOTTEN)
+    if momentum == 1:
+        return 1
+    return math.ceil(math.log(_FORGOTTEN) / math.log1p(-momentum))
+
+
+def settle_(
+    averages: Averages, momentum: float | None, pool: tuple[Tensor, Tensor] | None = None
+) -> int | None:
+    """Make the count and what is kept fit running statistics that others may have written.
+
+    Anybody may load, reset, average or overwrite a layer's running statistics and their count,
+    tensor by tensor. One rule decides what they are worth:
+
+    - With a count of 0 and the start's values (means 0; variances 1, or 0 as empty memory has),
+      there are no statistics: the first batch replaces them.
+    - With a count of 0 and other values they come from elsewhere. They are *mature*: the count
+      becomes so high that the next batch moves them by ``1 - decay``.
+    - With any other count they are what the count says.
+    - Whatever else is kept goes with one count. If it is not this one, it is made anew out of the
+      running statistics: tracks start from them, the pool of micro-batches is empty.
+
+    Args:
+        averages: changed.
+        momentum: as for ``step_size``.
+        pool: number of batches in an incomplete pool, and of its values per channel; changed.
+            While there is some, the running statistics show it before the count does.
+
+    Returns:
+        The count, where it can be read for free.
+    """
+    mean, var, batches, carry, tracks, track_steps, kept = averages
+    if batches is None:
+        return None
+    is_known = can_read(batches)
+    if is_known:
+        n = int(batches.item())
+        if n >= 1 and (kept is None or kept.item() == n):
+            return n
+    is_young = batches < 1
+    is_start = ((mean == 0) & (var * var == var)).all()
+    is_foreign = is_young & ~is_start
+    if kept is None:
+        batches.copy_(torch.where(is_young, is_foreign * mature_count(momentum), batches))
+        return int(batches.item()) if is_known else None
+    is_whole = is_start if pool is None else is_start ^ (pool[0] > 0)
+    is_ours = (kept == batches) & (is_whole | ~is_young)
+    is_foreign = is_foreign & ~is_ours
+    changed = torch.where(is_young, is_foreign * mature_count(momentum), batches)
+    batches.copy_(changed)
+    kept.copy_(changed)
+    if carry is not None:
+        carry.copy_(torch.where(is_ours, carry, 0))
+    if tracks is not None and track_steps is not None:
+        weights = torch.where(is_foreign, 1, total_weight(changed, track_steps))
+        anew = weights * side_by_side(mean, var)
+        tracks.copy_(torch.where(is_ours, tracks, anew))
+    for pooled in pool or ():
+        pooled.copy_(torch.where(is_ours, pooled, 0))
+    return int(batches.item()) if is_known else None
+
+
+def step_size(
+    count: Tensor, momentum: float | None, dtype: torch.dtype = torch.float64
+) -> float | Tensor:
     """Return a_t, the share of the newest value in the corrected average of ``count`` values.
 
     A Python float where the count can be read for free (eager mode on the CPU), else a 0-d
-    float64 tensor, so that compiled graphs and accelerators never wait for the count.
+    tensor, so that compiled graphs and accelerators never wait for the count.
 
     Args:
         count: 0-d integer tensor, the number of values including the newest; at least 1.
         momentum: ``1 - decay`` in [0, 1]. None is the plain average, a_t = 1/t, which is also the
             limit for decay → 1. 0 keeps the average where it is, as in torch.
+        dtype: of the tensor; the averages' own, since not every device has float64.
 
     Example:
         >>> step_size(torch.tensor(1), 0.1), step_size(torch.tensor(2), None)
@@ -80,10 +158,36 @@ def step_size(count: Tensor, momentum: float | None) -> float | Tensor:
     # two modules costs it a check in Python at each call (torch 2.13).
     if not is_compiling() and can_read(count):
         return step_at(int(count), momentum)
-    wide = count.float() if count.device.type == "mps" else count.double()  # MPS has no float64
+    wide = count.to(dtype)
     if momentum is None:
         return wide.reciprocal()
     return (wide * math.log1p(-momentum)).expm1().reciprocal() * -momentum
+
+
+def part_step_size(
+    part: Tensor, count: Tensor, momentum: float | None, dtype: torch.dtype
+) -> Tensor:
+    """Return the share of a value that counts as a part of one, after ``count`` whole ones.
+
+    It is ``(1 - decay**part) / (1 - decay**(count + part))``: with a part of 1 what ``step_size``
+    gives, with 0 no step.
+
+    Args:
+        part: 0-d, in [0, 1].
+        count: 0-d integer tensor, t ≥ 0.
+        momentum: as for ``step_size``.
+        dtype: of the result.
+    """
+    part = part.to(dtype)
+    total = count + part
+    if momentum is None:
+        step = part / total
+    elif momentum == 1.0 or momentum == 0.0:
+        step = torch.full_like(part, momentum)
+    else:
+        rate = math.log1p(-momentum)
+        step = (part * rate).expm1() / (total * rate).expm1()
+    return torch.where(part > 0, step, 0)
 
 
 def step_at(count: float, momentum: float | None) -> float:
@@ -188,31 +292,46 @@ def enter_batch(averages: Averages, momentum: float | None, mean: Tensor, var: T
         mean: of the batch, ``(C,)``.
         var: of the batch, ``(C,)``, in the units of the running one.
     """
-    running_mean, running_var, batches, carry, tracks, track_steps = averages
-    batches.add_(1)
-    advance(running_mean, running_var, carry, mean, var, step_size(batches, momentum))
+    running_mean, running_var, batches, carry, tracks, track_steps, kept = averages
+    step: float | Tensor
+    if batches is None:  # what has no count is mature
+        step = momentum or 0.0
+    else:
+        n = settle_(averages, momentum)
+        if n is None:
+            batches.add_(1)
+            step = step_size(batches, momentum, mean.dtype)
+            if kept is not None:
+                kept.copy_(batches)
+        else:
+            batches.fill_(n + 1)  # half the cost of a sum
+            step = step_at(n + 1, momentum)
+            if kept is not None:
+                kept.fill_(n + 1)
+    advance(running_mean, running_var, carry, mean, var, step)
     if tracks is not None and track_steps is not None:
         lerp_by_tensor_(tracks, side_by_side(mean, var), track_steps)
 
 
 def side_by_side(mean: Tensor, var: Tensor) -> Tensor:
-    """Return mean and variance as ``(2, 1, C)``, which goes with tracks ``(2, K, C)``."""
-    return torch.stack([mean, var]).unsqueeze(1)
+    """Return mean, variance and weight 1 as ``(3, 1, C)``, which goes with tracks ``(3, K, C)``."""
+    return torch.stack([mean, var, torch.ones_like(mean)]).unsqueeze(1)
 
 
-def total_weight(count: Tensor, decays: Tensor) -> Tensor:
+def total_weight(count: Tensor, steps: Tensor) -> Tensor:
     """Return ``1 - decay**count``, the weight that an uncorrected average has collected.
 
     Args:
         count: 0-d integer tensor, t ≥ 0.
-        decays: ``(K,)`` floating, each in [0, 1).
+        steps: floating, ``1 - decay``, each in (0, 1].
 
     Example:
-        >>> total_weight(torch.tensor(2), torch.tensor([0.0, 0.5], dtype=torch.float64))
+        >>> total_weight(torch.tensor(2), torch.tensor([1.0, 0.5], dtype=torch.float64))
         tensor([1.0000, 0.7500], dtype=torch.float64)
     """
     # A decay of 0 has no logarithm; the smallest number forgets as completely.
-    return -torch.expm1(count * torch.log(decays.clamp(min=torch.finfo(decays.dtype).tiny)))
+    rate = torch.where(steps < 1, torch.log1p(-steps), math.log(torch.finfo(steps.dtype).tiny))
+    return -torch.expm1(count * rate)
 
 
 def merge_moments(

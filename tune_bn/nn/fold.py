@@ -5,6 +5,9 @@ right before it (or a Linear right after it) can take it in. Which layers are ne
 from the model's graph (``torch.fx``), not guessed from the order of its attributes.
 """
 
+# mypy: allow-untyped-calls
+# torch's _assert is untyped, and where torch.jit.script reads there can be no comment about types.
+
 from __future__ import annotations
 
 import copy
@@ -14,12 +17,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import parametrize, prune
+from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
 
 from .errors import BatchNormError
 
 __all__ = ["fold_batchnorm", "redundant_biases"]
 
 _FOLDABLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+# Of the layers' outputs, whose second dimension is their channels.
+_DIMENSIONS: dict[type[nn.Module], int] = {nn.Linear: 2, nn.Conv1d: 3, nn.Conv2d: 4, nn.Conv3d: 5}
+_REMAKERS = (prune.BasePruningMethod, WeightNorm)
 _IDLE_AT_INFERENCE = (nn.Dropout, nn.Identity)
 
 
@@ -29,7 +37,12 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
     A batch norm is folded into the Linear or Conv whose output it alone reads, or else into the
     Linear that alone reads its own output (dropout between them does no harm). Its place is taken
     by an ``Identity``, so other names stay. torch's batch-norm layers are folded too. Channels
-    must be the features of a Linear, that is, its output ``(N, C)``.
+    must be the features of a Linear, that is, its output ``(N, C)``, or those of a batch of a
+    convolution's: the folded model raises for an input of more or fewer dimensions, whose channels
+    are not the second one.
+
+    Weights that are worked out anew at each call (pruning, weight norm, parametrisations) are made
+    permanent in the copy. Layers with other hooks and calls with a mask are not folded.
 
     Args:
         model: traceable by ``torch.fx``; not changed.
@@ -46,7 +59,7 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
         >>> torch.allclose(fold_batchnorm(model)(x), model(x), atol=1e-5)
         True
     """
-    folded = copy.deepcopy(model).eval()
+    folded = _permanent_copy(model).eval()
     graph = _Graph.of(folded, "fold_batchnorm")
     reasons = {}
     for node in graph.norms():
@@ -57,14 +70,20 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
             reasons[node.target] = "it keeps no running statistics"
         elif not graph.is_used_once(node):
             reasons[node.target] = "the model calls it more than once"
+        elif has_hooks(norm):
+            reasons[node.target] = "it has hooks, which would be lost"
+        elif len(node.args) + len(node.kwargs) > 1:
+            reasons[node.target] = "it is called with a mask"
         elif before is not None and _width(before)[1] == norm.num_features:
             _fold_into_before(before, norm)
-            folded.set_submodule(str(node.target), nn.Identity().eval())
+            folded.set_submodule(str(node.target), _Folded(before))
         elif after is not None and _width(after)[0] == norm.num_features:
             _fold_into_after(after, norm)
-            folded.set_submodule(str(node.target), nn.Identity().eval())
+            folded.set_submodule(str(node.target), _Folded(after))
         else:
-            reasons[node.target] = "no Linear or Conv of its own is right beside it"
+            own = "no Linear or Conv of its own is right beside it"
+            special = graph.special_beside(node)
+            reasons[node.target] = special or own
     if reasons and not partial:
         raise BatchNormError(
             "fold_batchnorm needs every batch norm beside a Linear or Conv, but got "
@@ -74,11 +93,37 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
     return folded
 
 
+@torch.no_grad()
+def _permanent_copy(model: nn.Module) -> nn.Module:
+    """Return a copy whose weights are parameters, where they were worked out at each call."""
+    for module in model.modules():
+        for hook in module._forward_pre_hooks.values():
+            if isinstance(hook, _REMAKERS):
+                hook(module, ())  # anew, without a history, which cannot be copied
+    copied = copy.deepcopy(model)
+    for module in list(copied.modules()):
+        for hook in list(module._forward_pre_hooks.values()):
+            if isinstance(hook, prune.BasePruningMethod):
+                prune.remove(module, hook._tensor_name)
+            elif isinstance(hook, WeightNorm):
+                remove_weight_norm(module, hook.name)
+        if parametrize.is_parametrized(module):
+            # remove_parametrizations would take the weight from the original, too, which has the
+            # copy's class (torch 2.13).
+            names = list(module.parametrizations)  # type: ignore[arg-type] # a ModuleDict
+            values = {name: getattr(module, name).clone() for name in names}
+            module.__class__ = type(module).__bases__[0]
+            del module._modules["parametrizations"]
+            for name, value in values.items():
+                module.register_parameter(name, nn.Parameter(value))
+    return copied
+
+
 def redundant_biases(model: nn.Module) -> list[str]:
     """Return the names of Linear and Conv layers whose bias a following batch norm cancels.
 
     Such a bias gets no gradient but rounding and shifts only the running mean; build these layers
-    with ``bias=False``. In the order of the forward pass.
+    with ``bias=False``. In the order of the forward pass. Meant for a Linear's output ``(N, C)``.
 
     Raises:
         BatchNormError: if torch.fx cannot trace the model.
@@ -95,8 +140,36 @@ def redundant_biases(model: nn.Module) -> list[str]:
         if type(graph.module(node)) in _FOLDABLE
         and graph.module(node).bias is not None
         and node.users
-        and all(isinstance(graph.module_or_none(user), _BatchNorm) for user in node.users)
+        and is_ordinary(graph.module(node))
+        and all(
+            isinstance(norm := graph.module_or_none(user), _BatchNorm)
+            and norm.num_features == _width(graph.module(node))[1]
+            for user in node.users
+        )
     ]
+
+
+class _Folded(nn.Identity):
+    """Where a batch norm was: hands its input on, if its channels are where they were taken to be.
+
+    A Linear of F features takes ``(N, T, F)``, too, of which batch norm normalises T: with T = F
+    nothing but the number of dimensions tells the two apart.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.dimensions = _DIMENSIONS[next(c for c in _DIMENSIONS if isinstance(layer, c))]
+        self.training = False
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """Return the input."""
+        torch._assert(
+            input.dim() == self.dimensions,
+            "a batch norm was folded for inputs (N, C) of a Linear or (N, C, *) of a convolution, "
+            "but got another number of dimensions. Leave it in, with fold_batchnorm(partial=True) "
+            "on the other parts.",
+        )
+        return input
 
 
 class _Tracer(fx.Tracer):
@@ -160,11 +233,20 @@ class _Graph:
     def is_used_once(self, node: fx.Node) -> bool:
         return self.calls_of[id(self.module(node))] == 1
 
+    def special_beside(self, norm: fx.Node) -> str | None:
+        """Name a layer beside a norm that could take it in, but for what was hung onto it."""
+        for node in (*norm.all_input_nodes, *norm.users):
+            module = self.module_or_none(node)
+            if isinstance(module, (*_FOLDABLE, *_IDLE_AT_INFERENCE)) and not is_ordinary(module):
+                return f"the {type(module).__name__} beside it has hooks or a weight made by others"
+        return None
+
     def _is_free(self, node: fx.Node) -> bool:
         """Tell whether a layer may be changed: of a foldable kind, called once, nothing tied."""
         module = self.module(node)
         return (
             type(module) in _FOLDABLE
+            and is_ordinary(module)
             and self.is_used_once(node)
             and all(self.owners[id(p)] == 1 for p in module.parameters(recurse=False))
         )
@@ -178,6 +260,8 @@ class _Graph:
                 return None
             if type(module) not in _IDLE_AT_INFERENCE:
                 return module if self._is_free(node) else None
+            if not is_ordinary(module):
+                return None
             node = node.args[0]
         return None
 
@@ -191,7 +275,21 @@ class _Graph:
                 return None
             if type(module) not in _IDLE_AT_INFERENCE:
                 return module if isinstance(module, nn.Linear) and self._is_free(node) else None
+            if not is_ordinary(module):
+                return None
         return None
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Tell whether something acts on a module's forward pass beside the module."""
+    return bool(module._forward_pre_hooks or module._forward_hooks)
+
+
+def is_ordinary(module: nn.Module) -> bool:
+    """Tell whether a module does what its class says with the parameters that it shows."""
+    parameters = module._parameters
+    own = all(name in parameters for name in ("weight", "bias") if hasattr(module, name))
+    return own and not has_hooks(module) and not parametrize.is_parametrized(module)
 
 
 def _width(layer: nn.Module) -> tuple[int, int]:

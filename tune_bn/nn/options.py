@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from .errors import BatchNormError
 
-__all__ = ["UNSET", "SingleValue", "Variance", "check_choice", "check_decays", "momentum_of"]
+__all__ = ["UNSET", "SingleValue", "Variance", "checked", "momentum_of"]
 
 Variance = Literal["biased", "unbiased"]
 SingleValue = Literal["raise", "running"]
@@ -48,7 +48,22 @@ def momentum_of(layer: str, momentum: float | None, decay: float) -> float | Non
     return momentum
 
 
-def check_decays(layer: str, decays: Sequence[float] | None) -> tuple[float, ...]:
+def checked(layer: str, option: str, value: Any) -> Any:
+    """Return an option's value in its final form, or raise if it is out of its range."""
+    if option == "momentum":
+        return momentum_of(layer, value, UNSET)
+    if option == "variance":
+        _check_choice(layer, option, value, ("biased", "unbiased"))
+    elif option == "single_value":
+        _check_choice(layer, option, value, ("raise", "running"))
+    elif option == "accumulate" and value < 1:
+        raise BatchNormError(f"{layer} needs accumulate ≥ 1, but got {value!r}.")
+    elif option == "decays":
+        return _checked_decays(layer, value)
+    return value
+
+
+def _checked_decays(layer: str, decays: Sequence[float] | None) -> tuple[float, ...]:
     """Return the decays to keep, as floats in [0, 1), each once."""
     kept = tuple(float(d) for d in decays or ())
     for d in kept:
@@ -62,7 +77,7 @@ def check_decays(layer: str, decays: Sequence[float] | None) -> tuple[float, ...
     return kept
 
 
-def check_choice(layer: str, option: str, value: str, choices: tuple[str, ...]) -> None:
+def _check_choice(layer: str, option: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise unless the value is one of the choices."""
     if value not in choices:
         expected = " or ".join(repr(c) for c in choices)

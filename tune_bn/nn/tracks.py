@@ -6,6 +6,7 @@ keeping several averages costs a few numbers per channel.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -28,23 +29,23 @@ def select_decay(model: nn.Module, decay: float) -> None:
         BatchNormError: if no layer keeps several averages, or one does not keep this one.
     """
     layers = _tracked(model, "select_decay")
-    tracks = [layer.track(decay) for layer in layers]
+    for layer in layers:
+        layer.track(decay)  # or raises, before one is changed
     with torch.no_grad():
-        for layer, (mean, var) in zip(layers, tracks, strict=True):
-            running_mean, running_var = layer.running_mean, layer.running_var
-            assert isinstance(running_mean, Tensor)
-            assert isinstance(running_var, Tensor)
-            running_mean.copy_(mean)
-            running_var.copy_(var)
-            layer.decay = decay
+        for layer in layers:
+            layer.use_track(decay)
 
 
 def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> float:
     """Put the decay with the lowest ``evaluate(model)`` in use and return it.
 
-    The model is evaluated once per decay that all its layers keep, in evaluation mode and without
-    gradients; modes are restored afterwards. A NaN never wins, and of equals the smaller decay
-    does. If ``evaluate`` raises, the statistics in use before are put back.
+    The model is evaluated as it is and once per decay that all its layers keep, in evaluation mode
+    and without gradients; modes are restored afterwards. A NaN never wins, and of equals the
+    smaller decay does. What is in use stays if no kept average is as good: the first layer's decay
+    is returned then. If ``evaluate`` raises, the statistics in use before are put back.
+
+    Warns if there is nothing to choose: a state_dict brings no tracks, so after loading one they
+    all start from the statistics in it (``load_tracks`` brings them back).
 
     Args:
         model: has layers built with ``decays=``.
@@ -69,32 +70,42 @@ def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> floa
             "best_decay needs a decay that all layers keep, but got layers with "
             f"{sorted({layer.decays for layer in layers})}. Build them with the same decays."
         )
+    if not any(_differ(layer, sorted(common)) for layer in layers):
+        warnings.warn(
+            "best_decay needs kept averages that differ, but all of them hold the same, as after "
+            "load_state_dict (then use load_tracks, too) or a first batch. The statistics in use "
+            "stay.",
+            stacklevel=2,
+        )
+        return layers[0].decay
     before = [_in_use(layer) for layer in layers]
     modes = [(m, m.training) for m in model.modules()]
-    best: tuple[float, float] | None = None
     done = False
     try:
         model.eval()
-        for decay in sorted(common):
-            select_decay(model, decay)
-            with torch.no_grad():
-                value = float(evaluate(model))
-            if value == value and (best is None or value < best[0]):
-                best = (value, decay)
-        if best is None:
+        with torch.no_grad():
+            unchanged = float(evaluate(model))
+            values = {}
+            for decay in sorted(common):
+                select_decay(model, decay)
+                values[decay] = float(evaluate(model))
+        numbers = {d: v for d, v in values.items() if v == v}
+        if not numbers and unchanged != unchanged:
             raise BatchNormError(
                 "best_decay needs a number from evaluate(model), but got NaN for every decay "
                 f"of {sorted(common)}. Check that the model's outputs are finite."
             )
-        select_decay(model, best[1])
-        done = True
+        best = min(numbers, key=numbers.__getitem__, default=None)
+        if best is not None and not numbers[best] > unchanged:
+            select_decay(model, best)
+            done = True
     finally:
         for module, was_training in modes:
             module.training = was_training
         if not done:
             for layer, state in zip(layers, before, strict=True):
                 _put_in_use(layer, state)
-    return best[1]
+    return layers[0].decay if not done or best is None else best
 
 
 def tracks_state(model: nn.Module) -> dict[str, Tensor]:
@@ -117,42 +128,64 @@ def load_tracks(model: nn.Module, state: dict[str, Tensor]) -> None:
             f"load_tracks needs the tracks {sorted(own)}, but got {sorted(state)}. Build the model "
             "with the decays it was saved with."
         )
+    layers = {f"{name}.tracks" if name else "tracks": m for name, m in model.named_modules()}
+    # Those of earlier versions are (2, K, C), without the weights that followed from the count.
+    new = {
+        name: layers[name]._with_weights(t)
+        if t.shape[1:] == own[name].shape[1:] and len(t) == 2
+        else t
+        for name, t in state.items()
+    }
     for name, buffer in own.items():
-        if buffer.shape != state[name].shape:
+        if buffer.shape != new[name].shape:
             raise BatchNormError(
                 f"load_tracks needs {name!r} of shape {tuple(buffer.shape)}, but got "
                 f"{tuple(state[name].shape)}. Build the model with the decays it was saved with."
             )
     for name, buffer in own.items():
-        buffer.copy_(state[name])
+        buffer.copy_(new[name])
 
 
 def _buffers_of_tracks(model: nn.Module) -> dict[str, Tensor]:
-    return {
-        f"{name}.tracks" if name else "tracks": layer.tracks
-        for name, layer in model.named_modules()
-        if isinstance(layer, EwaBatchNorm) and layer.decays and layer.track_running_stats
-    }
+    found = {}
+    for name, layer in model.named_modules():
+        if isinstance(layer, EwaBatchNorm) and layer.decays and layer.running_mean is not None:
+            layer._settle()
+            found[f"{name}.tracks" if name else "tracks"] = layer.tracks
+    return found
 
 
-def _in_use(layer: EwaBatchNorm) -> tuple[Tensor, Tensor, float | None]:
+def _differ(layer: EwaBatchNorm, decays: list[float]) -> bool:
+    """Tell whether the kept averages of a layer hold different statistics, beyond rounding."""
+    first, *others = (torch.cat(layer.track(decay)) for decay in decays)
+    return len(decays) == 1 or not all(torch.allclose(first, other) for other in others)
+
+
+# Mean, variance, both without an incomplete pool, momentum.
+_InUse = tuple[Tensor, Tensor, Tensor | None, float | None]
+
+
+def _in_use(layer: EwaBatchNorm) -> _InUse:
     mean, var = layer.running_mean, layer.running_var
     assert isinstance(mean, Tensor)
     assert isinstance(var, Tensor)
-    return mean.clone(), var.clone(), layer.momentum
+    base = layer._buffers.get("pool_base")
+    return mean.clone(), var.clone(), None if base is None else base.clone(), layer.momentum
 
 
-def _put_in_use(layer: EwaBatchNorm, state: tuple[Tensor, Tensor, float | None]) -> None:
-    mean, var = layer.running_mean, layer.running_var
+def _put_in_use(layer: EwaBatchNorm, state: _InUse) -> None:
+    mean, var, base = layer.running_mean, layer.running_var, layer._buffers.get("pool_base")
     assert isinstance(mean, Tensor)
     assert isinstance(var, Tensor)
     mean.copy_(state[0])
     var.copy_(state[1])
-    layer.momentum = state[2]
+    if base is not None and state[2] is not None:
+        base.copy_(state[2])
+    layer.momentum = state[3]
 
 
 def _tracked(model: nn.Module, caller: str) -> list[EwaBatchNorm]:
-    layers = [m for m in layers_of(model, caller) if m.decays and m.track_running_stats]
+    layers = [m for m in layers_of(model, caller) if m.decays and m.running_mean is not None]
     if not layers:
         raise BatchNormError(
             f"{caller} needs layers that keep several averages, but got a "
