@@ -56,4 +56,5 @@ def test_windows_of_every_domain_are_in_its_own_units():
             low, high = window.bounds
             assert math.isfinite(low + high)
             assert low <= high
+            assert window.share is not None
             assert 0 < window.share <= 1
