@@ -151,12 +151,19 @@ class Mark(NamedTuple):
         return line
 
     def _text(self) -> str:
-        first = _beginning(
-            self.stage, self.kind, self.trials, self.width, self.n_best, self.chance, self.check
+        line = (  # it is made for every trial, so in few steps
+            f"{stage_name(self.stage)}, {self.kind}; after {self.after}; trial {self.number}; "
+            f"attempt {self.attempt}; seed {self.seed}; width {self.width!r}"
         )
-        words = [first, f"after {self.after}; trial {self.number}"]
-        if self.attempt:
-            words.append(f"attempt {self.attempt}")
+        if self.n_best:
+            line += f"; best {self.n_best}"
+        if self.chance:
+            line += f"; chance {self.chance!r}"
+        if self.trials:
+            line += f"; trials {' '.join(map(str, self.trials))}"
+        if self.check:
+            line += f"; check {self.check}"
+        words = [line]
         if self.settings:
             pairs = (f"{name} {value}" for name, value in sorted(self.settings.items()))
             words.append(f"with {' '.join(pairs)}")
@@ -171,7 +178,6 @@ class Mark(NamedTuple):
             words.append(f"ranges {' '.join(pairs)}")
         if not self.is_whole:
             words.append("shortened")
-        words.append(f"seed {self.seed}")
         if self.dice is not None:
             words.append(f"dice {self.dice}")
         return "; ".join(words)
@@ -219,29 +225,6 @@ def _from_text(line: str) -> Mark:
         raise ValueError(f"a trial's width is {mark.width!r}")
     mark.narrowing  # noqa: B018 - raises where its settings are none
     return mark
-
-
-@lru_cache(maxsize=64)
-def _beginning(
-    stage: int,
-    kind: str,
-    trials: tuple[int, ...],
-    width: float,
-    n_best: int,
-    chance: float,
-    check: str,
-) -> str:
-    """Return the part of a line that several trials in a row have in common."""
-    words = [f"{stage_name(stage)}, {kind}", f"width {width!r}"]
-    if trials:
-        words.append(f"trials {' '.join(map(str, trials))}")
-    if n_best:
-        words.append(f"best {n_best}")
-    if chance:
-        words.append(f"chance {chance!r}")
-    if check:
-        words.append(f"check {check}")
-    return "; ".join(words)
 
 
 def _listed(names: Iterable[str]) -> str:

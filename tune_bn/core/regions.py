@@ -173,8 +173,10 @@ def _box(name: str, parameter: Parameter, history: History, n_best: int) -> Inte
     if found is None:
         return None
     _, low, high = found
-    half_cell = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
-    return Interval(parameter, max(low - half_cell, 0.0), min(high + half_cell, 1.0))
+    cells = parameter.n_cells
+    if cells is None:
+        return Interval(parameter, low, high)
+    return Interval(parameter, max(low - 0.5 / cells, 0.0), min(high + 0.5 / cells, 1.0))
 
 
 def _ball(name: str, parameter: Parameter, history: History, n_best: int) -> Interval | None:
@@ -216,32 +218,25 @@ def region_of(
         n_best: As for `Region`.
         r_rank: Which of the good trials, for `AROUND_ONE`; 0 ≤ r_rank < 1.
     """
-    sides = [
-        _side(kind, name, space[name], history, narrowing, n_best, r_rank) for name in sorted(space)
-    ]
+    sides: list[Side] = []
+    find = {BOX: _box, AROUND_THE_BEST: _ball}.get(kind)
+    for name in sorted(space):
+        parameter = space[name]
+        if find is not None:
+            box = find(name, parameter, history, n_best)
+            if box is not None and box.high - box.low > _NARROWEST_SPAN:
+                sides.append(Side(name, parameter, box))
+                continue
+        elif kind == UNTRIED:
+            sides.append(Side(name, parameter, Interval(parameter)))
+            continue
+        side = _around_good(name, parameter, history, narrowing)
+        if kind == AROUND_THE_BEST:
+            side = _of_one_rank(side, 0.0)
+        elif kind == AROUND_ONE:
+            side = _of_one_rank(side, r_rank)
+        sides.append(side)
     return Region(kind, sides, width, 0.0 if kind == BOX else chance, n_best)
-
-
-def _side(
-    kind: str,
-    name: str,
-    parameter: Parameter,
-    history: History,
-    narrowing: Narrowing,
-    n_best: int,
-    r_rank: float,
-) -> Side:
-    if kind == UNTRIED:
-        return Side(name, parameter, Interval(parameter))
-    if kind in (BOX, AROUND_THE_BEST):
-        find = _box if kind == BOX else _ball
-        box = find(name, parameter, history, n_best)
-        if box is not None and box.high - box.low > _NARROWEST_SPAN:
-            return Side(name, parameter, box)
-    side = _around_good(name, parameter, history, narrowing)
-    if kind == AROUND_THE_BEST:
-        return _of_one_rank(side, 0.0)
-    return _of_one_rank(side, r_rank) if kind == AROUND_ONE else side
 
 
 def rank_roll(seed: int, number: int) -> float:

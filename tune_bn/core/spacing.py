@@ -18,7 +18,6 @@ from tune_bn.core.space import Parameter
 
 __all__ = ["Spacing"]
 
-_MOST_PLACES = 512
 _UNALIKE = 0.5
 """Distance of two choices, and of a value from none, as a share of a scale."""
 
@@ -42,9 +41,6 @@ class Spacing:
         self._rows: dict[str, int] = {}
         self._all_rows: list[int] = []
         self._is_any_missing = False
-        # Places on the scales that were worked out lately: good values are asked for again and
-        # again, and a trial that was drawn comes back.
-        self._places: dict[str, dict[Any, float]] = {}
 
     def add(self, number: int, params: Mapping[str, Any]) -> None:
         """Take a trial into account; of one that was repeated, the last."""
@@ -61,13 +57,8 @@ class Spacing:
         self._trials[number] = params
         positions, parameters = self._positions, self._parameters
         for name, row in self._rows.items():
-            value = params.get(name)
-            # A trial that was drawn here was asked for before; nothing else is worth a look.
-            position = self._places[name].get(value) if type(value) in (float, int) else None
-            if position is None:
-                position = _position(parameters[name], name, params)
-                self._is_any_missing = self._is_any_missing or position != position
-            positions[row, slot] = position
+            positions[row, slot] = position = _position(parameters[name], name, params)
+            self._is_any_missing = self._is_any_missing or position != position
 
     def _row(self, name: str, parameter: Parameter) -> int:
         known = self._parameters.get(name)
@@ -78,7 +69,6 @@ class Spacing:
             self._all_rows.append(self._rows[name])
             self._positions = np.vstack([self._positions, np.empty((1, self.capacity))])
         self._parameters[name] = parameter
-        self._places[name] = {}
         for number, params in self._trials.items():
             self._place(name, number, params)
         return self._rows[name]
@@ -112,17 +102,9 @@ class Spacing:
             rows.append(self._rows[name] if is_known else self._row(name, parameter))
             if parameter.is_unordered:
                 unordered.append(len(rows) - 1)
-                at += [parameter.position(candidate[name]) for candidate in candidates]
-                continue
-            places = self._places[name]
-            if len(places) > _MOST_PLACES:
-                places.clear()
+            position = parameter.position
             for candidate in candidates:
-                value = candidate[name]
-                place = places.get(value)
-                if place is None:
-                    place = places[value] = parameter.position(value)
-                at.append(place)
+                at.append(position(candidate[name]))  # noqa: PERF401 - made for every trial
         positions = self._positions[:, :n]
         if rows != self._all_rows:  # a parameter that this draw does not have, or another order
             positions = positions[rows]
