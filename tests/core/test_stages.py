@@ -6,10 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune_bn import Float
-from tune_bn.core.mark import Mark, stage_index, stage_name
+from tune_bn import Float, Int, Narrowing
+from tune_bn.core.history import History
+from tune_bn.core.mark import Mark, Marker, stage_index, stage_name
+from tune_bn.core.narrowing import stage_for
+from tune_bn.core.proposal import propose
 from tune_bn.core.regions import KINDS
 from tune_bn.core.stages import group_stages
+from tune_bn.core.trial import Trial
 
 numbers = st.integers(0, 10**7)
 names = st.lists(st.text(max_size=9), max_size=4, unique=True).map(tuple)
@@ -83,8 +87,8 @@ LINE = Mark(3, 0.5, (4, 2), "windows", 9, check="01abcdef").to_text()
         LINE[: len(LINE) // 2],
         LINE.replace("windows", "model of the objective"),
         LINE.replace("fine 3", "fine -3"),
-        LINE.replace("trials 4 2", "trials 4 x"),
-        LINE.replace("trials 4 2", "trials "),
+        LINE.replace("trials 4, 2", "trials 4, x"),
+        LINE.replace("trials 4, 2", "trials "),
         LINE.replace("width 0.5", "width nan"),
         LINE.replace("width 0.5", "width 0"),
         LINE + "; later 3",
@@ -110,6 +114,20 @@ def test_marks_of_early_versions_are_read():
     mark = Mark.read({"stage": 2, "width": 0.25, "elites": [4, 7]}, 9)
     assert mark is not None
     assert (mark.stage, mark.width, mark.trials, mark.kind) == (2, 0.25, (4, 7), "")
+
+
+@pytest.mark.parametrize("options", [{}, {"elites": 3}])
+def test_the_line_is_that_of_the_mark(options):
+    """Made without the object, as a sampler does, it is the same to the letter."""
+    narrowing = Narrowing(**options)
+    space = {"x": Float(0, 1), "n": Int(1, 9)}
+    marker, history = Marker(7, narrowing), History()
+    for number in range(60):
+        plan = stage_for(narrowing, history, number)
+        proposal = propose(7, number, space, history, narrowing, plan)
+        mark, spanning = marker.mark(number, plan, proposal, history, space)
+        assert marker.line(number, plan, proposal, history, space) == (mark.to_text(), spanning)
+        history.add(Trial(number, proposal.params, (abs(proposal.params["x"] - 0.4),)))
 
 
 @given(st.integers(-1, 10**6))

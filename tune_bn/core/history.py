@@ -12,7 +12,7 @@ from typing import Any
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.pareto import Fronts
-from tune_bn.core.space import Categorical, Parameter
+from tune_bn.core.space import Categorical, Float, Parameter
 from tune_bn.core.spacing import Spacing
 from tune_bn.core.trial import Trial, rank_key
 
@@ -236,6 +236,8 @@ class History:
 
 def _position(parameter: Parameter, value: Any) -> float:
     """Return where on its scale a value lies; NaN if it is none of the parameter's."""
+    if type(parameter) is Float and type(value) is float and parameter.n_cells is None:
+        return parameter.position(value)  # NaN stays NaN; what lies outside is moved to an end
     try:
         return parameter.position(parameter.nearest(value))
     except SpaceError:

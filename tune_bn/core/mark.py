@@ -2,23 +2,23 @@
 
 A line says stage and kind of region in words, then the trials that the region was made of, best
 first, the width of the stage, and what the dice need to be thrown again: ``fine 6, box of the best;
-after 36; trials 8 12 19; width 0.0412; …``. So whoever has the line and those trials can say in
-which window each value was drawn, also of parameters that the trial had not asked for when the line
-was written. It is tied to them by content: it holds the number of its own trial, and a digest of
-the values of the trials that it names. In a study that was rebuilt from parts of others it is
-recognised as foreign.
+after 36; trial 37; width 0.0412; trials 8, 12, 19; …``. So whoever has the line and those trials
+can say in which window each value was drawn, also of parameters that the trial had not asked for
+when the line was written. It is tied to them by content: it holds the number of its own trial, and
+a digest of the values of the trials that it names. In a study that was rebuilt from parts of others
+it is recognised as foreign.
 
 What this file leaves out: reading the windows off a mark, which is `tune_bn.core.origin`'s.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from struct import Struct
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
+from zlib import crc32
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.history import History
@@ -160,7 +160,7 @@ class Mark(NamedTuple):
         if self.chance:
             line += f"; chance {self.chance!r}"
         if self.trials:
-            line += f"; trials {' '.join(map(str, self.trials))}"
+            line += f"; trials {_numbers(self.trials)}"
         if self.check:
             line += f"; check {self.check}"
         words = [line]
@@ -227,6 +227,11 @@ def _from_text(line: str) -> Mark:
     return mark
 
 
+def _numbers(trials: Sequence[int]) -> str:
+    """Return numbers as text: "12, 8, 19"."""
+    return repr([*trials])[1:-1]
+
+
 def _listed(names: Iterable[str]) -> str:
     return " ".join(quote(name, safe="") or "%" for name in names) or "-"
 
@@ -259,7 +264,7 @@ def _settings(text: str) -> dict[str, Any]:
 
 _FIELDS: dict[str, Any] = {
     "after": lambda text: ("after", _count(text)),
-    "trials": lambda text: ("trials", tuple(_count(word) for word in text.split(" "))),
+    "trials": lambda text: ("trials", tuple(_count(word) for word in text.split(", "))),
     "width": lambda text: ("width", float(text)),
     "best": lambda text: ("n_best", _count(text)),
     "chance": lambda text: ("chance", float(text)),
@@ -292,35 +297,40 @@ def _narrowing(settings: tuple[tuple[str, Any], ...]) -> Narrowing:
 
 def _code(parameter: Parameter | None, value: Any) -> bytes:
     """Return bytes that stand for a value, the same in every storage."""
-    if parameter is not None and parameter.is_unordered:
-        try:
-            return _DOUBLE(parameter.position(value))
-        except SpaceError:
-            return b"?"
     try:
         return _DOUBLE(value)
     except OverflowError:  # an integer that no float holds
         return str(value).encode()
     except Exception:
-        return str(value).encode("utf-8", "replace") if isinstance(value, str) else b"?"
+        pass
+    if parameter is not None and parameter.is_unordered:
+        try:
+            return _DOUBLE(parameter.position(value))
+        except SpaceError:
+            return b"?"
+    return value.encode("utf-8", "replace") if isinstance(value, str) else b"?"
 
 
 @lru_cache(maxsize=64)
-def _joined(names: tuple[str, ...]) -> bytes:
-    return "\0".join(names).encode("utf-8", "surrogatepass")
+def _in_order(names: tuple[str, ...]) -> tuple[tuple[str, ...], bytes, Callable[..., bytes]]:
+    """Return names in order, what stands for them, and what packs as many numbers."""
+    ordered = tuple(sorted(names))
+    return (
+        ordered,
+        "\0".join(ordered).encode("utf-8", "surrogatepass"),
+        Struct(f"<{len(names)}d").pack,
+    )
 
 
 def trial_digest(params: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> int:
     """Return a digest of a trial's values, of 32 bits."""
-    names = sorted(params)
-    codes = [
-        _DOUBLE(value)
-        if type(value := params[name]) is float
-        else _code(parameters.get(name), value)
-        for name in names
-    ]
-    data = _joined(tuple(names)) + b"".join(codes)
-    return int.from_bytes(blake2b(data, digest_size=4).digest(), "little")
+    names, head, pack = _in_order(tuple(params))
+    values = [params[name] for name in names]
+    try:
+        data = pack(*values)  # as nearly always: numbers, of whatever type
+    except Exception:
+        data = b"".join(map(_code, map(parameters.get, names), values))
+    return crc32(data, crc32(head))
 
 
 def digest_of(digests: Iterable[int]) -> str:
@@ -344,6 +354,8 @@ class Marker:
             if getattr(narrowing, name) != usual
         }
         self._n = narrowing.elites
+        # By how deep a box reaches: of what, and what was made of it last.
+        self._made: dict[int, tuple[Any, tuple[tuple[Trial, ...], tuple[int, ...], str]]] = {}
         self._many = {**self._settings}
         if narrowing.elite_power:
             self._many["elite_power"] = 0.0
@@ -408,9 +420,44 @@ class Marker:
         )
         return mark, spanning
 
+    def line(
+        self,
+        number: int,
+        plan: Plan,
+        proposal: Proposal,
+        history: History,
+        parameters: Mapping[str, Parameter],
+    ) -> tuple[str, tuple[Trial, ...]]:
+        """Return what `mark` returns, of a trial like most, as the line of text that it records.
+
+        It is what ``mark(…)[0].to_text()`` gives, made without the object: a study asks for one
+        for every trial.
+        """
+        if history.n_objectives > 1 or self._settings:
+            mark, spanning = self.mark(number, plan, proposal, history, parameters)
+            return mark.to_text(), spanning
+        _, kind, attempt, chance, n_best = proposal
+        line = (
+            f"{stage_name(plan.stage)}, {kind}; after {history.n_ranked}; trial {number}; "
+            f"attempt {attempt}; seed {self._seed}; width {plan.width!r}"
+        )
+        if not plan.stage:
+            return line, ()
+        depth = 2 * n_best if kind == AROUND_THE_BEST else n_best
+        spanning, numbers, check = self._spanning(history, parameters, depth)
+        if n_best:
+            line += f"; best {n_best}"
+        if chance:
+            line += f"; chance {chance!r}"
+        return f"{line}; trials {_numbers(numbers)}; check {check}", spanning
+
     def _spanning(
         self, history: History, parameters: Mapping[str, Parameter], depth: int
     ) -> tuple[tuple[Trial, ...], tuple[int, ...], str]:
+        key = history, history.version, depth, len(parameters)
+        made = self._made.get(depth)
+        if made is not None and made[0] == key:
+            return made[1]
         spanning = history.spanning(parameters, self._n, depth)
         numbers = tuple([trial.number for trial in spanning])
         digests = history.digests
@@ -423,4 +470,6 @@ class Marker:
                 if trial.number not in digests:
                     digests[trial.number] = trial_digest(trial.params, parameters)
             check = digest_of([digests[number] for number in numbers])
-        return spanning, numbers, check
+        found = spanning, numbers, check
+        self._made[depth] = key, found
+        return found

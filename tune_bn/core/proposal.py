@@ -131,7 +131,9 @@ def propose(
     dimensions = max(len(history.best.params.keys() & space.keys()), 1)
     chance = 1.0 if narrowing.vary is None else narrowing.vary / dimensions
     region = choose(seed, number, space, history, narrowing, plan.width, chance)
-    is_endless = any(parameter.n_cells is None for parameter in space.values())
+    is_endless = False
+    for parameter in space.values():
+        is_endless = is_endless or parameter.n_cells is None
     most = _candidates(narrowing)
     first: Proposal | None = None
     found: list[tuple[dict[str, Any], Region, int]] = []

@@ -115,7 +115,7 @@ def drawn_again(trials: Sequence[FrozenTrial], mark: Mark) -> Drawn | None:
     origins = StudyOrigins(trials)
     plan = Plan(mark.stage, mark.width)
     if mark.stage == 0:
-        return Drawn(plan, {}, {}, mark, -1, ())
+        return Drawn(plan, {}, {}, mark.to_text(), -1, ())
     together = origins.together(mark)
     drawn = origins.reader.drawn(mark, {name: p for name, (_, p) in together.items()})
     if drawn is None:
@@ -123,4 +123,4 @@ def drawn_again(trials: Sequence[FrozenTrial], mark: Mark) -> Drawn | None:
     params = {t.number: t.params for t in trials}
     spanning = tuple(Trial(number, params[number], ()) for number in mark.trials)
     distributions = {name: distribution for name, (distribution, _) in together.items()}
-    return Drawn(plan, distributions, drawn, mark, -1, spanning)
+    return Drawn(plan, distributions, drawn, mark.to_text(), -1, spanning)

@@ -15,7 +15,6 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from tune_bn.core.history import History
-from tune_bn.core.mark import Mark
 from tune_bn.core.narrowing import Plan
 from tune_bn.core.space import Parameter
 from tune_bn.core.trial import Trial
@@ -44,7 +43,7 @@ class Drawn(NamedTuple):
         plan: Its stage and width.
         distributions: The parameters that were drawn together, in the ranges used.
         params: Their values.
-        mark: What the trial recorded of it.
+        line: What the trial recorded of it.
         version: Of the history at that time.
         spanning: The trials from which its region was made.
     """
@@ -52,7 +51,7 @@ class Drawn(NamedTuple):
     plan: Plan
     distributions: dict[str, BaseDistribution]
     params: dict[str, Any]
-    mark: Mark
+    line: str
     version: int
     spanning: tuple[Trial, ...]
 
@@ -211,6 +210,8 @@ def ranked_trial(directions: Iterable[StudyDirection], trial: FrozenTrial) -> Tr
 
 def _violation(trial: FrozenTrial) -> float:
     """Return the sum of the positive parts of a trial's constraints; none is feasible."""
+    if not trial.system_attrs:  # where both versions of Optuna keep them
+        return 0.0
     constraints: Any = getattr(trial, "constraints", None)
     if constraints:  # Optuna 5: Trial.set_constraint(key, value)
         values = constraints.values() if isinstance(constraints, dict) else constraints

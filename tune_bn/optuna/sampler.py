@@ -94,6 +94,8 @@ class CoarseToFineSampler(BaseSampler):
             WeakKeyDictionary()
         )
         self._marker = Marker(self._seed, self._narrowing)
+        # What a trial asks for first is asked three times in a row.
+        self._now: tuple[ref[Study], int, StudyRecord, Drawn] | None = None
         self._latest: tuple[ref[BaseStorage], tuple[int, str], ref[StudyRecord]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -146,7 +148,9 @@ class CoarseToFineSampler(BaseSampler):
         """Return values for all parameters of ``search_space``."""
         with self._lock:
             record, drawn = self._drawn(study, trial)
-            if not _is_same_space(search_space, drawn.distributions):
+            if search_space is not drawn.distributions and not _is_same_space(
+                search_space, drawn.distributions
+            ):
                 # Another sampler around this one fixes some, or has a space of its own.
                 drawn = self._draw_others(study, trial, record, drawn, search_space)
             if drawn.params:
@@ -175,15 +179,19 @@ class CoarseToFineSampler(BaseSampler):
             # also when others finish meanwhile.
             history = record.history
             if history.version != drawn.version:
-                history, narrowing = History.of(drawn.spanning), drawn.mark.narrowing
+                mark = Mark.read(drawn.line)
+                assert mark is not None
+                history, narrowing = History.of(drawn.spanning), mark.narrowing
             return fine_value(
                 seed, number, param_name, parameter, history, narrowing, drawn.plan.width
             )
 
     def _drawn(self, study: "Study", trial: FrozenTrial) -> tuple[StudyRecord, Drawn]:
         """Return what was decided for a trial; now, if nothing was. Call it with the lock held."""
+        number, now = trial.number, self._now
+        if now is not None and now[1] == number and now[0]() is study:
+            return now[2], now[3]
         record = self._record(study)
-        number = trial.number
         drawn = record.drawn.get(number)
         if drawn is None:
             record.catch_up(study, number)
@@ -195,6 +203,7 @@ class CoarseToFineSampler(BaseSampler):
                 n = self._narrowing.elites
                 together = record.together(n) if plan.stage else Together({}, {})
                 drawn = self._draw(study, trial, record, plan, together)
+        self._now = ref(study), number, record, drawn
         return record, drawn
 
     def _draw(
@@ -215,24 +224,28 @@ class CoarseToFineSampler(BaseSampler):
         ranges = None
         if record.changed:
             ranges = {name: record.changed[name] for name in space if name in record.changed}
-        mark, spanning = self._marker.mark(
-            number,
-            plan,
-            proposal,
-            history,
-            record.parameters,
-            without=without,
-            names=names,
-            ranges=ranges,
-            is_whole=is_whole,
-        )
+        if ranges or without or names is not None or not is_whole:
+            mark, spanning = self._marker.mark(
+                number,
+                plan,
+                proposal,
+                history,
+                record.parameters,
+                without=without,
+                names=names,
+                ranges=ranges,
+                is_whole=is_whole,
+            )
+            line = mark.to_text()
+        else:
+            line, spanning = self._marker.line(number, plan, proposal, history, record.parameters)
         drawn = Drawn(
-            plan, together.distributions, proposal.params, mark, history.version, spanning
+            plan, together.distributions, proposal.params, line, history.version, spanning
         )
         record.keep(number, drawn)
-        text = mark.to_text()
-        study._storage.set_trial_user_attr(trial._trial_id, MARK_KEY, text)
-        trial.user_attrs[MARK_KEY] = text
+        self._now = None
+        study._storage.set_trial_user_attr(trial._trial_id, MARK_KEY, line)
+        trial.user_attrs[MARK_KEY] = line
         return drawn
 
     def _draw_others(
@@ -278,6 +291,7 @@ class CoarseToFineSampler(BaseSampler):
 
 
 def _is_same_space(a: Mapping[str, BaseDistribution], b: Mapping[str, BaseDistribution]) -> bool:
+    # Nearly always the very distributions; a comparison of the two would ask each for equality.
     return a.keys() == b.keys() and all(
         is_same_distribution(distribution, b[name]) for name, distribution in a.items()
     )
