@@ -1,10 +1,12 @@
 """The search in plain words: what was searched, what was found, how sure, what next."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tune_bn.core.stages import Stage
 from tune_bn.report.advice import Advice
 from tune_bn.report.history import Results, TrialResult
 from tune_bn.report.rules.budget import repeat_noise
@@ -76,18 +78,20 @@ def _searched(results: Results) -> str:
     if len(results.stages) > 1 and results.stages[-1].index > 0:
         text += (
             " The search drew at random, first in the whole space, then in narrower and narrower "
-            "regions around the best trials"
-            + (
-                ""
-                if (usual := results.stages[-1].usual_width) is None
-                else "; in the last stage a value was usually redrawn in "
-                f"{share_text(usual).replace('<', 'under ')} of its range"
-            )
-            + "."
+            f"regions around the best trials{_usual_text(results.stages)}."
         )
     if not results.is_space_known:
         text += " The ranges are not recorded; shown are those of the values that were tried."
     return text
+
+
+def _usual_text(stages: Sequence[Stage]) -> str:
+    """Return how wide the draws of the last three stages usually were."""
+    widths = [stage.usual_width for stage in stages[-3:] if stage.usual_width is not None]
+    if not widths:
+        return ""
+    usual = share_text(statistics.median(widths)).replace("<", "under ")
+    return f"; lately a value was usually redrawn in {usual} of its range"
 
 
 def _found(results: Results, summary: Mapping[str, Any]) -> str:
