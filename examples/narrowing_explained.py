@@ -4,7 +4,8 @@ The first row of the figure is the scheme as it is taught: twenty random points,
 the width around the best one, and again (`Narrowing.textbook()`). The second row is this package's
 default: short stages, a window around each of the few best trials, and draws that change one or
 two parameters and keep the rest. Grey points are earlier trials, orange ones those of the stage.
-The blue frame holds the windows of the stage; a share of the draws reaches farther on purpose.
+The blue frame holds all that the stage drew from: no orange point lies outside. Most draws came
+from much less, which the pale blue shapes show.
 
     python examples/narrowing_explained.py [--smoke-test]    # writes narrowing_explained.html
 """
@@ -53,9 +54,13 @@ def panel(figure: go.Figure, search: CoarseToFine, stage: Stage, place: dict[str
         figure.add_scatter(x=[p["x0"] for p in trials], y=[p["y0"] for p in trials],
                            marker={"color": colour, "size": size}, mode="markers",
                            **place)  # fmt: skip
-    (left, right), (bottom, top) = stage.windows["x0"], stage.windows["y0"]
-    figure.add_shape(type="rect", x0=left, x1=right, y0=bottom, y1=top,
-                     line={"color": "#1f83c6", "width": 2}, **place)  # fmt: skip
+    frames = [search.origins()[number].windows for number in stage.trials]
+    for i, windows in enumerate([stage.windows, *frames]):
+        ends = windows if i == 0 else {name: w.bounds for name, w in windows.items()}
+        (left, right), (bottom, top) = ends["x0"], ends["y0"]
+        line = {"color": "#1f83c6", "width": 2 if i == 0 else 1}
+        figure.add_shape(type="rect", x0=left, x1=right, y0=bottom, y1=top, line=line,
+                         opacity=1.0 if i == 0 else 0.3, **place)  # fmt: skip
 
 
 def main() -> None:
@@ -72,8 +77,9 @@ def main() -> None:
         for column, stage in enumerate(shown[name], start=1):
             panel(figure, search, stage, {"row": row, "col": column})
             (left, right), (bottom, top) = stage.windows["x0"], stage.windows["y0"]
-            print(f"  {stage.name}: {len(stage.trials):2} trials, each window {stage.width:.2f} "
-                  f"wide, all in x {left:.2f} to {right:.2f}, y {bottom:.2f} to {top:.2f}, "
+            usual = 1.0 if stage.usual_width is None else stage.usual_width
+            print(f"  {stage.name}: {len(stage.trials):2} trials, usually redrawn in {usual:.2f} "
+                  f"of a range, all in x {left:.2f} to {right:.2f}, y {bottom:.2f} to {top:.2f}, "
                   f"best {stage.best_value:.4f}")  # fmt: skip
     figure.update_xaxes(range=[0, 1]).update_yaxes(range=[0, 1])
     figure.update_layout(template="plotly_white", showlegend=False, height=620, width=1100,

@@ -44,8 +44,9 @@ def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> floa
     smaller decay does. What is in use stays if no kept average is as good: the first layer's decay
     is returned then. If ``evaluate`` raises, the statistics in use before are put back.
 
-    Warns if there is nothing to choose: a state_dict brings no tracks, so after loading one they
-    all start from the statistics in it (``load_tracks`` brings them back).
+    Without anything to choose, nothing is evaluated and what is in use stays. After a first batch
+    that is so by nature; otherwise it warns: a state_dict brings no tracks, so after loading one
+    they all start from the statistics in it (``load_tracks`` brings them back).
 
     Args:
         model: has layers built with ``decays=``.
@@ -71,12 +72,12 @@ def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> floa
             f"{sorted({layer.decays for layer in layers})}. Build them with the same decays."
         )
     if not any(_differ(layer, sorted(common)) for layer in layers):
-        warnings.warn(
-            "best_decay needs kept averages that differ, but all of them hold the same, as after "
-            "load_state_dict (then use load_tracks, too) or a first batch. The statistics in use "
-            "stay.",
-            stacklevel=2,
-        )
+        if any(int(layer.num_batches_tracked or 0) > 1 for layer in layers):
+            warnings.warn(
+                "best_decay needs kept averages that differ, but all of them hold the same, as "
+                "after load_state_dict: use load_tracks, too. The statistics in use stay.",
+                stacklevel=2,
+            )
         return layers[0].decay
     before = [_in_use(layer) for layer in layers]
     modes = [(m, m.training) for m in model.modules()]

@@ -301,11 +301,16 @@ class Fit:
 
         def loss_with(model: nn.Module) -> float:
             found.append(evaluate(model, self._validation, self.task, metric=self.metric))
-            # A loss that is no number is reported below, whichever average it came with.
-            return found[-1]["loss"] if math.isfinite(found[-1]["loss"]) else math.inf
+            return _loss_of(found[-1])
 
         self.decay = best_decay(self.model, loss_with)
-        return found[DECAYS.index(self.decay)]
+        if not found:  # a first batch: all averages hold the same
+            loss_with(self.model)
+        # As it was, and with each of the averages: what is in use now has the lowest loss, and
+        # of equals it is an average.
+        as_it_was, *kept = found
+        best = min(kept, key=_loss_of, default=as_it_was)
+        return as_it_was if _loss_of(as_it_was) < _loss_of(best) else best
 
     def _require_number(self, loss: float, part: str) -> None:
         if math.isfinite(loss):
@@ -363,3 +368,8 @@ class Fit:
 
 fit = Fit
 """Another name of `Fit`, for a loop: ``for metrics in fit(config, dataset): …``."""
+
+
+def _loss_of(measured: Mapping[str, float]) -> float:
+    """Returns a loss to compare; what is no number is reported later, whatever it came with."""
+    return measured["loss"] if math.isfinite(measured["loss"]) else math.inf
