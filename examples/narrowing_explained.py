@@ -54,9 +54,9 @@ def panel(figure: go.Figure, search: CoarseToFine, stage: Stage, place: dict[str
         figure.add_scatter(x=[p["x0"] for p in trials], y=[p["y0"] for p in trials],
                            marker={"color": colour, "size": size}, mode="markers",
                            **place)  # fmt: skip
-    frames = [search.origins()[number].windows for number in stage.trials]
-    for i, windows in enumerate([stage.windows, *frames]):
-        ends = windows if i == 0 else {name: w.bounds for name, w in windows.items()}
+    drawn = [search.origins()[number].windows or {} for number in stage.trials]
+    frames = [stage.windows, *({n: w.bounds for n, w in windows.items()} for windows in drawn)]
+    for i, ends in enumerate(frames):
         (left, right), (bottom, top) = ends["x0"], ends["y0"]
         line = {"color": "#1f83c6", "width": 2 if i == 0 else 1}
         figure.add_shape(type="rect", x0=left, x1=right, y0=bottom, y1=top, line=line,
