@@ -51,7 +51,7 @@ def explain(source: Any, trial_number: int) -> str:
         >>> trial = search.ask()
         >>> print(explain(search, 0))
         Trial 0, stage coarse, drawn in one of 8 equal parts of each range, so that the first 8 \
-trials cover it evenly: lr between 0 and 1 (drawn 0.04706). It is running.
+trials cover it evenly: lr between 4 and 5 (drawn 4.026). It is running.
     """
     results = results_of(source)
     is_number = isinstance(trial_number, int) and not isinstance(trial_number, bool)
