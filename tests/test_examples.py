@@ -45,9 +45,9 @@ SHOWN = {
     ],
     "narrowing_explained.py": [
         r"textbook: 4 stages",
-        r"fine 3: 20 trials, each window 0\.12 wide",
+        r"fine 3: 20 trials, usually redrawn in 0\.12 of a range",
         r"default: 16 stages",
-        r"fine 6: +5 trials, each window 0\.05 wide",
+        r"fine 6: +5 trials, usually redrawn in 0\.24 of a range",
         r"8 parameters",
     ],
     "optuna_distributed.py": [
@@ -75,7 +75,7 @@ SHOWN = {
     ],
     "optuna_with_dashboard.py": [
         r"20 trials, best: loss",
-        r"'stage': \d, 'width': 0\.\d+, 'elites': \[",
+        r"what trial \d+ says of its draw: (coarse|fine \d+), [a-z ]+; after \d+; trial \d+",
         r"optuna-dashboard sqlite:///dashboard\.db",
     ],
     "random_vs_grid.py": [

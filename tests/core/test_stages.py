@@ -42,7 +42,7 @@ marks = st.builds(
     given=names,
     names=st.none() | names,
     ranges=st.dictionaries(st.text(max_size=9), numbers, max_size=4),
-    check=st.sampled_from(["", "01abcdef"]),
+    check=st.sampled_from(["00000000", "01abcdef"]),
     is_whole=st.booleans(),
 )
 
@@ -91,11 +91,12 @@ LINE = Mark(3, 0.5, (4, 2), "windows", 9, check="01abcdef").to_text()
         LINE.replace("trials 4, 2", "trials "),
         LINE.replace("width 0.5", "width nan"),
         LINE.replace("width 0.5", "width 0"),
+        LINE[:-1],
         LINE + "; later 3",
-        LINE + "; width 0.5",
-        LINE + "; with spread 7",
-        LINE + "; with model 7",
-        LINE + "; " + "x" * 10_000,
+        *(
+            LINE.replace("; check", f"; {more}; check")
+            for more in ("later 3", "width 0.5", "with spread 7", "with model 7", "x" * 10_000)
+        ),
     ],
 )
 def test_what_is_no_mark_is_none(data):

@@ -1,5 +1,6 @@
 """A storage that fails in the middle of a draw costs that trial, and no knowledge of others."""
 
+import copy
 import itertools
 
 import optuna
@@ -24,6 +25,12 @@ READS = ("get_trial", "get_all_trials")
 WRITES = [("set_trial_user_attr",), ("set_trial_param",)]
 
 
+def drawn(study: optuna.Study, trial_id: int, frozen: optuna.trial.FrozenTrial) -> float:
+    """Draw a trial that exists, as `Study.ask` and an objective would."""
+    study.sampler.before_trial(study, frozen)
+    return value_of(optuna.trial.Trial(study, trial_id))
+
+
 @pytest.mark.parametrize(
     ("kind", "calls"),
     # Of a database nothing is read in a draw, but what `Study.ask` has left.
@@ -35,7 +42,8 @@ def test_a_sampler_knows_all_trials_after_a_failure(kind, calls, tmp_path, monke
     study = optuna.create_study(storage=storage, sampler=CoarseToFineSampler(seed=0))
     study.optimize(value_of, n_trials=12)
     for _ in range(3):  # three in a row: the last good look may lie far back
-        trial = study.ask()
+        trial_id = study._storage.create_new_trial(study._study_id)
+        frozen = study._storage.get_trial(trial_id)
         with monkeypatch.context() as broken:
 
             def fail(*_: object, **__: object) -> None:
@@ -44,15 +52,17 @@ def test_a_sampler_knows_all_trials_after_a_failure(kind, calls, tmp_path, monke
             for call in calls:
                 broken.setattr(study._storage, call, fail)
             with pytest.raises(optuna.exceptions.StorageInternalError, match="gone"):
-                value_of(trial)
+                drawn(study, trial_id, frozen)
         # Another worker's, better than all before: the sampler must come to know it.
-        study.enqueue_trial({"alpha": 1e-4 * (1 + trial.number), "n": 300, "kind": "a"})
+        study.enqueue_trial({"alpha": 1e-4 * (1 + frozen.number), "n": 300, "kind": "a"})
         optuna.load_study(study_name=study.study_name, storage=storage).optimize(
             value_of, n_trials=1
         )
     frozen = storage.get_trial(study.ask()._trial_id)
     draws = []
     for sampler in (study.sampler, CoarseToFineSampler(seed=0)):
+        frozen = copy.deepcopy(frozen)
+        frozen.user_attrs.clear()  # or the second would only read what the first has recorded
         space = sampler.infer_relative_search_space(study, frozen)
         draws.append(sampler.sample_relative(study, frozen, space))
     assert draws[0] == draws[1]

@@ -106,8 +106,8 @@ def test_a_search_of_a_later_version():
     """Both kinds of state are refused, with the way out."""
     version = VERSIONS[0]
     text = (HERE / f"search-{version}.json").read_text()
-    with pytest.raises(StateError, match=r"got version 2\. Update tune-bn, or start a new search"):
-        CoarseToFine.from_json(text.replace('"version": 1', '"version": 2', 1))
+    with pytest.raises(StateError, match=r"got version 3\. Update tune-bn, or start a new search"):
+        CoarseToFine.from_json(text.replace('"version": 1', '"version": 3', 1))
 
 
 def test_a_search_of_ray_of_a_later_version(tmp_path):

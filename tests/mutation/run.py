@@ -32,8 +32,8 @@ from tests.mutation.mutants import Mutant, chosen_mutants
 __all__ = ["EQUIVALENT", "MODULES", "is_caught", "sources", "why_equivalent", "working_copy"]
 
 MODULES = (
-    *("conditions", "draw", "history", "narrowing", "pareto", "proposal"),
-    *("search", "space", "spacing", "stages", "state", "trial"),
+    *("conditions", "draw", "history", "mark", "narrowing", "origin", "pareto", "proposal"),
+    *("regions", "search", "space", "spacing", "stages", "state", "trial", "window"),
 )
 EQUIVALENT = {
     ("history", "if place >= _KEPT:", "GtE → Gt"): "what is inserted there is cut off again",
@@ -48,15 +48,10 @@ EQUIVALENT = {
         "Lt → LtE",
     ): "that they differ was asked just before",
     (
-        "proposal",
-        "if r_zoom < zoom and any(parameter.n_cells is None for parameter in space.values()):",
+        "regions",
+        "elif r_zoom < zoom and any(p.n_cells is None for p in space.values()):",
         "Lt → LtE",
     ): "a number of 53 bits is drawn, which is never just this one",
-    (
-        "proposal",
-        "values, weights = values[:1], (1.0,) if values else ()",
-        "1 → 2",
-    ): "with one weight the first value is always taken",
     ("spacing", "if number < self._numbers[0]:", "Lt → LtE"): "a number that is known has a slot",
 }
 """Variants that do what the sound module does, and why: (module, line, what was changed)."""

@@ -15,7 +15,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from struct import Struct
-from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 from zlib import crc32
@@ -37,7 +36,9 @@ _LONGEST = 2000  # bytes
 _LARGEST_NUMBER = 2**62
 _MOST_DIGESTS = 512
 _DOUBLE = Struct("<d").pack
-_NONE: Mapping[str, int] = MappingProxyType({})
+_NONE: Mapping[str, int] = {}
+_NOTHING = "00000000"  # the digest of no trial
+_CHECK = re.compile("check [0-9a-f]{8}")
 _FIRST = re.compile(r"(coarse|fine [1-9][0-9]*), ([a-z ]+)")
 
 # What a draw needs to know of its schedule, at the defaults of the first version that wrote marks.
@@ -105,12 +106,12 @@ class Mark(NamedTuple):
     attempt: int = 0
     chance: float = 0.0
     n_best: int = 0
-    settings: Mapping[str, Any] = MappingProxyType({})
+    settings: Mapping[str, Any] = _NONE
     without: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None
-    ranges: Mapping[str, int] = MappingProxyType({})
-    check: str = ""
+    ranges: Mapping[str, int] = _NONE
+    check: str = "00000000"
     is_whole: bool = True
 
     @property
@@ -161,8 +162,6 @@ class Mark(NamedTuple):
             line += f"; chance {self.chance!r}"
         if self.trials:
             line += f"; trials {_numbers(self.trials)}"
-        if self.check:
-            line += f"; check {self.check}"
         words = [line]
         if self.settings:
             pairs = (f"{name} {value}" for name, value in sorted(self.settings.items()))
@@ -180,6 +179,7 @@ class Mark(NamedTuple):
             words.append("shortened")
         if self.dice is not None:
             words.append(f"dice {self.dice}")
+        words.append(f"check {self.check}")  # at the end: a line that was cut off lacks it
         return "; ".join(words)
 
     @classmethod
@@ -211,8 +211,8 @@ def _from_text(line: str) -> Mark:
         raise ValueError("it is too long")
     first, *rest = line.split("; ")
     found = _FIRST.fullmatch(first)
-    if found is None or found[2] not in KINDS:
-        raise ValueError(f"it begins with {first!r}")
+    if found is None or found[2] not in KINDS or not _CHECK.fullmatch(rest[-1]):
+        raise ValueError(f"it begins with {first!r} and ends with {rest[-1:]!r}")
     known: dict[str, Any] = {"stage": stage_index(found[1]), "kind": found[2]}
     for word in rest:
         key, _, text = word.partition(" ")
@@ -390,7 +390,7 @@ class Marker:
         """
         spanning: tuple[Trial, ...] = ()
         trials: tuple[int, ...] = ()
-        check = ""
+        check = _NOTHING
         settings: Mapping[str, Any] = self._settings
         if plan.stage:
             depth = proposal.n_best * (2 if proposal.kind == AROUND_THE_BEST else 1)
@@ -442,7 +442,7 @@ class Marker:
             f"attempt {attempt}; seed {self._seed}; width {plan.width!r}"
         )
         if not plan.stage:
-            return line, ()
+            return f"{line}; check {_NOTHING}", ()
         depth = 2 * n_best if kind == AROUND_THE_BEST else n_best
         spanning, numbers, check = self._spanning(history, parameters, depth)
         if n_best:

@@ -82,10 +82,11 @@ class StagesCallback(Callback):
     ) -> None:
         """Add the trial's stage to the result, which Tune lets callbacks change in place."""
         try:
-            mark = self._search.mark(self._search.number(trial.trial_id))
+            number = self._search.number(trial.trial_id)
+            mark = self._search.mark(number)
         except KeyError:
             return  # a copy that a Repeater made, or a trial of before a restart
-        if mark is not None:
+        if mark is not None and not self._search.is_given(number):
             result[METRICS] = {"stage": mark.stage, "width": mark.width}
 
     def on_experiment_end(self, trials: Sequence[Trial], **info: Any) -> None:  # noqa: ARG002

@@ -75,6 +75,17 @@ class Findings:
             raise KeyError(number)
         return self._search.mark(number)
 
+    def is_given(self, number: int) -> bool:
+        """Tell whether all values of a trial were given, so that no stage drew it.
+
+        Raises:
+            KeyError: If there is no trial with this number.
+        """
+        mark = self.mark(number)
+        if mark is None or self._search is None:
+            return True
+        return self._search.params(number).keys() <= set(mark.given)
+
     def origins(self) -> dict[int, Origin]:
         """Return where each trial was drawn from, by number, of those that recorded it."""
         return self._search.origins() if self._search is not None else {}

@@ -19,6 +19,7 @@ import hashlib
 import inspect
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -303,8 +304,11 @@ class Fit:
             found.append(evaluate(model, self._validation, self.task, metric=self.metric))
             return _loss_of(found[-1])
 
-        self.decay = best_decay(self.model, loss_with)
-        if not found:  # a first batch: all averages hold the same
+        with warnings.catch_warnings():
+            # After a first batch, or of units that never change, all averages hold the same.
+            warnings.filterwarnings("ignore", "best_decay needs kept averages that differ")
+            self.decay = best_decay(self.model, loss_with)
+        if not found:
             loss_with(self.model)
         # As it was, and with each of the averages: what is in use now has the lowest loss, and
         # of equals it is an average.
