@@ -207,6 +207,7 @@ def test_stages_are_metrics(tmp_path):
     for number, trial_id in search.trial_ids.items():
         mark = search.mark(number)
         found = frame.loc[trial_id, ["coarse_to_fine/stage", "coarse_to_fine/width"]]
+        assert mark is not None
         if search.is_given(number):
             assert found.isna().all()
         else:
