@@ -101,7 +101,7 @@ test-wheel: dist
 python = $(or $(shell for p in python$(1) $$HOME/.pyenv/versions/$(1).*/bin/python; do \
 	$$p -c '' 2>/dev/null && echo $$p && break; done),$(error Python $(1) is not installed))
 SMALL := tune_bn/core tune_bn/optuna tests/core tests/optuna
-WITHOUT := --without ray --without torch
+WITHOUT := --without ray --without torch --without pandas
 
 # Floors first; what they do not name comes from constraints.txt.
 build/constraints-floor.txt: constraints-floor.txt constraints.txt

@@ -306,11 +306,12 @@ def test_damaged_marks_stop_nothing(damaged):
     assert origin is None or origin.windows is None
 
 
-def test_the_line_is_an_attribute_like_any_other():
+def test_the_line_is_an_attribute_like_any_other(needs):
     """Tables, counts, duplicates and databases take it: a mark is text."""
     import sqlite3
     from contextlib import closing
 
+    needs("pandas")
     study = study_of(20)
     frame = study.trials_dataframe()
     column = frame[f"user_attrs_{MARK_KEY}"]

@@ -4,10 +4,12 @@ import math
 
 import pytest
 
-from tests.faults.golden.draws import RAY_SPACES, loss_of
+from tests.faults.golden.draws import loss_of, ray_spaces
 from tests.support.regions import untrue
 from tune_bn import Categorical
 from tune_bn.ray import CoarseToFineSearch
+
+RAY_SPACES = ray_spaces()
 
 
 def said_untrue(search, given):

@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-from ray import tune as ray_tune
 
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.core.space import Parameter
 from tune_bn.optuna import CoarseToFineSampler
-from tune_bn.ray import CoarseToFineSearch
 
 DIRECTIONS: list[Literal["minimize", "maximize"]] = ["minimize", "maximize"]
 FILE = Path(__file__).parent / "draws.json"
@@ -207,30 +205,37 @@ def _stage_of(study: optuna.Study, trial: optuna.Trial) -> int:
     return int(bool(stage))
 
 
-RAY_SPACES: dict[str, dict[str, Any]] = {
-    "plain": {"lr": ray_tune.loguniform(1e-4, 1), "m": ray_tune.uniform(0, 1)},
-    "all": {
-        "q": ray_tune.quniform(0.0, 1.0, 0.1),
-        "ql": ray_tune.qloguniform(0.1, 10.0, 0.1),
-        "i": ray_tune.randint(1, 9),
-        "li": ray_tune.lograndint(1, 1000),
-        "qi": ray_tune.qrandint(2, 20, 2),
-        "n": ray_tune.randn(0, 1),
-        "qn": ray_tune.qrandn(0, 2, 0.5),
-        "c": ray_tune.choice(["a", "b", {"d": 1}]),
-    },
-    "nested": {
-        "net": {"act": ray_tune.choice(["relu", {"p": ray_tune.uniform(0, 1)}])},
-        "x": ray_tune.uniform(0, 1),
-    },
-    "finite": {"i": ray_tune.randint(0, 5), "c": ray_tune.choice([True, False])},
-}
+def ray_spaces() -> dict[str, dict[str, Any]]:
+    """Return spaces of Ray's domains; Ray is imported here, so that other tests need none."""
+    from ray import tune as ray_tune
+
+    return {
+        "plain": {"lr": ray_tune.loguniform(1e-4, 1), "m": ray_tune.uniform(0, 1)},
+        "all": {
+            "q": ray_tune.quniform(0.0, 1.0, 0.1),
+            "ql": ray_tune.qloguniform(0.1, 10.0, 0.1),
+            "i": ray_tune.randint(1, 9),
+            "li": ray_tune.lograndint(1, 1000),
+            "qi": ray_tune.qrandint(2, 20, 2),
+            "n": ray_tune.randn(0, 1),
+            "qn": ray_tune.qrandn(0, 2, 0.5),
+            "c": ray_tune.choice(["a", "b", {"d": 1}]),
+        },
+        "nested": {
+            "net": {"act": ray_tune.choice(["relu", {"p": ray_tune.uniform(0, 1)}])},
+            "x": ray_tune.uniform(0, 1),
+        },
+        "finite": {"i": ray_tune.randint(0, 5), "c": ray_tune.choice([True, False])},
+    }
 
 
 def by_ray(case: int) -> Digest:
     """Drive the search algorithm as Tune does, without Tune."""
+    from tune_bn.ray import CoarseToFineSearch
+
     dice, digest = random.Random(f"ray {case}"), Digest()
-    space = RAY_SPACES[dice.choice(list(RAY_SPACES))]
+    spaces = ray_spaces()
+    space = spaces[dice.choice(list(spaces))]
     n_samples = dice.randint(10, 100)
     search = CoarseToFineSearch(
         metric="loss",
