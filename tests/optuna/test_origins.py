@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
-from optuna.samplers import CmaEsSampler, PartialFixedSampler, RandomSampler
+from optuna.samplers import PartialFixedSampler, RandomSampler
 from optuna.trial import TrialState, create_trial
 
 from tests.support.regions import untrue
@@ -192,13 +192,25 @@ def test_given_values_are_known_as_given():
     assert all(origins[n].given == () for n in range(55, 65))
 
 
+class Mixed(RandomSampler):
+    """Draws numbers itself and asks another for categories, as `CmaEsSampler` does."""
+
+    def __init__(self, beside: optuna.samplers.BaseSampler) -> None:
+        super().__init__(seed=1)
+        self.beside = beside
+
+    def before_trial(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        self.beside.before_trial(study, trial)
+
+    def sample_independent(self, study: Any, trial: Any, name: str, distribution: Any) -> Any:
+        is_category = isinstance(distribution, CategoricalDistribution)
+        sampler = self.beside if is_category else super()
+        return sampler.sample_independent(study, trial, name, distribution)
+
+
 def test_a_sampler_beside_another_one_says_what_it_drew():
-    """As CMA-ES's sampler for categories: only those are said to be drawn here."""
-    study = optuna.create_study(
-        sampler=CmaEsSampler(
-            seed=1, independent_sampler=CoarseToFineSampler(seed=0), warn_independent_sampling=False
-        )
-    )
+    """As the sampler for categories of another: only those are said to be drawn here."""
+    study = optuna.create_study(sampler=Mixed(CoarseToFineSampler(seed=0)))
 
     def objective(trial: optuna.Trial) -> float:
         kind = trial.suggest_categorical("kind", ["a", "b", "c"])
