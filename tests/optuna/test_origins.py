@@ -203,9 +203,9 @@ class Mixed(RandomSampler):
         self.beside.before_trial(study, trial)
 
     def sample_independent(self, study: Any, trial: Any, name: str, distribution: Any) -> Any:
-        is_category = isinstance(distribution, CategoricalDistribution)
-        sampler = self.beside if is_category else super()
-        return sampler.sample_independent(study, trial, name, distribution)
+        if isinstance(distribution, CategoricalDistribution):
+            return self.beside.sample_independent(study, trial, name, distribution)
+        return super().sample_independent(study, trial, name, distribution)
 
 
 def test_a_sampler_beside_another_one_says_what_it_drew():
