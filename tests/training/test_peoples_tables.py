@@ -27,7 +27,9 @@ def r2_of_ridge(data: Dataset) -> float:
     """Returns how well a linear model of the inputs predicts the test rows."""
     from sklearn.linear_model import Ridge
 
-    return float(Ridge().fit(data.train.x, data.train.y).score(data.test.x, data.test.y))
+    train, test = data.train, data.test
+    model = Ridge().fit(train.x.numpy(), train.y.numpy())
+    return float(model.score(test.x.numpy(), test.y.numpy()))
 
 
 VALUES = np.random.default_rng(0).uniform(900, 9000, ROWS).round(2)
