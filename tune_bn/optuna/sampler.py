@@ -148,9 +148,7 @@ class CoarseToFineSampler(BaseSampler):
         """Return values for all parameters of ``search_space``."""
         with self._lock:
             record, drawn = self._drawn(study, trial)
-            if search_space is not drawn.distributions and not _is_same_space(
-                search_space, drawn.distributions
-            ):
+            if not _is_same_space(search_space, drawn.distributions):
                 # Another sampler around this one fixes some, or has a space of its own.
                 drawn = self._draw_others(study, trial, record, drawn, search_space)
             if drawn.params:
@@ -291,7 +289,6 @@ class CoarseToFineSampler(BaseSampler):
 
 
 def _is_same_space(a: Mapping[str, BaseDistribution], b: Mapping[str, BaseDistribution]) -> bool:
-    # Nearly always the very distributions; a comparison of the two would ask each for equality.
     return a.keys() == b.keys() and all(
         is_same_distribution(distribution, b[name]) for name, distribution in a.items()
     )

@@ -183,7 +183,7 @@ def by_optuna(case: int) -> Digest:
                 values[name] = trial.suggest_float(name, 0.001, 0.7, log=name == "lr")
             else:
                 values[name] = _suggest(trial, name, parameter)
-        digest.add(values, _stage_of(study, trial))
+        digest.add(values, _stage_of(trial))
         loss, chance = loss_of(values), dice.random()
         if chance < 0.08:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -195,9 +195,8 @@ def by_optuna(case: int) -> Digest:
     return digest
 
 
-def _stage_of(study: optuna.Study, trial: optuna.Trial) -> int:
+def _stage_of(trial: optuna.Trial) -> int:
     """Return 1 for a fine stage, 0 for the coarse one; the record itself may change its form."""
-    del study
     mark = trial.user_attrs.get("tune_bn:stage")
     if mark is None:
         return 0
