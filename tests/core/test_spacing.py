@@ -74,7 +74,7 @@ def test_farthest_equals_the_reference(seed):
         if len(spared) < len(trials):
             space = rng.choice((SPACE, OTHER_SPACE))  # as ranges change from one run to the next
             expected = slow_farthest(candidates, trials, spared, space)
-            assert spacing.farthest(candidates, space, [t.number for t in spared]) == expected
+            assert spacing.farthest(candidates, space, tuple(spared)) == expected
 
 
 def test_the_reference_can_tell_candidates_apart():
@@ -98,20 +98,40 @@ def test_only_the_latest_count_whatever_the_order_of_arrival():
         # 6 to 9 are kept, whatever came last: no candidate is as near to them as they are.
         for number in range(10):
             lonely = [{"x": 5.5}, {"x": float(number)}]
-            assert spacing.farthest(lonely, space, []) == (number < 6)
-        assert spacing.farthest(candidates, space, []) == 0
+            assert spacing.farthest(lonely, space, ()) == (number < 6)
+        assert spacing.farthest(candidates, space, ()) == 0
     everything = Spacing(capacity=10)
     for trial in trials:
         everything.add(trial.number, trial.params)
-    assert everything.farthest(candidates, space, []) == 1
+    assert everything.farthest(candidates, space, ()) == 1
 
 
 def test_with_nothing_to_keep_away_from_the_first_is_taken():
     """If all trials are spared, or there are none, candidates are alike."""
     spacing = Spacing()
-    assert spacing.farthest([{"x": 1.0}, {"x": 2.0}], {"x": SPACE["x"]}, []) == 0
+    assert spacing.farthest([{"x": 1.0}, {"x": 2.0}], {"x": SPACE["x"]}, ()) == 0
     spacing.add(0, {"x": 1.0})
-    assert spacing.farthest([{"x": 1.0}, {"x": 2.0}], {"x": SPACE["x"]}, [0]) == 0
+    spared = (Trial(0, {"x": 1.0}, (0.0,)),)
+    assert spacing.farthest([{"x": 1.0}, {"x": 2.0}], {"x": SPACE["x"]}, spared) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_spared_trials_are_spared_whatever_came_and_went_meanwhile(seed):
+    """What is kept of a question is renewed when one of its trials leaves, arrives or returns."""
+    rng = random.Random(seed)
+    space, capacity = {"x": SPACE["x"]}, 6
+    everyone = [Trial(i, {"x": rng.uniform(0, 10)}, (0.0,)) for i in range(40)]
+    spared = tuple(rng.sample(everyone, 12))
+    spacing, held = Spacing(capacity), {}
+    for trial in rng.choices(everyone, k=200):
+        spacing.add(trial.number, trial.params)
+        held[trial.number] = trial
+        held = {n: held[n] for n in sorted(held)[-capacity:]}
+        if set(held) <= {t.number for t in spared}:
+            continue
+        candidates = [{"x": rng.uniform(0, 10)} for _ in range(4)]
+        expected = slow_farthest(candidates, list(held.values()), list(spared), space)
+        assert spacing.farthest(candidates, space, spared) == expected
 
 
 def test_a_range_that_changed_is_measured_anew():
@@ -119,10 +139,10 @@ def test_a_range_that_changed_is_measured_anew():
     spacing = Spacing()
     spacing.add(0, {"x": 0.0})
     candidates = [{"x": 4.0}, {"x": 5.0}]
-    assert spacing.farthest(candidates, {"x": Float(0, 10)}, []) == 1
+    assert spacing.farthest(candidates, {"x": Float(0, 10)}, ()) == 1
     moved = {"x": Float(4, 100, log=True)}
-    assert spacing.farthest(candidates, moved, []) == 1
-    assert spacing.farthest([{"x": 4.0}, {"x": 4.0}], moved, []) == 0
+    assert spacing.farthest(candidates, moved, ()) == 1
+    assert spacing.farthest([{"x": 4.0}, {"x": 4.0}], moved, ()) == 0
 
 
 def test_proposals_keep_away_from_what_was_tried_in_vain():

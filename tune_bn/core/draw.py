@@ -11,11 +11,12 @@ function of a counter. One call costs about a microsecond and yields four number
 """
 
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 
-__all__ = ["fresh_seed", "permutation", "uniforms"]
+__all__ = ["fresh_seed", "permutation", "throw", "uniforms"]
 
 _UNIT = 2.0**-53
 _FOUR = Struct("<4Q")
@@ -45,13 +46,22 @@ def uniforms(
         >>> uniforms(0, 3, "lr") == uniforms(0, 4, "lr")
         False
     """
-    try:
-        encoded = name.encode()
-    except UnicodeEncodeError:  # a lone surrogate; the general way costs more at each call
-        encoded = name.encode("utf-8", "surrogatepass")
-    message = _COUNTER.pack(seed, number, attempt) + encoded
-    a, b, c, d = _FOUR.unpack(blake2b(message, digest_size=32).digest())
-    return (a >> 11) * _UNIT, (b >> 11) * _UNIT, (c >> 11) * _UNIT, (d >> 11) * _UNIT
+    return throw(seed, number, (name,), attempt)[name]
+
+
+def throw(
+    seed: int, number: int, names: Iterable[str], attempt: int = 0
+) -> dict[str, tuple[float, float, float, float]]:
+    """Return `uniforms` of several parameters of one trial, by name."""
+    counter, rolls = _COUNTER.pack(seed, number, attempt), {}
+    for name in names:
+        try:
+            encoded = name.encode()
+        except UnicodeEncodeError:  # a lone surrogate; the general way costs more at each call
+            encoded = name.encode("utf-8", "surrogatepass")
+        a, b, c, d = _FOUR.unpack(blake2b(counter + encoded, digest_size=32).digest())
+        rolls[name] = (a >> 11) * _UNIT, (b >> 11) * _UNIT, (c >> 11) * _UNIT, (d >> 11) * _UNIT
+    return rolls
 
 
 @lru_cache(maxsize=4096)

@@ -338,6 +338,10 @@ def digest_of(digests: Iterable[int]) -> str:
     return f"{sum(digests) & 0xFFFFFFFF:08x}"
 
 
+# Trials, their numbers, the digest of their values, and how a line ends that names them.
+_Spanning = tuple[tuple[Trial, ...], tuple[int, ...], str, str]
+
+
 class Marker:
     """Makes the marks of a search: what several trials in a row have in common is made once.
 
@@ -355,7 +359,7 @@ class Marker:
         }
         self._n = narrowing.elites
         # By how deep a box reaches: of what, and what was made of it last.
-        self._made: dict[int, tuple[Any, tuple[tuple[Trial, ...], tuple[int, ...], str]]] = {}
+        self._made: dict[int, tuple[Any, _Spanning]] = {}
         self._many = {**self._settings}
         if narrowing.elite_power:
             self._many["elite_power"] = 0.0
@@ -394,7 +398,7 @@ class Marker:
         settings: Mapping[str, Any] = self._settings
         if plan.stage:
             depth = proposal.n_best * (2 if proposal.kind == AROUND_THE_BEST else 1)
-            spanning, trials, check = self._spanning(history, parameters, depth)
+            spanning, trials, check, _ = self._spanning(history, parameters, depth)
             if history.n_objectives > 1:
                 size = max(self._n, len(history.elites(self._n)))
                 settings = {**self._many, "elites": size}
@@ -444,16 +448,16 @@ class Marker:
         if not plan.stage:
             return f"{line}; check {_NOTHING}", ()
         depth = 2 * n_best if kind == AROUND_THE_BEST else n_best
-        spanning, numbers, check = self._spanning(history, parameters, depth)
+        spanning, _, _, ending = self._spanning(history, parameters, depth)
         if n_best:
             line += f"; best {n_best}"
         if chance:
             line += f"; chance {chance!r}"
-        return f"{line}; trials {_numbers(numbers)}; check {check}", spanning
+        return line + ending, spanning
 
     def _spanning(
         self, history: History, parameters: Mapping[str, Parameter], depth: int
-    ) -> tuple[tuple[Trial, ...], tuple[int, ...], str]:
+    ) -> _Spanning:
         key = history, history.version, depth, len(parameters)
         made = self._made.get(depth)
         if made is not None and made[0] == key:
@@ -470,6 +474,6 @@ class Marker:
                 if trial.number not in digests:
                     digests[trial.number] = trial_digest(trial.params, parameters)
             check = digest_of([digests[number] for number in numbers])
-        found = spanning, numbers, check
+        found = spanning, numbers, check, f"; trials {_numbers(numbers)}; check {check}"
         self._made[depth] = key, found
         return found

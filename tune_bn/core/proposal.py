@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tune_bn.core.draw import uniforms
+from tune_bn.core.draw import throw, uniforms
 from tune_bn.core.history import History
 from tune_bn.core.narrowing import MOST_CANDIDATES, Narrowing, Plan
 from tune_bn.core.regions import (
@@ -85,10 +85,8 @@ class _Dice(dict[str, Roll]):
     """The dice of each parameter; those of the whole trial, under "", only if they are needed."""
 
     def __init__(self, seed: int, number: int, names: Iterable[str], block: int) -> None:
-        super().__init__()
+        super().__init__(throw(seed, number, names, block))
         self._key = seed, number, block
-        for name in names:
-            self[name] = uniforms(seed, number, name, block)
 
     def __missing__(self, name: str) -> Roll:
         seed, number, block = self._key
@@ -154,7 +152,7 @@ def propose(
         chosen = 0
         if len(found) > 1:
             # In vain was also what failed; otherwise a region that fails would look unexplored.
-            spared = [trial.number for trial in history.elites(narrowing.spared)]
+            spared = history.elites(narrowing.spared)
             chosen = history.spacing.farthest([params for params, _, _ in found], space, spared)
         params, region, attempt = found[chosen]
         return Proposal(params, region.kind, attempt, region.chance, region.n_best)

@@ -7,7 +7,7 @@ away from is only what was tried in vain. Nothing is fitted; no value of an obje
 """
 
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.space import Parameter
+from tune_bn.core.trial import Trial
 
 __all__ = ["Spacing"]
 
@@ -41,6 +42,11 @@ class Spacing:
         self._rows: dict[str, int] = {}
         self._all_rows: list[int] = []
         self._is_any_missing = False
+        # Asked with the same spared trials again and again: these, their numbers, and per trial
+        # what is added to its distance, so that no spared one is the nearest.
+        self._spared: tuple[Trial, ...] | None = None
+        self._spared_numbers: frozenset[int] = frozenset()
+        self._far: NDArray[np.float64] = np.zeros(capacity)
 
     def add(self, number: int, params: Mapping[str, Any]) -> None:
         """Take a trial into account; of one that was repeated, the last."""
@@ -51,8 +57,12 @@ class Spacing:
             oldest = self._numbers.pop(0)
             slot = self._slots.pop(oldest)
             del self._trials[oldest]
+            if oldest in self._spared_numbers:
+                self._spared = None
         if number not in self._slots:
             insort(self._numbers, number)
+            if number in self._spared_numbers:
+                self._spared = None
         self._slots[number] = slot
         self._trials[number] = params
         positions, parameters = self._positions, self._parameters
@@ -77,7 +87,7 @@ class Spacing:
         self,
         candidates: Sequence[Mapping[str, Any]],
         space: Mapping[str, Parameter],
-        spared: Iterable[int],
+        spared: tuple[Trial, ...],
     ) -> int:
         """Return which candidate is farthest from the nearest trial; the first of equals.
 
@@ -87,11 +97,12 @@ class Spacing:
         Args:
             candidates: Configurations with all parameters of ``space``; at least one.
             space: The parameters by name. The order does not matter.
-            spared: Numbers of the trials that it does no harm to be near.
+            spared: The trials that it does no harm to be near.
         """
         n = len(self._numbers)
-        slots = [self._slots[number] for number in spared if number in self._slots]
-        if len(slots) == n:
+        if self._spared is not spared:
+            self._spare(spared)
+        if n <= len(spared) and self._far[:n].all():
             return 0
         rows: list[int] = []
         at: list[float] = []
@@ -116,8 +127,13 @@ class Spacing:
             apart[np.isnan(apart)] = _UNALIKE
         apart *= apart
         squares = np.add.reduce(apart, axis=0)
-        squares[:, slots] = np.inf
+        squares += self._far[:n]
         return int(np.minimum.reduce(squares, axis=1).argmax())
+
+    def _spare(self, spared: tuple[Trial, ...]) -> None:
+        self._spared, self._spared_numbers = spared, frozenset([t.number for t in spared])
+        self._far[:] = 0.0
+        self._far[[self._slots[n] for n in self._spared_numbers if n in self._slots]] = np.inf
 
     def _place(self, name: str, number: int, params: Mapping[str, Any]) -> None:
         position = _position(self._parameters[name], name, params)

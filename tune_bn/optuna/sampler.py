@@ -289,6 +289,10 @@ class CoarseToFineSampler(BaseSampler):
 
 
 def _is_same_space(a: Mapping[str, BaseDistribution], b: Mapping[str, BaseDistribution]) -> bool:
-    return a.keys() == b.keys() and all(
-        is_same_distribution(distribution, b[name]) for name, distribution in a.items()
-    )
+    if a.keys() != b.keys():
+        return False
+    for name, distribution in a.items():  # mostly the very same objects, and asked for every trial
+        other = b[name]
+        if distribution is not other and not is_same_distribution(distribution, other):
+            return False
+    return True
