@@ -53,13 +53,15 @@ def throw(
     seed: int, number: int, names: Iterable[str], attempt: int = 0
 ) -> dict[str, tuple[float, float, float, float]]:
     """Return `uniforms` of several parameters of one trial, by name."""
-    counter, rolls = _COUNTER.pack(seed, number, attempt), {}
+    counter, rolls = blake2b(_COUNTER.pack(seed, number, attempt), digest_size=32), {}
     for name in names:
         try:
             encoded = name.encode()
         except UnicodeEncodeError:  # a lone surrogate; the general way costs more at each call
             encoded = name.encode("utf-8", "surrogatepass")
-        a, b, c, d = _FOUR.unpack(blake2b(counter + encoded, digest_size=32).digest())
+        state = counter.copy()
+        state.update(encoded)
+        a, b, c, d = _FOUR.unpack(state.digest())
         rolls[name] = (a >> 11) * _UNIT, (b >> 11) * _UNIT, (c >> 11) * _UNIT, (d >> 11) * _UNIT
     return rolls
 

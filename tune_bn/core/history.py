@@ -129,12 +129,15 @@ class History:
             size = n if self._fronts is None else max(n, len(self.elites(n)))
             holders: list[Trial] = []
             needed = _KEPT  # fewer than asked for depend on every trial that may still come
-            for depth, trial in enumerate(self._best, start=1):
-                if name in trial.params:
-                    holders.append(trial)
-                    if len(holders) == size:
-                        needed = depth
-                        break
+            if name in self._whole[0] and self._whole[1] >= size:  # as nearly always
+                holders, needed = self._best[:size], size
+            else:
+                for depth, trial in enumerate(self._best, start=1):
+                    if name in trial.params:
+                        holders.append(trial)
+                        if len(holders) == size:
+                            needed = depth
+                            break
             values, numbers = [], []
             for trial in holders:
                 try:

@@ -358,8 +358,9 @@ class Marker:
             if getattr(narrowing, name) != usual
         }
         self._n = narrowing.elites
-        # By how deep a box reaches: of what, and what was made of it last.
-        self._made: dict[int, tuple[Any, _Spanning]] = {}
+        # By how deep a box reaches: of which history, its version, for how many parameters.
+        self._made: dict[int, tuple[History, int, int, _Spanning]] = {}
+        self._plan, self._plan_text = Plan(-1, 1.0), ("", "")
         self._many = {**self._settings}
         if narrowing.elite_power:
             self._many["elite_power"] = 0.0
@@ -441,9 +442,13 @@ class Marker:
             mark, spanning = self.mark(number, plan, proposal, history, parameters)
             return mark.to_text(), spanning
         _, kind, attempt, chance, n_best = proposal
+        if self._plan is not plan and self._plan != plan:  # the same for all trials of a stage
+            self._plan = plan
+            self._plan_text = stage_name(plan.stage), f"; seed {self._seed}; width {plan.width!r}"
+        stage, seed_and_width = self._plan_text
         line = (
-            f"{stage_name(plan.stage)}, {kind}; after {history.n_ranked}; trial {number}; "
-            f"attempt {attempt}; seed {self._seed}; width {plan.width!r}"
+            f"{stage}, {kind}; after {history.n_ranked}; trial {number}; attempt {attempt}"
+            f"{seed_and_width}"
         )
         if not plan.stage:
             return f"{line}; check {_NOTHING}", ()
@@ -458,22 +463,23 @@ class Marker:
     def _spanning(
         self, history: History, parameters: Mapping[str, Parameter], depth: int
     ) -> _Spanning:
-        key = history, history.version, depth, len(parameters)
         made = self._made.get(depth)
-        if made is not None and made[0] == key:
-            return made[1]
+        if (
+            made is not None
+            and made[0] is history
+            and made[1:3] == (history.version, len(parameters))
+        ):
+            return made[3]
         spanning = history.spanning(parameters, self._n, depth)
         numbers = tuple([trial.number for trial in spanning])
         digests = history.digests
-        try:
-            check = digest_of([digests[number] for number in numbers])
-        except KeyError:
+        if not digests.keys() >= set(numbers):
             if len(digests) > _MOST_DIGESTS:
                 digests.clear()
             for trial in spanning:
                 if trial.number not in digests:
                     digests[trial.number] = trial_digest(trial.params, parameters)
-            check = digest_of([digests[number] for number in numbers])
+        check = digest_of(map(digests.__getitem__, numbers))
         found = spanning, numbers, check, f"; trials {_numbers(numbers)}; check {check}"
-        self._made[depth] = key, found
+        self._made[depth] = history, history.version, len(parameters), found
         return found

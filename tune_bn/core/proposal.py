@@ -129,11 +129,9 @@ def propose(
     dimensions = max(len(history.best.params.keys() & space.keys()), 1)
     chance = 1.0 if narrowing.vary is None else narrowing.vary / dimensions
     region = choose(seed, number, space, history, narrowing, plan.width, chance)
-    is_endless = False
-    for parameter in space.values():
-        is_endless = is_endless or parameter.n_cells is None
+    is_endless = None in [parameter.n_cells for parameter in space.values()]
     most = _candidates(narrowing)
-    first: Proposal | None = None
+    first: tuple[dict[str, Any], Region, int] | None = None
     found: list[tuple[dict[str, Any], Region, int]] = []
     for attempt in range(_MAX_ATTEMPTS):
         if attempt == _MAX_ATTEMPTS // 2:  # everything there was tried
@@ -142,26 +140,31 @@ def propose(
         block, i = divmod(attempt, most)
         if i == 0:
             rolls = _Dice(seed, number, space, block)
-        params = point(region, rolls, i / most, _widening(attempt, most), narrowing)
+        widening = _widening(attempt, most) if attempt >= most else 1.0
+        params = point(region, rolls, i / most, widening, narrowing)
         if is_endless or not history.is_tried(space, params):
             found.append((params, region, attempt))
             if len(found) == most:
                 break
-        first = first or Proposal(params, region.kind, attempt, region.chance, region.n_best)
+        elif first is None:
+            first = params, region, attempt
     if found:
         chosen = 0
         if len(found) > 1:
             # In vain was also what failed; otherwise a region that fails would look unexplored.
             spared = history.elites(narrowing.spared)
             chosen = history.spacing.farthest([params for params, _, _ in found], space, spared)
-        params, region, attempt = found[chosen]
-        return Proposal(params, region.kind, attempt, region.chance, region.n_best)
+        return _proposal(*found[chosen])
     untried = _untried(seed, number, space, history)
     if untried is not None:
         return Proposal(untried, UNTRIED)
     # Where nothing is left to try, a repetition near the best says most about noise.
     assert first is not None
-    return first
+    return _proposal(*first)
+
+
+def _proposal(params: dict[str, Any], region: Region, attempt: int) -> Proposal:
+    return Proposal(params, region.kind, attempt, region.chance, region.n_best)
 
 
 def windows_of(

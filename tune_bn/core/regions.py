@@ -336,28 +336,26 @@ def point(
             if windows is not None:
                 windows[name] = interval
             continue
-        if shift:
-            a, b, c, d = roll
-            roll = (a + shift) % 1.0, (b + shift) % 1.0, (c + shift) % 1.0, (d + shift) % 1.0
-        i = bisect_right(side.weights, roll[0])
+        i = bisect_right(side.weights, (roll[0] + shift) % 1.0)
         params[name] = centre = side.centres[i]
         cells = parameter.n_cells
-        if roll[1] >= chance or (  # it keeps its value, or its window holds that one cell only
-            cells is not None
-            and not parameter.is_unordered
-            and _widened(width, narrowing, roll[2]) * cells <= 1.0
-        ):
+        leaves = (roll[1] + shift) % 1.0 < chance
+        if leaves and cells is not None and not parameter.is_unordered:
+            # A window that holds the one cell only keeps it.
+            leaves = _widened(width, narrowing, (roll[2] + shift) % 1.0) * cells > 1.0
+        if not leaves:
             kept.append((side, centre, roll))
             if windows is not None:
                 windows[name] = Kept(parameter, centre, side.trials[i])
             continue
+        r_width, r = (roll[2] + shift) % 1.0, (roll[3] + shift) % 1.0
         if cells is None:  # without the detour of `_window`: most draws are such
-            window = parameter.around(centre, width ** (spread + rest * roll[2]))
-            params[name] = value = window.draw(roll[3])
+            window = parameter.around(centre, width ** (spread + rest * r_width))
+            params[name] = value = window.draw(r)
             is_unique, is_changed = True, is_changed or value != centre
         else:
-            window = _window(parameter, centre, width, narrowing, roll[2])
-            params[name] = value = window.draw(roll[3])
+            window = _window(parameter, centre, width, narrowing, r_width)
+            params[name] = value = window.draw(r)
             is_changed = is_changed or _differs(parameter, value, centre)
         if windows is not None:
             windows[name] = window
@@ -367,8 +365,8 @@ def point(
     if not is_changed and kept:
         side, centre, roll = kept[int(r_pick * len(kept))]
         name, parameter = side.name, side.parameter
-        window = _window(parameter, centre, width, narrowing, roll[2])
-        params[name] = window.draw(roll[3])
+        window = _window(parameter, centre, width, narrowing, (roll[2] + shift) % 1.0)
+        params[name] = window.draw((roll[3] + shift) % 1.0)
         if windows is not None:
             windows[name] = window
         is_changed = _differs(parameter, params[name], centre)
@@ -379,7 +377,7 @@ def point(
         name, parameter = side.name, side.parameter
         little = min(narrowing.min_width, width) if is_changed else width
         window = parameter.around(centre, little)
-        params[name] = window.draw(roll[3])
+        params[name] = window.draw((roll[3] + shift) % 1.0)
         if windows is not None:
             windows[name] = window
     return params

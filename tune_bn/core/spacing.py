@@ -42,10 +42,10 @@ class Spacing:
         self._rows: dict[str, int] = {}
         self._all_rows: list[int] = []
         self._is_any_missing = False
-        # Asked with the same spared trials again and again: these, their numbers, and per trial
-        # what is added to its distance, so that no spared one is the nearest.
-        self._spared: tuple[Trial, ...] | None = None
-        self._spared_numbers: frozenset[int] = frozenset()
+        # Asked with the same spared trials again and again: these, their numbers, and what is
+        # added to the distance of each trial held, so that no spared one is the nearest.
+        self._spared: tuple[Trial, ...] = ()
+        self._spared_numbers: set[int] = set()
         self._far: NDArray[np.float64] = np.zeros(capacity)
 
     def add(self, number: int, params: Mapping[str, Any]) -> None:
@@ -57,12 +57,9 @@ class Spacing:
             oldest = self._numbers.pop(0)
             slot = self._slots.pop(oldest)
             del self._trials[oldest]
-            if oldest in self._spared_numbers:
-                self._spared = None
         if number not in self._slots:
             insort(self._numbers, number)
-            if number in self._spared_numbers:
-                self._spared = None
+            self._far[slot] = np.inf if number in self._spared_numbers else 0.0
         self._slots[number] = slot
         self._trials[number] = params
         positions, parameters = self._positions, self._parameters
@@ -113,9 +110,7 @@ class Spacing:
             rows.append(self._rows[name] if is_known else self._row(name, parameter))
             if parameter.is_unordered:
                 unordered.append(len(rows) - 1)
-            position = parameter.position
-            for candidate in candidates:
-                at.append(position(candidate[name]))  # noqa: PERF401 - made for every trial
+            at += parameter.positions([candidate[name] for candidate in candidates])
         positions = self._positions[:, :n]
         if rows != self._all_rows:  # a parameter that this draw does not have, or another order
             positions = positions[rows]
@@ -131,9 +126,12 @@ class Spacing:
         return int(np.minimum.reduce(squares, axis=1).argmax())
 
     def _spare(self, spared: tuple[Trial, ...]) -> None:
-        self._spared, self._spared_numbers = spared, frozenset([t.number for t in spared])
-        self._far[:] = 0.0
-        self._far[[self._slots[n] for n in self._spared_numbers if n in self._slots]] = np.inf
+        numbers = {trial.number for trial in spared}
+        for number in numbers ^ self._spared_numbers:
+            slot = self._slots.get(number)
+            if slot is not None:
+                self._far[slot] = np.inf if number in numbers else 0.0
+        self._spared, self._spared_numbers = spared, numbers
 
     def _place(self, name: str, number: int, params: Mapping[str, Any]) -> None:
         position = _position(self._parameters[name], name, params)

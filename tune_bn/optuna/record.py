@@ -5,7 +5,8 @@ last one. It holds nothing that another process could not read from the storage.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna.distributions import BaseDistribution
@@ -34,6 +35,9 @@ class Together(NamedTuple):
 
     distributions: dict[str, BaseDistribution]
     parameters: dict[str, Parameter]
+
+
+_NOTHING: tuple[tuple[Trial, ...], Collection[str], Together] = ((), {}.keys(), Together({}, {}))
 
 
 class Drawn(NamedTuple):
@@ -72,7 +76,8 @@ class StudyRecord:
         self._n_seen = 0
         self._caught_up_for = -1
         self._unfinished: set[int] = set()
-        self._space_of: tuple[tuple[Trial, ...], Together] = ((), Together({}, {}))
+        # The best trials, the names of their parameters, and these.
+        self._space_of: tuple[tuple[Trial, ...], Collection[str], Together] = _NOTHING
         self.changed: dict[str, int] = {}
         """For each parameter whose range has changed, the trial that brought the present one."""
         self.drawn: dict[int, Drawn] = {}
@@ -82,12 +87,14 @@ class StudyRecord:
         """Return all parameters that one of the ``n`` best trials has."""
         elites = self.history.elites(n)
         if self._space_of[0] is not elites:
-            names = dict.fromkeys(name for trial in elites for name in trial.params)
-            known = self.distributions
-            found = {name: known[name] for name in names if not known[name].single()}
-            parameters = {name: self.parameters[name] for name in found}
-            self._space_of = elites, Together(found, parameters)
-        return self._space_of[1]
+            names = dict.fromkeys(chain.from_iterable([trial.params for trial in elites]))
+            together = self._space_of[2]
+            if names.keys() != self._space_of[1]:
+                known = self.distributions
+                found = {name: known[name] for name in names if not known[name].single()}
+                together = Together(found, {name: self.parameters[name] for name in found})
+            self._space_of = elites, names.keys(), together
+        return self._space_of[2]
 
     def keep(self, number: int, drawn: Drawn) -> None:
         """Keep what was decided for a trial at hand until it has ended."""
@@ -153,7 +160,7 @@ class StudyRecord:
             latest[name] = number
             self.distributions[name] = distribution
             self.parameters[name] = parameter_for(distribution)
-            self._space_of = (), Together({}, {})
+            self._space_of = _NOTHING
         ranked = ranked_trial(directions, trial)
         if ranked is not None:
             self.history.add(ranked)
@@ -182,14 +189,12 @@ def ranked_trial(directions: Iterable[StudyDirection], trial: FrozenTrial) -> Tr
     count.
     """
     if trial.state == TrialState.COMPLETE:
-        values = trial.values
-        losses = tuple(
-            -v if d == StudyDirection.MAXIMIZE else v
-            for v, d in zip(values, directions, strict=True)
-        )
-        if any(map(math.isnan, losses)):
-            return None
-        return Trial(trial.number, trial.params, losses, violation=_violation(trial))
+        losses = []
+        for value, direction in zip(trial.values, directions, strict=True):
+            if value != value:
+                return None
+            losses.append(-value if direction is StudyDirection.MAXIMIZE else value)
+        return Trial(trial.number, trial.params, tuple(losses), violation=_violation(trial))
     if trial.state == TrialState.PRUNED:
         progress, loss = -math.inf, math.inf
         if trial.intermediate_values:
