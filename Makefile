@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check
 PYTHONS ?= 3.10 3.12 3.13
 
-.PHONY: demo test lint types test-only test-slow test-fuzz test-mutation audit docs dist wheel-list test-wheel test-pythons \
+.PHONY: demo test lint types test-only test-slow test-fuzz test-mutation audit docs dist test-wheel test-pythons \
 	test-floors test-floor check clean
 .SECONDARY: # the environments of the pattern rules are kept
 
@@ -78,10 +78,6 @@ docs: $(VENV)/.docs-installed
 dist: $(VENV)/.installed
 	rm -rf dist
 	$(BIN)/python -m hatchling build
-
-# After a file was added to the package, or taken away: writes the list that a test compares with.
-wheel-list: $(VENV)/.installed
-	$(BIN)/python -m tests.support.wheel > tests/wheel.txt
 
 # The tests of the sdist, against the wheel, in a folder without the source.
 test-wheel: dist

@@ -40,12 +40,6 @@ def test_help_loads_no_framework():
     assert run_without("torch", "--help").returncode == 0
 
 
-def test_the_help_of_a_benchmark_names_it():
-    """The line to copy is the line that works."""
-    result = run_without("torch", "bench", "overhead", "--help")
-    assert result.stdout.startswith("usage: tune-bn bench overhead"), result.stdout + result.stderr
-
-
 def test_the_list_of_commands_fits_80_columns():
     """No line is cut."""
     listed = run_without("torch", "--help").stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tune_bn.bench.tables import TABLES, fill
+from benchmarks.pages import TABLES, fill
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -34,6 +34,7 @@ def run(code: str, folder: Path) -> None:
             **{k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"},
             "HOME": str(folder),
             "OMP_NUM_THREADS": "1",
+            "RAY_ADDRESS": "local",  # not a cluster of another test that runs beside this one
             "RAY_USAGE_STATS_ENABLED": "0",
         },
         capture_output=True,
@@ -64,7 +65,7 @@ def test_there_are_blocks():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_tables_are_made_from_the_rows(page):
-    """No figure in a table was typed: ``tune-bn bench tables`` changes nothing."""
+    """No figure in a table was typed: ``python -m benchmarks pages`` changes nothing."""
     assert fill(PAGES[page]) == PAGES[page]
 
 

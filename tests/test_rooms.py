@@ -22,8 +22,7 @@ ALLOWED = {
         {"optuna", "ray", "torch", "pandas", "sklearn"},
     ),
     "report": ({"core", "optuna", "ray", "nn", "training"}, FRAMEWORKS),
-    "bench": ({"core", "nn", "training", "optuna", "ray", "tuning", "report"}, FRAMEWORKS),
-    "cli": ({"core", "training", "tuning", "report", "bench", "optuna", "ray"}, FRAMEWORKS),
+    "cli": ({"core", "training", "tuning", "report", "optuna", "ray"}, FRAMEWORKS),
 }
 
 

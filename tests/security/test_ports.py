@@ -107,6 +107,6 @@ def test_the_package_calls_nobody():
         (file.name, call)
         for file in root.rglob("*.py")
         for call in calls
-        if f"{call}" in file.read_text(encoding="utf-8") and "bench" not in file.parts
+        if f"{call}" in file.read_text(encoding="utf-8")
     }
     assert found == {("ray_run.py", "socket.")}

@@ -1,4 +1,4 @@
-"""What the wheel holds: ``python -m tests.support.wheel`` prints the list that a test compares."""
+"""What the wheel and the source distribution hold."""
 
 import os
 import tarfile
@@ -40,10 +40,3 @@ def _in(source: Path, build_one, folder: Path) -> str:  # hatchling builds the c
         return str(build_one(str(folder)))
     finally:
         os.chdir(before)
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as temporary:
-        print("\n".join(files_of(build_wheel(ROOT, Path(temporary)))))

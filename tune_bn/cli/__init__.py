@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tune_bn import __version__
-from tune_bn.cli.bench import bench
 from tune_bn.cli.once import OnceEach
 from tune_bn.cli.predict import predict
 from tune_bn.cli.report import report
@@ -29,12 +28,6 @@ app.command(short_help="Search, retrain the best, score it on untouched rows.", 
 app.command(short_help="Predict the rows of a table with a tuned model.", cls=OnceEach)(predict)
 app.command(short_help="Show how a search narrowed, and what to do next.", cls=OnceEach)(report)
 app.command(short_help="Show a running study, refreshed until Ctrl-C.", cls=OnceEach)(watch)
-app.command(
-    short_help="Run a benchmark, or list them.",
-    # The benchmark's own parser reads what follows its name.
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    add_help_option=False,
-)(bench)
 
 
 def _print_version(asked: bool) -> None:

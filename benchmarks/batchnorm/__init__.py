@@ -1,0 +1,1 @@
+"""The batch-norm layers, beside torch's."""

@@ -1,0 +1,1 @@
+"""What a search costs: time, memory, the size of the package."""

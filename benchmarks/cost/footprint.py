@@ -1,0 +1,140 @@
+"""What the package weighs: its wheel, what an install brings along, and what an import costs.
+
+    python -m benchmarks footprint
+
+appends its rows to ``benchmarks/results/footprint.jsonl``. An import is timed beyond the
+framework that it stands on: in a fresh interpreter that has loaded the framework already.
+"""
+
+import argparse
+import importlib.util
+import statistics
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+import tune_bn
+from benchmarks.rows import RESULTS, environment, write_rows
+
+__all__ = ["dependencies", "import_ms", "main", "wheel_size"]
+
+_IMPORTS = {  # module -> what it stands on
+    "tune_bn": "numpy",
+    "tune_bn.optuna": "optuna",
+    "tune_bn.ray": "ray.tune",
+    "tune_bn.nn": "torch",
+    "tune_bn.report": "plotly.graph_objects",
+}
+_EXTRAS = ("", "optuna", "ray", "torch", "report", "cli")
+
+_TIMED = "import time, {before}; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"  # noqa: E501 - one command line
+
+
+def import_ms(module: str, before: str, *, runs: int = 20) -> list[float]:
+    """Return how many milliseconds an import took in each of ``runs`` fresh interpreters.
+
+    Args:
+        module: What is imported.
+        before: What was imported before the clock started.
+        runs: How often; one more comes first and is not counted, so that files are cached.
+
+    Raises:
+        subprocess.CalledProcessError: If one of the two cannot be imported.
+
+    Example:
+        >>> all(ms > 0 for ms in import_ms("tune_bn", "numpy", runs=1))
+        True
+    """
+    command = [sys.executable, "-c", _TIMED.format(before=before, module=module)]
+    times = [
+        float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        for _ in range(runs + 1)
+    ]
+    return [1000 * seconds for seconds in times[1:]]
+
+
+def dependencies(name: str, extra: str = "") -> set[str]:
+    """Return the names of all distributions that an install of one brings, itself left out.
+
+    Args:
+        name: A distribution that is installed here.
+        extra: One of its extras, or "" for none.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: If one of them is not installed here.
+
+    Example:
+        >>> dependencies("tune-bn")
+        {'numpy'}
+    """
+    found: set[str] = set()
+    waiting, seen = [(name, extra)], set()
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        for line in metadata.requires(one[0]) or ():
+            required = Requirement(line)
+            if required.marker is None or required.marker.evaluate({"extra": one[1]}):
+                found.add(_canonical(required.name))
+                waiting += [(_canonical(required.name), e) for e in ("", *required.extras)]
+    return found - {_canonical(name)}
+
+
+def wheel_size() -> dict[str, int] | None:
+    """Return the wheel's bytes and number of files; None where there is no source to build."""
+    source = Path(tune_bn.__file__).parents[1]
+    if not (source / "pyproject.toml").exists():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+        subprocess.run(command, cwd=source, check=True, capture_output=True)
+        (wheel,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as file:
+            return {"bytes": wheel.stat().st_size, "files": len(file.namelist())}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print and append the rows; what is not installed here is left out."""
+    parser = argparse.ArgumentParser(description="Measures wheel, dependencies, import times.")
+    parser.add_argument("--runs", type=int, default=20, help="imports of each module")
+    parser.add_argument("--out", type=Path, default=RESULTS / "footprint.jsonl")
+    given = parser.parse_args(arguments)
+    where = environment(("tune-bn", "numpy", "optuna", "ray", "torch", "plotly"))
+    rows: list[dict[str, Any]] = []
+    if size := wheel_size():
+        rows.append({"part": "wheel", **size, **where})
+    for extra in _EXTRAS:
+        try:
+            names = sorted(dependencies("tune-bn", extra))
+        except metadata.PackageNotFoundError as missing:
+            print(f"[{extra}] left out: {missing.name} is not installed", file=sys.stderr)
+            continue
+        rows.append({"part": "dependencies", "extra": extra, "names": names, **where})
+    for module, before in _IMPORTS.items():
+        if importlib.util.find_spec(before.split(".")[0]) is None:
+            print(f"{module} left out: {before} is not installed", file=sys.stderr)
+            continue
+        times = import_ms(module, before, runs=given.runs)
+        row = {"part": "import", "module": module, "beyond": before, "runs": given.runs}
+        low, middle, high = statistics.quantiles(times, n=4)
+        row |= {"ms": round(middle, 2), "quartiles": [round(low, 2), round(high, 2)]}
+        rows.append(row | where)
+    for row in rows:
+        print({key: value for key, value in row.items() if key not in where})
+    write_rows(given.out, rows)
+
+
+def _canonical(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+if __name__ == "__main__":
+    main()

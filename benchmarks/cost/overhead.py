@@ -1,0 +1,157 @@
+"""What a sampler costs per trial, beside Optuna's own: ``python -m benchmarks overhead``.
+
+The objective is free, so all time is Optuna's and the sampler's. Samplers take turns within a
+round, each run in a process of its own, and a row gives the median over rounds of the ratio to
+the sampler it is compared with in the same round.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from benchmarks.rows import RESULTS, environment, write_rows
+from tune_bn.optuna import CoarseToFineSampler
+
+__all__ = ["main", "run"]
+
+_SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
+    "CoarseToFineSampler": lambda seed: CoarseToFineSampler(seed=seed),
+    "RandomSampler": lambda seed: optuna.samplers.RandomSampler(seed=seed),
+    "TPESampler": lambda seed: optuna.samplers.TPESampler(seed=seed),
+}
+_OURS = "CoarseToFineSampler"
+
+# (storage, trials, space, peer, highest ratio that is promised, rounds)
+_CASES: list[tuple[str, int, str, str, float, int]] = [
+    ("memory", 100, "5 floats", "RandomSampler", 1.5, 9),
+    ("memory", 1_000, "5 floats", "RandomSampler", 1.5, 9),
+    ("memory", 10_000, "5 floats", "RandomSampler", 1.5, 5),
+    ("memory", 100_000, "5 floats", "RandomSampler", 1.5, 3),
+    ("memory", 1_000, "5 floats", "TPESampler", 1 / 20, 3),
+    ("sqlite", 1_000, "5 floats", "RandomSampler", 1.2, 5),
+    ("journal", 1_000, "5 floats", "RandomSampler", 1.2, 5),
+    ("memory", 1_000, "50 mixed, 10 conditional", "RandomSampler", 2.0, 5),
+]
+
+
+def _five_floats(trial: optuna.Trial) -> float:
+    return sum((trial.suggest_float(f"x{i}", 0, 1) - 0.3) ** 2 for i in range(5))
+
+
+def _fifty_mixed(trial: optuna.Trial) -> float:
+    value = 0.0
+    for i in range(20):
+        value += (trial.suggest_float(f"x{i}", 0, 1) - 0.3) ** 2
+    for i in range(10):
+        value += trial.suggest_int(f"n{i}", 1, 100) / 100
+    for i in range(10):
+        is_on = trial.suggest_categorical(f"c{i}", [True, False])
+        if is_on:
+            value += trial.suggest_float(f"only{i}", 1e-5, 1, log=True)
+    return value
+
+
+_OBJECTIVES = {"5 floats": _five_floats, "50 mixed, 10 conditional": _fifty_mixed}
+
+
+def _one(sampler: str, storage: str, trials: int, space: str, seed: int) -> dict[str, float]:
+    """Run one study in this process; return time per trial and peak memory."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder:
+        backend: Any = None
+        if storage == "sqlite":
+            backend = f"sqlite:///{folder}/study.db"
+        elif storage == "journal":
+            backend = JournalStorage(JournalFileBackend(f"{folder}/journal.log"))
+        study = optuna.create_study(storage=backend, sampler=_SAMPLERS[sampler](seed))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        wall, cpu = time.perf_counter(), time.process_time()
+        study.optimize(_OBJECTIVES[space], n_trials=trials)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "wall_us": wall / trials * 1e6,
+        "cpu_us": cpu / trials * 1e6,
+        "growth_kib": float(after - before),
+    }
+
+
+def _in_a_process(*options: object) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.cost.overhead", "--one", *map(str, options)]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    measured: dict[str, float] = json.loads(result.stdout)
+    return measured
+
+
+def run(out: Path, *, largest: int = 100_000) -> list[dict[str, Any]]:
+    """Measure every case with at most ``largest`` trials; append a row for each to a file.
+
+    Args:
+        out: File of JSON lines; made if it is missing.
+        largest: Leave out cases of more trials.
+    """
+    rows = []
+    for storage, trials, space, peer, promised, rounds in _CASES:
+        if trials > largest:
+            continue
+        measured: dict[str, list[dict[str, float]]] = {_OURS: [], peer: []}
+        for seed in range(rounds):
+            # Whoever goes first differs from round to round.
+            for name in sorted(measured, reverse=bool(seed % 2)):
+                measured[name].append(_in_a_process(name, storage, trials, space, seed))
+
+        def ratio(what: str, measured: dict[str, list[dict[str, float]]] = measured) -> float:
+            ours, theirs = measured.values()
+            pairs = zip(ours, theirs, strict=True)
+            return round(statistics.median(a[what] / max(b[what], 1e-9) for a, b in pairs), 3)
+
+        row: dict[str, Any] = {
+            "benchmark": "overhead",
+            "storage": storage,
+            "trials": trials,
+            "space": space,
+            "peer": peer,
+            "rounds": rounds,
+            "wall_ratio": ratio("wall_us"),
+            "cpu_ratio": ratio("cpu_us"),
+            "promised": round(promised, 3),
+        }
+        for name, found in measured.items():
+            row[f"{name}_us"] = round(statistics.median(f["wall_us"] for f in found), 1)
+        if trials >= 10_000:  # below, the growth is that of the interpreter
+            row["memory_ratio"] = ratio("growth_kib")
+        row |= environment(["tune-bn", "optuna", "numpy"])
+        rows.append(row)
+        write_rows(out, [row])
+        print(json.dumps({k: v for k, v in row.items() if k != "versions"}), flush=True)
+    return rows
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=RESULTS / "overhead.jsonl")
+    parser.add_argument("--largest", type=int, default=100_000, help="trials at most")
+    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.one:
+        sampler, storage, trials, space, seed = options.one
+        print(json.dumps(_one(sampler, storage, int(trials), space, int(seed))))
+    else:
+        run(options.out, largest=options.largest)
+
+
+if __name__ == "__main__":
+    main()

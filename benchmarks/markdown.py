@@ -1,0 +1,28 @@
+"""Tables in Markdown, and the pages that hold them.
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; what is between is made from
+rows, and nothing in it is typed by hand.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+__all__ = ["filled", "table"]
+
+_MARKS = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(head: Sequence[str], body: Iterable[Sequence[object]]) -> str:
+    """Return a table in Markdown, with a line break at its end."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in body]
+    return "\n".join(lines) + "\n"
+
+
+def filled(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """Return a page with every marked table made anew.
+
+    Raises:
+        KeyError: If a mark names no table.
+    """
+    return _MARKS.sub(lambda m: m[1] + tables[m[2]]() + m[3], text)

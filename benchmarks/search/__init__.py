@@ -1,0 +1,1 @@
+"""What is found, beside other samplers and search algorithms."""

@@ -1,0 +1,136 @@
+"""The README's first figure as SVG: best value by trials, and what a trial costs beside it.
+
+Plain text, so that it can be read in a diff and shown where no script runs.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from xml.sax.saxutils import escape
+
+from benchmarks.problems.suites import DEVELOPMENT
+from benchmarks.search.compare import Results
+from benchmarks.search.methods import CHECKPOINTS, THROUGH_OPTUNA
+
+__all__ = ["chart"]
+
+_COLOURS = {"random": "#7c8796", "tpe": "#1f83c6", "tune_bn": "#D55E00"}
+_NAMES = {"random": "RandomSampler", "tpe": "TPESampler", "tune_bn": "CoarseToFineSampler"}
+_TITLES = {
+    "hpobench": "HPOBench tables",
+    "bbob-2d": "BBOB, 2 parameters",
+    "bbob-5d": "BBOB, 5 parameters",
+    "bbob-10d": "BBOB, 10 parameters",
+}
+_WIDTH, _HEIGHT, _PANEL, _LEFT, _TOP = 190, 170, 236, 54, 62
+_FIRST, _LAST = 10, 400
+
+
+class _Scale:
+    """A logarithmic axis, from numbers to points of the picture."""
+
+    def __init__(self, low: float, high: float, start: float, end: float) -> None:
+        self.low, self.high = math.log(low), math.log(high)
+        self.start, self.end = start, end
+
+    def __call__(self, value: float) -> float:
+        share = (math.log(value) - self.low) / (self.high - self.low)
+        return self.start + share * (self.end - self.start)
+
+
+def _text(x: float, y: float, text: str, **style: str) -> str:
+    options = {"font-size": "12", "fill": "#2b3442"}
+    options |= {name.replace("_", "-"): value for name, value in style.items()}
+    attributes = "".join(f' {k}="{v}"' for k, v in options.items())
+    return f'<text x="{x:.1f}" y="{y:.1f}"{attributes}>{escape(text)}</text>'
+
+
+def _line(x1: float, y1: float, x2: float, y2: float) -> str:
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+        'stroke="#7d8796" stroke-opacity="0.3"/>'
+    )
+
+
+def _panel(
+    left: float, title: str, curves: Mapping[str, Sequence[tuple[int, float]]]
+) -> Iterator[str]:
+    """Yield one panel: regret by trials, both on logarithmic axes."""
+    regrets = [y for points in curves.values() for _, y in points]
+    bottom = _TOP + _HEIGHT
+    x = _Scale(_FIRST, _LAST, left, left + _WIDTH)
+    y = _Scale(min(regrets) / 1.15, max(regrets) * 1.15, bottom, _TOP)
+    yield _text(left, _TOP - 10, title, font_weight="600")
+    for trials in (10, 50, 100, 200, 400):
+        yield _line(x(trials), _TOP, x(trials), bottom)
+        yield _text(x(trials), bottom + 16, str(trials), text_anchor="middle", font_size="11")
+    for exponent in range(-6, 1):
+        for digit in (1, 2, 5):
+            tick = digit * 10.0**exponent
+            if min(regrets) / 1.15 <= tick <= max(regrets) * 1.15:
+                yield _line(left, y(tick), left + _WIDTH, y(tick))
+                yield _text(left - 5, y(tick) + 4, f"{tick:g}", text_anchor="end", font_size="11")
+    for method, points in curves.items():
+        path = " ".join(f"{x(n):.1f},{y(v):.1f}" for n, v in points)
+        yield (
+            f'<polyline points="{path}" fill="none" stroke="{_COLOURS[method]}" '
+            'stroke-width="2.2" stroke-linejoin="round"/>'
+        )
+    yield _text(left + _WIDTH / 2, bottom + 33, "trials", text_anchor="middle", font_size="11")
+
+
+def _bars(left: float, milliseconds: Mapping[str, float]) -> Iterator[str]:
+    """Yield the panel with the cost of a trial."""
+    bottom, most = _TOP + _HEIGHT, max(milliseconds.values())
+    yield _text(left, _TOP - 10, "the search's own time", font_weight="600")
+    for i, (method, value) in enumerate(milliseconds.items()):
+        height = max(value / most * (_HEIGHT - 20), 1.0)
+        at = left + 12 + i * 58
+        yield (
+            f'<rect x="{at}" y="{bottom - height:.1f}" width="40" height="{height:.1f}" '
+            f'fill="{_COLOURS[method]}"/>'
+        )
+        yield _text(at + 20, bottom - height - 6, f"{value:.2f}", text_anchor="middle")
+    yield _text(left + 90, bottom + 33, "ms a trial", text_anchor="middle", font_size="11")
+
+
+def chart(results: Results, suites: Sequence[str] = DEVELOPMENT) -> str:
+    """Return the picture as SVG text.
+
+    Args:
+        results: Rows of random search, TPE and ours.
+        suites: A panel for each of them that has rows.
+    """
+    methods = [m for m in _COLOURS if m in results.methods]
+    parts: list[str] = []
+    left = float(_LEFT)
+    for suite in suites:
+        curves = {}
+        for method in methods:
+            found = [
+                (n, results.regret(method, suite, n)) for n in CHECKPOINTS if _FIRST <= n <= _LAST
+            ]
+            points = [(n, r) for n, r in found if r]
+            if points:
+                curves[method] = points
+        if curves:
+            parts += _panel(left, _TITLES.get(suite, suite), curves)
+            left += _PANEL
+    seconds = dict(results.seconds_per_trial(suites))
+    # The others' time has Optuna's bookkeeping in it, so ours must have it too.
+    seconds["tune_bn"] = seconds.get(THROUGH_OPTUNA, seconds.get("tune_bn", 0.0))
+    parts += _bars(left, {m: 1e3 * seconds[m] for m in methods if m in seconds})
+    width, height = left + 200, _TOP + _HEIGHT + 44
+    legend = []
+    for i, method in enumerate(methods):
+        at = _LEFT + i * 190
+        legend.append(f'<rect x="{at}" y="14" width="16" height="4" fill="{_COLOURS[method]}"/>')
+        legend.append(_text(at + 22, 20, _NAMES[method]))
+    note = "regret: 1 = random search after 10 trials, 0 = best known"
+    legend.append(_text(_LEFT + 3 * 190 + 10, 20, note, font_size="11", fill="#566173"))
+    body = "\n".join([*legend, *parts])
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" '
+        f'width="{width:.0f}" height="{height}" font-family="system-ui, sans-serif">\n'
+        f"<title>Best value by trials, and cost of a trial</title>\n"
+        f'<rect width="100%" height="100%" fill="#ffffff"/>\n{body}\n</svg>\n'
+    )

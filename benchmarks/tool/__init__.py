@@ -1,0 +1,1 @@
+"""The main job, and the pictures that README and docs show."""

@@ -1,0 +1,41 @@
+"""The footprint is counted, not guessed."""
+
+import json
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+
+from benchmarks.cost import footprint
+
+
+def test_dependencies_of_dependencies_count():
+    """An extra brings its own packages, and theirs; no extra brings what it does not name."""
+    assert footprint.dependencies("tune-bn") == {"numpy"}
+    brought = footprint.dependencies("tune-bn", "optuna")
+    assert {"numpy", "optuna", "sqlalchemy", "mako"} <= brought  # alembic asks for Mako
+    assert brought & {"torch", "ray", "pytest", "tune-bn"} == set()
+    assert footprint.dependencies("tune-bn", "cli") > brought
+
+
+def test_an_unknown_package_is_an_error():
+    """What is not installed cannot be counted."""
+    with pytest.raises(PackageNotFoundError):
+        footprint.dependencies("no-such-package")
+
+
+def test_an_import_is_timed_beyond_what_it_stands_on():
+    """What was loaded before costs nothing again."""
+    assert min(footprint.import_ms("json", "json", runs=2)) < 5
+    assert min(footprint.import_ms("tune_bn", "json", runs=2)) > min(
+        footprint.import_ms("tune_bn", "tune_bn", runs=2)
+    )
+
+
+def test_rows_are_appended(tmp_path, monkeypatch):
+    """One row for the wheel, one for each extra, one for each import, with where they are from."""
+    monkeypatch.setattr(footprint, "_IMPORTS", {"tune_bn": "numpy", "x": "no_such_framework"})
+    footprint.main(["--runs", "2", "--out", str(tmp_path / "rows.jsonl")])
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert [r["part"] for r in rows] == ["wheel", *["dependencies"] * 6, "import"]
+    assert 50_000 < rows[0]["bytes"] < 500_000
+    assert all(r["machine"] and r["versions"]["numpy"] for r in rows)

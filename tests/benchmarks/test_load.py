@@ -1,0 +1,74 @@
+"""The benchmarks of load run each of their parts, small."""
+
+import json
+
+import optuna
+import pytest
+
+from benchmarks.cost import load, soak
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """The benchmarks silence Optuna for good; a test gives its voice back."""
+    before = optuna.logging.get_verbosity()
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+@pytest.mark.parametrize("part", ["memory", "ray", "parameters"])
+def test_one_part(part, capsys):
+    """A part run in a process of its own prints what a trial cost, at first and last."""
+    for method in load._PARTS[part][1]:
+        load.main(["one", part, method, "--trials", "10"])
+        measured = json.loads(capsys.readouterr().out)
+        assert measured["cpu_us"] > 0
+        assert {"cpu_us_first_tenth", "cpu_us_last_tenth", "growth_mib"} <= measured.keys()
+
+
+def test_workers_in_two_parts(tmp_path):
+    """A run goes on where the last one ended, and every row says what its check found."""
+    storage = f"journal:{tmp_path}/j.log"
+    for before in (0, 8):
+        (row,) = load.run_workers(
+            tmp_path / "rows.jsonl",
+            storage,
+            samplers=["CoarseToFineSampler"],
+            workers=2,
+            trials=4,
+            study="s",
+        )
+        assert (row["trials_before"], row["finished"]) == (before, before + 8)
+        assert {"machine", "versions", "date", "cpu_ms"} <= row.keys()
+
+
+def test_a_study_that_lost_a_trial_is_refused(tmp_path, monkeypatch):
+    """The check of a run of several workers can fail."""
+    said = load._said
+    monkeypatch.setattr(load, "_said", lambda child: {**said(child), "finished": 3})
+    with pytest.raises(AssertionError):
+        load.run_workers(
+            tmp_path / "rows.jsonl",
+            "journal",
+            samplers=["RandomSampler"],
+            workers=1,
+            trials=2,
+        )
+
+
+def test_a_round_of_the_soak(tmp_path):
+    """Every work of a round is done, and the row has what must stay flat."""
+    row = soak.run(tmp_path / "rows.jsonl", minutes=5, rounds=1)
+    assert row["rounds"] == 1
+    assert row["trials"] > 600
+    assert {"memory_ratio", "cpu_ratio", "threads", "open_files"} <= row.keys()
+    written = json.loads((tmp_path / "rows.jsonl").read_text())
+    assert written["trials"] == row["trials"]
+
+
+@pytest.mark.parametrize(
+    ("series", "ratio"), [([1.0] * 8, 1.0), ([1.0] * 6 + [2.0] * 2, 2.0), ([3.0], 1.0)]
+)
+def test_what_grows_is_seen(series, ratio):
+    """The last quarter is compared with the first."""
+    assert soak._ratio(series) == ratio

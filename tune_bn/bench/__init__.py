@@ -1,1 +1,0 @@
-"""Benchmarks: problems, runners and tables. Peers are imported where they are run."""
