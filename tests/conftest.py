@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 # Read when Ray is imported, also in the processes that tests start: every Ray of a test listens on
-# loopback, where Ray left to itself listens on all interfaces; see `tune_bn.tuning.ray_run`.
+# loopback, where Ray left to itself listens on all interfaces; see `tune_bn.tuning.on_ray.run`.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
 

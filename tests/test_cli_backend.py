@@ -31,7 +31,7 @@ def test_options_that_do_not_go_together(options, message, tmp_path):
 def test_a_missing_ray_is_named_with_its_extra(tmp_path, monkeypatch):
     """The line says what to install for this backend."""
     monkeypatch.setitem(sys.modules, "ray", None)
-    for name in [n for n in sys.modules if n.startswith(("tune_bn.ray", "tune_bn.tuning.ray"))]:
+    for name in [n for n in sys.modules if n.startswith(("tune_bn.ray", "tune_bn.tuning.on_ray"))]:
         monkeypatch.delitem(sys.modules, name)
     options = ["--data", "digits", "--backend", "ray", "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(app, ["tune", *options])

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from tests.support.disks import small_disk
 from tune_bn.cli import app
-from tune_bn.tuning.folder import open_folder
+from tune_bn.tuning.folder.folder import open_folder
 
 
 def tune(*words: object) -> Result:
@@ -239,7 +239,7 @@ def test_a_disk_that_fills_up_at_the_end(table, out, monkeypatch, call):
         if next(calls) == 2 * call - 1:  # each file is flushed, and then its folder
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("tune_bn.core.files.os.fsync", full)
+    monkeypatch.setattr("tune_bn.plain.files.os.fsync", full)
     require_one_line(tune(*changed(quick(table, out), "--trials", 3)), "no space left on device")
     assert {name: content for name, content in files(out).items() if name != "study.db"} == before
     monkeypatch.undo()

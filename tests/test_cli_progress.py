@@ -3,7 +3,7 @@ import io
 from rich.console import Console
 
 from tune_bn.cli.progress import show_progress
-from tune_bn.tuning.tally import Ended, Progress
+from tune_bn.tuning.folder.tally import Ended, Progress
 
 
 def shown(*reports: Progress, is_terminal: bool) -> str:

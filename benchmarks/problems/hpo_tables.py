@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.problems.problem import Problem
-from tune_bn.core.draw import uniforms
+from tune_bn.core.draws.dice import uniforms
 from tune_bn.core.space import Categorical, Int, Parameter
 
 __all__ = ["table_problems"]

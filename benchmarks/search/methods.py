@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.problems.problem import Problem
-from tune_bn.core.narrowing import Narrowing
-from tune_bn.core.search import CoarseToFine
+from tune_bn.core.draws.narrowing import Narrowing
+from tune_bn.core.search.search import CoarseToFine
 from tune_bn.core.space import Categorical, Float, Int, Parameter
 
 if TYPE_CHECKING:

@@ -76,7 +76,7 @@ def _run_one(method: str, norm: str, seed: int, n_trials: int, folder: Path) -> 
     from ray.tune.schedulers import ASHAScheduler
 
     from tune_bn.training import load_dataset
-    from tune_bn.tuning.ray_trials import ray_space
+    from tune_bn.tuning.on_ray.trainable import ray_space
 
     dataset = load_dataset("digits", seed=seed)
     start = time.perf_counter()

@@ -14,7 +14,7 @@ from benchmarks.problems.suites import DEVELOPMENT, problems
 from benchmarks.search.compare import Results
 from benchmarks.search.methods import by_hand
 from benchmarks.search.runs import Row
-from tune_bn.core.narrowing import Narrowing
+from tune_bn.core.draws.narrowing import Narrowing
 
 __all__ = ["sensitivity", "variants"]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.rows import RESULTS, environment, write_rows
 from tune_bn.training import load_dataset
-from tune_bn.tuning.finish import DEFAULT_NETWORK
+from tune_bn.tuning.finish.finish import DEFAULT_NETWORK
 from tune_bn.tuning.optuna_run import tune
 from tune_bn.tuning.settings import Settings
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import optuna
 
 from benchmarks.rows import RESULTS
-from tune_bn.core.files import write_atomically
 from tune_bn.optuna import CoarseToFineSampler, suggest_one_minus_log
-from tune_bn.report.svg import narrowing_svg
+from tune_bn.plain.files import write_atomically
+from tune_bn.report.figures.svg import narrowing_svg
 from tune_bn.training import Config, Fit, load_dataset
 
 __all__ = ["RESULT", "main", "run_study"]

@@ -3,7 +3,7 @@
     python -m benchmarks regions
 
 writes one SVG file a kind into ``docs/assets``. Every rectangle and line is the window of a draw,
-and every dot its value, as `tune_bn.core.regions` gives them to a search.
+and every dot its value, as `tune_bn.core.draws.regions` gives them to a search.
 """
 
 import argparse
@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tune_bn.core.draw import uniforms
-from tune_bn.core.files import write_atomically
-from tune_bn.core.regions import (
+from tune_bn.core.draws.dice import uniforms
+from tune_bn.core.draws.regions import (
     KINDS,
     STRATUM,
     UNTRIED,
@@ -22,9 +21,10 @@ from tune_bn.core.regions import (
     rank_roll,
     region_of,
 )
-from tune_bn.core.search import CoarseToFine
+from tune_bn.core.search.search import CoarseToFine
 from tune_bn.core.space import Float, Int, Parameter
-from tune_bn.core.window import Kept, Window
+from tune_bn.core.space.window import Kept, Window
+from tune_bn.plain.files import write_atomically
 
 __all__ = ["main", "picture"]
 

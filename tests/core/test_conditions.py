@@ -4,11 +4,11 @@ import pytest
 
 from tests.support.draws import fine_value
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing, SpaceError, TrialError
-from tune_bn.core.conditions import checked_conditions, propose_open
-from tune_bn.core.history import History
-from tune_bn.core.narrowing import stage_for
-from tune_bn.core.proposal import coarse_value, propose
-from tune_bn.core.trial import Trial
+from tune_bn.core.draws.conditions import checked_conditions, propose_open
+from tune_bn.core.draws.narrowing import stage_for
+from tune_bn.core.draws.proposal import coarse_value, propose
+from tune_bn.core.history.history import History
+from tune_bn.core.history.trial import Trial
 
 SPACE = {
     "optimizer": Categorical(["adam", "sgd"]),

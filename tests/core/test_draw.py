@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.judges import uniform_p
-from tune_bn.core.draw import fresh_seed, permutation, uniforms
+from tune_bn.core.draws.dice import fresh_seed, permutation, uniforms
 
 
 @pytest.mark.parametrize("which", range(4))
@@ -46,7 +46,7 @@ def test_all_below_one():
 def test_golden_values():
     """The draws of a version are those of every later one: users reproduce old searches.
 
-    Made by ``python -c "from tune_bn.core.draw import *; print(uniforms(7, 11, 'lr', 2))"``.
+    Made by ``python -c "from tune_bn.core.draws.dice import *; print(uniforms(7, 11, 'lr', 2))"``.
     """
     assert uniforms(7, 11, "lr", 2) == GOLDEN_UNIFORMS
     assert permutation(7, "lr", 0, 6) == GOLDEN_PERMUTATION
@@ -54,7 +54,10 @@ def test_golden_values():
 
 def test_same_in_another_process_with_another_hash_seed():
     """Nothing depends on PYTHONHASHSEED."""
-    code = "from tune_bn.core.draw import *; print(uniforms(1, 2, 'x'), permutation(1, 'x', 3, 9))"
+    code = (
+        "from tune_bn.core.draws.dice import *; "
+        "print(uniforms(1, 2, 'x'), permutation(1, 'x', 3, 9))"
+    )
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code],

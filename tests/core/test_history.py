@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_bn import Categorical, Float, Int
-from tune_bn.core.history import History
+from tune_bn.core.history.history import History
+from tune_bn.core.history.trial import Trial
 from tune_bn.core.space import Parameter
-from tune_bn.core.trial import Trial
 
 SPACE = {"x": Float(0, 1), "kind": Categorical(["a", "b"]), "only": Float(0, 1)}
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.support.draws import propose
 from tune_bn import CoarseToFine, Float, Narrowing, NarrowingError
-from tune_bn.core.history import History
-from tune_bn.core.narrowing import stage_for
-from tune_bn.core.trial import Trial
+from tune_bn.core.draws.narrowing import stage_for
+from tune_bn.core.history.history import History
+from tune_bn.core.history.trial import Trial
 
 
 def history_of(n: int, dimensions: int = 4) -> History:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune_bn.core.pareto import Fronts, crowding_distance
-from tune_bn.core.trial import Trial
+from tune_bn.core.history.pareto import Fronts, crowding_distance
+from tune_bn.core.history.trial import Trial
 
 whole = st.integers(-100, 100)
 fronts = st.lists(st.tuples(whole, whole), min_size=1, max_size=9, unique=True)

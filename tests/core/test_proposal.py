@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.support.draws import fine_value, propose
 from tests.support.judges import equal_counts_p, uniform_p
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
-from tune_bn.core.history import History, rank_weights
-from tune_bn.core.proposal import coarse_value
-from tune_bn.core.spacing import Spacing
-from tune_bn.core.trial import Trial
+from tune_bn.core.draws.proposal import coarse_value
+from tune_bn.core.history.history import History, rank_weights
+from tune_bn.core.history.spacing import Spacing
+from tune_bn.core.history.trial import Trial
 
 SPACE = {
     "alpha": Float(1e-4, 1.0, log=True),

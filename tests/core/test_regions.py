@@ -11,9 +11,9 @@ import pytest
 from tests.faults.golden.draws import CONDITIONAL, CONDITIONS, SPACES, loss_of
 from tests.support.regions import untrue
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
-from tune_bn.core.mark import Mark
-from tune_bn.core.regions import KINDS, STRATUM
-from tune_bn.core.window import Interval, Kept
+from tune_bn.core.draws.mark import Mark
+from tune_bn.core.draws.regions import KINDS, STRATUM
+from tune_bn.core.space.window import Interval, Kept
 
 Loss = Callable[[Any], float]
 PLAY: dict[str, tuple[dict[str, Any], Loss]] = {

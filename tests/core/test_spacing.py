@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.draws import propose
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
-from tune_bn.core.history import History
+from tune_bn.core.history.history import History
+from tune_bn.core.history.spacing import Spacing
+from tune_bn.core.history.trial import Trial
 from tune_bn.core.space import Parameter
-from tune_bn.core.spacing import Spacing
-from tune_bn.core.trial import Trial
 
 SPACE: dict[str, Parameter] = {
     "x": Float(0, 10),

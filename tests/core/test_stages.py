@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_bn import Float, Int, Narrowing
-from tune_bn.core.history import History
-from tune_bn.core.mark import Mark, Marker, stage_index, stage_name
-from tune_bn.core.narrowing import stage_for
-from tune_bn.core.proposal import propose
-from tune_bn.core.regions import KINDS
-from tune_bn.core.stages import group_stages
-from tune_bn.core.trial import Trial
+from tune_bn.core.draws.mark import Mark, Marker, stage_index, stage_name
+from tune_bn.core.draws.narrowing import stage_for
+from tune_bn.core.draws.proposal import propose
+from tune_bn.core.draws.regions import KINDS
+from tune_bn.core.draws.stages import group_stages
+from tune_bn.core.history.history import History
+from tune_bn.core.history.trial import Trial
 
 numbers = st.integers(0, 10**7)
 names = st.lists(st.text(max_size=9), max_size=4, unique=True).map(tuple)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_bn.core.errors import TrialError
-from tune_bn.core.pareto import Fronts, crowding_distance
-from tune_bn.core.trial import Trial, group_key, rank_key
+from tune_bn.core.history.pareto import Fronts, crowding_distance
+from tune_bn.core.history.trial import Trial, group_key, rank_key
 
 loss = st.one_of(st.sampled_from([0.0, 1.0, 2.0]), st.floats(allow_nan=False))
 violation = st.sampled_from([0.0, 0.0, 0.5, math.inf])

@@ -27,8 +27,8 @@ from ray import tune
 from tests.support.disks import fill
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.training import load_dataset
-from tune_bn.tuning import ray_run
 from tune_bn.tuning.errors import TuneError
+from tune_bn.tuning.on_ray import run as ray_run
 from tune_bn.tuning.settings import Settings
 
 STORE = 80 * 2**20

@@ -57,7 +57,8 @@ def test_a_run_goes_on_in_its_own_past(table, tmp_path):
     """A run that is resumed an hour before it began goes on where it was."""
     out = tmp_path / "out"
     code = (
-        "import sys, optuna, tune_bn.tuning.finish; from tests.support.clock import set_clock_back;"
+        "import sys, optuna, tune_bn.tuning.finish.finish; "
+        "from tests.support.clock import set_clock_back; "
         "set_clock_back(float(sys.argv.pop(1))); from tune_bn.__main__ import main; main()"
     )
     for trials, behind in ((2, 0), (4, HOUR)):

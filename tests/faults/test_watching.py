@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from tests.support.worker import objective
 from tune_bn.cli import app
-from tune_bn.report import history
+from tune_bn.report.results.source import results_of
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ def test_a_storage_that_goes_away_is_one_line(error, tmp_path, monkeypatch):
     """Which holds nothing of an address."""
     url = f"sqlite:///{tmp_path}/s.db"
     optuna.create_study(storage=url, study_name="s").optimize(objective, n_trials=2)
-    looks = iter([history.results_of, history.results_of])
+    looks = iter([results_of, results_of])
 
     def look(study: optuna.Study) -> object:
         for one in looks:
             return one(study)
         raise error
 
-    monkeypatch.setattr("tune_bn.report.sources.results_of", look)
+    monkeypatch.setattr("tune_bn.report.results.sources.results_of", look)
     words = ["watch", "--storage", url, "--every", "0.01", "--timeout", "60"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2

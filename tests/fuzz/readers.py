@@ -19,8 +19,8 @@ from tests.fuzz.tables import csv_file, npz_file, parquet_file
 from tune_bn import CoarseToFine, StateError
 from tune_bn.report.errors import ReportError
 from tune_bn.training import DataError, Preprocessing, load_dataset
+from tune_bn.training.model_file import ModelFileError, load_model
 from tune_bn.training.tables import read_rows
-from tune_bn.tuning.result import ModelFileError, load_model
 
 __all__ = ["FORMATS", "Format", "require_same_alone"]
 
@@ -98,10 +98,10 @@ def _read_ray(path: Path) -> None:
 def _read_summary(path: Path) -> None:
     from rich.console import Console
 
-    from tune_bn.report.history import results_of
-    from tune_bn.report.page import page
-    from tune_bn.report.sources import open_run
-    from tune_bn.report.terminal import text_report
+    from tune_bn.report.pages.page import page
+    from tune_bn.report.pages.terminal import text_report
+    from tune_bn.report.results.source import results_of
+    from tune_bn.report.results.sources import open_run
 
     folder = path.parent / "run"
     if not folder.exists():

@@ -18,7 +18,7 @@ from tests.fuzz.mutate import NUMBERS, TEXTS, damaged, damaged_json, spoiled_tex
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.training import Config, fit, load_dataset
-from tune_bn.tuning.result import save_model
+from tune_bn.training.model_file import save_model
 
 __all__ = ["core_state", "model_file", "ray_state", "summary_file"]
 

@@ -42,11 +42,13 @@ class Mutant:
     """A broken module.
 
     Args:
-        line: Where it is broken.
+        function: In which function it is broken, with its class: ``History.add``; "" for none.
+        line: In which line.
         what: How, for people.
         source: Its text.
     """
 
+    function: str
     line: int
     what: str
     source: str
@@ -58,9 +60,9 @@ def all_mutants(source: str) -> list[Mutant]:
     return [_mutant(tree, place) for place in range(_places(tree))]
 
 
-def all_changes(source: str) -> list[tuple[int, str]]:
-    """Return line and description of each of `all_mutants`, without making them."""
-    return [(line, what) for line, what, _ in _changes(ast.parse(source))]
+def all_changes(source: str) -> list[tuple[str, int, str]]:
+    """Return function, line and description of each of `all_mutants`, without making them."""
+    return [found[:3] for found in _changes(ast.parse(source))]
 
 
 def chosen_mutants(sources: dict[str, str], count: int, seed: int) -> list[tuple[str, Mutant]]:
@@ -78,54 +80,61 @@ def _places(tree: ast.AST) -> int:
 
 def _mutant(tree: ast.AST, place: int) -> Mutant:
     broken = copy.deepcopy(tree)
-    line, what, change = list(_changes(broken))[place]
+    function, line, what, change = list(_changes(broken))[place]
     change()
-    return Mutant(line, what, ast.unparse(ast.fix_missing_locations(broken)))
+    return Mutant(function, line, what, ast.unparse(ast.fix_missing_locations(broken)))
 
 
-def _changes(tree: ast.AST) -> Iterator[tuple[int, str, Callable[[], None]]]:
-    for node in _code(tree):
-        line = getattr(node, "lineno", 0)
-        if isinstance(node, ast.Compare) and type(node.ops[0]) in _COMPARISONS:
-            new = _COMPARISONS[type(node.ops[0])]
-            yield (
-                line,
-                f"{_name(node.ops[0])} → {new.__name__}",
-                _set(node, "ops", [new(), *node.ops[1:]]),
-            )
-        elif isinstance(node, (ast.BinOp, ast.AugAssign)) and type(node.op) in _OPERATORS:
-            other = _OPERATORS[type(node.op)]
-            yield line, f"{_name(node.op)} → {other.__name__}", _set(node, "op", other())
-        elif isinstance(node, ast.BoolOp):
-            both = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-            yield line, f"{_name(node.op)} → {_name(both)}", _set(node, "op", both)
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
-            sign = ast.UAdd() if isinstance(node.op, ast.USub) else None
-            if sign is not None:
-                yield line, "−x → x", _set(node, "op", sign)
-            else:
-                twice = ast.UnaryOp(ast.Not(), node.operand)
-                yield line, "not x → x", _set(node, "operand", twice)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
-            value = (not node.value) if isinstance(node.value, bool) else node.value + 1
-            yield line, f"{node.value} → {value}", _set(node, "value", value)
-        elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
-            turned = ast.UnaryOp(ast.Not(), node.test)
-            yield line, "the other branch", _set(node, "test", turned)
-        elif isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
-            attribute = "id" if isinstance(node.func, ast.Name) else "attr"
-            name = getattr(node.func, attribute)
-            if name in _CALLS:
-                yield line, f"{name} → {_CALLS[name]}", _set(node.func, attribute, _CALLS[name])
-        elif isinstance(node, (ast.Break, ast.Continue)):
-            pass
-        for field in ("body", "orelse"):
-            block = getattr(node, field, None)
-            for i, statement in enumerate(block if isinstance(block, list) else ()):
-                is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
-                if is_call or isinstance(statement, (ast.AugAssign, ast.Delete, ast.Continue)):
-                    what = f"without: {ast.unparse(statement)[:60]}"
-                    yield statement.lineno, what, _replace(block, i)
+def _changes(tree: ast.AST) -> Iterator[tuple[str, int, str, Callable[[], None]]]:
+    for function, node in _code(tree):
+        for line, what, change in _changes_of(node):
+            yield function, line, what, change
+
+
+def _changes_of(node: Any) -> Iterator[tuple[int, str, Callable[[], None]]]:
+    line = getattr(node, "lineno", 0)
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in _COMPARISONS:
+        new = _COMPARISONS[type(node.ops[0])]
+        yield (
+            line,
+            f"{ast.unparse(node)}: {_name(node.ops[0])} → {new.__name__}",
+            _set(node, "ops", [new(), *node.ops[1:]]),
+        )
+    elif isinstance(node, (ast.BinOp, ast.AugAssign)) and type(node.op) in _OPERATORS:
+        other = _OPERATORS[type(node.op)]
+        what = f"{ast.unparse(node)}: {_name(node.op)} → {other.__name__}"
+        yield line, what, _set(node, "op", other())
+    elif isinstance(node, ast.BoolOp):
+        both = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+        what = f"{ast.unparse(node)}: {_name(node.op)} → {_name(both)}"
+        yield line, what, _set(node, "op", both)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
+        sign = ast.UAdd() if isinstance(node.op, ast.USub) else None
+        if sign is not None:
+            yield line, "−x → x", _set(node, "op", sign)
+        else:
+            twice = ast.UnaryOp(ast.Not(), node.operand)
+            yield line, "not x → x", _set(node, "operand", twice)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        value = (not node.value) if isinstance(node.value, bool) else node.value + 1
+        yield line, f"{node.value} → {value}", _set(node, "value", value)
+    elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
+        turned = ast.UnaryOp(ast.Not(), node.test)
+        yield line, "the other branch", _set(node, "test", turned)
+    elif isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+        attribute = "id" if isinstance(node.func, ast.Name) else "attr"
+        name = getattr(node.func, attribute)
+        if name in _CALLS:
+            yield line, f"{name} → {_CALLS[name]}", _set(node.func, attribute, _CALLS[name])
+    elif isinstance(node, (ast.Break, ast.Continue)):
+        pass
+    for field in ("body", "orelse"):
+        block = getattr(node, field, None)
+        for i, statement in enumerate(block if isinstance(block, list) else ()):
+            is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+            if is_call or isinstance(statement, (ast.AugAssign, ast.Delete, ast.Continue)):
+                what = f"without: {ast.unparse(statement)[:60]}"
+                yield statement.lineno, what, _replace(block, i)
 
 
 def _set(node: Any, attribute: str, value: Any) -> Callable[[], None]:
@@ -140,9 +149,11 @@ def _name(node: ast.AST) -> str:
     return type(node).__name__
 
 
-def _code(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes that a run depends on."""
-    yield node
+def _code(node: ast.AST, function: str = "") -> Iterator[tuple[str, ast.AST]]:
+    """Yield the nodes that a run depends on, each with the function that it is in."""
+    yield function, node
+    if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+        function = f"{function}.{node.name}".removeprefix(".")
     for field, value in ast.iter_fields(node):
         if field in ("annotation", "returns", "decorator_list", "type_params"):
             continue
@@ -151,7 +162,7 @@ def _code(node: ast.AST) -> Iterator[ast.AST]:
             if isinstance(node, ast.ClassDef) and isinstance(child, ast.AnnAssign):
                 continue  # the default of an option: a matter of benchmarks
             if isinstance(child, ast.AST) and not _is_spared(child):
-                yield from _code(child)
+                yield from _code(child, function)
 
 
 def _is_spared(node: ast.AST) -> bool:

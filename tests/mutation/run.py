@@ -29,41 +29,50 @@ from pathlib import Path
 
 from tests.mutation.mutants import Mutant, chosen_mutants
 
-__all__ = ["EQUIVALENT", "MODULES", "is_caught", "sources", "why_equivalent", "working_copy"]
+__all__ = ["EQUIVALENT", "is_caught", "sources", "why_equivalent", "working_copy"]
 
-MODULES = (
-    *("conditions", "draw", "history", "mark", "narrowing", "origin", "pareto", "proposal"),
-    *("regions", "search", "space", "spacing", "stages", "state", "trial", "window"),
-)
 EQUIVALENT = {
-    ("history", "if place >= _KEPT:", "GtE → Gt"): "what is inserted there is cut off again",
     (
-        "narrowing",
-        "together=0.0,",
+        "history/history",
+        "History.add",
+        "place >= _KEPT: GtE → Gt",
+    ): "what is inserted there is cut off again",
+    (
+        "draws/narrowing",
+        "Narrowing.textbook",
         "0.0 → 1.0",
     ): "with one elite all centres are of one trial anyway",
     (
-        "pareto",
-        "return group_a < group_b",
-        "Lt → LtE",
+        "history/pareto",
+        "_dominates",
+        "group_a < group_b: Lt → LtE",
     ): "that they differ was asked just before",
     (
-        "regions",
-        "elif r_zoom < zoom and any(p.n_cells is None for p in space.values()):",
-        "Lt → LtE",
+        "draws/regions",
+        "choose",
+        "r_zoom < zoom: Lt → LtE",
     ): "a number of 53 bits is drawn, which is never just this one",
-    ("spacing", "if number < self._numbers[0]:", "Lt → LtE"): "a number that is known has a slot",
+    (
+        "history/spacing",
+        "Spacing.add",
+        "number < self._numbers[0]: Lt → LtE",
+    ): "a number that is known has a slot",
 }
-"""Variants that do what the sound module does, and why: (module, line, what was changed)."""
+"""Variants that do what the sound module does, and why: (module, function, what was changed)."""
 
 _ROOT = Path(__file__).parents[2]
 _TIMEOUT_S = 240
+_WITHOUT_CODE = ("__init__", "errors")
 
 
 def sources() -> dict[str, str]:
-    """Return the text of each module of the core that a draw depends on."""
+    """Return the text of each module of the core, by its path in it without the ending."""
     folder = _ROOT / "tune_bn" / "core"
-    return {name: (folder / f"{name}.py").read_text(encoding="utf-8") for name in MODULES}
+    files = [file for file in sorted(folder.rglob("*.py")) if file.stem not in _WITHOUT_CODE]
+    return {
+        file.relative_to(folder).with_suffix("").as_posix(): file.read_text(encoding="utf-8")
+        for file in files
+    }
 
 
 def working_copy(folder: Path) -> Path:
@@ -93,10 +102,9 @@ def is_caught(copy: Path, module: str, mutant: Mutant, tests: list[str]) -> bool
     return done.returncode != 0
 
 
-def why_equivalent(texts: dict[str, str], module: str, mutant: Mutant) -> str | None:
+def why_equivalent(module: str, mutant: Mutant) -> str | None:
     """Return why a variant does what the sound module does; None if it is not known to."""
-    line = texts[module].splitlines()[mutant.line - 1].strip()
-    return EQUIVALENT.get((module, line, mutant.what))
+    return EQUIVALENT.get((module, mutant.function, mutant.what))
 
 
 def main() -> None:
@@ -110,15 +118,15 @@ def main() -> None:
     caught = run = same = 0
     with tempfile.TemporaryDirectory() as folder:
         copy = working_copy(Path(folder))
-        texts = sources()
-        for i, (module, mutant) in enumerate(chosen_mutants(texts, args.count, args.seed)):
+        for i, (module, mutant) in enumerate(chosen_mutants(sources(), args.count, args.seed)):
             if args.only is not None and i not in args.only:
                 continue
             begun = time.monotonic()
             found = is_caught(copy, module, mutant, args.tests)
             run, caught = run + 1, caught + found
-            row = {"n": i, "module": module, "line": mutant.line, "what": mutant.what}
-            if not found and (why := why_equivalent(texts, module, mutant)):
+            row = {"n": i, "module": module, "function": mutant.function, "line": mutant.line}
+            row["what"] = mutant.what
+            if not found and (why := why_equivalent(module, mutant)):
                 same, row = same + 1, {**row, "changes nothing": why}
             seconds = round(time.monotonic() - begun, 1)
             print(json.dumps({**row, "is_caught": found, "s": seconds}), flush=True)

@@ -16,8 +16,8 @@ from optuna.trial import TrialState, create_trial
 from tests.support.regions import untrue
 from tests.support.storages import open_storage
 from tune_bn import Narrowing
-from tune_bn.core.mark import MARK_KEY, Mark
-from tune_bn.core.origin import Origin
+from tune_bn.core.draws.mark import MARK_KEY, Mark
+from tune_bn.core.draws.origin import Origin
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.optuna.origins import StudyOrigins, marks_of
 

@@ -15,7 +15,7 @@ from optuna.pruners import (
 from optuna.trial import TrialState
 
 from tune_bn import Narrowing
-from tune_bn.core.mark import MARK_KEY, Mark
+from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.optuna import CoarseToFineSampler, stages
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.judges import uniform_p
 from tune_bn import Narrowing, SpaceError
-from tune_bn.core.mark import MARK_KEY, Mark
+from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.optuna import CoarseToFineSampler, stages, suggest_one_minus_log
 
 

@@ -18,7 +18,7 @@ from optuna.trial import TrialState, create_trial
 
 from tests.support.machines import lasting
 from tests.support.spaces import is_drawn_from, key_of, narrowings
-from tune_bn.core.mark import MARK_KEY, Mark
+from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.optuna.distributions import parameter_for
 

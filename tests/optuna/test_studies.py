@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState, create_trial
 
 from tune_bn import Narrowing
-from tune_bn.core.mark import MARK_KEY, Mark
+from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.optuna import CoarseToFineSampler, stages
 
 SPACE: dict[str, optuna.distributions.BaseDistribution] = {

@@ -11,8 +11,9 @@ from scipy import stats
 
 from tests.support.judges import equal_counts_p, uniform_p
 from tune_bn import Float, Int, SpaceError
+from tune_bn.core.space import Normal, parameter_from_json
 from tune_bn.ray import one_minus_loguniform
-from tune_bn.ray.domains import Normal, parameter_for, parameter_from_json
+from tune_bn.ray.domains import parameter_for
 
 DOMAINS = {
     "uniform": tune.uniform(-2, 3),

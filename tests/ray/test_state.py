@@ -151,7 +151,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tune_bn.core.files.os.fsync", full)
+    monkeypatch.setattr("tune_bn.plain.files.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         search.save(str(path))
     assert path.read_bytes() == before

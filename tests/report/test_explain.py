@@ -15,13 +15,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from tests.optuna.test_origins import conditional, plain
 from tests.report.test_terminal import printed
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
-from tune_bn.core.mark import MARK_KEY
+from tune_bn.core.draws.mark import MARK_KEY
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import ReportError, Results, explain, plot_narrowing, results_of
-from tune_bn.report import explanation as words
-from tune_bn.report.page import page
-from tune_bn.report.svg import narrowing_svg
-from tune_bn.report.terminal import text_report
+from tune_bn.report.figures.svg import narrowing_svg
+from tune_bn.report.pages.page import page
+from tune_bn.report.pages.terminal import text_report
+from tune_bn.report.results import explanation as words
 
 NUMBER = r"-?\d[\d.,e+-]*\d|-?\d"
 NAME = r"(1 - \w+|\S+)"

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from tune_bn import Categorical, Float, Int
-from tune_bn.core.regions import KINDS
+from tune_bn.core.draws.regions import KINDS
 from tune_bn.report import (
     ReportError,
     plot_best_value,
@@ -26,11 +26,11 @@ from tune_bn.report import (
     results_of,
 )
 from tune_bn.report.figures.bars import LOOKS
-from tune_bn.report.figures.network import confusion_counts
+from tune_bn.report.figures.fitted import confusion_counts
 from tune_bn.report.figures.relations import importances
 from tune_bn.report.figures.style import axis_for, log_ticks
 from tune_bn.report.figures.thinning import shown_trials
-from tune_bn.report.text import share_text
+from tune_bn.report.results.wording import share_text
 
 OF_ONE = (
     plot_best_value,

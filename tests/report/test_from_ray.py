@@ -22,8 +22,8 @@ from tests.report.test_explain import checked
 from tune_bn import Categorical, Float, Narrowing
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.report import ReportError, advise, explain, results_of
-from tune_bn.report.from_ray import results_of_ray_folder
-from tune_bn.report.page import page
+from tune_bn.report.pages.page import page
+from tune_bn.report.results.from_ray import results_of_ray_folder
 
 SPACE = {"optimizer": {"rate": tune.loguniform(1e-4, 1)}, "kind": tune.choice(["a", "b"]), "n": 3}
 

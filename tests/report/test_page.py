@@ -13,7 +13,7 @@ from tests.report.chromium import check_in_chromium, console_messages, seconds_t
 from tune_bn import CoarseToFine, Float
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import NetworkResults, ReportError, explain, results_of, write_report
-from tune_bn.report.page import page
+from tune_bn.report.pages.page import page
 
 EVIL = "<script>alert(1)</script>"
 

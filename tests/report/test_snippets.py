@@ -16,8 +16,7 @@ from tune_bn import Categorical, CoarseToFine, Float, Int
 from tune_bn.optuna import suggest_one_minus_log
 from tune_bn.ray import CoarseToFineSearch, one_minus_loguniform
 from tune_bn.report import results_of
-from tune_bn.report.history import Results, TrialResult
-from tune_bn.report.snippets import (
+from tune_bn.report.pages.snippets import (
     enqueue_code,
     parameter_code,
     points_code,
@@ -25,6 +24,7 @@ from tune_bn.report.snippets import (
     refined_space_code,
     value_code,
 )
+from tune_bn.report.results.results import Results, TrialResult
 
 
 def test_enqueue_code_tries_the_best_again(staged: optuna.Study):

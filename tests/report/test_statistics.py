@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tune_bn.report.statistics import (
+from tune_bn.report.advice.rank_statistics import (
     adjusted_z,
     blocks_of,
     interaction_z,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.report.test_page import evil
 from tune_bn.report import ReportError, results_of
-from tune_bn.report.svg import narrowing_svg
+from tune_bn.report.figures.svg import narrowing_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -15,17 +15,17 @@ from typer.testing import CliRunner
 
 from tune_bn import CoarseToFine, StateError
 from tune_bn.cli import app
-from tune_bn.core.mark import MARK_KEY
+from tune_bn.core.draws.mark import MARK_KEY
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.report.errors import ReportError
-from tune_bn.report.from_ray import results_of_ray_folder
-from tune_bn.report.history import results_of
-from tune_bn.report.page import page
-from tune_bn.report.sources import open_run
+from tune_bn.report.pages.page import page
+from tune_bn.report.results.from_ray import results_of_ray_folder
+from tune_bn.report.results.source import results_of
+from tune_bn.report.results.sources import open_run
 from tune_bn.training import Config, DataError, load_dataset
-from tune_bn.tuning import ray_trials
-from tune_bn.tuning.result import ModelFileError, load_model
+from tune_bn.training.model_file import ModelFileError, load_model
+from tune_bn.tuning.on_ray import trainable as ray_trials
 from tune_bn.tuning.space import params_of
 
 
@@ -190,4 +190,4 @@ def test_nothing_in_the_package_unpickles_a_file():
         for sign in unsafe
         if sign in file.read_text(encoding="utf-8")
     }
-    assert found == {("tuning/workers.py", "pickle.load")}
+    assert found == {("tuning/trials/workers.py", "pickle.load")}

@@ -94,7 +94,7 @@ def test_an_example_listens_on_loopback_only(name: str):
 
 def test_usage_reports_are_off():
     """Ray reads these when it starts."""
-    from tune_bn.tuning.ray_run import _QUIET
+    from tune_bn.tuning.on_ray.run import _QUIET
 
     assert _QUIET["RAY_USAGE_STATS_ENABLED"] == "0"
 
@@ -104,9 +104,9 @@ def test_the_package_calls_nobody():
     root = Path(__file__).parents[2] / "tune_bn"
     calls = ("urllib.request", "http.client", "requests", "httpx", "socket.")
     found = {
-        (file.name, call)
+        (file.relative_to(root).as_posix(), call)
         for file in root.rglob("*.py")
         for call in calls
         if f"{call}" in file.read_text(encoding="utf-8")
     }
-    assert found == {("ray_run.py", "socket.")}
+    assert found == {("tuning/on_ray/run.py", "socket.")}

@@ -16,14 +16,14 @@ from typer.testing import CliRunner
 from tune_bn.cli import app
 from tune_bn.cli.errors import end_in_one_line
 from tune_bn.cli.progress import _Lines
-from tune_bn.core.visible import visible
+from tune_bn.plain.text import visible
 from tune_bn.report import Results
 from tune_bn.report.errors import ReportError
-from tune_bn.report.history import results_of
-from tune_bn.report.page import page
-from tune_bn.report.terminal import text_report, watch_view
-from tune_bn.tuning.folder import open_folder
-from tune_bn.tuning.tally import Ended, Progress
+from tune_bn.report.pages.page import page
+from tune_bn.report.pages.terminal import text_report, watch_view
+from tune_bn.report.results.source import results_of
+from tune_bn.tuning.folder.folder import open_folder
+from tune_bn.tuning.folder.tally import Ended, Progress
 
 NASTY = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp[red]<script>alert(1)</script>{{7*7}}'\"&\r"
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

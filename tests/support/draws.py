@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tune_bn import Narrowing
-from tune_bn.core import proposal
-from tune_bn.core.history import History
-from tune_bn.core.narrowing import Plan, stage_for
+from tune_bn.core.draws import proposal
+from tune_bn.core.draws.narrowing import Plan, stage_for
+from tune_bn.core.history.history import History
 from tune_bn.core.space import Parameter
 
 __all__ = ["fine_value", "propose"]

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from tune_bn.core.origin import Origin
-from tune_bn.core.stages import Stage
-from tune_bn.core.window import Kept
+from tune_bn.core.draws.origin import Origin
+from tune_bn.core.draws.stages import Stage
+from tune_bn.core.space.window import Kept
 
 __all__ = ["is_within", "untrue"]
 

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tests.support.storages import open_storage
 from tests.support.worker import objective
-from tune_bn.core.stages import Stage
+from tune_bn.core.draws.stages import Stage
 from tune_bn.optuna import CoarseToFineSampler, stages
 
 __all__ = ["View", "faults_of", "fresh", "go_on", "require_survived", "view_of"]

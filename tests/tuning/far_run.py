@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tune_bn.training import load_dataset
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.ray_run import RaySettings, tune
-from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.tally import Progress
+from tune_bn.tuning.folder.tally import Progress
+from tune_bn.tuning.on_ray.run import tune
+from tune_bn.tuning.settings import RaySettings, Settings
 
 
 def main(address: str, data: str, out: Path) -> None:

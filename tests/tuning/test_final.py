@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tune_bn.training import Config, EpochMetrics
-from tune_bn.tuning.final import (
+from tune_bn.tuning.finish.final import (
     FOLDS,
     _is_clearly_better,
     all_but_test,

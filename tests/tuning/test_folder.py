@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.folder import open_folder, replace_results, set_aside
+from tune_bn.tuning.folder.folder import open_folder, replace_results, set_aside
 
 
 def test_a_second_run_in_one_folder_is_refused(tmp_path):

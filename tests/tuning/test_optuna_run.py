@@ -5,11 +5,11 @@ import pytest
 
 from tune_bn.training import Config
 from tune_bn.tuning.errors import Stopped, TuneError
+from tune_bn.tuning.folder.study import REASON
+from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.optuna_run import tune
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import suggest_config
-from tune_bn.tuning.study import REASON
-from tune_bn.tuning.tally import Progress
 
 DIVERGES = Config(learning_rate=1e30, width=4, depth=2, norm="none")
 QUICK = Settings(trials=3, epochs=2)
@@ -26,7 +26,7 @@ def diverge_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         config = suggest_config(trial)
         return DIVERGES if trial.number >= number else config
 
-    monkeypatch.setattr("tune_bn.tuning.search.suggest_config", suggest_or_diverge)
+    monkeypatch.setattr("tune_bn.tuning.trials.life.suggest_config", suggest_or_diverge)
 
 
 def test_a_configuration_that_diverges_is_a_failed_trial_with_a_reason(tiny, tmp_path, monkeypatch):

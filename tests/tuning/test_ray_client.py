@@ -12,8 +12,8 @@ import pytest
 
 from tests.security.listening import open_to_others
 from tune_bn import __version__
-from tune_bn.tuning import ray_client
 from tune_bn.tuning.errors import Stopped, TuneError
+from tune_bn.tuning.on_ray import client as ray_client
 
 FOLDER = Path(__file__).parent
 

@@ -16,13 +16,13 @@ from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.training import Config
 from tune_bn.tuning import load_model
 from tune_bn.tuning.errors import Stopped, TuneError
-from tune_bn.tuning.ray_run import RaySettings, tune
-from tune_bn.tuning.ray_trials import FIT_SEED, SeededSearch, Study, ray_space, train_trial
-from tune_bn.tuning.search import fit_seed
-from tune_bn.tuning.settings import Settings
+from tune_bn.tuning.folder.study import REASON
+from tune_bn.tuning.folder.tally import Progress
+from tune_bn.tuning.on_ray.run import tune
+from tune_bn.tuning.on_ray.trainable import FIT_SEED, SeededSearch, Study, ray_space, train_trial
+from tune_bn.tuning.settings import RaySettings, Settings
 from tune_bn.tuning.space import params_of, suggest_config
-from tune_bn.tuning.study import REASON
-from tune_bn.tuning.tally import Progress
+from tune_bn.tuning.trials.life import fit_seed
 
 SETTINGS = Settings(trials=4, epochs=3)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tune_bn.training.baselines import Baseline
-from tune_bn.tuning.remarks import FEW_ROWS, remarks
+from tune_bn.tuning.finish.remarks import FEW_ROWS, remarks
 
 RIGHT = np.ones(40)
 HALF = np.arange(40) % 2 * 1.0

@@ -14,7 +14,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from tune_bn.training import Config, DataError, Dataset, Fit, evaluate, load_dataset
-from tune_bn.tuning.result import (
+from tune_bn.training.model_file import (
     ModelFileError,
     TunedModel,
     load_model,

@@ -8,11 +8,11 @@ from optuna.trial import TrialState
 
 from tune_bn.training import EpochMetrics
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.search import VALIDATION, Search
+from tune_bn.tuning.folder.study import INTERRUPTED, REASON
+from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.study import INTERRUPTED, REASON
-from tune_bn.tuning.tally import Progress
-from tune_bn.tuning.workers import Job
+from tune_bn.tuning.trials.life import VALIDATION, Search
+from tune_bn.tuning.trials.workers import Job
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import pytest
 from optuna.trial import TrialState
 
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.folder import STUDY
-from tune_bn.tuning.study import INTERRUPTED, REASON, counted_trials, open_study
+from tune_bn.tuning.folder.folder import STUDY
+from tune_bn.tuning.folder.study import INTERRUPTED, REASON, counted_trials, open_study
 
 IDENTITY = {
     "data": "d",

@@ -4,7 +4,7 @@ from dataclasses import replace
 import torch
 
 from tune_bn.training import Config, Dataset, EpochMetrics
-from tune_bn.tuning.workers import Job, one_thread, run_here, run_in_workers
+from tune_bn.tuning.trials.workers import Job, one_thread, run_here, run_in_workers
 
 GOOD = Config(width=4, depth=1)
 DIVERGES = Config(learning_rate=1e30, width=4, depth=2, norm="none")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tune_bn.cli.errors import InputError
 
 if TYPE_CHECKING:
-    from tune_bn.tuning.finish import Outcome
+    from tune_bn.tuning.finish.finish import Outcome
 
 __all__ = ["runner"]
 
@@ -18,7 +18,7 @@ def runner(backend: str, jobs: int, ray_options: dict[str, Any]) -> "Callable[..
     Args:
         backend: "optuna" or "ray".
         jobs: of the command line; Ray has its own option for it.
-        ray_options: options of `tune_bn.tuning.ray_run.RaySettings`; None for those not given.
+        ray_options: options of `tune_bn.tuning.on_ray.run.RaySettings`; None for those not given.
 
     Raises:
         InputError: the backend is unknown, or an option belongs to the other one.
@@ -37,8 +37,8 @@ def runner(backend: str, jobs: int, ray_options: dict[str, Any]) -> "Callable[..
             raise InputError(
                 f"--jobs is not for --backend ray, but got {jobs}. Use --max-concurrent {jobs}."
             )
-        from tune_bn.tuning.ray_run import RaySettings
-        from tune_bn.tuning.ray_run import tune as with_ray
+        from tune_bn.tuning.on_ray.run import tune as with_ray
+        from tune_bn.tuning.settings import RaySettings
 
         return partial(with_ray, ray_settings=RaySettings(**given))
     raise InputError(f"--backend needs optuna or ray, but got {backend!r}. Choose one of these.")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import typer
 
-from tune_bn.core.visible import visible
+from tune_bn.plain.text import visible
 
 __all__ = ["BAD_INPUT", "INTERRUPTED", "InputError", "end_in_one_line"]
 

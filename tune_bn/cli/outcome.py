@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from tune_bn.core.visible import visible
+from tune_bn.plain.text import visible
 
 if TYPE_CHECKING:
-    from tune_bn.tuning.finish import Outcome
+    from tune_bn.tuning.finish.finish import Outcome
 
 __all__ = ["print_outcome"]
 

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
-from tune_bn.core.visible import visible
+from tune_bn.plain.text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +43,8 @@ def predict(
 ) -> None:
     """Predict the rows of a table with a tuned model; for classes with their probabilities."""
     with end_in_one_line():
+        from tune_bn.training.model_file import load_model, unknown_refused
         from tune_bn.training.tables import read_rows_in_parts
-        from tune_bn.tuning.result import load_model, unknown_refused
 
         if not model.exists():
             raise InputError(

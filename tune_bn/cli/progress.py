@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from tune_bn.core.visible import visible
+from tune_bn.plain.text import visible
 
 if TYPE_CHECKING:
-    from tune_bn.tuning.tally import Progress as RunProgress
+    from tune_bn.tuning.folder.tally import Progress as RunProgress
 
 __all__ = ["show_progress"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
-from tune_bn.core.visible import visible
+from tune_bn.plain.text import visible
 
 if TYPE_CHECKING:
     from tune_bn.report import Results
@@ -43,10 +43,10 @@ def read_search(
     if mode not in (None, "min", "max"):
         raise InputError(f"--mode needs min or max, but got {mode!r}.")
     if ray is not None:
-        from tune_bn.report.from_ray import results_of_ray_folder
+        from tune_bn.report.results.from_ray import results_of_ray_folder
 
         return results_of_ray_folder(ray, metric=metric, mode=mode), {}
-    from tune_bn.report.sources import open_run, open_study, read_study
+    from tune_bn.report.results.sources import open_run, open_study, read_study
 
     if run is not None:
         found, summary = open_run(run)
@@ -91,14 +91,14 @@ def report(
         if text:
             from rich.console import Console
 
-            from tune_bn.report.terminal import text_report
+            from tune_bn.report.pages.terminal import text_report
 
             Console(highlight=False).print(text_report(results, summary))
             return
-        from tune_bn.core.files import write_atomically
+        from tune_bn.plain.files import write_atomically
         from tune_bn.report import write_report
-        from tune_bn.report.svg import narrowing_svg
-        from tune_bn.report.text import count_text
+        from tune_bn.report.figures.svg import narrowing_svg
+        from tune_bn.report.results.wording import count_text
 
         option, file = ("--figure", figure) if figure is not None else ("--out", out)
         try:

@@ -11,7 +11,7 @@ import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
 from tune_bn.cli.signals import stop_on_signals
-from tune_bn.core.visible import visible
+from tune_bn.plain.text import visible
 
 if TYPE_CHECKING:
     from tune_bn.training import Dataset

@@ -1,10 +1,14 @@
 """The search itself: spaces, trials, the schedule, the draws. Imports numpy and nothing more."""
 
+import sys
+
+from tune_bn.core.draws.narrowing import Narrowing
+from tune_bn.core.draws.stages import Stage
 from tune_bn.core.errors import NarrowingError, SpaceError, StateError, TrialError
-from tune_bn.core.narrowing import Narrowing
-from tune_bn.core.search import CoarseToFine, Finished, Suggestion
+from tune_bn.core.history.trial import Trial
+from tune_bn.core.search.search import CoarseToFine, Finished, Suggestion
 from tune_bn.core.space import Categorical, Float, Int, Parameter
-from tune_bn.core.stages import Stage
+from tune_bn.core.space.window import Window
 
 __all__ = [
     "Categorical",
@@ -21,3 +25,13 @@ __all__ = [
     "Suggestion",
     "TrialError",
 ]
+
+# Where the pickles of earlier versions look for what has moved since.
+for _old, _now in {
+    "narrowing": Narrowing,
+    "records": Finished,
+    "stages": Stage,
+    "trial": Trial,
+    "window": Window,
+}.items():
+    sys.modules[f"{__name__}.{_old}"] = sys.modules[_now.__module__]

@@ -14,17 +14,23 @@ except ModuleNotFoundError as error:
         name="torch",
     ) from error
 
-from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
-from .control import flush_stats, freeze_stats, no_stats_update, trust_stats, unfreeze_stats
-from .convert import convert_batchnorm, to_torch
-from .errors import BatchNormError
-from .fold import fold_batchnorm, redundant_biases
-from .lazy import LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d
-from .models import MLP, ConvNet
-from .privacy import register_with_opacus as _register_with_opacus
-from .recalibrate import recalibrate
-from .sync import SyncBatchNorm
-from .tracks import best_decay, load_tracks, select_decay, tracks_state
+from tune_bn.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
+from tune_bn.nn.control import (
+    flush_stats,
+    freeze_stats,
+    no_stats_update,
+    trust_stats,
+    unfreeze_stats,
+)
+from tune_bn.nn.convert import convert_batchnorm, to_torch
+from tune_bn.nn.errors import BatchNormError
+from tune_bn.nn.fold import fold_batchnorm, redundant_biases
+from tune_bn.nn.lazy import LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d
+from tune_bn.nn.models import MLP, ConvNet
+from tune_bn.nn.privacy import register_with_opacus as _register_with_opacus
+from tune_bn.nn.recalibrate import recalibrate
+from tune_bn.nn.sync import SyncBatchNorm
+from tune_bn.nn.tracks import best_decay, load_tracks, select_decay, tracks_state
 
 _register_with_opacus()
 

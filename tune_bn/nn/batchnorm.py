@@ -27,11 +27,11 @@ from torch import Tensor, nn
 from torch.compiler import is_compiling
 from torch.fx.proxy import TraceError
 
-from .errors import BatchNormError
-from .ewa import averages_in, can_read, masked_moments, running_in, step_at
-from .graph import training_step
-from .options import UNSET, SingleValue, Variance
-from .statistics import RunningStatistics
+from tune_bn.nn.errors import BatchNormError
+from tune_bn.nn.ewa import averages_in, can_read, masked_moments, running_in, step_at
+from tune_bn.nn.graph import training_step
+from tune_bn.nn.options import UNSET, SingleValue, Variance
+from tune_bn.nn.statistics import RunningStatistics
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
 

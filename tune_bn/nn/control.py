@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from torch import nn
 
-from .batchnorm import EwaBatchNorm
-from .errors import BatchNormError
+from tune_bn.nn.batchnorm import EwaBatchNorm
+from tune_bn.nn.errors import BatchNormError
 
 __all__ = [
     "flush_stats",

@@ -20,7 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize, prune
 from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
 
-from .errors import BatchNormError
+from tune_bn.nn.errors import BatchNormError
 
 __all__ = ["fold_batchnorm", "redundant_biases"]
 

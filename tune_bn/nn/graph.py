@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.compiler import allow_in_graph
 
-from .ewa import Averages, enter_batch
+from tune_bn.nn.ewa import Averages, enter_batch
 
 __all__ = ["training_step"]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from .batchnorm import BatchNorm1d, BatchNorm2d
-from .errors import BatchNormError
+from tune_bn.nn.batchnorm import BatchNorm1d, BatchNorm2d
+from tune_bn.nn.errors import BatchNormError
 
 __all__ = ["ACTIVATIONS", "MLP", "NORMS", "ConvNet"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from .errors import BatchNormError
+from tune_bn.nn.errors import BatchNormError
 
 __all__ = ["UNSET", "SingleValue", "Variance", "checked", "momentum_of"]
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from torch import nn
 
-from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
-from .sync import SyncBatchNorm
+from tune_bn.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
+from tune_bn.nn.sync import SyncBatchNorm
 
 __all__ = ["register_with_opacus"]
 

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from .batchnorm import EwaBatchNorm
-from .errors import BatchNormError
-from .ewa import masked_moments, merge_moments
+from tune_bn.nn.batchnorm import EwaBatchNorm
+from tune_bn.nn.errors import BatchNormError
+from tune_bn.nn.ewa import masked_moments, merge_moments
 
 __all__ = ["recalibrate"]
 

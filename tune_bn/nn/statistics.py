@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .errors import BatchNormError
-from .ewa import (
+from tune_bn.nn.errors import BatchNormError
+from tune_bn.nn.ewa import (
     advance,
     averages_in,
     enter_batch,
@@ -31,7 +31,7 @@ from .ewa import (
     step_size,
     total_weight,
 )
-from .options import UNSET, SingleValue, Variance, checked, momentum_of
+from tune_bn.nn.options import UNSET, SingleValue, Variance, checked, momentum_of
 
 __all__ = ["RunningStatistics"]
 

@@ -14,9 +14,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from .batchnorm import EwaBatchNorm
-from .convert import become, replace_layers
-from .options import UNSET, SingleValue, Variance
+from tune_bn.nn.batchnorm import EwaBatchNorm
+from tune_bn.nn.options import UNSET, SingleValue, Variance
+from tune_bn.nn.replace import become, replace_layers
 
 __all__ = ["SyncBatchNorm"]
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .batchnorm import EwaBatchNorm
-from .control import layers_of
-from .errors import BatchNormError
+from tune_bn.nn.batchnorm import EwaBatchNorm
+from tune_bn.nn.control import layers_of
+from tune_bn.nn.errors import BatchNormError
 
 __all__ = ["best_decay", "load_tracks", "select_decay", "tracks_state"]
 

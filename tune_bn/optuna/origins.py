@@ -6,12 +6,12 @@ from typing import Any
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-from tune_bn.core.mark import MARK_KEY, Mark
-from tune_bn.core.narrowing import Plan
-from tune_bn.core.origin import Origin, Origins
-from tune_bn.core.regions import UNTRIED
+from tune_bn.core.draws.mark import MARK_KEY, Mark
+from tune_bn.core.draws.narrowing import Plan
+from tune_bn.core.draws.origin import Origin, Origins
+from tune_bn.core.draws.regions import UNTRIED
+from tune_bn.core.history.trial import Trial
 from tune_bn.core.space import Parameter
-from tune_bn.core.trial import Trial
 from tune_bn.optuna.distributions import is_same_distribution, parameter_for
 from tune_bn.optuna.record import Drawn
 

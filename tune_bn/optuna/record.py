@@ -15,10 +15,10 @@ from optuna.storages._cached_storage import _CachedStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from tune_bn.core.history import History
-from tune_bn.core.narrowing import Plan
+from tune_bn.core.draws.narrowing import Plan
+from tune_bn.core.history.history import History
+from tune_bn.core.history.trial import Trial
 from tune_bn.core.space import Parameter
-from tune_bn.core.trial import Trial
 from tune_bn.optuna.distributions import is_same_distribution, parameter_for
 
 if TYPE_CHECKING:

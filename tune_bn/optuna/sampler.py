@@ -10,11 +10,11 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from tune_bn.core.history import History
-from tune_bn.core.mark import MARK_KEY, Mark, Marker
-from tune_bn.core.narrowing import Narrowing, Plan, stage_for
-from tune_bn.core.proposal import coarse_value, fine_value, propose
-from tune_bn.core.search import checked_narrowing, checked_seed
+from tune_bn.core.draws.mark import MARK_KEY, Mark, Marker
+from tune_bn.core.draws.narrowing import Narrowing, Plan, stage_for
+from tune_bn.core.draws.proposal import coarse_value, fine_value, propose
+from tune_bn.core.history.history import History
+from tune_bn.core.search.search import checked_narrowing, checked_seed
 from tune_bn.optuna.distributions import is_same_distribution, parameter_for
 from tune_bn.optuna.origins import drawn_again
 from tune_bn.optuna.record import Drawn, StudyRecord, Together

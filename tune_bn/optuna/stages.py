@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from tune_bn.core.mark import Mark
-from tune_bn.core.origin import Origin
-from tune_bn.core.stages import Stage, group_stages
+from tune_bn.core.draws.mark import Mark
+from tune_bn.core.draws.origin import Origin
+from tune_bn.core.draws.stages import Stage, group_stages
 from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
 
 if TYPE_CHECKING:

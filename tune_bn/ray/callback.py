@@ -9,8 +9,8 @@ from pyarrow.fs import LocalFileSystem
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from tune_bn.core.files import write_atomically
-from tune_bn.core.stages import Stage
+from tune_bn.core.draws.stages import Stage
+from tune_bn.plain.files import write_atomically
 from tune_bn.ray.search import CoarseToFineSearch
 
 __all__ = ["METRICS", "StagesCallback", "stages_to_json"]

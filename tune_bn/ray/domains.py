@@ -7,165 +7,15 @@ weigh alike.
 """
 
 import math
-import sys
-from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from ray.tune.search import sample
 
 from tune_bn.core.errors import SpaceError
-from tune_bn.core.space import Float, Int, Parameter
-from tune_bn.core.space import parameter_from_json as core_parameter_from_json
-from tune_bn.core.window import Interval, Mapped, Window
+from tune_bn.core.space import Float, Int, Multiples, Normal, Parameter
 
-__all__ = [
-    "Multiples",
-    "Normal",
-    "one_minus_loguniform",
-    "parameter_for",
-    "parameter_from_json",
-]
-
-_SMALLEST_QUANTILE = 2.0**-54
-
-
-def _is_finite(value: Any) -> bool:
-    """Tell whether it is a number that a float can hold."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and -sys.float_info.max <= value <= sys.float_info.max
-
-
-@dataclass(frozen=True)
-class Multiples(Parameter):
-    """The multiples k·q of a quantum, k from ``first`` to ``last``, both included.
-
-    Args:
-        first: Lowest k.
-        last: Highest k.
-        q: Distance between the values, > 0; an int makes the values ints.
-        log: Draw on a log scale. Needs ``first`` ≥ 1.
-    """
-
-    first: int
-    last: int
-    q: float
-    log: bool = False
-    _int: Int = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_int", Int(self.first, self.last, log=self.log))
-        if not _is_finite(self.q) or self.q <= 0:
-            raise SpaceError(f"A quantised domain needs a finite q > 0, but got q={self.q!r}.")
-        largest = max(abs(self.first), abs(self.last))
-        if float(largest) * float(self.q) > sys.float_info.max:
-            raise SpaceError(
-                f"A quantised domain needs finite ends, but got q={self.q!r} and multiples of it "
-                "beyond the largest float. Lower q."
-            )
-
-    def _value(self, k: int) -> float:
-        return k * self.q
-
-    def _k(self, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
-            raise SpaceError(f"A quantised domain needs a number, but got {value!r}.")
-        largest = sys.float_info.max  # an integer may be larger than any float
-        return self._int.nearest(min(max(value, -largest), largest) / self.q)
-
-    @property
-    def n_cells(self) -> int:  # noqa: D102 - documented in Parameter
-        return self._int.n_cells
-
-    @property
-    def bounds(self) -> tuple[float, float]:  # noqa: D102
-        return self._value(self.first), self._value(self.last)
-
-    def draw(self, r: float) -> float:  # noqa: D102
-        return self._value(self._int.draw(r))
-
-    def around(self, centre: float, width: float) -> Window:  # noqa: D102
-        return Mapped(self._int.around(self._k(centre), width), self._value)
-
-    def nearest(self, value: Any) -> float:  # noqa: D102
-        return self._value(self._k(value))
-
-    def position(self, value: float) -> float:  # noqa: D102
-        return self._int.position(self._k(value))
-
-    def to_json(self) -> dict[str, Any]:  # noqa: D102
-        return {
-            "type": "multiples",
-            "first": self.first,
-            "last": self.last,
-            "q": self.q,
-            "log": self.log,
-        }
-
-
-@dataclass(frozen=True)
-class Normal(Parameter):
-    """A normally distributed parameter. Windows are shares of its probability, not of a range.
-
-    Args:
-        mean: Mean.
-        sd: Standard deviation, > 0.
-        q: Values are multiples of it; None for a continuum.
-    """
-
-    mean: float
-    sd: float
-    q: float | None = None
-
-    def __post_init__(self) -> None:
-        if not _is_finite(self.sd) or self.sd <= 0:
-            raise SpaceError(f"A normal domain needs a finite sd > 0, but got sd={self.sd!r}.")
-        if not _is_finite(self.mean) or not _is_finite(abs(self.mean) + 9.0 * self.sd):
-            raise SpaceError(
-                f"A normal domain needs finite values, but got mean={self.mean!r} and "
-                f"sd={self.sd!r}. Choose smaller ones."
-            )
-        if self.q is not None and (not _is_finite(self.q) or self.q <= 0):
-            raise SpaceError(f"A normal domain needs a finite q > 0, but got q={self.q!r}.")
-
-    @property
-    def n_cells(self) -> None:  # noqa: D102 - documented in Parameter
-        return None
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The lowest and highest value that can be drawn, about 8 standard deviations away."""
-        return self.draw(0.0), self.draw(1.0 - _SMALLEST_QUANTILE)
-
-    def _rounded(self, value: float) -> float:
-        if self.q is None or math.isinf(value / self.q):  # far finer than a float is
-            return value
-        return round(value / self.q) * self.q
-
-    def draw(self, r: float) -> float:  # noqa: D102
-        r = min(max(r, _SMALLEST_QUANTILE), 1.0 - 2.0**-53)
-        return self._rounded(NormalDist(self.mean, self.sd).inv_cdf(r))
-
-    def around(self, centre: float, width: float) -> Window:  # noqa: D102
-        distribution = NormalDist(self.mean, self.sd)
-        u = distribution.cdf(centre)
-        low, high = max(u - width / 2, 0.0), min(u + width / 2, 1.0)
-        if self.q is not None:  # the neighbours are always within reach
-            low = min(low, distribution.cdf(centre - 1.5 * self.q))
-            high = max(high, distribution.cdf(centre + 1.5 * self.q))
-        return Interval(self, low, high)
-
-    def nearest(self, value: Any) -> float:  # noqa: D102
-        if not _is_finite(value):
-            raise SpaceError(f"A normal domain needs a finite number, but got {value!r}.")
-        return self._rounded(float(value))
-
-    def position(self, value: float) -> float:  # noqa: D102
-        return NormalDist(self.mean, self.sd).cdf(value)
-
-    def to_json(self) -> dict[str, Any]:  # noqa: D102
-        return {"type": "normal", "mean": self.mean, "sd": self.sd, "q": self.q}
+__all__ = ["one_minus_loguniform", "parameter_for"]
 
 
 class _OneMinusLogUniform(sample.BaseSampler):
@@ -275,18 +125,3 @@ def _whole(ratio: float, rounding: Any) -> int:
     """Return the whole number that ``ratio`` is up to rounding errors, or the one inwards."""
     nearest = round(ratio)
     return nearest if math.isclose(ratio, nearest) else int(rounding(ratio))
-
-
-def parameter_from_json(data: dict[str, Any]) -> Parameter:
-    """Return the parameter that a parameter's ``to_json`` described.
-
-    Raises:
-        SpaceError: If the data describe no parameter.
-    """
-    options = dict(data)
-    kind = options.pop("type", None)
-    if kind == "multiples":
-        return Multiples(**options)
-    if kind == "normal":
-        return Normal(**options)
-    return core_parameter_from_json(data)

@@ -1,10 +1,10 @@
 """What a search has found so far, for those who read it: people, callbacks, reports."""
 
-from tune_bn.core.mark import Mark
-from tune_bn.core.origin import Origin
-from tune_bn.core.search import CoarseToFine, Finished, Suggestion
+from tune_bn.core.draws.mark import Mark
+from tune_bn.core.draws.origin import Origin
+from tune_bn.core.draws.stages import Stage
+from tune_bn.core.search.search import CoarseToFine, Finished, Suggestion
 from tune_bn.core.space import Parameter
-from tune_bn.core.stages import Stage
 from tune_bn.ray.space import Space
 
 __all__ = ["Findings"]

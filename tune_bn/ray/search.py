@@ -18,25 +18,19 @@ from ray.tune.result import DEFAULT_METRIC
 from ray.tune.search import UNDEFINED_METRIC_MODE, UNDEFINED_SEARCH_SPACE
 from ray.tune.search.searcher import Searcher
 
-from tune_bn.core.conditions import checked_conditions
+from tune_bn.core.draws.conditions import checked_conditions
+from tune_bn.core.draws.narrowing import Narrowing
 from tune_bn.core.errors import StateError
-from tune_bn.core.files import write_atomically
-from tune_bn.core.narrowing import Narrowing
-from tune_bn.core.search import (
+from tune_bn.core.search.search import (
     CoarseToFine,
     State,
     Suggestion,
     checked_narrowing,
     checked_seed,
 )
-from tune_bn.core.state import (
-    UNREADABLE,
-    brief,
-    decode_number,
-    decode_params,
-    decode_seed,
-    encode_params,
-)
+from tune_bn.core.search.state import decode_params, decode_seed, encode_params
+from tune_bn.plain.files import write_atomically
+from tune_bn.plain.reading import UNREADABLE, brief, decode_number
 from tune_bn.ray.experiment import RecordedTrial, recorded_trials
 from tune_bn.ray.findings import Findings
 from tune_bn.ray.objectives import as_values, check_objectives, names_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tune_bn.core.errors import StateError
-from tune_bn.core.state import UNREADABLE, brief, encode_number
+from tune_bn.plain.reading import UNREADABLE, brief, encode_number
 from tune_bn.ray.past import PastResult
 
 __all__ = ["decode", "decode_last", "decode_past", "encode", "encode_last", "encode_past"]

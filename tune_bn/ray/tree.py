@@ -13,9 +13,9 @@ from typing import Any
 from ray.tune.search import sample
 
 from tune_bn.core.errors import SpaceError
-from tune_bn.core.space import Categorical, Parameter
-from tune_bn.core.state import encode_number
-from tune_bn.ray.domains import parameter_for, parameter_from_json
+from tune_bn.core.space import Categorical, Parameter, parameter_from_json
+from tune_bn.plain.reading import encode_number
+from tune_bn.ray.domains import parameter_for
 
 __all__ = ["Branch", "Node", "NotPlainError", "build", "decode_tree", "encode_tree", "read_config"]
 

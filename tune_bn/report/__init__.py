@@ -11,10 +11,9 @@ except ModuleNotFoundError as error:
         name="plotly",
     ) from error
 
-from tune_bn.report.advice import Advice, advise
-from tune_bn.report.dashboard import DashboardCallback
+from tune_bn.report.advice.advise import advise
+from tune_bn.report.advice.evidence import Advice
 from tune_bn.report.errors import ReportError
-from tune_bn.report.explanation import explain
 from tune_bn.report.figures import (
     plot_best_value,
     plot_confusion,
@@ -29,9 +28,12 @@ from tune_bn.report.figures import (
     plot_predictions,
     plot_windows,
 )
-from tune_bn.report.history import Results, TrialResult, results_of
-from tune_bn.report.network import NetworkResults
-from tune_bn.report.page import write_report
+from tune_bn.report.pages.dashboard import DashboardCallback
+from tune_bn.report.pages.network import NetworkResults
+from tune_bn.report.pages.page import write_report
+from tune_bn.report.results.explanation import explain
+from tune_bn.report.results.results import Results, TrialResult
+from tune_bn.report.results.source import results_of
 
 __all__ = [
     "Advice",

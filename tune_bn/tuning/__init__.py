@@ -4,14 +4,14 @@
 Optuna too.
 """
 
-from tune_bn.tuning.errors import Stopped, TuneError
-from tune_bn.tuning.result import (
+from tune_bn.training.model_file import (
     ModelFileError,
     TunedModel,
     UnknownCategoriesWarning,
     load_model,
     save_model,
 )
+from tune_bn.tuning.errors import Stopped, TuneError
 
 __all__ = [
     "ModelFileError",

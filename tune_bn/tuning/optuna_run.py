@@ -8,13 +8,13 @@ import optuna
 
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.training import Config, Dataset, fit
-from tune_bn.tuning.finish import Outcome, WriteReport, finish
-from tune_bn.tuning.opening import opened_study
-from tune_bn.tuning.search import Search
+from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
+from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, space_version
-from tune_bn.tuning.tally import Progress
-from tune_bn.tuning.workers import run_here, run_in_workers
+from tune_bn.tuning.trials.life import Search
+from tune_bn.tuning.trials.opening import opened_study
+from tune_bn.tuning.trials.workers import run_here, run_in_workers
 
 __all__ = ["tune"]
 

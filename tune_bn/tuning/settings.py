@@ -7,7 +7,9 @@ from typing import Any, Literal
 from tune_bn.training.metrics import CLASS_SCORES
 from tune_bn.tuning.errors import TuneError
 
-__all__ = ["DIRECTIONS", "METRICS", "Settings"]
+__all__ = ["DIRECTIONS", "METRICS", "SCHEDULERS", "RaySettings", "Settings"]
+
+SCHEDULERS = ("asha", "fifo", "hyperband")
 
 METRICS = {
     "classification": ("accuracy", "loss", *CLASS_SCORES),
@@ -103,3 +105,44 @@ class Settings:
             "seed": self.seed,
             "epochs": self.epochs,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaySettings:
+    """What Ray is asked for.
+
+    Args:
+        cpus_per_trial: CPUs that a trial holds, at least 0.
+        gpus_per_trial: GPUs that a trial holds, at least 0; with any, trials train on "cuda".
+        max_concurrent: trials at the same time, at least 1.
+        scheduler: "asha" or "hyperband" stop bad trials early, "fifo" stops none.
+        address: of a running cluster, "auto" for the one of this machine, "ray://host:10001" to
+            drive one from outside; None starts a Ray of its own here, and stops it.
+
+    Raises:
+        TuneError: a value is out of its range.
+    """
+
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float = 0.0
+    max_concurrent: int = 2
+    scheduler: str = "asha"
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("cpus_per_trial", "gpus_per_trial"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise TuneError(
+                    f"{name} needs a number of 0 or more, but got {getattr(self, name)!r}."
+                )
+        if not self.cpus_per_trial + self.gpus_per_trial > 0:
+            raise TuneError("A trial needs a CPU or a GPU, but got none. Give --cpus-per-trial 1.")
+        if self.max_concurrent < 1:
+            raise TuneError(
+                f"max_concurrent needs to be at least 1, but got {self.max_concurrent!r}."
+            )
+        if self.scheduler not in SCHEDULERS:
+            raise TuneError(
+                f"scheduler needs to be one of {', '.join(SCHEDULERS)}, but got "
+                f"{self.scheduler!r}. Choose one of these."
+            )

@@ -1,7 +1,7 @@
 """Figures of a search; each function returns a ``plotly.graph_objects.Figure``."""
 
-from tune_bn.report.figures.narrowing import plot_narrowing
-from tune_bn.report.figures.network import (
+from tune_bn.report.figures.drawn import plot_narrowing
+from tune_bn.report.figures.fitted import (
     plot_confusion,
     plot_inference_statistics,
     plot_loss_curves,

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from tune_bn.core.regions import AROUND_ONE, AROUND_THE_BEST, BOX, STRATUM, UNTRIED, WINDOWS
-from tune_bn.core.window import Kept
+from tune_bn.core.draws.regions import AROUND_ONE, AROUND_THE_BEST, BOX, STRATUM, UNTRIED, WINDOWS
+from tune_bn.core.space.window import Kept
 from tune_bn.report.figures.style import Axis
-from tune_bn.report.history import TrialResult
+from tune_bn.report.results.results import TrialResult
 
 __all__ = [
     "LOOKS",

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tune_bn.report.errors import ReportError
-from tune_bn.report.figures.stages import stage_labels, stage_spans, trial_axis
+from tune_bn.report.figures.shared import stage_labels, stage_spans, trial_axis
 from tune_bn.report.figures.style import (
     AMBER,
     BLUE,
@@ -20,8 +20,9 @@ from tune_bn.report.figures.style import (
     empty_figure,
 )
 from tune_bn.report.figures.thinning import shown_trials
-from tune_bn.report.history import Results, results_of
-from tune_bn.report.text import number_text, plotly_text
+from tune_bn.report.results.results import Results
+from tune_bn.report.results.source import results_of
+from tune_bn.report.results.wording import number_text, plotly_text
 
 __all__ = ["plot_best_value", "plot_durations", "plot_intermediate_values"]
 

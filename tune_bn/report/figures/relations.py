@@ -23,8 +23,9 @@ from tune_bn.report.figures.style import (
     value_colour,
 )
 from tune_bn.report.figures.thinning import shown_trials
-from tune_bn.report.history import Results, TrialResult, results_of
-from tune_bn.report.text import number_text, plotly_text, value_text, window_text
+from tune_bn.report.results.results import Results, TrialResult
+from tune_bn.report.results.source import results_of
+from tune_bn.report.results.wording import number_text, plotly_text, value_text, window_text
 
 __all__ = ["importances", "plot_importances", "plot_parallel", "plot_pareto"]
 

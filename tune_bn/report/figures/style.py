@@ -17,7 +17,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from tune_bn.core.space import Categorical, Float, Int, Parameter
-from tune_bn.report.text import number_text, plotly_text, value_text
+from tune_bn.report.results.wording import number_text, plotly_text, value_text
 
 __all__ = [
     "AMBER",

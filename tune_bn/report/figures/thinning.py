@@ -1,6 +1,6 @@
 """Which trials of a long search a figure shows, and the sentence that says so."""
 
-from tune_bn.report.history import Results, TrialResult
+from tune_bn.report.results.results import Results, TrialResult
 
 __all__ = ["shown_trials"]
 

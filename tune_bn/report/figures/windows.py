@@ -5,12 +5,13 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from tune_bn.core.draws.stages import Stage
 from tune_bn.core.space import Categorical
-from tune_bn.core.stages import Stage
-from tune_bn.report.figures.stages import chosen_params, some_stages
+from tune_bn.report.figures.shared import chosen_params, some_stages
 from tune_bn.report.figures.style import BLUE_RGB, add_note, base_figure, empty_figure
-from tune_bn.report.history import Results, results_of
-from tune_bn.report.text import plotly_text, share_text, window_text
+from tune_bn.report.results.results import Results
+from tune_bn.report.results.source import results_of
+from tune_bn.report.results.wording import plotly_text, share_text, window_text
 
 __all__ = ["plot_windows"]
 

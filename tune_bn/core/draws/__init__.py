@@ -1,0 +1,1 @@
+"""The draws: when the search narrows, where a trial is drawn, and what it records of that."""

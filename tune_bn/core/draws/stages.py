@@ -1,0 +1,199 @@
+"""The stages of a search as records that can be read, plotted and stored.
+
+A stage is worked out from what each trial says of its own draw (`tune_bn.core.draws.mark`), so that
+it is right also where several workers were a stage apart, and where trials were killed, failed or
+enqueued. Its windows are the hull of the windows that its trials were drawn in: no value that the
+stage drew lies outside.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from tune_bn.core.draws.mark import Mark, stage_name
+from tune_bn.core.draws.origin import Origin
+from tune_bn.core.errors import SpaceError
+from tune_bn.core.space import Parameter
+from tune_bn.core.space.window import Window
+from tune_bn.plain.html import html_table
+
+__all__ = ["Stage", "group_stages"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of a search in which the schedule kept its width.
+
+    Args:
+        index: 0 for the coarse stage, then 1, 2, …; −1 for trials that no stage drew (those of
+            another sampler, or given by hand) before the first that one did.
+        trials: Numbers of its trials, in order.
+        width: Share of each scale that the schedule gave its windows; 1 in the coarse stage. In a
+            conditional space it may fall a little within a stage: then the largest.
+        windows: For each parameter (lowest, highest) value between which the trials of this stage
+            were drawn, in the parameter's own units; of a category the choices that could be. No
+            value that the stage drew lies outside. The whole range where nothing is known.
+        best_value: Best objective value among the stage's finished trials; None if it has none,
+            or if there are several objectives.
+        usual_width: The median width of what single values were redrawn in, as a share of the
+            scale: so a few wide draws do not hide the narrowing. None if nothing is known, or only
+            categories were redrawn.
+        n_unknown: How many of its trials do not say between which values they were drawn: marks
+            of an early version, damaged, or of another study.
+    """
+
+    index: int
+    trials: tuple[int, ...]
+    width: float
+    windows: Mapping[str, tuple[Any, ...]]
+    best_value: float | None
+    usual_width: float | None = None
+    n_unknown: int = 0
+
+    @property
+    def name(self) -> str:
+        """What to call it: ``"given"``, ``"coarse"``, ``"fine 1"``, …."""
+        return stage_name(self.index)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data: what files and other programs get of a stage."""
+        return {
+            "index": self.index,
+            "name": self.name,
+            "width": self.width,
+            "usual_width": self.usual_width,
+            "trials": list(self.trials),
+            "windows": {name: [*map(_plain, ends)] for name, ends in self.windows.items()},
+            "best_value": None if self.best_value is None else _plain(self.best_value),
+            "n_unknown": self.n_unknown,
+        }
+
+    def _repr_html_(self) -> str:
+        about = f"{self.name}: {len(self.trials)} trials, width {self.width:.3g}"
+        if self.usual_width is not None:
+            about += f", usually {self.usual_width:.2g}"
+        if self.best_value is not None:
+            about += f", best {self.best_value:.6g}"
+        return html_table(about, ("parameter", "window"), self.windows.items())
+
+
+def _plain(value: Any) -> Any:
+    """Return an end of a window or a choice as JSON can hold it."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return repr(value)
+
+
+def group_stages(
+    marks: Mapping[int, Mark | None],
+    origins: Mapping[int, Origin],
+    space: Mapping[str, Parameter],
+    params: Mapping[int, Mapping[str, Any]],
+    values: Mapping[int, float],
+    *,
+    maximize: bool = False,
+) -> list[Stage]:
+    """Return the stages of a search, in order.
+
+    Args:
+        marks: For every trial number what the trial recorded; None where it recorded nothing.
+            Such a trial, and one whose values were all given, is counted to the stage of the
+            last trial before it that was drawn.
+        origins: Where the trials that recorded something were drawn from, by number.
+        space: The parameters by name.
+        params: Parameter values by trial number.
+        values: Objective values by trial number, of the trials that finished.
+        maximize: Whether the largest value is the best.
+    """
+    numbers: dict[int, list[int]] = {}
+    drawn: dict[int, list[int]] = {}
+    current = -1
+    for number in sorted(marks):
+        mark = marks[number]
+        if mark is not None and not _is_given(origins.get(number)):
+            current = mark.stage
+            drawn.setdefault(current, []).append(number)
+        numbers.setdefault(current, []).append(number)
+    best = max if maximize else min
+    stages = []
+    # The coarse stage covers the whole range by design, however few trials it has had so far.
+    for index in sorted(numbers):
+        trials = tuple(numbers[index])
+        of_stage = [(marks[n], origins.get(n)) for n in drawn.get(index, [])]
+        width = max((m.width for m, _ in of_stage if m is not None), default=1.0)
+        windows: dict[str, list[Window]] = {name: [] for name in space}
+        n_unknown = 0
+        early: set[int] = set()  # trials around which windows lay, of marks that say no more
+        for mark, origin in of_stage:
+            if origin is None or origin.windows is None:
+                n_unknown += 1
+                if mark is not None and not mark.kind:
+                    early.update(mark.trials)
+                continue
+            for name, window in origin.windows.items():
+                if name in windows:
+                    windows[name].append(window)
+        shares = [
+            share
+            for _, origin in of_stage
+            if origin is not None
+            for window in origin.moved.values()
+            if (share := window.share) is not None
+        ]
+        found = [values[n] for n in trials if n in values]
+        stages.append(
+            Stage(
+                index,
+                trials,
+                width,
+                {
+                    name: _hull(
+                        parameter,
+                        [w.whole if index == 0 else w.bounds for w in windows[name]]
+                        + _early_windows(name, parameter, width, early, params),
+                    )
+                    for name, parameter in space.items()
+                },
+                best(found) if found else None,
+                median(shares) if shares and index > 0 else None,
+                n_unknown,
+            )
+        )
+    return stages
+
+
+def _is_given(origin: Origin | None) -> bool:
+    """Tell whether no value of a trial was drawn: all were enqueued or fixed."""
+    return origin is not None and origin.windows == {} and bool(origin.given)
+
+
+def _hull(parameter: Parameter, bounds: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return the smallest window that holds all of these; the range if there are none."""
+    if not bounds:
+        return parameter.bounds
+    if parameter.is_unordered:
+        is_open = {parameter.position(choice) for choices in bounds for choice in choices}
+        return tuple(c for c in parameter.bounds if parameter.position(c) in is_open)
+    return (min(low for low, _ in bounds), max(high for _, high in bounds))
+
+
+def _early_windows(
+    name: str,
+    parameter: Parameter,
+    width: float,
+    numbers: Iterable[int],
+    params: Mapping[int, Mapping[str, Any]],
+) -> list[tuple[Any, ...]]:
+    """Return the windows around the trials that early versions recorded."""
+    windows = []
+    for number in numbers:
+        try:
+            centre = parameter.nearest(params[number][name])
+        except (KeyError, SpaceError):  # it is gone, or has no such value
+            continue
+        windows.append(parameter.window(centre, width))
+    return windows

@@ -1,0 +1,147 @@
+"""How far a configuration lies from the trials that did not do well.
+
+Of several configurations drawn alike, the one farthest from what was tried covers a space better
+(Mitchell, "Spectrally optimal sampling for distribution ray tracing", SIGGRAPH 1991: the best of
+several candidates). Around good trials one wants to be near, so these are left out: what is kept
+away from is only what was tried in vain. Nothing is fitted; no value of an objective is used.
+"""
+
+from bisect import insort
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tune_bn.core.errors import SpaceError
+from tune_bn.core.history.trial import Trial
+from tune_bn.core.space import Parameter
+
+__all__ = ["Spacing"]
+
+_UNALIKE = 0.5
+"""Distance of two choices, and of a value from none, as a share of a scale."""
+
+
+class Spacing:
+    """The latest trials, and which of several configurations is farthest from them.
+
+    Args:
+        capacity: How many trials are held, those with the highest numbers. So the cost of a
+            question does not grow, and the answer does not depend on the order of arrival.
+    """
+
+    def __init__(self, capacity: int = 64) -> None:
+        self.capacity = capacity
+        self._trials: dict[int, Mapping[str, Any]] = {}
+        self._numbers: list[int] = []
+        self._slots: dict[int, int] = {}
+        # (parameters, trials): where on its scale; NaN where a trial has no such value.
+        self._positions: NDArray[np.float64] = np.empty((0, capacity))
+        self._parameters: dict[str, Parameter] = {}
+        self._rows: dict[str, int] = {}
+        self._all_rows: list[int] = []
+        self._is_any_missing = False
+        # Asked with the same spared trials again and again: these, their numbers, and what is
+        # added to the distance of each trial held, so that no spared one is the nearest.
+        self._spared: tuple[Trial, ...] = ()
+        self._spared_numbers: set[int] = set()
+        self._far: NDArray[np.float64] = np.zeros(capacity)
+
+    def add(self, number: int, params: Mapping[str, Any]) -> None:
+        """Take a trial into account; of one that was repeated, the last."""
+        slot = self._slots.get(number, len(self._numbers))
+        if slot == self.capacity:
+            if number < self._numbers[0]:
+                return
+            oldest = self._numbers.pop(0)
+            slot = self._slots.pop(oldest)
+            del self._trials[oldest]
+        if number not in self._slots:
+            insort(self._numbers, number)
+            self._far[slot] = np.inf if number in self._spared_numbers else 0.0
+        self._slots[number] = slot
+        self._trials[number] = params
+        positions, parameters = self._positions, self._parameters
+        for name, row in self._rows.items():
+            positions[row, slot] = position = _position(parameters[name], name, params)
+            self._is_any_missing = self._is_any_missing or position != position
+
+    def _row(self, name: str, parameter: Parameter) -> int:
+        known = self._parameters.get(name)
+        if known is not None and (known is parameter or known == parameter):
+            return self._rows[name]
+        if name not in self._rows:
+            self._rows[name] = len(self._rows)
+            self._all_rows.append(self._rows[name])
+            self._positions = np.vstack([self._positions, np.empty((1, self.capacity))])
+        self._parameters[name] = parameter
+        for number, params in self._trials.items():
+            self._place(name, number, params)
+        return self._rows[name]
+
+    def farthest(
+        self,
+        candidates: Sequence[Mapping[str, Any]],
+        space: Mapping[str, Parameter],
+        spared: tuple[Trial, ...],
+    ) -> int:
+        """Return which candidate is farthest from the nearest trial; the first of equals.
+
+        The distance is Euclidean over the scales of the parameters, each of length 1; two
+        different choices are half a scale apart.
+
+        Args:
+            candidates: Configurations with all parameters of ``space``; at least one.
+            space: The parameters by name. The order does not matter.
+            spared: The trials that it does no harm to be near.
+        """
+        n = len(self._numbers)
+        if self._spared is not spared:
+            self._spare(spared)
+        if n <= len(spared) and self._far[:n].all():
+            return 0
+        rows: list[int] = []
+        at: list[float] = []
+        unordered: list[int] = []
+        for name in sorted(space):  # in one order, because sums of floats depend on it
+            parameter = space[name]
+            is_known = self._parameters.get(name) is parameter
+            rows.append(self._rows[name] if is_known else self._row(name, parameter))
+            if parameter.is_unordered:
+                unordered.append(len(rows) - 1)
+            at += parameter.positions([candidate[name] for candidate in candidates])
+        positions = self._positions[:, :n]
+        if rows != self._all_rows:  # a parameter that this draw does not have, or another order
+            positions = positions[rows]
+        # (parameters, candidates, trials)
+        apart = positions[:, None, :] - np.array(at).reshape(len(rows), -1, 1)
+        for i in unordered:
+            apart[i] = np.where(apart[i] == 0.0, 0.0, _UNALIKE)
+        if self._is_any_missing:
+            apart[np.isnan(apart)] = _UNALIKE
+        apart *= apart
+        squares = np.add.reduce(apart, axis=0)
+        squares += self._far[:n]
+        return int(np.minimum.reduce(squares, axis=1).argmax())
+
+    def _spare(self, spared: tuple[Trial, ...]) -> None:
+        numbers = {trial.number for trial in spared}
+        for number in numbers ^ self._spared_numbers:
+            slot = self._slots.get(number)
+            if slot is not None:
+                self._far[slot] = np.inf if number in numbers else 0.0
+        self._spared, self._spared_numbers = spared, numbers
+
+    def _place(self, name: str, number: int, params: Mapping[str, Any]) -> None:
+        position = _position(self._parameters[name], name, params)
+        self._positions[self._rows[name], self._slots[number]] = position
+        self._is_any_missing = self._is_any_missing or position != position
+
+
+def _position(parameter: Parameter, name: str, params: Mapping[str, Any]) -> float:
+    """Return where on its scale a trial has a parameter; NaN if it has no such value."""
+    try:
+        return parameter.position(params[name])
+    except (KeyError, TypeError, SpaceError):
+        return np.nan

@@ -1,0 +1,107 @@
+"""What a search takes and gives: its options checked, suggestions, and trials that ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, Literal
+
+from tune_bn.core.draws.dice import fresh_seed
+from tune_bn.core.draws.narrowing import Narrowing
+from tune_bn.core.errors import TrialError
+
+__all__ = [
+    "Direction",
+    "Finished",
+    "State",
+    "Suggestion",
+    "checked_narrowing",
+    "checked_seed",
+]
+
+Direction = Literal["minimize", "maximize"]
+State = Literal["complete", "stopped", "failed"]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A configuration to try.
+
+    Args:
+        number: Number of the trial, counted from 0; pass it (or this object) to `tell`.
+        params: Value of every parameter, by name.
+        stage: Index of the stage it was drawn in; 0 is the coarse one.
+        width: Width of its windows, as a share of each scale.
+    """
+
+    number: int
+    params: Mapping[str, Any]
+    stage: int
+    width: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial that was told.
+
+    Args:
+        number: Number of the trial.
+        params: Value of every parameter, by name.
+        values: Objective values as they were told; empty if it failed.
+        state: ``"complete"``, ``"stopped"`` (early) or ``"failed"``.
+        progress: How far it got, as it was told; None is as far as the furthest.
+        violation: By how much it violates constraints, as it was told.
+    """
+
+    number: int
+    params: Mapping[str, Any]
+    values: tuple[float, ...]
+    state: State
+    progress: float | None = 0.0
+    violation: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """The objective value of a search with one objective.
+
+        Raises:
+            TrialError: If the trial failed, or the search has several objectives.
+        """
+        if len(self.values) != 1:
+            what = f"{len(self.values)} of them" if self.values else "none: it failed"
+            raise TrialError(
+                f"Finished.value needs a trial with one value, but trial {self.number} has {what}. "
+                "Look at `state` and `values`."
+            )
+        return self.values[0]
+
+
+def checked_seed(seed: object, who: str) -> int:
+    """Return the seed as the draws need it; a fresh one for None.
+
+    Raises:
+        TypeError: If it is neither None nor an int.
+        ValueError: If it is negative or has more than 64 bits.
+    """
+    if seed is None:
+        return fresh_seed()
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise TypeError(f"{who} needs an int or None as seed, but got seed={seed!r}.")
+    if not 0 <= int(seed) < 2**64:
+        raise ValueError(f"{who} needs 0 <= seed < 2**64, but got seed={seed!r}.")
+    return int(seed)
+
+
+def checked_narrowing(narrowing: Any, who: str) -> Narrowing:
+    """Return the schedule; for None the default one.
+
+    Raises:
+        TypeError: If it is something else.
+    """
+    if narrowing is None:
+        return Narrowing()
+    if not isinstance(narrowing, Narrowing):
+        raise TypeError(
+            f"{who} needs a Narrowing as narrowing, but got narrowing={narrowing!r}. "
+            "Use Narrowing(), Narrowing.for_budget(n), Narrowing.textbook() or Narrowing.off()."
+        )
+    return narrowing

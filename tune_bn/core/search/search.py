@@ -1,0 +1,482 @@
+"""The search for people with neither Optuna nor Ray: ask for a configuration, tell its value."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from tune_bn.core.draws.conditions import (
+    checked_conditions,
+    decode_conditions,
+    is_open,
+    propose_open,
+)
+from tune_bn.core.draws.mark import Mark, Marker
+from tune_bn.core.draws.narrowing import Narrowing, stage_for
+from tune_bn.core.draws.origin import Origin, Origins
+from tune_bn.core.draws.stages import Stage, group_stages
+from tune_bn.core.errors import SpaceError, StateError, TrialError
+from tune_bn.core.history.history import History
+from tune_bn.core.history.trial import Trial
+from tune_bn.core.search.records import (
+    Direction,
+    Finished,
+    State,
+    Suggestion,
+    checked_narrowing,
+    checked_seed,
+)
+from tune_bn.core.search.state import (
+    decode_mark,
+    decode_params,
+    decode_seed,
+    decode_state,
+    encode_mark,
+    encode_params,
+    encode_state,
+    encode_trial,
+)
+from tune_bn.core.space import Parameter
+from tune_bn.plain.html import html_table
+from tune_bn.plain.reading import UNREADABLE, brief, decode_number
+
+__all__ = [
+    "CoarseToFine",
+    "Direction",
+    "Finished",
+    "State",
+    "Suggestion",
+    "checked_narrowing",
+    "checked_seed",
+]
+
+
+class CoarseToFine:
+    """Random search that starts wide and zooms in, driven by hand.
+
+    Args:
+        space: The parameters by name.
+        seed: Seed of all draws, 0 ≤ seed < 2⁶⁴; None takes one from the operating system.
+        narrowing: The schedule; None is ``Narrowing()``.
+        directions: ``"minimize"`` or ``"maximize"``, or one of them for each objective.
+        conditions: Parameters that exist only where another one has a certain choice:
+            ``{"momentum": ("optimizer", "sgd")}``. The other one must be a Categorical that comes
+            before them in the space. Trials have the parameters that their choices open.
+
+    Raises:
+        SpaceError: If the space is no mapping from names to parameters, or empty, or a condition
+            names what it cannot.
+        ValueError: If the seed or a direction is none.
+
+    Example:
+        >>> from tune_bn import Float, Int
+        >>> search = CoarseToFine({"lr": Float(1e-4, 1.0, log=True), "n": Int(1, 9)}, seed=0)
+        >>> for _ in range(100):
+        ...     trial = search.ask()
+        ...     search.tell(trial, abs(trial.params["lr"] - 0.02) + abs(trial.params["n"] - 4))
+        >>> search.best.params["n"]
+        4
+    """
+
+    def __init__(
+        self,
+        space: Mapping[str, Parameter],
+        *,
+        seed: int | None = None,
+        narrowing: Narrowing | None = None,
+        directions: Direction | Sequence[Direction] = "minimize",
+        conditions: Mapping[str, tuple[str, Any]] | None = None,
+    ) -> None:
+        if not isinstance(space, Mapping) or not space:
+            raise SpaceError(
+                "CoarseToFine needs a space, a dict from names to Float, Int or Categorical, "
+                f"but got {space!r}."
+            )
+        for name, parameter in space.items():
+            if not isinstance(name, str) or not isinstance(parameter, Parameter):
+                raise SpaceError(
+                    "CoarseToFine needs a Float, Int or Categorical for each name, but got "
+                    f"{name!r}: {parameter!r}."
+                )
+        self.space = dict(space)
+        self.directions: tuple[Direction, ...] = (
+            (directions,) if isinstance(directions, str) else tuple(directions)
+        )
+        for direction in self.directions or (None,):
+            if direction not in ("minimize", "maximize"):
+                raise ValueError(
+                    "CoarseToFine needs 'minimize' or 'maximize' as each of directions, but got "
+                    f"{direction!r}."
+                )
+        self.seed = checked_seed(seed, "CoarseToFine")
+        self.narrowing = checked_narrowing(narrowing, "CoarseToFine")
+        self._conditions = checked_conditions(self.space, conditions or {})
+        self._history = History(len(self.directions))
+        self._marker = Marker(self.seed, self.narrowing)
+        self._furthest = 0.0
+        self._is_any_open = False  # whether a trial's progress is "as far as the furthest"
+        self._next_number = 0
+        self._pending: dict[int, Suggestion] = {}
+        self._marks: dict[int, Mark | None] = {}
+        self._finished: dict[int, Finished] = {}
+        # Finished trials as JSON, so that saving often stays cheap.
+        self._encoded: dict[int, str] = {}
+
+    def ask(self, fixed: Mapping[str, Any] | None = None) -> Suggestion:
+        """Return the next configuration. Several may be asked for before any is told.
+
+        Args:
+            fixed: Values that are given, for a configuration that should be tried; the other
+                parameters are drawn. A value whose condition does not hold is left out.
+
+        Raises:
+            SpaceError: If a given name is unknown or a value cannot be one of its parameter.
+        """
+        self._check_params(fixed or {})
+        number = self._next_number
+        plan = stage_for(self.narrowing, self._history, number)
+        proposal, params = propose_open(
+            self.seed,
+            number,
+            self.space,
+            self._history,
+            self.narrowing,
+            plan,
+            self._conditions,
+            fixed or {},
+        )
+        is_settled = proposal.params.keys() == params.keys()
+        self._marks[number], _ = self._marker.mark(
+            number,
+            plan,
+            proposal,
+            self._history,
+            self.space,
+            given=tuple(name for name in fixed or {} if name in params),
+            names=None if is_settled else tuple(proposal.params),
+        )
+        self._history.remember(self.space, params)
+        self._next_number += 1
+        suggestion = Suggestion(number, params, plan.stage, plan.width)
+        self._pending[number] = suggestion
+        return suggestion
+
+    def tell(
+        self,
+        trial: Suggestion | int,
+        value: float | Sequence[float] | None = None,
+        *,
+        state: State = "complete",
+        progress: float | None = 0.0,
+        violation: float = 0.0,
+    ) -> None:
+        """Report how a trial ended.
+
+        A value that is None or NaN makes it a failed trial, whatever ``state`` says: it is kept
+        in the record and does not attract the search. A failed trial may be told again, after it
+        was repeated.
+
+        Args:
+            trial: What `ask` returned, or its number.
+            value: Objective value, or one for each objective; ±inf counts as a value.
+            state: ``"complete"``, ``"stopped"`` early, or ``"failed"``.
+            progress: How far it got, in a unit that is the same for all trials. Compared before
+                the value. None is as far as the furthest, also of trials to come: for a final
+                result of which nothing else is known.
+            violation: Sum of the positive parts of violated constraints; 0 is feasible.
+
+        Raises:
+            TrialError: If the trial was never asked for or is told again, or if what is told
+                cannot be: an unknown state, a wrong number of values.
+        """
+        number = trial.number if isinstance(trial, Suggestion) else trial
+        known = self._pending.get(number) or self._finished.get(number)
+        if known is None or (isinstance(known, Finished) and known.state != "failed"):
+            told = "was told already" if known else "was never asked for"
+            raise TrialError(f"tell needs a trial that is running, but trial {number!r} {told}.")
+        self._finish(number, known.params, value, state, progress, violation)
+        self._pending.pop(number, None)
+
+    def add(
+        self,
+        params: Mapping[str, Any],
+        value: float | Sequence[float] | None,
+        *,
+        state: State = "complete",
+        progress: float | None = 0.0,
+        violation: float = 0.0,
+    ) -> int:
+        """Take in a trial that was run elsewhere; return the number that it gets here.
+
+        Args:
+            params: Values by name; parameters may be missing. A number outside its range is moved
+                to the nearest end when the search looks around it.
+            value: As for `tell`.
+            state: As for `tell`.
+            progress: As for `tell`.
+            violation: As for `tell`.
+
+        Raises:
+            SpaceError: If a name is unknown or a value cannot be one of its parameter.
+            TrialError: As for `tell`.
+        """
+        self._check_params(params)
+        number = self._next_number
+        self._finish(number, dict(params), value, state, progress, violation)
+        self._marks[number] = None
+        self._next_number += 1
+        return number
+
+    def _check_params(self, params: Mapping[str, Any]) -> None:
+        for name, given in params.items():
+            if name not in self.space:
+                raise SpaceError(
+                    f"The space has no parameter {name!r}; it has {', '.join(self.space)}."
+                )
+            self.space[name].nearest(given)
+
+    def _finish(
+        self,
+        number: int,
+        params: Mapping[str, Any],
+        value: float | Sequence[float] | None,
+        state: State,
+        progress: float | None,
+        violation: float,
+    ) -> None:
+        if state not in ("complete", "stopped", "failed"):
+            raise TrialError(
+                "A trial needs 'complete', 'stopped' or 'failed' as its state, but trial "
+                f"{number} got {state!r}."
+            )
+        values: tuple[float, ...] = ()
+        if value is not None and state != "failed":
+            given = (value,) if isinstance(value, (int, float)) else tuple(value)
+            if len(given) != len(self.directions):
+                raise TrialError(
+                    f"Trial {number} needs {len(self.directions)} value(s), but got {value!r}."
+                )
+            values = tuple(float(v) for v in given)
+        if not values or any(math.isnan(v) for v in values):
+            state, values = "failed", ()
+        reached = None if progress is None else float(progress)
+        finished = Finished(number, params, values, state, reached, float(violation))
+        if number in self._finished:  # a repeated trial: as if it had not failed before
+            del self._finished[number], self._encoded[number]
+            self._rank_all_again()
+        if state != "failed":
+            self._rank(finished)
+        else:
+            self._history.avoid(number, params)
+        self._history.remember(self.space, params)
+        self._finished[number] = finished
+        self._encoded[number] = encode_trial(self.space, finished, self._marks.get(number))
+
+    def _rank(self, trial: Finished) -> None:
+        """Take a trial into the history; one that got further raises those that are "furthest"."""
+        ranked = self._ranked(trial)
+        if trial.progress is None:
+            self._is_any_open = True
+        elif trial.progress > self._furthest:
+            self._furthest = trial.progress
+            if self._is_any_open:
+                self._rank_all_again()
+        self._history.add(ranked)
+
+    def _rank_all_again(self) -> None:
+        self._history = History(len(self.directions))
+        for finished in self._finished.values():
+            if finished.state != "failed":
+                self._history.add(self._ranked(finished))
+            else:
+                self._history.avoid(finished.number, finished.params)
+            self._history.remember(self.space, finished.params)
+        for suggestion in self._pending.values():
+            self._history.remember(self.space, suggestion.params)
+
+    def _ranked(self, trial: Finished) -> Trial:
+        losses = tuple(
+            v if d == "minimize" else -v for v, d in zip(trial.values, self.directions, strict=True)
+        )
+        is_complete = trial.state == "complete"
+        progress = self._furthest if trial.progress is None else trial.progress
+        return Trial(trial.number, trial.params, losses, is_complete, progress, trial.violation)
+
+    @property
+    def best(self) -> Finished:
+        """The best trial: feasible, complete, furthest, then by value.
+
+        Of several objectives, one end of the Pareto front; see `best_trials`.
+
+        Raises:
+            ValueError: If no trial has finished with a value.
+        """
+        if not self._history.n_ranked:
+            raise ValueError("CoarseToFine.best needs a finished trial, but there is none yet.")
+        return self._finished[self._history.best.number]
+
+    @property
+    def best_trials(self) -> list[Finished]:
+        """The best trial, or of several objectives the best front (the 64 least crowded)."""
+        return [self._finished[t.number] for t in self._history.elites(1)]
+
+    @property
+    def trials(self) -> list[Finished]:
+        """All trials that were told or added, in order of their numbers."""
+        return [self._finished[n] for n in sorted(self._finished)]
+
+    @property
+    def numbers(self) -> set[int]:
+        """Numbers of all trials, running or ended."""
+        return set(self._marks)
+
+    @property
+    def conditions(self) -> dict[str, tuple[str, int]]:
+        """For each conditional parameter the other one, and the number of its choice."""
+        return dict(self._conditions)
+
+    def params(self, number: int) -> Mapping[str, Any]:
+        """Return the values of a trial, running or finished.
+
+        Raises:
+            KeyError: If there is none with this number.
+        """
+        known = self._pending.get(number)
+        return known.params if known is not None else self._finished[number].params
+
+    def mark(self, number: int) -> Mark | None:
+        """Return what a trial recorded of its own draw; None of one that was added.
+
+        Raises:
+            KeyError: If there is none with this number.
+        """
+        return self._marks[number]
+
+    def state(self, number: int) -> Literal["running"] | State:
+        """Return ``"running"``, or how the trial ended.
+
+        Raises:
+            KeyError: If there is none with this number.
+        """
+        return "running" if number in self._pending else self._finished[number].state
+
+    def origins(self) -> dict[int, Origin]:
+        """Return where each trial was drawn from, by number, of those that recorded it."""
+        pending = {n: s.params for n, s in self._pending.items()}
+        params = {n: t.params for n, t in self._finished.items()} | pending
+        reader = Origins(params, self.space)
+        found = {}
+        for number, mark in self._marks.items():
+            if mark is None or number not in params:
+                continue
+            space = {name: self.space[name] for name in params[number]}
+            names = mark.names if mark.names is not None else space
+            together = {name: self.space[name] for name in names if name in self.space}
+            found[number] = reader.origin(mark, params[number], space, together)
+        return found
+
+    def stages(self) -> list[Stage]:
+        """Return the stages so far: trials, width, windows, and best value of each."""
+        one = len(self.directions) == 1
+        values = {n: t.value for n, t in self._finished.items() if t.values} if one else {}
+        return group_stages(
+            self._marks,
+            self.origins(),
+            self.space,
+            {n: t.params for n, t in self._finished.items()},
+            values,
+            maximize=self.directions[0] == "maximize",
+        )
+
+    def to_json(self) -> str:
+        """Return the whole search as a JSON text from which `from_json` continues identically.
+
+        Costs time in proportion to the length of the text; finished trials are encoded once.
+        """
+        conditions = {n: [parent, i] for n, (parent, i) in self._conditions.items()}
+        pending = [
+            [n, encode_params(self.space, s.params), encode_mark(self._marks[n])]
+            for n, s in self._pending.items()
+        ]
+        head = {
+            "seed": self.seed,
+            "narrowing": self.narrowing.to_json(),
+            "directions": self.directions,
+            "conditions": conditions,
+            "next_number": self._next_number,
+            "pending": pending,
+        }
+        return encode_state(self.space, head, self._encoded.values())
+
+    @classmethod
+    def from_json(
+        cls, text: str, *, space: Mapping[str, Parameter] | None = None
+    ) -> "CoarseToFine":
+        """Return the search that `to_json` described.
+
+        Args:
+            text: What `to_json` returned.
+            space: The space; needed where choices are objects that JSON cannot hold.
+
+        Raises:
+            StateError: If the text is no saved search, comes from a later version, or does not
+                fit the space.
+        """
+        state, space = decode_state(text, space)
+        try:
+            return cls._from_state(state, space)
+        except UNREADABLE as error:
+            raise StateError(f"The saved search does not fit its space: {brief(error)}.") from error
+
+    @classmethod
+    def _from_state(
+        cls, state: Mapping[str, Any], space: Mapping[str, Parameter]
+    ) -> "CoarseToFine":
+        if list(space) != state["names"]:
+            raise SpaceError(f"it has the names {state['names']!r}, the space {list(space)!r}")
+        search = cls(
+            space,
+            seed=decode_seed(state["seed"]),
+            narrowing=Narrowing.from_json(state["narrowing"]),
+            directions=state["directions"],
+        )
+        search._conditions = checked_conditions(
+            search.space, decode_conditions(space, state["conditions"])
+        )
+        for number, encoded, mark, ended, values, progress, violation in state["trials"]:
+            search._take_number(number, mark)
+            params = decode_params(space, encoded)
+            told = tuple(map(float, values)) or None
+            reached = None if progress is None else float(progress)
+            search._finish(number, params, told, ended, reached, float(violation))
+        for number, encoded, mark in state["pending"]:
+            search._take_number(number, mark)
+            params = decode_params(space, encoded)
+            if any(is_open(n, space, search._conditions, params) != (n in params) for n in space):
+                raise ValueError(f"trial {number} has {list(params)!r}")
+            plan = search._marks[number] or Mark(0, 1.0)
+            search._pending[number] = Suggestion(number, params, plan.stage, plan.width)
+            search._history.remember(space, params)
+        search._next_number = decode_number(state["next_number"])
+        if search._marks and max(search._marks) >= search._next_number:
+            raise ValueError(f"the next trial would be {search._next_number}")
+        return search
+
+    def _take_number(self, number: Any, mark: Any) -> None:
+        """Note a saved trial's number and mark, of which there may be only one."""
+        if decode_number(number) in self._marks:
+            raise ValueError(f"trial {number} is there twice")
+        self._marks[number] = decode_mark(mark, number)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (s.name, len(s.trials), s.width, s.best_value, *(s.windows[n] for n in self.space))
+            for s in self.stages()
+        ]
+        return html_table(repr(self), ("stage", "trials", "width", "best", *self.space), rows)
+
+    def __repr__(self) -> str:
+        best = f", best={self.best.values}" if self._history.n_ranked else ""
+        return (
+            f"CoarseToFine({len(self.space)} parameters, seed={self.seed}, "
+            f"{len(self._finished)} finished, {len(self._pending)} running{best})"
+        )

@@ -1,0 +1,102 @@
+"""What every kind of parameter and of window can do; the kinds are in the files beside this one."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+__all__ = ["Parameter", "Window"]
+
+
+class Window(ABC):
+    """Where one value of one trial was drawn from."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def draw(self, r: float) -> Any:
+        """Return the value at quantile ``r`` of the window, 0 ≤ r < 1."""
+
+    @property
+    @abstractmethod
+    def bounds(self) -> tuple[Any, ...]:
+        """(lowest, highest) value that can be drawn, or all choices that can be."""
+
+    @property
+    def whole(self) -> tuple[Any, ...]:
+        """(lowest, highest) value of the whole range in which it lies, or all choices."""
+        return self.bounds
+
+    @property
+    def share(self) -> float | None:
+        """How much of the scale it covers, from 0 to 1; None of a category."""
+        return None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self.bounds!r}"
+
+
+class Parameter(ABC):
+    """One dimension of a space: the map from the unit interval to values, and windows in it."""
+
+    is_unordered: ClassVar[bool] = False
+    """Whether its values are choices without order. (Asked often; isinstance of an ABC is slow.)"""
+
+    @property
+    @abstractmethod
+    def n_cells(self) -> int | None:
+        """Number of different values, or None if it is a continuum."""
+
+    @property
+    @abstractmethod
+    def bounds(self) -> tuple[Any, ...]:
+        """(lowest, highest) value of the whole range, or all choices."""
+
+    @abstractmethod
+    def draw(self, r: float) -> Any:
+        """Return the value at quantile ``r`` (0 ≤ r < 1) of the whole range."""
+
+    def at(self, cell: int) -> Any:
+        """Return the value of a cell, 0 ≤ cell < `n_cells`; only of a parameter that has cells."""
+        assert self.n_cells is not None
+        return self.draw((cell + 0.5) / self.n_cells)
+
+    @abstractmethod
+    def around(self, centre: Any, width: float) -> Window:
+        """Return the window of ``width`` around ``centre``.
+
+        Args:
+            centre: A value of this parameter (see `nearest`).
+            width: Share of the whole range that the window covers, 0 < width ≤ 1. The window
+                ends where the range ends. Of cells it holds at least the neighbours, and what of
+                it lies beyond an end falls to the cell at that end: good values of such
+                parameters often lie there. Of a category it is the probability that a draw takes
+                any choice, and not the centre.
+        """
+
+    def draw_near(self, centre: Any, width: float, r: float) -> Any:
+        """Return the value at quantile ``r`` (0 ≤ r < 1) of the window; see `around`."""
+        return self.around(centre, width).draw(r)
+
+    def window(self, centre: Any, width: float) -> tuple[Any, ...]:
+        """Return (lowest, highest) value of the window, or the choices open in it."""
+        return self.around(centre, width).bounds
+
+    @abstractmethod
+    def nearest(self, value: Any) -> Any:
+        """Return the value of this parameter that is closest to ``value``.
+
+        Raises:
+            SpaceError: If nothing is close: another type, NaN, or an unknown choice.
+        """
+
+    @abstractmethod
+    def position(self, value: Any) -> float:
+        """Return where on its scale ``value`` lies, from 0 (low end) to 1 (high end)."""
+
+    def positions(self, values: Iterable[Any]) -> list[float]:
+        """Return the `position` of each of several values."""
+        return [self.position(value) for value in values]
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data from which `parameter_from_json` makes an equal parameter."""

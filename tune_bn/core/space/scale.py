@@ -1,0 +1,59 @@
+"""Scales: linear, log and one-minus-log."""
+
+import math
+from collections.abc import Iterable
+
+__all__ = ["Scale"]
+
+
+class Scale:
+    """A monotone map between an interval and the unit interval: linear, log or one-minus-log."""
+
+    __slots__ = ("_half_low", "_half_span", "_high", "_low", "_span", "high", "kind", "low")
+
+    def __init__(self, kind: str, low: float, high: float) -> None:
+        self.kind, self.low, self.high = kind, float(low), float(high)
+        if kind == "log":
+            self._low, self._high = math.log(low), math.log(high)
+        elif kind == "one-minus-log":
+            self._low, self._high = math.log1p(-low), math.log1p(-high)
+        else:
+            self._low, self._high = float(low), float(high)
+        self._span = self._high - self._low
+        # Halved, so that the span of ±1e308 does not overflow.
+        self._half_low = self._low / 2
+        self._half_span = self._high / 2 - self._half_low
+
+    def value(self, u: float) -> float:
+        """Return the value at a place of the scale, 0 ≤ u ≤ 1."""
+        if u <= 0.0 or u >= 1.0:  # the ends exactly, without a rounded exp(log(low))
+            return self.low if u <= 0.0 else self.high
+        # Both products stay finite where `high - low` would overflow (±1e308).
+        x = self._low * (1.0 - u) + self._high * u
+        if self.kind == "log":
+            x = math.exp(x)
+        elif self.kind == "one-minus-log":
+            x = -math.expm1(x)
+        return self.low if x < self.low else self.high if x > self.high else x
+
+    def unit(self, value: float) -> float:
+        """Return the place of a value; what lies outside is at an end."""
+        if value <= self.low:
+            return 0.0
+        if value >= self.high:
+            return 1.0
+        if self.kind == "linear":
+            return (value / 2 - self._half_low) / self._half_span
+        x = math.log(value) if self.kind == "log" else math.log1p(-value)
+        # The logarithms of huge neighbours are equal.
+        return (x - self._low) / self._span if self._span else 0.5
+
+    def units(self, values: Iterable[float]) -> list[float]:
+        """Return the place of each of several values."""
+        if self.kind != "linear":
+            return [self.unit(value) for value in values]
+        low, high, half_low, half_span = self.low, self.high, self._half_low, self._half_span
+        return [  # without a call for each: a draw asks for twenty
+            0.0 if x <= low else 1.0 if x >= high else (x / 2 - half_low) / half_span
+            for x in values
+        ]

@@ -1,0 +1,1 @@
+"""What every room may use, with nothing but the standard library. For this package only."""

@@ -1,0 +1,51 @@
+"""Plain data that anybody may have written: what reading them can raise, and numbers as JSON."""
+
+import math
+from typing import Any
+
+__all__ = ["UNREADABLE", "brief", "decode_number", "encode_number"]
+
+UNREADABLE = (
+    ArithmeticError,  # an integer that no float holds
+    AttributeError,
+    LookupError,
+    RecursionError,  # nested thousands of levels deep
+    TypeError,
+    ValueError,
+)
+"""What reading plain data that anybody may have written can raise."""
+
+_LONGEST_REASON = 200
+_MOST_TRIALS = 2**62  # draws count in 64 bits
+
+
+def brief(error: BaseException) -> str:
+    """Return what an error says, on one line and short enough to read.
+
+    Example:
+        >>> brief(KeyError("x"))
+        "KeyError('x')"
+    """
+    text = repr(error)
+    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
+
+
+def encode_number(value: float) -> float | str:
+    """Return the number, or its name where JSON has none.
+
+    Example:
+        >>> encode_number(float("inf"))
+        'inf'
+    """
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def decode_number(data: Any) -> int:
+    """Return the number of a trial.
+
+    Raises:
+        ValueError: If it is no whole number, negative, or too large to be counted on.
+    """
+    if isinstance(data, bool) or not isinstance(data, int) or not 0 <= data < _MOST_TRIALS:
+        raise ValueError(f"a trial's number is {data!r}")
+    return data

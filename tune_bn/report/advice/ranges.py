@@ -1,0 +1,221 @@
+"""Whether a range is too tight, or its scale the wrong one."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from tune_bn.core.space import Float, Int, Parameter
+from tune_bn.report.advice.evidence import Advice, Evidence
+from tune_bn.report.advice.rank_statistics import normal_tail, within_blocks_z
+from tune_bn.report.results.wording import number_text, value_text
+
+__all__ = ["edge", "log_scale", "one_minus_log_scale"]
+
+_OUTER = 0.1  # the outer tenth of a scale is "near the edge"
+_AT_EDGE = 0.04
+_MOST = 0.6  # so much of the best, to call it most
+_FEWEST_CELLS = 3
+
+
+def edge(evidence: Evidence) -> list[Advice]:
+    """Widen a range at whose end the best trials pile up.
+
+    Speaks where (1) the best trial lies within 4 % of an end of the scale, or in its end cell,
+    (2) so do 60 % of the best within a tenth of it, (3) in the half of the scale at that end values
+    get better towards it (van Elteren's test within blocks, one-sided), and (4) in the outer tenth
+    they do not get worse again, as they would around an optimum that lies just inside.
+    """
+    found: list[Advice] = []
+    if not evidence.results.is_space_known:
+        return found  # the values that were seen always reach to the ends of what was seen
+    for name in evidence.numeric:
+        position = evidence.position(name)
+        cells = evidence.results.space[name].n_cells
+        if cells is not None and cells < _FEWEST_CELLS:
+            continue
+        for is_high in (False, True):
+            distance = 1 - position if is_high else position
+            advice = _edge(evidence, name, distance, is_high)
+            if advice is not None:
+                found.append(advice)
+    return found
+
+
+def _edge(
+    evidence: Evidence, name: str, distance: npt.NDArray[np.float64], is_high: bool
+) -> Advice | None:
+    parameter = evidence.results.space[name]
+    cell = 1 / parameter.n_cells if parameter.n_cells else 0.0
+    best = distance[np.argsort(evidence.rank)[: evidence.n_best]]
+    n_near = int(np.sum(best <= max(_OUTER, cell)))
+    if not best[0] <= max(_AT_EDGE, 0.75 * cell) or n_near < _MOST * len(best):
+        return None
+    inner = np.where(distance <= 0.5, distance, math.nan)
+    z = within_blocks_z(inner, evidence.rank, evidence.block)
+    p = normal_tail(z)
+    if p > evidence.level(2 * len(evidence.numeric)):
+        return None
+    outer = np.where(distance <= _OUTER, distance, math.nan)
+    if within_blocks_z(outer, evidence.rank, evidence.block) < -1.5:
+        return None
+    low, high = parameter.bounds
+    end = high if is_high else low
+    wider = _wider(parameter, is_high)
+    side, verb = ("upper", "raise") if is_high else ("lower", "lower")
+    what = f"The best trials pile up at the {side} end of {name} ({value_text(end)})"
+    if wider is None:
+        text = f"{what}. If that is no natural limit, {verb} it."
+    else:
+        new = wider.bounds[-1] if is_high else wider.bounds[0]
+        text = f"{what}: {verb} it to {value_text(new)}."
+    numbers = (
+        f"{n_near} of the best {len(best)} trials lie in the outer tenth of the scale, and values "
+        f"improve towards the end (rank test within stages, {_p_text(p)})."
+    )
+    return Advice("edge", text, name, numbers, wider)
+
+
+def _wider(parameter: Parameter, is_high: bool) -> Parameter | None:
+    """Return the range with half its length more at one end; None at what looks a natural limit."""
+    assert isinstance(parameter, (Float, Int))
+    low, high = float(parameter.bounds[0]), float(parameter.bounds[-1])
+    one_minus = isinstance(parameter, Float) and parameter.one_minus_log
+    if one_minus:
+        if is_high:
+            high = 1 - _round((1 - high) / 10)
+        else:
+            low = max(1 - _round((1 - low) * 3), 0.0)
+    elif parameter.log:
+        factor = min(max(math.sqrt(high / low), 2.0), 10.0)
+        if is_high:
+            high = _round(high * factor)
+        else:
+            low = _round(low / factor)
+    else:
+        if (not is_high and low == 0) or (is_high and high == 1 and low >= 0):
+            return None
+        half = (high - low) / 2
+        if is_high:
+            high = 1.0 if low >= 0 and high < 1 <= high + half else _round(high + half)
+        else:
+            low = 0.0 if low > 0 >= low - half else _round(low - half)
+    if isinstance(parameter, Int):
+        whole_low = parameter.low if is_high else math.floor(low)
+        whole_high = math.ceil(high) if is_high else parameter.high
+        if parameter.log and whole_low < 1:
+            whole_low = 1
+        if (whole_low, whole_high) == (parameter.low, parameter.high):
+            return None
+        return Int(whole_low, whole_high, log=parameter.log, step=parameter.step)
+    return Float(
+        low if not is_high else parameter.low,
+        high if is_high else parameter.high,
+        log=parameter.log,
+        one_minus_log=parameter.one_minus_log,
+        step=parameter.step,
+    )
+
+
+def log_scale(evidence: Evidence) -> list[Advice]:
+    """Use a log scale where a uniform one spends its draws in the wrong decades.
+
+    Speaks where a linear range spans two decades or more (or begins at 0), the best trial and
+    60 % of the best lie in its lowest tenth, and values get better downwards (van Elteren's test
+    within blocks, one-sided).
+    """
+    found = []
+    for name in evidence.numeric:
+        parameter = evidence.results.space[name]
+        if not isinstance(parameter, (Float, Int)) or parameter.log:
+            continue
+        low, high = float(parameter.bounds[0]), float(parameter.bounds[-1])
+        if (isinstance(parameter, Float) and parameter.one_minus_log) or low < 0:
+            continue
+        if (low > 0 and high / low < 99) or (isinstance(parameter, Int) and high < 99):
+            continue
+        position = evidence.position(name)
+        best = position[np.argsort(evidence.rank)[: evidence.n_best]]
+        if np.mean(best <= _OUTER) < _MOST or best[0] > _OUTER:
+            continue
+        p = normal_tail(within_blocks_z(position, evidence.rank, evidence.block))
+        if p > evidence.level(len(evidence.numeric)):
+            continue
+        outer = np.where(position <= _OUTER, position, math.nan)
+        if low == 0 and within_blocks_z(outer, evidence.rank, evidence.block) > -1.28:
+            continue  # for all that is known the best is 0 itself, which no log scale has
+        values = _values(evidence, name)
+        if isinstance(parameter, Int):
+            suggestion: Parameter = Int(max(parameter.low, 1), int(high), log=True)
+        else:
+            positive = values[values > 0]
+            end = low if low > 0 else _round(float(positive.min(initial=high)) / 10)
+            suggestion = Float(end, high, log=True)
+        top = float(np.median(_best_values(evidence, name)))
+        wasted = float(np.mean(position > _OUTER))
+        text = (
+            f"Draw {name} on a log scale: the best trials lie around {number_text(top, 2)}, in the "
+            f"lowest tenth of a uniform range that goes up to {number_text(high, 3)}."
+        )
+        numbers = (
+            f"{wasted:.0%} of the draws so far were spent above that tenth; smaller is "
+            f"better (rank test within stages, {_p_text(p)})."
+        )
+        found.append(Advice("log scale", text, name, numbers, suggestion))
+    return found
+
+
+def one_minus_log_scale(evidence: Evidence) -> list[Advice]:
+    """Draw the distance from 1 on a log scale where the best values crowd below 1.
+
+    Speaks where a linear range within [0, 1] has an upper end whose distance from 1 is a twentieth
+    of the lower end's or less, the best trial and 60 % of the best lie in its highest tenth, and
+    values get better upwards (van Elteren's test within blocks, one-sided).
+    """
+    found = []
+    for name in evidence.numeric:
+        parameter = evidence.results.space[name]
+        if not isinstance(parameter, Float) or parameter.log or parameter.one_minus_log:
+            continue
+        low, high = parameter.low, parameter.high
+        if not 0 <= low < high <= 1 or (1 - low) < 20 * (1 - high) or parameter.step is not None:
+            continue
+        position = evidence.position(name)
+        best = position[np.argsort(evidence.rank)[: evidence.n_best]]
+        if np.mean(best >= 1 - _OUTER) < _MOST or best[0] < 1 - _OUTER:
+            continue
+        p = normal_tail(-within_blocks_z(position, evidence.rank, evidence.block))
+        if p > evidence.level(len(evidence.numeric)):
+            continue
+        nearest = 1 - max(v for v in _best_values(evidence, name))
+        end = high if high < 1 else 1 - _round(max(nearest / 10, 1e-9))
+        wasted = float(np.mean(position < 1 - _OUTER))
+        text = (
+            f"Draw {name} by the logarithm of its distance from 1 (one-minus-log): 0.9, 0.99 and "
+            "0.999 are as far from one another as its effect, and the best trials crowd below 1."
+        )
+        numbers = (
+            f"{wasted:.0%} of the draws so far were spent below the highest tenth; larger is "
+            f"better (rank test within stages, {_p_text(p)})."
+        )
+        suggestion = Float(low, end, one_minus_log=True)
+        found.append(Advice("one-minus-log scale", text, name, numbers, suggestion))
+    return found
+
+
+def _values(evidence: Evidence, name: str) -> npt.NDArray[np.float64]:
+    return np.array([float(t.params[name]) for t in evidence.trials if name in t.params])
+
+
+def _best_values(evidence: Evidence, name: str) -> list[float]:
+    order = np.argsort(evidence.rank)[: evidence.n_best]
+    return [float(evidence.trials[i].params[name]) for i in order]
+
+
+def _round(value: float) -> float:
+    """Return the value with two digits: a bound that a person would write."""
+    return float(f"{value:.2g}")
+
+
+def _p_text(p: float) -> str:
+    return "p < 1e-6" if p < 1e-6 else f"p = {p:.1g}"

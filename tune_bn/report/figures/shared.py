@@ -1,0 +1,100 @@
+"""What figures share that show a search's stages, trials and parameters."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tune_bn.core.draws.stages import Stage
+from tune_bn.report.errors import ReportError
+from tune_bn.report.figures.style import BLUE
+from tune_bn.report.results.results import Results
+
+__all__ = [
+    "MOST_SPANS",
+    "chosen_params",
+    "some_stages",
+    "stage_labels",
+    "stage_spans",
+    "trial_axis",
+]
+
+MOST_SPANS = 150
+_LABEL_SHARE = 0.075  # of the axis that the name of a stage takes
+
+
+def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
+    """Return the stages that are drawn, with the trial numbers between which each is.
+
+    A stage reaches to where the next one begins, also where workers were a stage apart. Of more
+    than 150, stages at even distances stand for those behind them too.
+    """
+    if not results.stages:
+        return []
+    stages = some_stages(results.stages, MOST_SPANS)
+    starts = [min(stage.trials) - 0.5 for stage in stages]
+    last = max((t.number for t in results.trials), default=0) + 0.5
+    ends = [*starts[1:], last]
+    spans = zip(stages, starts, ends, strict=True)
+    return [(stage, start, end) for stage, start, end in spans if end > start]
+
+
+def stage_labels(spans: Sequence[tuple[Stage, float, float]], **place: Any) -> list[dict[str, Any]]:
+    """Return annotations with the names of the stages where they begin, those that have room.
+
+    They are called "stage", so that a page can leave out more of them where it is narrow.
+
+    Args:
+        spans: What `stage_spans` returned.
+        place: Options of each annotation: its place along y.
+    """
+    labels: list[dict[str, Any]] = []
+    free_from = -math.inf
+    for stage, left, _ in spans:
+        if left < free_from:
+            continue
+        free_from = left + _LABEL_SHARE * (spans[-1][2] - spans[0][1])
+        labels.append(
+            {
+                "name": "stage",
+                "text": stage.name,
+                "x": left,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": {"size": 11, "color": BLUE},
+                **place,
+            }
+        )
+    return labels
+
+
+def some_stages(stages: Sequence[Stage], most: int) -> list[Stage]:
+    """Return at most so many stages (≥ 2) at even distances, the first and the last among them."""
+    if len(stages) <= most:
+        return list(stages)
+    step = (len(stages) - 1) / (most - 1)
+    return [stages[round(i * step)] for i in range(most)]
+
+
+def trial_axis(results: Results) -> dict[str, Any]:
+    """Return the options of an axis along which the trials run."""
+    last = max(t.number for t in results.trials)
+    pad = 0.5 + last * 0.012
+    return {"range": [-pad, last + pad], "tickformat": ",d", **({"dtick": 1} if last < 8 else {})}
+
+
+def chosen_params(results: Results, params: Sequence[str] | None) -> list[str]:
+    """Return the names to show, in order.
+
+    Raises:
+        ReportError: If one is none of the search's parameters.
+    """
+    if params is None:
+        return list(results.space)
+    for name in params:
+        if name not in results.space:
+            known = ", ".join(map(repr, results.space)) or "none"
+            raise ReportError(
+                f"A figure needs parameters that the search has, but got {name!r}. It has: {known}."
+            )
+    return list(params)

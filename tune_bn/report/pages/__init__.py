@@ -1,0 +1,1 @@
+"""One page, the terminal and the dashboard: what puts figures and advice together."""

@@ -1,0 +1,175 @@
+"""The figures of a page about a search, each with its heading, how to read it, and its table."""
+
+import plotly.graph_objects as go
+
+from tune_bn.core.space import Categorical
+from tune_bn.report.figures import (
+    plot_best_value,
+    plot_durations,
+    plot_importances,
+    plot_intermediate_values,
+    plot_parallel,
+    plot_pareto,
+    plot_windows,
+)
+from tune_bn.report.figures.bars import kinds_of
+from tune_bn.report.figures.drawn import narrowing_figure
+from tune_bn.report.figures.relations import importances
+from tune_bn.report.pages import listings as tables
+from tune_bn.report.pages.markup import bar_key, figure_block
+from tune_bn.report.results.results import Results
+from tune_bn.report.results.wording import count_text
+
+__all__ = ["parameter_figures", "search_figures"]
+
+_MOST_PARAMS = 16
+_MOST_ROWS = 5  # of parameters in one figure, so that it fits on a sheet of paper
+_MOST_WINDOWS = 4
+_MOST_POINTS = 800
+
+
+def search_figures(results: Results) -> list[str]:
+    """Return the figures of how a search went, as HTML; those that have something to show."""
+    if not results.trials:
+        return []
+    names = _shown_names(results)
+    blocks = _value_figures(results) + _narrowing_figures(results, names)
+    numeric = [n for n in names if not isinstance(results.space[n], Categorical)]
+    if results.stages and numeric:
+        blocks += _window_figures(results, numeric)
+    if any(t.steps for t in results.trials):
+        blocks.append(
+            figure_block(
+                "plot-steps",
+                plot_intermediate_values(results),
+                "What trials reported on their way; those that were stopped early are faint.",
+                tables.steps_table(results),
+            )
+        )
+    if any(t.seconds is not None for t in results.trials):
+        figure = plot_durations(results, max_trials=_MOST_POINTS)
+        blocks.append(figure_block("plot-time", figure, "", tables.durations_table(results)))
+    return blocks
+
+
+def _value_figures(results: Results) -> list[str]:
+    if not results.complete:
+        return []
+    several = len(results.directions) > 1
+    best = tables.best_trials_table(results)
+    blocks = [
+        figure_block(
+            f"plot-best-{i}",
+            plot_best_value(results, objective=i, max_trials=_MOST_POINTS),
+            "Each point is a trial, the line the best value so far."
+            + (" Shaded: every other stage." if results.stages else ""),
+            best if several else tables.improvements_table(results),
+        )
+        for i in range(min(len(results.directions), 3))
+    ]
+    if several:
+        caption = "No trial is better in both objectives than one on the front."
+        figure = plot_pareto(results, max_trials=_MOST_POINTS)
+        blocks.insert(0, figure_block("plot-pareto", figure, caption, best))
+    return blocks
+
+
+def _narrowing_figures(results: Results, names: list[str]) -> list[str]:
+    caption = "A row for each parameter, on the scale on which it was drawn."
+    if results.complete:
+        caption += " Larger and more orange is better."
+    if results.stages:
+        caption += (
+            " The bar behind a point is what its value was drawn from; where there is none, it was "
+            "kept from another trial, or given. The pale band is all that a stage drew from."
+        )
+    if len(results.space) > len(names):
+        hidden = count_text(len(results.space) - len(names), "more parameter")
+        caption += f" Not shown here: {hidden}."
+    parts = _parts(names, _MOST_ROWS)
+    most = _most_points(names)
+    return [
+        figure_block(
+            f"plot-narrowing-{i}",
+            _part_of(narrowing_figure(results, part, most, has_bar_key=False), i, parts),
+            caption if i == 1 else "",
+            tables.best_trials_table(results, params=part),
+            key=bar_key(kinds_of(results.trials)),
+        )
+        for i, part in enumerate(parts, start=1)
+    ]
+
+
+def _window_figures(results: Results, names: list[str]) -> list[str]:
+    caption = (
+        "How much of each parameter's scale all draws of a stage span together, and where. In "
+        "percent, the usual width of a single draw: a few wide ones do not hide the narrowing."
+    )
+    parts = _parts(names, _MOST_WINDOWS)
+    return [
+        figure_block(
+            f"plot-windows-{i}",
+            _part_of(plot_windows(results, params=part), i, parts),
+            caption if i == 1 else "",
+            tables.stage_table(results, params=part),
+        )
+        for i, part in enumerate(parts, start=1)
+    ]
+
+
+def _parts(names: list[str], most: int) -> list[list[str]]:
+    """Return the names in parts of about one size, such that each part's figure fits on a sheet."""
+    n = max(-(-len(names) // most), 1)
+    return [names[len(names) * i // n : len(names) * (i + 1) // n] for i in range(n)]
+
+
+def _part_of(figure: go.Figure, i: int, parts: list[list[str]]) -> go.Figure:
+    """Say in a figure's title which of several parts it is; in place."""
+    if len(parts) > 1:
+        title, *note = str(figure.layout.title.text).split("<br>")
+        figure.update_layout(title_text="<br>".join([f"{title} ({i} of {len(parts)})", *note]))
+    return figure
+
+
+def _most_points(names: list[str]) -> int:
+    """Return how many trials to show of each parameter, so that the file stays small."""
+    return min(_MOST_POINTS, _MOST_POINTS * 7 // max(len(names), 1))
+
+
+def _shown_names(results: Results) -> list[str]:
+    """Return the parameters that have room on the page: those that most trials have."""
+    if len(results.space) <= _MOST_PARAMS:
+        return list(results.space)
+    count = {name: sum(name in t.params for t in results.trials) for name in results.space}
+    kept = set(sorted(count, key=lambda name: -count[name])[:_MOST_PARAMS])
+    return [name for name in results.space if name in kept]
+
+
+def parameter_figures(results: Results) -> list[str]:
+    """Return the figures of what the parameters do, as HTML; none where too few trials ended."""
+    blocks = []
+    for i in range(min(len(results.directions), 3)):
+        try:
+            found = importances(results, objective=i)
+        except ModuleNotFoundError:
+            break  # Optuna works them out; everything else needs none
+        if found:
+            blocks.append(
+                figure_block(
+                    f"plot-importances-{i}",
+                    plot_importances(results, objective=i),
+                    "Optuna's estimate of how much each parameter decides the value. After a "
+                    "search has narrowed it says what still matters there.",
+                    tables.importance_table(found),
+                )
+            )
+    if len(results.complete) >= 10 and len(results.space) >= 2:
+        blocks.append(
+            figure_block(
+                "plot-parallel",
+                plot_parallel(results),
+                "A line for each of the best trials across the parameters; lines that meet agree.",
+                tables.best_trials_table(results),
+            )
+        )
+    return blocks

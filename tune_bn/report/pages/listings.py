@@ -1,0 +1,277 @@
+"""What the figures show, and what a run found, as tables: for the page and for the terminal."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tune_bn.core.draws.stages import Stage
+from tune_bn.core.space import Categorical
+from tune_bn.report.figures.shared import some_stages
+from tune_bn.report.results.explanation import explanation, source_text
+from tune_bn.report.results.results import Results, TrialResult
+from tune_bn.report.results.wording import (
+    count_text,
+    duration_text,
+    number_text,
+    share_text,
+    value_text,
+    window_text,
+)
+
+__all__ = [
+    "Table",
+    "best_trials_table",
+    "durations_table",
+    "importance_table",
+    "improvements_table",
+    "reasons_table",
+    "run_table",
+    "scores_table",
+    "stage_table",
+    "steps_table",
+]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts.
+
+    Args:
+        title: What it shows.
+        columns: Heading of each column.
+        rows: A text for each column; not escaped.
+        n_text_columns: How many columns, from the left, are words rather than numbers.
+        note: A sentence about what is left out; "" for none.
+        has_last_words: Whether the last column is words, too.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    n_text_columns: int = 1
+    note: str = ""
+    has_last_words: bool = False
+
+    def is_words(self, i: int) -> bool:
+        """Return whether a column, counted from 0, is words rather than numbers."""
+        return i < self.n_text_columns or (self.has_last_words and i == len(self.columns) - 1)
+
+
+def stage_table(results: Results, *, params: Sequence[str] | None = None, most: int = 40) -> Table:
+    """Return a row per stage: trials, best value of one objective, widths, what it drew from.
+
+    Its width is the schedule's; the usual one is the median width of what single values were
+    redrawn in, which a few wide draws do not hide.
+
+    Args:
+        results: A search.
+        params: Names of the parameters to show; None for all.
+        most: Show at most so many stages (≥ 2); the first and the last are always among them.
+    """
+    names = list(results.space) if params is None else list(params)
+    stages: Sequence[Stage] = results.stages
+    is_single = len(results.directions) == 1
+    note = ""
+    if len(stages) > most:
+        stages = some_stages(stages, most)
+        note = f"{most} of {len(results.stages):,} stages shown."
+    rows = []
+    for stage in stages:
+        windows = [
+            window_text(
+                stage.windows.get(name, results.space[name].bounds),
+                is_choice=isinstance(results.space[name], Categorical),
+            )
+            for name in names
+        ]
+        best = "–" if stage.best_value is None else number_text(stage.best_value, 5)
+        own = (best,) if is_single else ()
+        usual = "–" if stage.usual_width is None else share_text(stage.usual_width)
+        width = share_text(stage.width)
+        rows.append((stage.name, str(len(stage.trials)), *own, width, usual, *windows))
+    columns = ("Stage", "Trials", *(("Best value",) if is_single else ()), "Width", "Usual width")
+    unknown = sum(stage.n_unknown for stage in results.stages)
+    if unknown:
+        whose = count_text(unknown, "trial")
+        note = f"{note} Of {whose} it is not known between which values they were drawn.".strip()
+    return Table(
+        "Stages",
+        (*columns, *names),
+        tuple(rows),
+        note=note,
+    )
+
+
+def best_trials_table(
+    results: Results, *, params: Sequence[str] | None = None, most: int = 10
+) -> Table:
+    """Return the best trials with their values and parameters, best first.
+
+    Args:
+        results: A search.
+        params: Names of the parameters to show; None for all.
+        most: How many trials at most.
+    """
+    names = list(results.space) if params is None else list(params)
+    best = [t for t in results.ranked if t.state == "complete"][:most]
+    if len(results.directions) > 1:
+        best = list(results.front[:most])
+    rows = tuple(_trial_row(results, trial, names) for trial in best)
+    what = "Pareto front" if len(results.directions) > 1 else "Best trials"
+    stage = ("Stage",) if results.stages else ()
+    source = ("Drawn from",) if results.stages else ()
+    columns = ("Trial", *stage, *results.objectives, *names, *source)
+    return Table(what, columns, rows, n_text_columns=0, has_last_words=bool(source))
+
+
+def reasons_table(results: Results, *, most: int = 10) -> Table | None:
+    """Return why each of the best trials was tried, best first; None where no trial says it."""
+    best = [t for t in results.ranked if t.state == "complete"][:most]
+    if len(results.directions) > 1:
+        best = list(results.front[:most])
+    if not any(t.origin is not None for t in best):
+        return None
+    rows = tuple((str(t.number), explanation(results, t)) for t in best)
+    return Table("Why the best were tried", ("Trial", "Why it was tried"), rows, n_text_columns=2)
+
+
+def _trial_row(results: Results, trial: TrialResult, names: Sequence[str]) -> tuple[str, ...]:
+    stage = (results.stage_name(trial),) if results.stages else ()
+    params = (value_text(trial.params[n]) if n in trial.params else "–" for n in names)
+    values = (number_text(v, 6) for v in trial.values)
+    source = (source_text(trial) or "not recorded",) if results.stages else ()
+    return (str(trial.number), *stage, *values, *params, *source)
+
+
+def improvements_table(results: Results, *, most: int = 30) -> Table:
+    """Return the trials that were the best so far when they ended, the latest last."""
+    rows = []
+    best = math.inf
+    for trial in results.complete:
+        if results.loss(trial) < best:
+            best = results.loss(trial)
+            stage = (results.stage_name(trial),) if results.stages else ()
+            rows.append((str(trial.number), *stage, number_text(trial.value, 6)))
+    note = f"The last {most} of {len(rows)} improvements." if len(rows) > most else ""
+    stage_column = ("Stage",) if results.stages else ()
+    columns = ("Trial", *stage_column, results.objectives[0])
+    return Table("Improvements", columns, tuple(rows[-most:]), n_text_columns=0, note=note)
+
+
+def steps_table(results: Results, *, most: int = 50) -> Table:
+    """Return the intermediate values of the best trial beside the median of all trials."""
+    best = results.best
+    by_step: dict[float, list[float]] = {}
+    for trial in results.trials:
+        for step, value in trial.steps:
+            if math.isfinite(value):
+                by_step.setdefault(step, []).append(value)
+    own = dict(best.steps) if best is not None else {}
+    steps = sorted(by_step)
+    shown = steps if len(steps) <= most else [steps[i * len(steps) // most] for i in range(most)]
+    rows = tuple(
+        (
+            number_text(step),
+            number_text(own[step], 5) if step in own else "–",
+            number_text(float(np.median(by_step[step])), 5),
+            str(len(by_step[step])),
+        )
+        for step in shown
+    )
+    columns = ("Step", "Best trial", "Median", "Trials that reached it")
+    return Table("Intermediate values", columns, rows, n_text_columns=0)
+
+
+def importance_table(found: Mapping[str, float]) -> Table:
+    """Return the importance of each parameter, the largest first."""
+    rows = tuple((name, f"{share:.1%}") for name, share in found.items())
+    return Table("Importance of each parameter", ("Parameter", "Share"), rows)
+
+
+def durations_table(results: Results) -> Table:
+    """Return how long trials of each state took."""
+    rows = []
+    for state in ("complete", "pruned", "failed"):
+        of_state = [t.seconds for t in results.trials if t.state == state]
+        seconds = np.array([s for s in of_state if s is not None])
+        if seconds.size:
+            texts = (float(seconds.min()), float(np.median(seconds)), float(seconds.max()))
+            total = duration_text(float(seconds.sum()))
+            rows.append((state, str(seconds.size), *map(duration_text, texts), total))
+    columns = ("State", "Trials", "Shortest", "Median", "Longest", "Together")
+    return Table("Time of each trial", columns, tuple(rows))
+
+
+def scores_table(summary: Mapping[str, Any]) -> Table | None:
+    """Return the test scores of the best model beside the baselines; None if there are none.
+
+    Args:
+        summary: Plain data with ``best.test`` and ``baselines`` (name → metric → value), as the
+            command line tool writes it; or any ``scores`` of that second form.
+    """
+    best = summary.get("best")
+    scores: dict[str, Any] = {}
+    if isinstance(best, Mapping) and isinstance(best.get("test"), Mapping):
+        scores["chosen network"] = best["test"]
+    for key in ("scores", "baselines"):
+        given = summary.get(key)
+        if isinstance(given, Mapping):
+            scores |= {str(name): value for name, value in given.items()}
+    rows = {
+        name: value if isinstance(value, Mapping) else {"score": value}
+        for name, value in scores.items()
+    }
+    metrics = dict.fromkeys(str(metric) for value in rows.values() for metric in value)
+    if not metrics:
+        return None
+    return Table(
+        "Scores on the test rows",
+        ("Model", *metrics),
+        tuple(
+            (name, *(_plain(value.get(metric), "–") for metric in metrics))
+            for name, value in rows.items()
+        ),
+    )
+
+
+def run_table(results: Results, summary: Mapping[str, Any]) -> Table:
+    """Return how the search was run: source, sampler, seed, data and versions."""
+    from tune_bn import __version__
+
+    rows: list[tuple[str, str]] = [
+        ("Source", results.source),
+        ("Name", results.name),
+    ]
+    if results.sampler:
+        rows.append(("Sampler", results.sampler))
+    skipped = ("best", "baselines", "scores", "stages", "final", "versions", "tune_bn")
+    for key, value in summary.items():
+        if key not in skipped:
+            rows += _flat(str(key), value)
+    versions = {"tune-bn": __version__, **results.versions}
+    given = summary.get("versions")
+    if isinstance(given, Mapping):
+        versions |= {str(name): str(value) for name, value in given.items()}
+    rows += [(f"Version of {name}", text) for name, text in versions.items()]
+    return Table("How it was run", ("What", "Value"), tuple(rows), n_text_columns=2)
+
+
+def _flat(key: str, value: Any) -> list[tuple[str, str]]:
+    name = key.replace("_", " ")
+    name = name[:1].upper() + name[1:]
+    if isinstance(value, Mapping):
+        return [row for k, v in value.items() for row in _flat(f"{name}, {k}", v)]
+    if isinstance(value, (list, tuple)):
+        return [(name, "; ".join(_plain(v) for v in value))] if value else []
+    return [(name, _plain(value))]
+
+
+def _plain(value: Any, missing: str = "") -> str:
+    if value is None:
+        return missing
+    if isinstance(value, float):
+        return number_text(value, 5)
+    return str(value)

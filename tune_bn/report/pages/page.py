@@ -1,0 +1,238 @@
+"""One HTML file about a search, that opens offline and that a colleague understands."""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from plotly.offline import get_plotlyjs
+
+from tune_bn.core.space import Parameter
+from tune_bn.plain.files import write_atomically
+from tune_bn.report.advice.advise import advise
+from tune_bn.report.advice.evidence import Advice
+from tune_bn.report.pages import listings as tables
+from tune_bn.report.pages.blocks import parameter_figures, search_figures
+from tune_bn.report.pages.markup import code_block, plain, section, table_block
+from tune_bn.report.pages.network import NetworkResults, network_figures
+from tune_bn.report.pages.snippets import (
+    enqueue_code,
+    parameter_code,
+    points_code,
+    refined_space_code,
+)
+from tune_bn.report.pages.summary import (
+    answers,
+    chosen_trial,
+    key_numbers,
+    title_of,
+    with_metric_name,
+)
+from tune_bn.report.results.explanation import explanation
+from tune_bn.report.results.results import Results
+from tune_bn.report.results.source import results_of
+
+__all__ = ["page", "write_report"]
+
+
+def write_report(
+    source: Any,
+    path: str | os.PathLike[str],
+    *,
+    summary: Mapping[str, Any] | None = None,
+    network: NetworkResults | Mapping[str, Any] | None = None,
+) -> None:
+    """Write one HTML file about a search; whole or not at all.
+
+    The file holds everything it needs: it opens offline, in print, on a phone, light and dark.
+    Any search can be shown: an empty one, too, as a page that says so.
+
+    Args:
+        source: An Optuna study, a Ray Tune ``ResultGrid``, a `tune_bn.CoarseToFine`, or
+            `tune_bn.report.Results`.
+        path: The file, replaced if it exists.
+        summary: Plain data that the search does not hold itself: ``best.test`` and ``baselines``
+            (scores on test rows), ``metric``, ``data.name``, ``seed``, ``versions``, and whatever
+            else is to be shown beside them.
+        network: What is to be shown of the tuned network itself, or its fields by name.
+
+    Raises:
+        ReportError: If the source is no search.
+        OSError: If the file cannot be written; an earlier one is still there.
+
+    Example:
+        >>> import optuna, tempfile
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> study = optuna.create_study()
+        >>> study.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2, n_trials=10)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_report(study, f"{folder}/report.html")
+        ...     Path(folder, "report.html").stat().st_size < 6_000_000
+        True
+    """
+    if isinstance(network, Mapping):
+        network = NetworkResults(**network)
+    write_atomically(Path(path), page(source, summary=summary, network=network))
+
+
+def page(
+    source: Any,
+    *,
+    summary: Mapping[str, Any] | None = None,
+    network: NetworkResults | None = None,
+) -> str:
+    """Return what `write_report` writes, as text."""
+    given = dict(summary or {})
+    results = with_metric_name(results_of(source), given)
+    advice = advise(results)
+    blocks = [
+        ("summary", "Summary", _summary(results, given, advice)),
+        ("advice", "Advice", _advice(results, advice)),
+        ("search", "How the search went", search_figures(results)),
+        ("parameters", "What the parameters do", parameter_figures(results)),
+        ("network", "The best network", network_figures(network) if network else []),
+        ("best", "Best configuration", _best_configuration(results, given)),
+        ("stages", "Stages", _stages(results)),
+        ("run", "How it was run", [table_block(tables.run_table(results, given))]),
+    ]
+    blocks = [block for block in blocks if any(block[2])]
+    links = "".join(f'<li><a href="#{name}">{plain(text)}</a></li>' for name, text, _ in blocks)
+    title = title_of(results, given)
+    return _document(title, _subtitle(results), links, _numbers(results, given), blocks)
+
+
+def _document(
+    title: str,
+    subtitle: str,
+    links: str,
+    numbers: str,
+    blocks: Sequence[tuple[str, str, list[str]]],
+) -> str:
+    folder = files("tune_bn.report.pages")
+    style = folder.joinpath("page.css").read_text(encoding="utf-8")
+    script = folder.joinpath("page.js").read_text(encoding="utf-8")
+    sections = "\n".join(section(*block) for block in blocks)
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    # No address may be fetched: the page works offline because it cannot do otherwise.
+    policy = (
+        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        "img-src data: blob:"
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{plain(title)} · tune_bn report</title>
+<style>
+{style}</style>
+</head>
+<body>
+<a class="skip" href="#summary">Skip to the summary</a>
+<header>
+<p class="eyebrow">tune_bn report</p>
+<h1>{plain(title)}</h1>
+<p class="lead">{plain(subtitle)}</p>
+</header>
+<nav aria-label="Sections"><ul>{links}</ul></nav>
+<main>
+{numbers}
+<noscript><p>The figures need JavaScript; the tables do not.</p></noscript>
+{sections}
+</main>
+<footer><p>Written {now} by tune_bn. Figures by plotly.js, which this file holds.</p></footer>
+<script>{get_plotlyjs()}</script>
+<script>
+{script}</script>
+</body>
+</html>
+"""
+
+
+def _subtitle(results: Results) -> str:
+    what = "Coarse-to-fine random search" if results.stages else results.source
+    goal = " and ".join(
+        f"{direction} {name}"
+        for direction, name in zip(results.directions, results.objectives, strict=True)
+    )
+    started = [t.started for t in results.trials if t.started is not None]
+    begun = f", begun {min(started):%Y-%m-%d %H:%M}" if started else ""
+    return f"{what}: {goal}{begun}."
+
+
+def _numbers(results: Results, summary: Mapping[str, Any]) -> str:
+    cells = "".join(
+        f"<div><dt>{plain(name)}</dt><dd>{plain(value)}<small>{plain(about)}</small></dd></div>"
+        for name, value, about in key_numbers(results, summary)
+    )
+    return f'<dl class="numbers">{cells}</dl>'
+
+
+def _summary(results: Results, summary: Mapping[str, Any], advice: Sequence[Advice]) -> list[str]:
+    rows = "".join(
+        f"<dt>{plain(question)}</dt><dd>{plain(answer)}</dd>"
+        for question, answer in answers(results, summary, advice)
+    )
+    scores = tables.scores_table(summary)
+    return [
+        f'<dl class="answers">{rows}</dl>',
+        "" if scores is None else f"<h3>{plain(scores.title)}</h3>{table_block(scores)}",
+    ]
+
+
+def _advice(results: Results, advice: Sequence[Advice]) -> list[str]:
+    if not advice:
+        return []
+    items = "".join(
+        f"<li><p>{plain(a.text)}</p>"
+        + (f"<code>{plain(_range_code(results, a))}</code>" if a.suggestion is not None else "")
+        + f'<p class="evidence">{plain(a.evidence)}</p></li>'
+        for a in advice
+    )
+    return [
+        '<p class="caption">Each rule speaks only where chance is an unlikely explanation; all '
+        "together they are wrong in about one of twenty searches that have nothing to find.</p>",
+        f'<ul class="advice">{items}</ul>',
+    ]
+
+
+def _range_code(results: Results, advice: Advice) -> str:
+    assert isinstance(advice.suggestion, Parameter)
+    return parameter_code(results, advice.parameter or "", advice.suggestion)
+
+
+def _best_configuration(results: Results, summary: Mapping[str, Any]) -> list[str]:
+    best = chosen_trial(results, summary)
+    if best is None:
+        return []
+    ordered = [*(n for n in results.space if n in best.params), *best.params]
+    rows = tuple((name, repr(best.params[name])) for name in dict.fromkeys(ordered))
+    name = f"Trial {best.number}"
+    table = tables.Table("Best configuration", ("Parameter", name), rows)
+    codes = [
+        code_block("Try it again, with Optuna", enqueue_code(best)),
+        code_block("Try it again, with Ray Tune", points_code(best)),
+    ]
+    if results.source.startswith("Ray"):
+        codes.reverse()
+    of_several = (
+        '<p class="caption">One end of the Pareto front; the others are in its table.</p>'
+        if len(results.directions) > 1
+        else ""
+    )
+    narrower = code_block("Search on in a narrower space", refined_space_code(results))
+    reasons = tables.reasons_table(results)
+    why = f'<p class="why">{plain(explanation(results, best))}</p>' if best.origin else ""
+    others = (
+        ""
+        if reasons is None
+        else f"<details><summary>{plain(reasons.title)}</summary>{table_block(reasons)}</details>"
+    )
+    return [of_several, table_block(table), why, others, *codes, narrower]
+
+
+def _stages(results: Results) -> list[str]:
+    return [table_block(tables.stage_table(results))] if results.stages else []

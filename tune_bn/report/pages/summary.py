@@ -1,0 +1,247 @@
+"""The search in plain words: what was searched, what was found, how sure, what next."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tune_bn.core.draws.stages import Stage
+from tune_bn.report.advice.budget import repeat_noise
+from tune_bn.report.advice.evidence import Advice
+from tune_bn.report.results.results import Results, TrialResult
+from tune_bn.report.results.wording import count_text, duration_text, label, number_text, share_text
+
+__all__ = [
+    "answers",
+    "chosen_trial",
+    "counts_text",
+    "key_numbers",
+    "title_of",
+    "wall_seconds",
+    "with_metric_name",
+]
+
+_FEW = 20
+_MOST_NAMES = 12
+
+
+def title_of(results: Results, summary: Mapping[str, Any]) -> str:
+    """Return what to call the search: by its data where they are known."""
+    data = summary.get("data")
+    name = data.get("name") if isinstance(data, Mapping) else summary.get("dataset")
+    if name:
+        return f"Tuning on {name}"
+    is_nameless = results.name.startswith("no-name-")  # as Optuna calls it
+    return results.source if is_nameless else f"{results.source} “{results.name}”"
+
+
+def with_metric_name(results: Results, summary: Mapping[str, Any]) -> Results:
+    """Return the results with a nameless objective called by the metric that the summary names."""
+    metric = summary.get("metric")
+    if isinstance(metric, str) and results.objectives == ("value",):
+        return replace(results, objectives=(metric,))
+    return results
+
+
+def chosen_trial(results: Results, summary: Mapping[str, Any]) -> TrialResult | None:
+    """Return the trial that was chosen in the end: the summary's, or else the best one."""
+    chosen = summary.get("best")
+    number = chosen.get("trial") if isinstance(chosen, Mapping) else None
+    return results.by_number.get(number, results.best) if type(number) is int else results.best
+
+
+def answers(
+    results: Results, summary: Mapping[str, Any], advice: Sequence[Advice]
+) -> list[tuple[str, str]]:
+    """Return the four questions that a colleague asks, each with its answer in plain words."""
+    found = [
+        ("What was searched", _searched(results)),
+        ("What was found", _found(results, summary)),
+    ]
+    if results.best is not None:
+        found.append(("How sure it is", _how_sure(results)))
+    return [*found, ("What next", _next(results, advice))]
+
+
+def _searched(results: Results) -> str:
+    names = [label(name) for name in results.space]
+    if not names:
+        return "No trial has a parameter yet."
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    n = len(names)
+    text = (
+        f"{count_text(n, 'parameter')} ({shown}{more}) in "
+        f"{count_text(len(results.trials), 'trial')}: {counts_text(results)}."
+    )
+    if len(results.stages) > 1 and results.stages[-1].index > 0:
+        text += (
+            " The search drew at random, first in the whole space, then in narrower and narrower "
+            f"regions around the best trials{_usual_text(results.stages)}."
+        )
+    if not results.is_space_known:
+        text += " The ranges are not recorded; shown are those of the values that were tried."
+    return text
+
+
+def _usual_text(stages: Sequence[Stage]) -> str:
+    """Return how wide the draws of the last three stages usually were."""
+    widths = [stage.usual_width for stage in stages[-3:] if stage.usual_width is not None]
+    if not widths:
+        return ""
+    usual = share_text(statistics.median(widths)).replace("<", "under ")
+    return f"; lately a value was usually redrawn in {usual} of its range"
+
+
+def _found(results: Results, summary: Mapping[str, Any]) -> str:
+    best = results.best
+    if not results.trials:
+        return "Nothing yet: the search has no trials."
+    if best is None:
+        reasons = [t.reason for t in results.trials if t.reason]
+        why = f" The first reason given: {reasons[0]}" if reasons else ""
+        return f"Nothing: no trial has run to its end with a value.{why}"
+    if len(results.directions) > 1:
+        return _found_of_several(results)
+    text = f"Trial {best.number} reached {_value(results, best.value)}."
+    if best.violation > 0:
+        text = f"No trial meets the constraints; the closest is trial {best.number}. {text}"
+    chosen = summary.get("best")
+    if not isinstance(chosen, Mapping):
+        return text
+    number = chosen.get("trial", best.number)
+    if number is None or chosen.get("is_default"):
+        text += " In the final comparison the default configuration did better and was chosen."
+    elif number != best.number:
+        text += f" In the final comparison trial {number} did better and was chosen."
+    test = chosen.get("test")
+    metric = str(summary.get("metric", ""))
+    if isinstance(test, Mapping) and isinstance(test.get(metric), (int, float)):
+        text += (
+            f" On the test rows, which neither training nor search saw, the chosen network has "
+            f"{metric} {number_text(test[metric])}."
+        )
+    return text
+
+
+def _found_of_several(results: Results) -> str:
+    n = len(results.front)
+    verb = "is" if n == 1 else "are"
+    ends = []
+    for i, (name, direction) in enumerate(zip(results.objectives, results.directions, strict=True)):
+        best = (max if direction == "maximize" else min)(results.front, key=lambda t: t.values[i])
+        word = "largest" if direction == "maximize" else "smallest"
+        ends.append(f"{word} {name} {number_text(best.values[i], 5)} (trial {best.number})")
+    return (
+        f"{count_text(n, 'trial')} {verb} on the Pareto front: no other trial is at least as good "
+        f"in every objective and better in one. Its ends: {'; '.join(ends)}."
+    )
+
+
+def _value(results: Results, value: float) -> str:
+    name = results.objectives[0]
+    number = number_text(value, 5)
+    return number if name == "value" else f"{name} {number}"
+
+
+def _how_sure(results: Results) -> str:
+    complete = [t for t in results.ranked if t.state == "complete"]
+    best = complete[0]
+    if len(results.directions) > 1:
+        latest = max(t.number for t in results.front)
+        later = sum(t.number > latest for t in results.complete)
+        share = len(results.front) / len(complete)
+        since = f" The last {later:,} complete trials added nothing to it." if later else ""
+        return (
+            f"{share_text(share)} of {count_text(len(complete), 'complete trial')} make up the "
+            f"front.{since} Its points are partly luck: judge the one you choose by rows that the "
+            "search did not see."
+        )
+    if len(complete) == 1:
+        return "Not at all: only one trial has run to its end."
+    last = complete[:5][-1]
+    texts = []
+    if math.isfinite(best.value) and math.isfinite(last.value):
+        gap = abs(best.value - last.value)
+        n = len(complete[:5])
+        texts.append(
+            f"The best {n} trials lie within {number_text(gap, 2)} of one another."
+            if gap
+            else f"The best {n} trials have the same value: the search cannot tell them apart."
+        )
+    later = sum(t.number > best.number for t in results.trials)
+    if later:
+        texts.append(f"In {count_text(later, 'trial')} since the best one nothing better came.")
+    else:
+        texts.append("The best trial is the last one: the search was still improving.")
+    deviation, freedom = repeat_noise(results.complete)
+    if freedom >= 2:
+        texts.append(
+            f"Repeats of one configuration differ by {number_text(deviation, 2)} (standard "
+            f"deviation, {freedom} degrees of freedom)."
+        )
+    texts.append(
+        "The best value of a search is partly luck: judge it by rows that the search did not see."
+    )
+    return " ".join(texts)
+
+
+def _next(results: Results, advice: Sequence[Advice]) -> str:
+    if not results.trials:
+        return "Run it: the report says more with every trial."
+    if results.best is None:
+        return "Find out why no trial ends with a value before searching on."
+    if advice:
+        found = " ".join(a.text for a in advice[:2])
+        more = f" And {len(advice) - 2} more below." if len(advice) > 2 else ""
+        return found + more
+    if len(results.complete) < _FEW:
+        return f"Fewer than {_FEW} complete trials say little about the space: give it more."
+    return (
+        "Nothing stands out: the ranges fit, as far as these trials can tell. The code under "
+        "“Best configuration” tries the best one again, or searches on around it."
+    )
+
+
+def counts_text(results: Results) -> str:
+    """Return how many trials ended how: ``"36 complete, 23 pruned"``."""
+    states = ("complete", "pruned", "failed", "running")
+    found = {state: sum(t.state == state for t in results.trials) for state in states}
+    return ", ".join(f"{n:,} {state}" for state, n in found.items() if n) or "none yet"
+
+
+def wall_seconds(results: Results) -> float | None:
+    """Return the seconds from the first start to the last end; None if none was recorded."""
+    spans = [(t.started, t.seconds) for t in results.trials]
+    timed = [(start, s) for start, s in spans if start is not None and s is not None]
+    if not timed:
+        return None
+    first = min(start for start, _ in timed)
+    return max((start - first).total_seconds() + s for start, s in timed)
+
+
+def key_numbers(results: Results, summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the few figures to see first: name, value, and a word about it."""
+    numbers: list[tuple[str, str, str]] = []
+    best = results.best
+    if len(results.directions) > 1 and best is not None:
+        numbers.append(("Pareto front", f"{len(results.front):,}", "trials that none beats"))
+    elif best is not None:
+        name = results.objectives[0]
+        what = "Best value" if name == "value" else f"Best {label(name, 24)}"
+        numbers.append((what, number_text(best.value), f"trial {best.number}"))
+    chosen = summary.get("best")
+    metric = str(summary.get("metric", ""))
+    test = chosen.get("test") if isinstance(chosen, Mapping) else None
+    if isinstance(test, Mapping) and isinstance(test.get(metric), (int, float)):
+        numbers.append(("On the test rows", number_text(test[metric]), metric))
+    numbers.append(("Trials", f"{len(results.trials):,}", counts_text(results)))
+    if results.stages:
+        narrowest = results.stages[-1].width
+        width = f"windows down to {share_text(narrowest)}" if narrowest < 1 else "not narrowed yet"
+        numbers.append(("Stages", f"{len(results.stages):,}", width))
+    seconds = wall_seconds(results)
+    if seconds is not None:
+        numbers.append(("Time", duration_text(seconds), "first start to last end"))
+    return numbers

@@ -1,0 +1,150 @@
+"""The report as text for a terminal: what was found, the stages, the best, the advice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from tune_bn.core.space import Categorical
+from tune_bn.plain.text import visible
+from tune_bn.report.advice.advise import advise
+from tune_bn.report.pages import listings as tables
+from tune_bn.report.pages.listings import Table
+from tune_bn.report.pages.summary import (
+    answers,
+    chosen_trial,
+    counts_text,
+    key_numbers,
+    title_of,
+    with_metric_name,
+)
+from tune_bn.report.results.explanation import explanation
+from tune_bn.report.results.results import Results
+from tune_bn.report.results.wording import duration_text, label, number_text, value_text
+
+__all__ = ["text_report", "watch_view"]
+
+_MOST_STAGES = 8
+_MOST_COLUMNS = 4
+
+
+def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> RenderableType:
+    """Return a search as rich text; nothing in a name is read as markup.
+
+    Args:
+        results: A search.
+        summary: As for `tune_bn.report.write_report`.
+    """
+    given = dict(summary or {})
+    results = with_metric_name(results, given)
+    advice = advise(results)
+    blocks: list[tuple[str, list[RenderableType]]] = [
+        (question, [_indented(answer)]) for question, answer in answers(results, given, advice)
+    ]
+    if results.stages:
+        # A category's window is all of its choices, in every stage.
+        scaled = [n for n, p in results.space.items() if not isinstance(p, Categorical)]
+        stages = tables.stage_table(results, params=scaled, most=_MOST_COLUMNS)
+        note = [_indented(stages.note, style="dim")] if stages.note else []
+        blocks.append(("Stages", [_turned(stages), *note]))
+    scores = tables.scores_table(given)
+    if scores is not None:
+        blocks.append((scores.title, [_table(scores)]))
+    best = chosen_trial(results, given)
+    if best is not None:
+        lines: list[RenderableType] = [
+            _indented(f"{name} = {value_text(v, 6)}") for name, v in best.params.items()
+        ]
+        if best.origin is not None or best.is_unread:
+            lines += ["", _indented(explanation(results, best))]
+        blocks.append((f"Best configuration: trial {best.number}", lines))
+    if advice:
+        shown = [_indented(f"• {one.text}") for one in advice]
+        about = [_indented(one.evidence, 4, "dim") for one in advice]
+        blocks.append(
+            ("Advice", [part for pair in zip(shown, about, strict=True) for part in pair])
+        )
+    parts: list[RenderableType] = [_text(title_of(results, given), style="bold")]
+    for heading, body in blocks:
+        parts += ["", _text(heading, style="bold"), *body]
+    return Group(*parts)
+
+
+def _indented(text: str, by: int = 2, style: str = "") -> RenderableType:
+    return Padding(_text(text, style), (0, 0, 0, by))
+
+
+def _new_table() -> RichTable:
+    return RichTable(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+
+
+def _table(table: Table) -> RichTable:
+    shown = _new_table()
+    for i, column in enumerate(table.columns):
+        shown.add_column(_text(column), justify="left" if table.is_words(i) else "right")
+    for row in table.rows:
+        shown.add_row(*[_text(text) for text in row])
+    return shown
+
+
+def _turned(table: Table) -> RichTable:
+    """Return a table with a column for each row: stages are few, parameters many."""
+    shown = _new_table()
+    shown.add_column("", no_wrap=True)
+    for row in table.rows:
+        shown.add_column(_text(row[0]), justify="right", overflow="fold")
+    for i, column in enumerate(table.columns[1:], start=1):
+        shown.add_row(_text(label(column, 24)), *[_text(row[i]) for row in table.rows])
+    return shown
+
+
+def watch_view(results: Results, now: datetime, *, every_s: float) -> RenderableType:
+    """Return a running search as rich text: how far it is, its stages, its latest trials.
+
+    Args:
+        results: The search as it is now.
+        now: The time to show, in local time.
+        every_s: Seconds until it is looked at again.
+    """
+    head = _text(title_of(results, {}), style="bold")
+    head.append(f"   {now:%H:%M:%S}, again every {duration_text(every_s)}, Ctrl-C ends", "dim")
+    numbers = "   ".join(f"{name} {value}" for name, value, _ in key_numbers(results, {}))
+    parts: list[RenderableType] = [head, _text(f"{numbers}   ({counts_text(results)})")]
+    best = results.best
+    if best is not None:
+        chosen = ", ".join(f"{name}={value_text(v)}" for name, v in best.params.items())
+        value = ", ".join(number_text(v, 6) for v in best.values)
+        what = "best" if len(results.directions) == 1 else "on the front"
+        parts.append(_text(f"{what}: trial {best.number} with {value}: {chosen}"))
+    if results.stages:
+        stages = tables.stage_table(results, params=(), most=len(results.stages))
+        parts.append(_table(replace(stages, rows=stages.rows[-_MOST_STAGES:])))
+    parts.append(_latest(results))
+    return Group(*parts)
+
+
+def _latest(results: Results, n: int = 6) -> RichTable:
+    shown = _new_table()
+    columns: Sequence[str] = ("Trial", "State", *results.objectives, "Time")
+    for column in columns:
+        shown.add_column(_text(column), justify="left" if column == "State" else "right")
+    for trial in results.trials[-n:][::-1]:
+        values = [number_text(v, 6) for v in trial.values] or ["–"] * len(results.objectives)
+        if trial.state == "running" and trial.steps:
+            step, value = trial.steps[-1]
+            values = [f"{number_text(value, 6)} at step {number_text(step)}", *values[1:]]
+        seconds = "–" if trial.seconds is None else duration_text(trial.seconds)
+        row = (str(trial.number), trial.state, *values, seconds)
+        shown.add_row(*[_text(text) for text in row])
+    return shown
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Return rich text of what comes from elsewhere: neither markup nor control codes."""
+    return Text(visible(text), style=style)

@@ -1,0 +1,1 @@
+"""Any search as plain records, and what they say of a trial."""

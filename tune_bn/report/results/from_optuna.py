@@ -1,0 +1,89 @@
+"""An Optuna study as plain records."""
+
+import math
+from importlib.metadata import version
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from tune_bn.core.draws.mark import MARK_KEY, Mark
+from tune_bn.core.draws.origin import Origin
+from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
+from tune_bn.optuna.record import ranked_trial
+from tune_bn.optuna.stages import stages_of
+from tune_bn.report.results.results import Results, State, TrialResult
+
+__all__ = ["results_of_study"]
+
+_STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+}
+_REASON_KEYS = ("tune_bn:reason", "fail_reason")
+
+
+def results_of_study(study: optuna.Study) -> Results:
+    """Return a study's trials, ranges and stages, read once and without copying them."""
+    trials = study.get_trials(deepcopy=False)
+    marks = marks_of(trials)
+    origins = StudyOrigins(trials).all(marks)
+    found = stages_of(study, trials, marks, origins)
+    is_staged = any(stage.index >= 0 for stage in found)
+    names = study.metric_names or (
+        ["value"]
+        if len(study.directions) == 1
+        else [f"value {i}" for i in range(len(study.directions))]
+    )
+    return Results(
+        name=study.study_name,
+        source="Optuna study",
+        trials=tuple(
+            _record(t, study, marks[t.number], origins.get(t.number))
+            for t in trials
+            if t.state in _STATES
+        ),
+        space=latest_parameters(trials),
+        directions=tuple(direction.name.lower() for direction in study.directions),
+        objectives=tuple(names),
+        stages=tuple(found) if is_staged else (),
+        sampler="CoarseToFineSampler" if is_staged else "",
+        versions={"optuna": version("optuna")},
+    )
+
+
+def _record(
+    trial: FrozenTrial, study: optuna.Study, mark: Mark | None, origin: Origin | None
+) -> TrialResult:
+    state = _STATES[trial.state]
+    steps = tuple(sorted((float(s), float(v)) for s, v in trial.intermediate_values.items()))
+    values: tuple[float, ...] = ()
+    if state == "complete":
+        values = tuple(map(float, trial.values))
+    elif state == "pruned":
+        told = next((v for _, v in reversed(steps) if not math.isnan(v)), None)
+        if told is not None and len(study.directions) == 1:
+            values = (told,)
+    ranked = ranked_trial(study.directions, trial)
+    duration = trial.duration
+    return TrialResult(
+        number=trial.number,
+        params=trial.params,
+        values=values,
+        state=state,
+        steps=steps,
+        stage=None if mark is None else mark.stage,
+        origin=origin,
+        is_unread=mark is None and MARK_KEY in trial.user_attrs,
+        started=trial.datetime_start,
+        seconds=None if duration is None else duration.total_seconds(),
+        violation=0.0 if ranked is None else ranked.violation,
+        reason=_reason(trial),
+    )
+
+
+def _reason(trial: FrozenTrial) -> str:
+    attributes: dict[str, Any] = {**trial.system_attrs, **trial.user_attrs}
+    return next((str(attributes[key]) for key in _REASON_KEYS if key in attributes), "")

@@ -1,0 +1,198 @@
+"""Any search as plain records: what the report needs of trials, parameters and stages.
+
+`results_of` turns a study, a result grid or a `CoarseToFine` into `Results`, through the module
+that knows the framework. Figures, advice and pages see nothing else, so each works for every
+tuner, and for studies that another sampler made.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tune_bn.core.draws.origin import Origin
+from tune_bn.core.draws.stages import Stage
+from tune_bn.core.errors import SpaceError
+from tune_bn.core.history.pareto import Fronts
+from tune_bn.core.history.trial import Trial, rank_key
+from tune_bn.core.space import Parameter
+
+__all__ = ["Results", "TrialResult"]
+
+State = Literal["complete", "pruned", "failed", "running"]
+_MOST_RANKED_BY_FRONT = 2000  # sorting into fronts costs the square of this
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One trial of a search.
+
+    Args:
+        number: Its number, counted from 0.
+        params: Value of every parameter that it has, by name.
+        values: Objective values in the user's own sign; of a pruned trial the last intermediate
+            one; empty where there is none.
+        state: ``"complete"``, ``"pruned"`` (stopped early), ``"failed"`` or ``"running"``.
+        steps: (step, intermediate value), in the order of the steps.
+        stage: Index of the stage that drew it, if it recorded one.
+        origin: Where it was drawn from, if it recorded that.
+        is_unread: Whether it recorded something of its draw that cannot be read: it is damaged, of
+            a later version, or of another trial.
+        started: When it began.
+        seconds: How long it took.
+        violation: Sum of the violated constraints; 0 is feasible.
+        reason: Why it failed, if it says so.
+    """
+
+    number: int
+    params: Mapping[str, Any]
+    values: tuple[float, ...]
+    state: State
+    steps: tuple[tuple[float, float], ...] = ()
+    stage: int | None = None
+    origin: Origin | None = None
+    is_unread: bool = False
+    started: datetime | None = None
+    seconds: float | None = None
+    violation: float = 0.0
+    reason: str = ""
+
+    @property
+    def value(self) -> float:
+        """The first objective value; NaN where there is none."""
+        return self.values[0] if self.values else math.nan
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it has a value that can be compared with others'."""
+        return (
+            self.state in ("complete", "pruned")
+            and bool(self.values)
+            and not any(map(math.isnan, self.values))
+        )
+
+
+@dataclass(frozen=True)
+class Results:
+    """A search with all its trials, as plain records.
+
+    Args:
+        name: What the user calls it.
+        source: Where it comes from: ``"Optuna study"``, ``"Ray Tune results"``, ….
+        trials: By number.
+        space: The parameters by name, with the latest range of each.
+        directions: ``"minimize"`` or ``"maximize"`` for each objective.
+        objectives: A name for each objective.
+        stages: In order; empty if no trial recorded one.
+        sampler: What drew the trials, if it is known.
+        versions: Package → version, of those that took part.
+        is_space_known: Whether ``space`` is what was searched; otherwise its ranges are those of
+            the values that were seen.
+    """
+
+    name: str
+    source: str
+    trials: tuple[TrialResult, ...]
+    space: Mapping[str, Parameter]
+    directions: tuple[str, ...] = ("minimize",)
+    objectives: tuple[str, ...] = ("value",)
+    stages: tuple[Stage, ...] = ()
+    sampler: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    is_space_known: bool = True
+
+    @property
+    def maximize(self) -> bool:
+        """Whether the largest value of the first objective is the best."""
+        return self.directions[0] == "maximize"
+
+    @cached_property
+    def by_number(self) -> dict[int, TrialResult]:
+        """The trials by number."""
+        return {t.number: t for t in self.trials}
+
+    @cached_property
+    def complete(self) -> tuple[TrialResult, ...]:
+        """The trials that ran to their end with values, by number."""
+        return tuple(t for t in self.trials if t.state == "complete" and t.is_ranked)
+
+    @cached_property
+    def ranked(self) -> tuple[TrialResult, ...]:
+        """The trials that can be compared, best first.
+
+        Complete before pruned, then by value. Of several objectives by Pareto front, and of more
+        than 2,000 such trials only the first fronts.
+        """
+        if len(self.directions) == 1:
+            trials = [t for t in self.trials if t.is_ranked]
+            return tuple(sorted(trials, key=lambda t: rank_key(self._as_ranked(t))))
+        fronts = Fronts(_MOST_RANKED_BY_FRONT)
+        for trial in self.complete:
+            fronts.add(self._as_ranked(trial))
+        return tuple(self.by_number[t.number] for front in fronts.fronts for t in front)
+
+    @cached_property
+    def front(self) -> tuple[TrialResult, ...]:
+        """The complete trials that no other one beats in every objective; of one: the best."""
+        if len(self.directions) == 1:
+            best = self.best
+            return () if best is None else (best,)
+        fronts = Fronts(1)
+        for trial in self.complete:
+            fronts.add(self._as_ranked(trial))
+        numbers = sorted(t.number for t in fronts.fronts[0]) if fronts.fronts else []
+        return tuple(self.by_number[n] for n in numbers)
+
+    @property
+    def best(self) -> TrialResult | None:
+        """The best complete trial; None if there is none."""
+        return next((t for t in self.ranked if t.state == "complete"), None)
+
+    def loss(self, trial: TrialResult) -> float:
+        """Return the first objective value with the sign that makes smaller better."""
+        return -trial.value if self.maximize else trial.value
+
+    def _as_ranked(self, trial: TrialResult) -> Trial:
+        losses = tuple(
+            -v if d == "maximize" else v
+            for v, d in zip(trial.values, self.directions, strict=False)
+        )
+        progress = trial.steps[-1][0] if trial.state == "pruned" and trial.steps else 0.0
+        is_complete = trial.state == "complete"
+        return Trial(trial.number, trial.params, losses, is_complete, progress, trial.violation)
+
+    def positions(
+        self, name: str, trials: Sequence[TrialResult] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Return where on its scale each trial's value of a parameter lies, from 0 to 1.
+
+        Args:
+            name: A parameter of the space.
+            trials: N of the trials; None for all.
+
+        Returns:
+            Shape (N,); NaN for a trial that does not have it, or has what its range cannot hold.
+        """
+        parameter = self.space[name]
+
+        def position(trial: TrialResult) -> float:
+            try:
+                return parameter.position(trial.params[name])
+            except (KeyError, SpaceError, TypeError, ValueError):
+                return math.nan
+
+        wanted = self.trials if trials is None else trials
+        return np.array([position(trial) for trial in wanted], dtype=np.float64)
+
+    def stage_name(self, trial: TrialResult) -> str:
+        """Return the name of the stage that a trial belongs to; "" where there are none."""
+        return self._stage_names.get(trial.number, "")
+
+    @cached_property
+    def _stage_names(self) -> dict[int, str]:
+        return {number: stage.name for stage in self.stages for number in stage.trials}

@@ -1,0 +1,221 @@
+"""Where a search is kept, opened for reading: a storage's study, a run's folder, Ray's folder.
+
+Nothing here writes: a file that is no study stays as it is, and one that is missing is not made.
+"""
+
+import difflib
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from tune_bn.plain.text import visible
+from tune_bn.report.errors import ReportError
+from tune_bn.report.results.results import Results
+from tune_bn.report.results.source import results_of
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["open_run", "open_study", "read_study"]
+
+_BUSY_S = 10
+
+
+def open_study(storage: str, name: str | None = None) -> "optuna.Study":
+    """Return a study of a storage.
+
+    Args:
+        storage: An SQLAlchemy address (``sqlite:///study.db``), or the path of an SQLite file or
+            of a journal (``*.log``, ``*.journal``).
+        name: The study; None for the only one.
+
+    Raises:
+        ReportError: If there is no such storage or study, or the file is damaged or locked.
+    """
+    import optuna
+
+    url = _address(storage)
+    with _readable(_shown(storage), storage):
+        if isinstance(url, Path):
+            from optuna.storages.journal import JournalFileBackend
+
+            backend = JournalFileBackend(str(url))
+            found: optuna.storages.BaseStorage = optuna.storages.JournalStorage(backend)
+        else:
+            options = {"connect_args": {"timeout": _BUSY_S}} if url.drivername == "sqlite" else None
+            address = url.render_as_string(hide_password=False)
+            found = optuna.storages.RDBStorage(address, engine_kwargs=options)
+        names = [study.study_name for study in found.get_all_studies()]
+        if name is None and len(names) == 1:
+            name = names[0]
+        if name is None or name not in names:
+            raise ReportError(_no_such_study(storage, name, names))
+        return optuna.load_study(study_name=name, storage=found)
+
+
+def read_study(study: "optuna.Study") -> Results:
+    """Return an opened study as plain records.
+
+    Raises:
+        ReportError: If its storage cannot be read any more: it is damaged, locked or gone.
+    """
+    with _readable(f"one in which the study {study.study_name!r} is damaged, locked or gone"):
+        study.get_trials(deepcopy=False)  # once for its errors: what fails below is our defect
+    return results_of(study)
+
+
+@contextmanager
+def _readable(got: str, storage: str = "") -> Iterator[None]:
+    """Turn what a storage raises into one line that says why, without the address's secrets."""
+    import optuna
+    import sqlalchemy
+
+    try:
+        yield
+    except ReportError:
+        raise
+    except (
+        sqlalchemy.exc.SQLAlchemyError,
+        optuna.exceptions.OptunaError,
+        ImportError,  # of a database's driver
+        RuntimeError,
+        OSError,
+        KeyError,  # of a study that was deleted meanwhile
+        ValueError,  # of damaged records, JSON among them
+    ) as error:
+        raise ReportError(
+            f"--storage needs a storage that Optuna can read, but got {got} "
+            f"({_without_secrets(storage, _first_line(error))}). {_remedy(storage, error)}"
+        ) from error
+
+
+def _remedy(storage: str, error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return "Install the package that is missing: the driver of that database."
+    if "://" in storage and not storage.startswith("sqlite"):
+        return "Check the user, the password, the host and the port, and that the server runs."
+    return "Check that it is complete, that nothing locks it, and which Optuna wrote it."
+
+
+def _no_such_study(storage: str, name: str | None, names: list[str]) -> str:
+    if not names:
+        return f"--storage needs a storage with a study, but {_shown(storage)} holds none."
+    near = difflib.get_close_matches(name or "", names, n=5, cutoff=0.4) or sorted(names)[:5]
+    shown = ", ".join(map(repr, near))
+    if name is None:
+        return (
+            f"--study needs a name, because {_shown(storage)} holds {len(names)} studies: "
+            f"{shown}, …."
+        )
+    return f"--study needs a study that the storage holds, but got {name!r}. Nearest: {shown}."
+
+
+def _address(storage: str) -> Any:
+    """Return an SQLAlchemy address, or a journal's path, after a look that the file is one."""
+    import sqlalchemy
+
+    if "://" not in storage:
+        path = Path(storage)
+        if path.suffix in (".log", ".journal"):
+            if not path.is_file():
+                raise ReportError(f"--storage needs a file that exists, but got {_shown(storage)}.")
+            return path
+        _check_sqlite(path, storage)
+        return sqlalchemy.URL.create("sqlite", database=str(path))
+    try:
+        url = sqlalchemy.make_url(storage)
+    except (sqlalchemy.exc.ArgumentError, ValueError):  # of a port that is no number
+        # Without its cause, which may repeat the address.
+        raise ReportError(
+            "--storage needs an address such as sqlite:///study.db, or the path of a file, but "
+            f"got {_shown(storage)}."
+        ) from None
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        _check_sqlite(Path(url.database), storage)
+    return url
+
+
+_AUTHORITY = re.compile(r"(?<=://)[^/?#]*@")
+_IN_QUERY = re.compile(r"(?i)((?:pass|secret|token|key|pwd)[^=&]*=)[^&]*")
+
+
+def _shown(storage: str) -> str:
+    """Return a storage as a message may show it: whoever sees a log must not learn a password."""
+    hidden = _AUTHORITY.sub(lambda m: f"{m[0].split(':')[0].rstrip('@')}:***@", storage)
+    return repr(_IN_QUERY.sub(r"\1***", hidden))
+
+
+def _without_secrets(storage: str, text: str) -> str:
+    """Return what a driver says of a storage, without the secrets that it may repeat."""
+    import sqlalchemy
+
+    secrets = [found[0].partition("=")[2] for found in _IN_QUERY.finditer(storage)]
+    secrets += [unquote_plus(secret) for secret in secrets]
+    authority = _AUTHORITY.search(storage)
+    if authority is not None:
+        secrets.append(authority[0].partition(":")[2].rstrip("@"))
+        with suppress(sqlalchemy.exc.ArgumentError, ValueError):
+            secrets.append(str(sqlalchemy.make_url(storage).password or ""))
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _check_sqlite(path: Path, storage: str) -> None:
+    if not path.is_file():
+        near = [p.name for p in sorted(path.parent.glob("*.db"))[:5]]
+        hint = f" Files there: {', '.join(near)}." if near else ""
+        raise ReportError(f"--storage needs a file that exists, but got {_shown(storage)}.{hint}")
+    try:
+        # Read only: Optuna would make its tables in any database that it is pointed at.
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    except sqlite3.Error as error:
+        raise ReportError(
+            f"--storage needs an SQLite file that can be read, but {str(path)!r} cannot "
+            f"({_first_line(error)})."
+        ) from error
+    if ("studies",) not in tables:
+        raise ReportError(
+            f"--storage needs a file with studies of Optuna, but {str(path)!r} has none."
+        )
+
+
+def open_run(folder: str | Path) -> tuple["optuna.Study", Mapping[str, Any]]:
+    """Return the study of a folder that ``tune-bn tune`` wrote, and its scores once there are any.
+
+    Raises:
+        ReportError: If the folder holds no study, or its ``best.json`` is damaged.
+    """
+    folder = Path(folder)
+    database = folder / "study.db"
+    if not database.is_file():
+        raise ReportError(
+            f"--run needs a folder that `tune-bn tune` wrote, but {str(folder)!r} has no study.db."
+        )
+    study = open_study(str(database))
+    best = folder / "best.json"
+    if not best.is_file():
+        return study, {}
+    try:
+        summary = json.loads(best.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise ReportError(
+            f"--run needs a best.json that can be read, but {str(best)!r} cannot "
+            f"({_first_line(error)}). Run `tune-bn tune` again: it keeps the finished trials."
+        ) from error
+    return study, summary if isinstance(summary, dict) else {}
+
+
+def _first_line(error: BaseException) -> str:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    lines = str(cause).strip().splitlines() or [type(cause).__name__]
+    return visible(lines[0].rstrip("."))

@@ -1,0 +1,1 @@
+"""What follows the search: the final, the scores, the files."""

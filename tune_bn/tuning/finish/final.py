@@ -1,0 +1,280 @@
+"""The final: the search's few best configurations meet again, on more than one validation split.
+
+A search looks at one set of validation rows sixty times, so its best value is partly luck: on a
+few hundred rows the first ten are often a row apart. Cross-validation on the training and
+validation rows together tells them apart better, and the winner is trained on all of these rows.
+The default configuration takes part too, and wins unless another is better by more than the folds
+differ: the rule of one standard error (Breiman et al., "Classification and Regression Trees",
+1984, section 3.4.3), here of the paired differences. So tuning does not hand back what only luck
+made look better than not tuning. Test rows are not touched here.
+"""
+
+import itertools
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Split, fit
+from tune_bn.tuning.trials.life import fit_seed
+
+__all__ = [
+    "FINALISTS",
+    "FOLDS",
+    "Finalist",
+    "all_but_test",
+    "fold_numbers",
+    "plan_final",
+    "play_final",
+]
+
+FINALISTS = 8
+FOLDS = 5
+_FIRST_FOLDS = 2
+_SECOND_ROUND = 4
+# Finalists and folds, the larger the table the fewer: its scores differ less by luck.
+_SIZES = ((FINALISTS, FOLDS), (6, FOLDS), (4, 4), (4, 3), (3, 2), (2, 2), (1, 1))
+_ROWS_OF_SIZE = (10_000, 20_000, 50_000, 100_000)
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A configuration of the final.
+
+    Args:
+        number: of its trial; None for one that no trial tried.
+        config: what is trained.
+        folds: how many folds it was trained on; less than `FOLDS` if it left after a round.
+        scores: mean over these of the metric and the loss; empty if its training diverged.
+        decay: of the kept averages the one that most folds picked; None if one was kept.
+        curve: every epoch of the training that held out the first fold.
+    """
+
+    number: int | None
+    config: Config
+    folds: int
+    scores: dict[str, float]
+    decay: float | None = None
+    curve: tuple[EpochMetrics, ...] = ()
+
+    @property
+    def chosen(self) -> Config:
+        """The configuration with its decay, where that was picked and not given."""
+        return self.config if self.decay is None else replace(self.config, decay=self.decay)
+
+
+def plan_final(rows: int, fits: float = math.inf) -> tuple[int, int]:
+    """Returns how many of the search's best configurations meet, and on how many folds.
+
+    Args:
+        rows: Training and validation rows.
+        fits: Trainings that there is time for.
+
+    Example:
+        >>> plan_final(1000), plan_final(1000, fits=12), plan_final(150_000)
+        ((8, 5), (3, 2), (3, 2))
+    """
+    first = sum(rows >= most for most in _ROWS_OF_SIZE)
+    for finalists, folds in _SIZES[first:]:
+        players = finalists + 1  # the default configuration may come on top
+        second = min(players, _SECOND_ROUND) * max(folds - _FIRST_FOLDS, 0)
+        if players * min(folds, _FIRST_FOLDS) + second <= fits:
+            return finalists, folds
+    return _SIZES[-1]
+
+
+def play_final(
+    candidates: Sequence[tuple[int | None, Config]],
+    dataset: Dataset,
+    *,
+    metric: str,
+    maximize: bool,
+    seed: int,
+    epochs: int,
+    device: str = "cpu",
+    folds: int = FOLDS,
+    is_over: Callable[[], bool] = lambda: False,
+    on_fold: Callable[[int, int], None] = lambda _done, _of: None,
+    after_epoch: Callable[[], None] = lambda: None,
+) -> list[Finalist]:
+    """Cross-validates the candidates in two rounds and returns them ranked, the winner first.
+
+    All meet the same folds with the same seeds. After the first two folds the better half and the
+    default configuration go on to the others. Ties go to the lower loss. The default comes first
+    unless the best is better than it by more than one standard error of their differences.
+
+    Args:
+        candidates: trial number and configuration, at least one.
+        dataset: its test rows are left alone.
+        metric: what to rank by.
+        maximize: whether more of it is better.
+        seed: of the study.
+        epochs: passes over the rows for each fit.
+        device: where to train.
+        folds: how many of the folds are played, at least 1.
+        is_over: asked before each fit but the first; True ends the final with what it has.
+        on_fold: called after each fit with how many are done, of how many.
+        after_epoch: called after each epoch; may raise to end the final.
+    """
+    together = all_but_test(dataset).train
+    fold_of = fold_numbers(together, dataset.task, seed, in_time=dataset.in_time)
+    folds = min(folds, int(fold_of.max()) + 1)
+    rounds = [range(min(_FIRST_FOLDS, folds)), range(min(_FIRST_FOLDS, folds), folds)]
+    default = next((place for place, (_, c) in enumerate(candidates) if c == Config()), None)
+    done = 0
+    ends: dict[int, list[EpochMetrics] | None] = {place: [] for place in range(len(candidates))}
+    curves: dict[int, tuple[EpochMetrics, ...]] = {}
+
+    def rank_of(place: int) -> tuple[int, float, float]:
+        of_place = ends[place]
+        if not of_place:
+            return (0, 0.0, 0.0)
+        scores = _means(of_place, (metric, "loss"))
+        return (-len(of_place), -scores[metric] if maximize else scores[metric], scores["loss"])
+
+    ranking = list(ends)
+    for part in rounds:
+        playing = ranking if part.start == 0 else ranking[:_SECOND_ROUND]
+        if default is not None and default not in playing:
+            playing = [*playing[:-1], default]
+        total = done + len(playing) * len(part)
+        if part.start == 0:
+            total += min(len(candidates), _SECOND_ROUND) * len(rounds[1])
+        for fold, place in itertools.product(part, playing):
+            of_place = ends[place]
+            if done and is_over():
+                break
+            if of_place is not None:
+                epochs_of = _train(
+                    candidates[place][1],
+                    replace(
+                        dataset,
+                        # In time, what comes after a fold is not known yet.
+                        train=_rows(
+                            together, fold_of < fold if dataset.in_time else fold_of != fold
+                        ),
+                        validation=_rows(together, fold_of == fold),
+                    ),
+                    epochs=epochs,
+                    seed=fit_seed(seed, fold),
+                    device=device,
+                    after_epoch=after_epoch,
+                    metric=metric,
+                )
+                curves.setdefault(place, tuple(epochs_of))
+                ends[place] = [*of_place, epochs_of[-1]] if epochs_of else None
+            done += 1
+            on_fold(done, total)
+        ranking.sort(key=rank_of)
+    if default is not None and not _is_clearly_better(
+        ends[ranking[0]], ends[default], metric, maximize=maximize
+    ):
+        ranking.remove(default)
+        ranking.insert(0, default)
+    return [
+        Finalist(
+            *candidates[place],
+            len(of_place),
+            _means(of_place, (metric, "loss")),
+            statistics.mode(end.decay for end in of_place) if of_place else None,
+            curves.get(place, ()),
+        )
+        for place in ranking
+        for of_place in [ends[place] or []]
+    ]
+
+
+def _is_clearly_better(
+    ends: Sequence[EpochMetrics] | None,
+    others: Sequence[EpochMetrics] | None,
+    metric: str,
+    *,
+    maximize: bool,
+) -> bool:
+    """Tells whether the mean difference over the folds is above its standard error."""
+    if not ends or not others:
+        return bool(ends)
+    sign = 1.0 if maximize else -1.0
+    gains = [
+        sign * (own.value(metric) - other.value(metric))
+        for own, other in zip(ends, others, strict=False)
+    ]
+    if len(gains) < 2:
+        return gains[0] > 0.0
+    return statistics.mean(gains) > statistics.stdev(gains) / math.sqrt(len(gains))
+
+
+def all_but_test(dataset: Dataset) -> Dataset:
+    """Returns the dataset with the validation rows among its training rows, and nothing else new.
+
+    The preprocessing stays that of the training rows. The validation part still holds its rows,
+    so scores on it say nothing any more.
+    """
+    a, b = dataset.train, dataset.validation
+    group = None if a.group is None or b.group is None else torch.cat([a.group, b.group])
+    train = replace(a, x=torch.cat([a.x, b.x]), y=torch.cat([a.y, b.y]), group=group)
+    return replace(dataset, train=train)
+
+
+def fold_numbers(rows: Split, task: str, seed: int, *, in_time: bool = False) -> torch.Tensor:
+    """Returns each row's fold, int64 of shape (N,), from 0; `FOLDS` of them where rows suffice.
+
+    Classes are spread evenly over the folds. Rows of one group are in one fold. In time, the
+    second half of the rows is cut into folds, one after the other; the first half has fold -1.
+    """
+    n_folds = min(FOLDS, len(rows) // 2)
+    if in_time:
+        place = torch.arange(len(rows)) * 2 * n_folds // len(rows)
+        return (place - n_folds).clamp(min=-1)
+    generator = torch.Generator().manual_seed(seed)
+    if rows.group is not None:
+        sizes = torch.bincount(rows.group)
+        order = torch.randperm(len(sizes), generator=generator)
+        order = order[torch.argsort(sizes[order], descending=True, stable=True)]
+        fold_of_group = torch.zeros(len(sizes), dtype=torch.int64)
+        held = torch.zeros(n_folds, dtype=torch.int64)
+        for group in order.tolist():
+            fold_of_group[group] = held.argmin()
+            held[fold_of_group[group]] += sizes[group]
+        return fold_of_group[rows.group]
+    order = torch.randperm(len(rows), generator=generator)
+    if task == "classification":
+        order = order[torch.argsort(rows.y[order], stable=True)]  # dealt out class by class
+    fold_of = torch.empty(len(rows), dtype=torch.int64)
+    fold_of[order] = torch.arange(len(rows)) % n_folds
+    return fold_of
+
+
+def _train(
+    config: Config,
+    dataset: Dataset,
+    *,
+    epochs: int,
+    seed: int,
+    device: str,
+    after_epoch: Callable[[], None],
+    metric: str,
+) -> list[EpochMetrics]:
+    """Trains on one fold's rows and returns every epoch; none if the training diverged."""
+    done = []
+    try:
+        training = fit(config, dataset, epochs=epochs, seed=seed, device=device, metric=metric)
+        for metrics in training:
+            done.append(metrics)
+            after_epoch()
+    except DivergedError:
+        return []
+    return done
+
+
+def _means(ends: Sequence[EpochMetrics], names: Sequence[str]) -> dict[str, float]:
+    if not ends:
+        return {}
+    return {name: sum(end.value(name) for end in ends) / len(ends) for name in names}
+
+
+def _rows(split: Split, chosen: torch.Tensor) -> Split:
+    group = None if split.group is None else split.group[chosen]
+    return replace(split, x=split.x[chosen], y=split.y[chosen], group=group)

@@ -1,0 +1,329 @@
+"""What follows the search: the final, the baselines, one look at the test rows, the files."""
+
+import json
+import math
+import platform
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import optuna
+from optuna.trial import TrialState
+from torch import nn
+
+from tune_bn import __version__
+from tune_bn.optuna import stages
+from tune_bn.plain.files import write_atomically
+from tune_bn.training import Config, Dataset, DivergedError, evaluate, fit
+from tune_bn.training.baselines import BOOSTING, fitted_baselines
+from tune_bn.training.model_file import save_model
+from tune_bn.tuning.errors import TuneError
+from tune_bn.tuning.finish.final import Finalist, all_but_test, plan_final, play_final
+from tune_bn.tuning.finish.remarks import gains_of, remarks
+from tune_bn.tuning.finish.shown import network_results
+from tune_bn.tuning.folder.folder import STUDY, replace_results
+from tune_bn.tuning.folder.study import REASON, counted_trials
+from tune_bn.tuning.folder.tally import Progress, Tally, after_fits_s
+from tune_bn.tuning.settings import Settings
+from tune_bn.tuning.space import params_of, suggest_config
+from tune_bn.tuning.trials.life import VALIDATION, fit_seed
+
+__all__ = ["DEFAULT_NETWORK", "Outcome", "WriteReport", "finish"]
+
+DEFAULT_NETWORK = "default network"
+_FITS_AFTER_FINAL = 2  # the best and the default
+_SLOWER = 1.3  # a fit with the validation rows among those it trains on, than one of the search
+
+
+class WriteReport(Protocol):
+    """Writes a page about a study; `tune_bn.report.write_report` is one."""
+
+    def __call__(
+        self,
+        study: optuna.Study,
+        path: Path,
+        /,
+        *,
+        summary: Mapping[str, Any] | None = None,
+        network: Any = None,
+    ) -> object:
+        """Writes the page to ``path``.
+
+        Args:
+            study: what was searched.
+            path: the file to write.
+            summary: the content of ``best.json``.
+            network: what `network_results` gives of the chosen network.
+        """
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found and where it is.
+
+    Args:
+        summary: the content of ``best.json``, plain data.
+        files: the files of the folder: model, scores, study, report.
+    """
+
+    summary: Mapping[str, Any]
+    files: tuple[Path, ...]
+
+
+def finish(
+    study: optuna.Study,
+    tally: Tally,
+    dataset: Dataset,
+    settings: Settings,
+    folder: Path,
+    *,
+    write_report: WriteReport | None,
+    on_progress: Callable[[Progress], None],
+) -> Outcome:
+    """Chooses and trains the best configuration, scores it, and writes the folder's results.
+
+    Raises:
+        TuneError: no trial is complete.
+        Stopped: the caller of the search asked to stop; earlier results are as they were.
+    """
+    metric = settings.metric_for(dataset.task)
+    maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
+    elapsed = tally.elapsed_s
+
+    def report(doing: str, done: int, of: int) -> None:
+        left = None
+        if doing == "final" and done:
+            left = (tally.elapsed_s - elapsed) / done * (of - done + _FITS_AFTER_FINAL)
+            left = max(min(left, tally.left_s), 0.0)
+        on_progress(
+            Progress(doing=doing, finished=done, trials=of, elapsed_s=tally.elapsed_s, left_s=left)
+        )
+
+    kept_s = _kept_s(settings, tally)
+    rows = len(dataset.train) + len(dataset.validation)
+    n_finalists, folds = plan_final(rows, _fits_left(settings, tally, kept_s))
+    ranking = play_final(
+        _candidates(study, n_finalists, maximize=maximize),
+        dataset,
+        metric=metric,
+        maximize=maximize,
+        seed=settings.seed,
+        epochs=settings.epochs,
+        device=settings.device,
+        folds=folds,
+        is_over=lambda: tally.left_s < kept_s,
+        on_fold=lambda done, of: report("final", done, of),
+        after_epoch=tally.raise_if_stopped,
+    )
+    winner = ranking[0]
+    default = next(finalist for finalist in ranking if finalist.config == Config())
+    report("test", 0, 3)
+    model, test = _train_and_test(winner, dataset, settings, tally)
+    report("test", 1, 3)
+    limit_s = None if settings.timeout_s is None else settings.timeout_s / 10
+    fitted = fitted_baselines(dataset, seed=settings.seed, metric=metric, limit_s=limit_s)
+    others: dict[str, dict[str, float] | None] = {n: b.scores for n, b in fitted.items()}
+    notes = remarks(test, gains_of(model, dataset, metric), fitted, dataset, metric)
+    if (n_finalists, folds) != plan_final(rows):
+        notes.append(
+            f"the timeout left time to compare the best {n_finalists} and the default on {folds} "
+            f"fold{'s' if folds > 1 else ''} only"
+        )
+    if BOOSTING not in fitted:
+        notes.append(f"{BOOSTING} is left out: it would take more than a tenth of the timeout")
+    report("test", 2, 3)
+    others[DEFAULT_NETWORK] = _default_test(winner, default, test, dataset, settings, tally)
+    report("test", 3, 3)
+    summary = {
+        "tune_bn": __version__,
+        "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "data": {
+            "name": dataset.name,
+            "target": dataset.target,
+            "task": dataset.task,
+            "fingerprint": dataset.fingerprint,
+            "rows": {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
+            "notes": list(dataset.notes),
+        },
+        "metric": metric,
+        "maximize": maximize,
+        "seed": settings.seed,
+        "epochs": settings.epochs,
+        "best": {
+            "trial": winner.number,
+            "params": winner.chosen.to_dict(),
+            "fit_seed": _final_seed(winner, settings),
+            "is_default": winner is default,
+            "search": _search_value(study, winner.number),
+            "cross_validation": winner.scores,
+            "test": test,
+        },
+        "baselines": others,
+        "remarks": notes,
+        "final": [
+            {
+                "trial": finalist.number,
+                "params": finalist.chosen.to_dict(),
+                "cross_validation": finalist.scores or None,
+                "folds": finalist.folds,
+            }
+            for finalist in ranking
+        ],
+        "folds": folds,
+        "search": {
+            **_counts(study),
+            "asked": settings.trials,
+            "seconds": round(elapsed, 3),
+            "trials_in_this_run": tally.new_trials,
+            "trials_per_minute": _per_minute(tally.new_trials, elapsed),
+        },
+        "stages": _stage_rows(study),
+        "versions": _versions(),
+    }
+    with replace_results(folder) as staging:
+        save_model(
+            staging / "model.pt",
+            model_config=winner.chosen,
+            model=model,
+            dataset=dataset,
+            metrics={"test": test, "cross_validation": winner.scores},
+        )
+        if write_report is not None:
+            network = network_results(model, all_but_test(dataset), winner.curve)
+            write_report(study, staging / "report.html", summary=summary, network=network)
+        write_atomically(
+            staging / "best.json", json.dumps(summary, indent=2, allow_nan=False) + "\n"
+        )
+        names = sorted(file.name for file in staging.iterdir())
+    return Outcome(summary, tuple(folder / name for name in [*names, STUDY]))
+
+
+def _kept_s(settings: Settings, tally: Tally) -> float:
+    """Returns the seconds that are kept for what follows the final; 0 without a limit."""
+    if settings.timeout_s is None:
+        return 0.0
+    return _FITS_AFTER_FINAL * _SLOWER * tally.fit_s + after_fits_s(settings.timeout_s)
+
+
+def _fits_left(settings: Settings, tally: Tally, kept_s: float) -> float:
+    """Returns how many trainings of the final there is time for."""
+    if settings.timeout_s is None:
+        return math.inf
+    return (tally.left_s - kept_s) / max(_SLOWER * tally.fit_s, 1e-9)
+
+
+def _candidates(
+    study: optuna.Study, n_finalists: int, *, maximize: bool
+) -> list[tuple[int | None, Config]]:
+    complete = [t for t in study.get_trials(deepcopy=False) if VALIDATION in t.user_attrs]
+    if not complete:
+        reasons = [
+            t.user_attrs[REASON] for t in study.get_trials(deepcopy=False) if REASON in t.user_attrs
+        ]
+        first = f" (the first reason: {reasons[0]})" if reasons else ""
+        raise TuneError(
+            f"A run needs at least one configuration that trains to the end, but none of "
+            f"{len(counted_trials(study))} trials did{first}. Give more --trials."
+        )
+    sign = -1.0 if maximize else 1.0
+    complete.sort(key=lambda t: (sign * float(t.values[0]), t.user_attrs[VALIDATION]["loss"]))
+    # Trials that differ in nothing would be one finalist twice.
+    best = {suggest_config(trial): trial.number for trial in reversed(complete[:n_finalists])}
+    candidates: list[tuple[int | None, Config]] = [(n, c) for c, n in reversed(best.items())]
+    if Config() not in best:
+        candidates.append((_number_of(study, Config()), Config()))
+    return candidates
+
+
+def _number_of(study: optuna.Study, config: Config) -> int | None:
+    params = params_of(config)
+    found = [trial.number for trial in counted_trials(study) if trial.params == params]
+    return found[0] if found else None
+
+
+def _final_seed(finalist: Finalist, settings: Settings) -> int:
+    # A configuration that no trial tried has no number of its own.
+    return fit_seed(settings.seed, 0 if finalist.number is None else finalist.number)
+
+
+def _train_and_test(
+    finalist: Finalist, dataset: Dataset, settings: Settings, tally: Tally
+) -> tuple[nn.Module, dict[str, float]]:
+    """Trains on all rows but the test rows; returns the network and its scores on those.
+
+    Raises:
+        TuneError: the training diverged.
+    """
+    training = fit(
+        finalist.chosen,  # the rows that could pick a decay are trained on here
+        all_but_test(dataset),
+        epochs=settings.epochs,
+        seed=_final_seed(finalist, settings),
+        device=settings.device,
+    )
+    try:
+        for _ in training:
+            tally.raise_if_stopped()
+    except DivergedError as error:
+        raise TuneError(
+            f"The best configuration needs to train on all rows, but did not: {error} "
+            "Run again with another --seed and --out."
+        ) from error
+    model = training.model.cpu()
+    metric = settings.metric_for(dataset.task)
+    return model, evaluate(model, dataset.test, dataset.task, metric=metric)
+
+
+def _default_test(
+    winner: Finalist,
+    default: Finalist,
+    test: dict[str, float],
+    dataset: Dataset,
+    settings: Settings,
+    tally: Tally,
+) -> dict[str, float] | None:
+    if winner is default:
+        return test
+    try:
+        return _train_and_test(default, dataset, settings, tally)[1]
+    except TuneError:
+        return None  # a default that diverges on these data has no score
+
+
+def _search_value(study: optuna.Study, number: int | None) -> float | None:
+    return None if number is None else study.get_trials(deepcopy=False)[number].value
+
+
+def _counts(study: optuna.Study) -> dict[str, int]:
+    states = Counter(trial.state for trial in counted_trials(study))
+    return {
+        "trials": sum(states.values()),
+        "complete": states[TrialState.COMPLETE],
+        "pruned": states[TrialState.PRUNED],
+        "failed": states[TrialState.FAIL],
+    }
+
+
+def _per_minute(trials: int, seconds: float) -> float | None:
+    return round(60 * trials / seconds, 2) if trials and seconds > 0 else None
+
+
+def _stage_rows(study: optuna.Study) -> list[dict[str, Any]]:
+    return [
+        {
+            **stage.to_json(),
+            "trials": len(stage.trials),
+            "first": stage.trials[0],
+            "last": stage.trials[-1],
+        }
+        for stage in stages(study)
+    ]
+
+
+def _versions() -> dict[str, str]:
+    names = ("numpy", "optuna", "pandas", "scikit-learn", "torch")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}

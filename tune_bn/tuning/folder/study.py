@@ -1,0 +1,179 @@
+"""The study of a folder: made, gone on with, or refused; SQLite, so Optuna's dashboard opens it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+import sqlalchemy
+from optuna.trial import TrialState
+
+from tune_bn.tuning.errors import TuneError
+from tune_bn.tuning.folder.folder import STUDY
+
+__all__ = [
+    "INTERRUPTED",
+    "REASON",
+    "STORAGE_ERRORS",
+    "STUDY_NAME",
+    "counted_trials",
+    "open_study",
+    "storage_errors",
+]
+
+STUDY_NAME = "tune_bn"
+REASON = "tune_bn:reason"
+"""User attribute of a failed trial: why it failed."""
+INTERRUPTED = "interrupted"
+"""The reason of a trial that a person or a killed process cut short; it does not count."""
+_IDENTITY = "tune_bn:identity"
+_OTHER = {
+    "data": "other data or another target",
+    "task": "another task ({found!r}, not {wanted!r})",
+    "metric": "another metric ({found!r}, not {wanted!r})",
+    "space": "another search space",
+    "seed": "another seed ({found!r}, not {wanted!r})",
+    "epochs": "another number of epochs ({found!r}, not {wanted!r})",
+}
+
+
+@contextmanager
+def open_study(
+    folder: Path,
+    identity: dict[str, Any],
+    *,
+    direction: Literal["maximize", "minimize"],
+    sampler: optuna.samplers.BaseSampler,
+    pruner: optuna.pruners.BasePruner,
+    first: dict[str, Any] | None = None,
+) -> Iterator[optuna.Study]:
+    """Yields the folder's study with what it has finished, or a new one; closes it at the end.
+
+    Trials that a killed process left running are marked as failed: nothing runs them any more.
+
+    Args:
+        folder: an output folder that this process holds.
+        identity: plain data; a study goes on only where it is equal.
+        direction: of the metric.
+        sampler: draws the configurations.
+        pruner: stops bad trials early.
+        first: params to begin with, unless a trial has tried them; None: all are drawn.
+
+    Raises:
+        TuneError: the folder's study has another identity, or its file is no study.
+    """
+    file = folder / STUDY
+    # URL.create escapes what a path may hold and a URL may not.
+    url = sqlalchemy.URL.create("sqlite", database=str(file)).render_as_string()
+    is_new = not file.exists()
+    storage = None
+    try:
+        try:
+            storage = optuna.storages.RDBStorage(
+                url, engine_kwargs={"connect_args": {"timeout": 60}}
+            )
+            study = optuna.create_study(
+                storage=storage,
+                study_name=STUDY_NAME,
+                direction=direction,
+                sampler=sampler,
+                pruner=pruner,
+                load_if_exists=True,
+            )
+            found = study.user_attrs.get(_IDENTITY)
+            n_trials = len(study.get_trials(deepcopy=False))
+        except (*STORAGE_ERRORS, RuntimeError) as error:  # the last for tables of another Optuna
+            if is_new:
+                raise
+            raise TuneError(
+                f"--resume needs a study that Optuna can read, but {str(file)!r} is none "
+                f"({_line(error)}). Use --fresh (the file is kept), or another --out."
+            ) from error
+        if found is None and n_trials == 0:  # new, or its process was killed while making it
+            study.set_user_attr(_IDENTITY, identity)
+        elif found != identity:
+            _refuse(folder, found, identity)
+        _fail_abandoned(study, storage)
+        if first is not None:
+            _enqueue_once(study, first)
+        yield study
+    finally:
+        if storage is not None:
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def counted_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Returns the finished trials that count towards the budget: all but the interrupted."""
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state.is_finished() and trial.user_attrs.get(REASON) != INTERRUPTED
+    ]
+
+
+@contextmanager
+def storage_errors(folder: Path) -> Iterator[None]:
+    """Turns a failure to write the study or a file into one line that says what to do.
+
+    Raises:
+        TuneError: the disk is full, was removed, or became read-only.
+    """
+    try:
+        yield
+    except (*STORAGE_ERRORS, OSError) as error:
+        if not (folder / STUDY).exists():
+            raise TuneError(
+                f"A run needs its {STUDY} until its end, but it was removed from {str(folder)!r} "
+                f"({_line(error)}). Run it again: it begins anew."
+            ) from error
+        raise TuneError(
+            f"A run needs to write to {str(folder)!r}, but that failed ({_line(error)}). "
+            "Make room or choose another --out; finished trials and earlier results are kept."
+        ) from error
+
+
+STORAGE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError)
+
+
+def _refuse(folder: Path, found: Any, identity: dict[str, Any]) -> None:
+    if isinstance(found, dict):
+        differences = [
+            text.format(found=found.get(key), wanted=identity[key])
+            for key, text in _OTHER.items()
+            if found.get(key) != identity[key]
+        ]
+    else:
+        differences = ["trials that tune-bn did not make"]
+    raise TuneError(
+        f"--resume needs a study of the same data, space and settings, but {str(folder)!r} holds "
+        f"one of {' and '.join(differences)}. Choose another --out, or --fresh to start over "
+        "(earlier files are kept in a sub-folder)."
+    )
+
+
+def _fail_abandoned(study: optuna.Study, storage: optuna.storages.BaseStorage) -> None:
+    study_id = storage.get_study_id_from_name(study.study_name)
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
+        # The reason first: Optuna lets no one write to a finished trial.
+        storage.set_trial_user_attr(trial_id, REASON, INTERRUPTED)
+        study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _enqueue_once(study: optuna.Study, params: dict[str, Any]) -> None:
+    known = [trial.params for trial in counted_trials(study)]
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    if not waiting and params not in known:
+        study.enqueue_trial(params)
+
+
+def _line(error: BaseException) -> str:
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror.lower()
+    lines = str(cause).strip().splitlines() or [type(cause).__name__]
+    return lines[0].rstrip(".")

@@ -1,0 +1,216 @@
+"""Where a search stands: what it has finished and found, how long it took, how long it may take.
+
+Whoever searches (Optuna here, Ray on a cluster) counts by this, so that both end, stop and tell
+of themselves alike.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import optuna
+from optuna.trial import TrialState
+
+from tune_bn.tuning.errors import Stopped
+from tune_bn.tuning.folder.study import counted_trials
+from tune_bn.tuning.settings import Settings
+
+__all__ = ["FITS_AFTER", "Ended", "Progress", "Tally", "after_fits_s"]
+
+FITS_AFTER = 30
+"""Trainings that follow a search: 28 of the final, the best and the default on all rows."""
+_MOST_AFTER = 0.6
+_FILES_S = 3.0
+
+
+def after_fits_s(timeout_s: float) -> float:
+    """Returns the seconds that are kept for what is no training: the other models, the files."""
+    return 0.1 * timeout_s + _FILES_S
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a trial ended.
+
+    Args:
+        number: of the trial.
+        state: "complete", "pruned", "failed", or "interrupted" if it does not count.
+        value: the metric after its last epoch, None if there is none.
+        reason: why it failed, None if it did not.
+    """
+
+    number: int
+    state: str
+    value: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Args:
+        doing: "search", or what is done after it.
+        finished: trials that are finished and count.
+        trials: trials asked for.
+        stage: the name of the stage of the latest trial ("given", "coarse", "fine 1"), None
+            before any.
+        best: the best value so far, None before any.
+        elapsed_s: seconds since this process began its search.
+        left_s: an estimate of the seconds to the end of the run, None before any trial finished.
+        ended: the trial that has just ended, if this is why the report is made.
+    """
+
+    doing: str
+    finished: int
+    trials: int
+    stage: str | None = None
+    best: float | None = None
+    elapsed_s: float = 0.0
+    left_s: float | None = None
+    ended: Ended | None = None
+
+
+class Tally:
+    """The count of one search, from the trials that its study holds already.
+
+    Args:
+        study: an opened study; its finished trials count.
+        settings: how many trials, for how long.
+        on_progress: called by `report`.
+        is_stopped: whether the caller wants the search to end.
+        clock: seconds from any fixed point.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        settings: Settings,
+        *,
+        on_progress: Callable[[Progress], None],
+        is_stopped: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._settings, self._clock = settings, clock
+        self._on_progress, self._is_stopped = on_progress, is_stopped
+        self._best = max if study.direction == optuna.study.StudyDirection.MAXIMIZE else min
+        self._started = clock()
+        counted = counted_trials(study)
+        self._before = self.finished = len(counted)
+        complete = [trial.value for trial in counted if trial.state == TrialState.COMPLETE]
+        self._values = [value for value in complete if value is not None]
+        self._fits_s: list[float] = []
+        self._stage: str | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the search began in this process."""
+        return self._clock() - self._started
+
+    @property
+    def new_trials(self) -> int:
+        """Trials that this process has finished."""
+        return self.finished - self._before
+
+    @property
+    def left(self) -> int:
+        """Trials that are still to be finished."""
+        return self._settings.trials - self.finished
+
+    @property
+    def fit_s(self) -> float:
+        """Seconds that training one configuration to its end takes, as far as is known."""
+        if self._fits_s:
+            return sum(self._fits_s) / len(self._fits_s)
+        return self.elapsed_s / self.new_trials if self.new_trials else 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the time is over; below 0 after that, infinite without a limit."""
+        timeout = self._settings.timeout_s
+        return math.inf if timeout is None else timeout - self.elapsed_s
+
+    def is_out_of_time(self) -> bool:
+        """Tells whether the search must end for what follows it, with something to hand back.
+
+        What follows may take up to three fifths of the time.
+        """
+        timeout = self._settings.timeout_s
+        if timeout is None or not self._values:
+            return False
+        following = min(FITS_AFTER * self.fit_s + after_fits_s(timeout), _MOST_AFTER * timeout)
+        return self.left_s <= following
+
+    def is_over(self) -> bool:
+        """Tells whether no trial may begin or go on."""
+        return self.is_out_of_time() or self._is_stopped()
+
+    def raise_if_stopped(self) -> None:
+        """Raises `Stopped` when the caller asked for it."""
+        if self._is_stopped():
+            raise Stopped(self.finished, self._settings.trials)
+
+    def begin(self, stage: int | None) -> None:
+        """Reports that a trial begins.
+
+        Args:
+            stage: the index of the stage that drew it; None if none did.
+        """
+        if stage is None:
+            self._stage = "given"
+        else:
+            self._stage = "coarse" if stage == 0 else f"fine {stage}"
+        self.report()
+
+    def end(
+        self,
+        number: int,
+        state: TrialState,
+        value: float | None,
+        reason: str | None = None,
+        *,
+        counts: bool = True,
+        seconds: float | None = None,
+    ) -> None:
+        """Reports that a trial ended.
+
+        Args:
+            number: of the trial.
+            state: how it ended.
+            value: the metric after its last epoch.
+            reason: why it failed.
+            counts: False for a trial that is to be run again.
+            seconds: how long its training took; None if that is not known.
+        """
+        if state == TrialState.COMPLETE:
+            assert value is not None
+            self._values.append(value)
+            if seconds is not None:
+                self._fits_s.append(seconds)
+        self.finished += counts
+        word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(state, "failed")
+        if not counts:
+            word, reason = "interrupted", None
+        self.report(Ended(number, word, value, reason))
+
+    def report(self, ended: Ended | None = None) -> None:
+        """Tells the caller where the search stands."""
+        elapsed, left = self.elapsed_s, None
+        if self.new_trials:
+            left = elapsed / self.new_trials * self.left
+            if self._fits_s:
+                left += FITS_AFTER * self.fit_s
+            if self._settings.timeout_s is not None:
+                left = min(left, max(self._settings.timeout_s - elapsed, 0.0))
+        self._on_progress(
+            Progress(
+                doing="search",
+                finished=self.finished,
+                trials=self._settings.trials,
+                stage=self._stage,
+                best=self._best(self._values) if self._values else None,
+                elapsed_s=elapsed,
+                left_s=left,
+                ended=ended,
+            )
+        )

@@ -1,0 +1,1 @@
+"""The same run by Ray Tune: here, or on a cluster."""

@@ -1,0 +1,1 @@
+"""The trials of a search: begun, trained here or in worker processes, ended."""

@@ -1,0 +1,81 @@
+"""How a run begins, whatever searches: the folder held, the settings checked, the study opened."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from tune_bn.training import Dataset
+from tune_bn.tuning.errors import TuneError
+from tune_bn.tuning.folder.folder import STUDY, open_folder, set_aside
+from tune_bn.tuning.folder.study import open_study, storage_errors
+from tune_bn.tuning.settings import DIRECTIONS, Settings
+from tune_bn.tuning.trials.workers import one_thread
+
+__all__ = ["opened_study"]
+
+
+@contextmanager
+def opened_study(
+    dataset: Dataset,
+    out: str | Path,
+    settings: Settings,
+    *,
+    space: str,
+    resume: bool | None,
+    sampler: optuna.samplers.BaseSampler,
+    pruner: optuna.pruners.BasePruner,
+    first: dict[str, Any] | None = None,
+) -> Iterator[tuple[Path, optuna.Study]]:
+    """Holds the output folder and yields it with its study, a new one or the one to go on with.
+
+    Meanwhile torch uses one thread in this process, Optuna prints no line for each trial, and a
+    failure to write is one line that says what to do.
+
+    Args:
+        dataset: what is tuned on; part of the study's identity.
+        out: the output folder; made as needed.
+        settings: part of the study's identity.
+        space: version of the search space.
+        resume: True: there must be a study. False: set it aside. None: go on where there is one.
+        sampler: as for `open_study`.
+        pruner: as for `open_study`.
+        first: as for `open_study`.
+
+    Raises:
+        TuneError: the folder or its study cannot be used.
+    """
+    identity = settings.identity(task=dataset.task, fingerprint=dataset.fingerprint, space=space)
+    with open_folder(out) as folder, storage_errors(folder), one_thread():
+        if resume is True and not (folder / STUDY).exists():
+            raise TuneError(
+                f"--resume needs a folder that holds a study, but {str(folder)!r} has no {STUDY}. "
+                "Leave --resume out to begin one, or correct --out."
+            )
+        if resume is False:
+            set_aside(folder)
+        with (
+            _quiet_optuna(),
+            open_study(
+                folder,
+                identity,
+                direction=DIRECTIONS[settings.metric_for(dataset.task)],
+                sampler=sampler,
+                pruner=pruner,
+                first=first,
+            ) as study,
+        ):
+            yield folder, study
+
+
+class _quiet_optuna:  # noqa: N801  used as a context manager, read as a verb phrase
+    """Keeps Optuna's line for each trial off the terminal; the progress bar says it."""
+
+    def __enter__(self) -> None:
+        self._before = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+    def __exit__(self, *_: object) -> None:
+        optuna.logging.set_verbosity(self._before)
