@@ -1,6 +1,7 @@
 """Imports run one way between the rooms, and the front door loads no framework."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,21 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "tune_bn"
+DOCS = PACKAGE.parent / "docs"
+
+
+def load_map():
+    """Return the module that draws the rooms; it lies beside the page that shows them."""
+    spec = importlib.util.spec_from_file_location("rooms", DOCS / "rooms.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ROOMS = load_map()
+imported = ROOMS.imported
 FRAMEWORKS = {"optuna", "ray", "torch", "pandas", "pyarrow", "sklearn", "plotly", "typer", "rich"}
 
 # What each room may import of ours beside `plain`, and which frameworks at module level.
@@ -36,24 +52,6 @@ FLOORS = {
 def room_of(path: Path) -> str:
     """Return the room that a source file belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def imported(tree: ast.AST, package: str = "") -> set[str]:
-    """Return every module named in an import statement, wherever it stands.
-
-    Args:
-        tree: The parsed source.
-        package: The package that the source is in, for imports relative to it.
-    """
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) + 1 - node.level]
-            module = ".".join(filter(None, [*(above if node.level else []), node.module]))
-            names |= {module} | {f"{module}.{a.name}" for a in node.names}
-    return names
 
 
 def sources(room: str) -> list[Path]:
@@ -136,6 +134,14 @@ def test_the_judge_sees_a_circle():
     """Of three, and not the one that only leads to them."""
     arrows = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}
     assert circles(arrows) == [["a", "b", "c"]]
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_imports():
+    """After a change of the imports between rooms: ``python docs/rooms.py``."""
+    assert ROOMS.PICTURE.read_text(encoding="utf-8") == ROOMS.picture()
+    assert ("core", "plain") in ROOMS.arrows()
+    drawn = ROOMS.picture()
+    assert all(f">{room}/<" in drawn for room in ALLOWED)
 
 
 def test_the_judge_sees_a_forbidden_import():

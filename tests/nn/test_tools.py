@@ -174,7 +174,7 @@ class ModuleValidator:
 """
 ENTERS = """
 from torch import nn
-from tests.nn.module_validator import ModuleValidator
+from .module_validator import ModuleValidator
 
 def validate(module):
     return ["BatchNorm cannot support training with differential privacy."]

@@ -137,6 +137,20 @@ def test_one_sampler_object_for_several_studies():
         assert [t.params for t in study.trials] == [t.params for t in alone.trials]
 
 
+def test_a_database_behind_a_cache_of_another_name(tmp_path):
+    """Optuna's cache is no public class: where it is not known by its name, all goes on alike."""
+    known = optuna.storages.get_storage(f"sqlite:///{tmp_path}/a.db")
+    assert type(known).__name__ == "_CachedStorage"
+    renamed = optuna.storages.get_storage(f"sqlite:///{tmp_path}/b.db")
+    renamed.__class__ = type("Renamed", (type(renamed),), {})
+    drawn = []
+    for storage in (known, renamed):
+        study = optuna.create_study(sampler=CoarseToFineSampler(seed=0), storage=storage)
+        study.optimize(objective, n_trials=20)
+        drawn.append([t.params for t in study.trials])
+    assert drawn[0] == drawn[1]
+
+
 def test_a_study_deleted_and_made_again_starts_anew():
     """A new study under an old name has nothing of the old one."""
     sampler = CoarseToFineSampler(seed=0)

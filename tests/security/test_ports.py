@@ -110,3 +110,42 @@ def test_the_package_calls_nobody():
         if f"{call}" in file.read_text(encoding="utf-8")
     }
     assert found == {("tuning/on_ray/run.py", "socket.")}
+
+
+NOT_UNDERSTOOD = """
+import sys
+from contextlib import nullcontext
+
+import ray
+
+from tune_bn.tuning.on_ray import run
+from tune_bn.tuning.settings import RaySettings
+
+if sys.argv[1] == "renamed":  # a Ray in which the way to loopback has another name
+    run._without_a_cluster = nullcontext
+    run._LOOPBACK.clear()
+try:
+    with run._ray(RaySettings()):
+        print("listens on", [node["NodeManagerAddress"] for node in ray.nodes()])
+except run.TuneError as error:
+    print(error)
+print("running" if ray.is_initialized() else "stopped")
+"""
+
+
+def test_a_ray_that_others_could_reach_is_stopped():
+    """Whatever a later Ray calls the switch: what came of it is looked at, and refused."""
+    said = {}
+    for way in ("known", "renamed"):
+        result = subprocess.run(
+            [sys.executable, "-c", NOT_UNDERSTOOD, way],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={k: v for k, v in os.environ.items() if k != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"},
+        )
+        said[way] = result.stdout
+    assert said["known"] == "listens on ['127.0.0.1']\nstopped\n"
+    if said["renamed"] != said["known"]:  # on a machine without a network there is no other address
+        assert "needs to listen on this machine alone, but Ray" in said["renamed"]
+        assert said["renamed"].endswith("\nstopped\n")

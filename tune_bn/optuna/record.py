@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, InMemoryStorage
-from optuna.storages._cached_storage import _CachedStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -173,9 +172,10 @@ def _cached_trials(storage: BaseStorage, study_id: int) -> dict[int, FrozenTrial
     """Return what Optuna's cache of a database holds, by number, running trials included.
 
     `Study.ask` has brought it up to date just before it calls a sampler; to read the trials again
-    is one more query for each trial. None if there is no such cache, or it is not what it was.
+    is one more query for each trial. None if there is no such cache, or it is not what it was: it
+    is no public class, so that it goes by its name.
     """
-    if not isinstance(storage, _CachedStorage):
+    if type(storage).__name__ != "_CachedStorage":
         return None
     known: Any = getattr(getattr(storage, "_studies", {}).get(study_id), "trials", None)
     return known if isinstance(known, dict) else None

@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import optuna
 import ray
 from ray import tune as ray_tune
-from ray._private import ray_constants
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler, TrialScheduler
 
 from tune_bn.core.draws.narrowing import Narrowing
@@ -291,10 +291,7 @@ def _connect(settings: RaySettings) -> None:
             ) from error
         return
     cpus = max(os.cpu_count() or 1, round(settings.max_concurrent * settings.cpus_per_trial))
-    # Read from the environment when Ray was imported, so for this process it is set here.
-    is_cluster = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
+    with _without_a_cluster():
         ray.init(
             address="local",  # without it, Ray joins whatever Ray runs on this machine
             num_cpus=cpus,
@@ -302,8 +299,42 @@ def _connect(settings: RaySettings) -> None:
             _node_ip_address="127.0.0.1",
             **options,
         )
+    _require_loopback()
+
+
+@contextmanager
+def _without_a_cluster() -> Iterator[None]:
+    """Lets Ray take this machine for one that has no cluster: then it listens on loopback."""
+    # Read from the environment when Ray was imported, so for this process it is set here. It is
+    # no public name of Ray's: what comes of it is looked at afterwards.
+    constants: Any = getattr(getattr(ray, "_private", None), "ray_constants", None)
+    before = getattr(constants, "ENABLE_RAY_CLUSTER", None)
+    if before is None:
+        yield
+        return
+    constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = is_cluster
+        constants.ENABLE_RAY_CLUSTER = before
+
+
+def _require_loopback() -> None:
+    """Ends the Ray that was started if other machines could reach it.
+
+    Raises:
+        TuneError: a node of it has another address than this machine's own.
+    """
+    addresses = [str(node["NodeManagerAddress"]) for node in ray.nodes()]
+    if all(ip_address(address).is_loopback for address in addresses):
+        return
+    ray.shutdown()
+    raise TuneError(
+        "A Ray of this run's own needs to listen on this machine alone, but Ray "
+        f"{ray.__version__} listens on {', '.join(addresses)}, so it was stopped. Start one of "
+        "your own (`ray start --head --node-ip-address=127.0.0.1`) and give --address auto, or "
+        "install an earlier version of Ray."
+    )
 
 
 def _knock(address: str) -> None:
