@@ -25,12 +25,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C even where the run was started with ``&``, which lets it be ignored.
+    """Hear Ctrl-C and a closed terminal even where the run was started with ``&`` or ``nohup``.
 
-    Child processes inherit that, and those that are to be stopped by it would never end.
+    Child processes inherit what is ignored, and those that are to be stopped by it would never
+    end. Of what is heard they inherit nothing, so here a closed terminal may still be ignored.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture

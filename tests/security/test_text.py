@@ -140,9 +140,9 @@ def test_a_table_with_such_names(tmp_path: Path):
 
 
 def test_the_holder_of_a_folder(tmp_path: Path):
-    """The lock file's content is a process number, or it is not shown."""
+    """The file beside the lock holds a process number, or it is not shown."""
     with open_folder(tmp_path):
-        (tmp_path / ".lock").write_text(NASTY)
+        (tmp_path / ".lock-holder").write_text(NASTY)
         result = CliRunner().invoke(app, ["tune", "--data", "digits", "--out", str(tmp_path)])
     assert result.exit_code == 2
     assert "process unknown" in result.stderr

@@ -1,5 +1,8 @@
 import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -77,3 +80,48 @@ def test_one_thread_puts_the_number_back():
     with one_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+PRESSED = """
+import os
+import signal
+import sys
+
+from tests.tuning.test_workers import GOOD, Ledger
+from tune_bn.training import load_dataset
+from tune_bn.tuning.trials import workers
+
+say = workers._say
+
+
+def say_late(*arguments):
+    os.killpg(0, signal.SIGINT)  # as a terminal sends Ctrl-C, to all: the workers still import
+    workers._say = say
+    say(*arguments)
+
+
+if __name__ == "__main__":
+    heard = []
+    signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+    workers._say = say_late
+    ledger = Ledger(GOOD, GOOD)
+    dataset = load_dataset(sys.argv[1], target="kind")
+    workers.run_in_workers(ledger, dataset, n_workers=2, epochs=3)
+    print(len(heard), sorted(ledger.losses), ledger.failed)
+"""
+
+
+def test_ctrl_c_while_workers_start(blobs, tmp_path):
+    """It is the parent's to answer: no worker ends by it, or prints anything."""
+    script = tmp_path / "pressed.py"
+    script.write_text(PRESSED)
+    result = subprocess.run(
+        [sys.executable, str(script), str(blobs)],
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert result.stderr == ""
+    assert result.stdout == "1 [0, 1] {}\n"

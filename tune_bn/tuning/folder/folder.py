@@ -6,31 +6,21 @@ done, with one line that says what to do.
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from tune_bn.tuning.errors import TuneError
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
 
 __all__ = ["RESULTS", "STUDY", "open_folder", "replace_results", "set_aside"]
 
 STUDY = "study.db"
 RESULTS = ("model.pt", "report.html", "best.json")
 _LOCK = ".lock"
+_HOLDER = ".lock-holder"  # who holds it: opening a lock may empty it
 
 
 @contextmanager
@@ -46,10 +36,15 @@ def open_folder(path: str | Path) -> Iterator[Path]:
         TuneError: the folder cannot be made or written, or another process holds it.
     """
     folder = Path(path).expanduser().absolute()
+    lock, holder = FileLock(folder / _LOCK), folder / _HOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # "a+" keeps the holder's number readable when the lock is refused.
-        lock = open(folder / _LOCK, "a+", encoding="utf-8")  # noqa: SIM115  closed in finally
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise TuneError(
+            f"--out needs a folder that no other run is using, but process {_read(holder)} is "
+            f"writing to {str(path)!r}. Wait for it, or choose another folder."
+        ) from error
     except OSError as error:
         raise TuneError(
             f"--out needs a folder that can be written, but got {str(path)!r} "
@@ -57,19 +52,7 @@ def open_folder(path: str | Path) -> Iterator[Path]:
         ) from error
     try:
         try:
-            _lock(lock.fileno())
-        except OSError as error:
-            lock.seek(0)
-            holder = lock.read(20).strip()
-            holder = holder if holder.isdigit() else "unknown"
-            raise TuneError(
-                f"--out needs a folder that no other run is using, but process {holder} is "
-                f"writing to {str(path)!r}. Wait for it, or choose another folder."
-            ) from error
-        try:
-            lock.truncate(0)
-            lock.write(f"{os.getpid()}\n")
-            lock.flush()
+            holder.write_text(f"{os.getpid()}\n", encoding="utf-8")
         except OSError as error:
             raise TuneError(
                 f"--out needs a folder that can be written, but writing to {str(path)!r} failed "
@@ -77,7 +60,18 @@ def open_folder(path: str | Path) -> Iterator[Path]:
             ) from error
         yield folder
     finally:
-        lock.close()
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _read(holder: Path) -> str:
+    """Return the number of the process that holds a folder; "unknown" if it cannot be told."""
+    try:
+        number = holder.read_text(encoding="utf-8", errors="replace")[:20].strip()
+    except OSError:
+        return "unknown"
+    return number if number.isdigit() else "unknown"
 
 
 def set_aside(folder: Path) -> Path | None:

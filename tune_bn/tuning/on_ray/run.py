@@ -325,7 +325,8 @@ def _require_loopback() -> None:
     Raises:
         TuneError: a node of it has another address than this machine's own.
     """
-    addresses = [str(node["NodeManagerAddress"]) for node in ray.nodes()]
+    untyped: Any = ray
+    addresses = [str(node["NodeManagerAddress"]) for node in untyped.nodes()]
     if all(ip_address(address).is_loopback for address in addresses):
         return
     ray.shutdown()

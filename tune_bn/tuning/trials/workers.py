@@ -11,6 +11,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Protocol, TypeAlias
@@ -124,10 +125,29 @@ def _start(workers: _Workers, job: Job) -> Connection:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there,), daemon=True)
-    process.start()
+    with _deaf_to_ctrl_c():
+        process.start()
     there.close()
     workers[here] = (process, job)
     return here
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Holds Ctrl-C back while a process is started, which inherits that.
+
+    A new interpreter imports for seconds before it can ask to ignore a signal, and would end with
+    a traceback for each worker.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # the first start does it, and lets SIGINT through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _say(connection: Connection, *messages: object) -> None:
