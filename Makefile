@@ -89,7 +89,7 @@ test-wheel: dist
 	.venv-wheel/bin/python $(PIP) install -q -c constraints.txt "$$(echo dist/*.whl)[cli]" --group test
 	.venv-wheel/bin/python $(PIP) check
 	cd build/wheel && ../../.venv-wheel/bin/python -m pytest -q -m "not slow" --without ray \
-		tests/core tests/optuna tests/test_cli.py tests/test_main.py
+		tests/core tests/optuna tests/cli/test_commands.py tests/cli/test_main.py
 
 # --- Other Pythons, and the floors of every dependency --------------------------------------
 
@@ -138,7 +138,7 @@ test-floor: .venv-floor/.installed
 	RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO=0 .venv-floor/bin/python -m pytest -q -m "not slow" \
 		-W ignore::ResourceWarning -p no:cacheprovider \
 		--deselect tests/ray/test_cluster.py::test_a_removed_node_loses_no_trial \
-		tests/ray tests/report tests/training tests/tuning tests/test_cli*.py tests/test_main.py
+		tests/ray tests/report tests/training tests/tuning tests/cli
 
 test-python-%: .venv-%/.installed
 	.venv-$*/bin/python -m pytest -q -m "not slow" -p no:cacheprovider $(WITHOUT) $(SMALL)

@@ -1,6 +1,6 @@
 """`tune-bn tune` stopped by whatever stops programs: keys, signals, a closed terminal, a kill.
 
-Ctrl-C by signal, with one job and two, is in `tests/test_cli_stop.py`; Ray's backend is in
+Ctrl-C by signal, with one job and two, is in `tests/cli/test_stop.py`; Ray's backend is in
 `test_ray_command`.
 """
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tests.optuna.test_origins import conditional, plain
-from tests.report.test_terminal import printed
+from tests.report.pages.test_terminal import printed
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.core.draws.mark import MARK_KEY
 from tune_bn.optuna import CoarseToFineSampler

@@ -87,7 +87,7 @@ import os
 import signal
 import sys
 
-from tests.tuning.test_workers import GOOD, Ledger
+from tests.tuning.trials.test_workers import GOOD, Ledger
 from tune_bn.training import load_dataset
 from tune_bn.tuning.trials import workers
 
@@ -121,7 +121,7 @@ def test_ctrl_c_while_workers_start(blobs, tmp_path):
         text=True,
         check=False,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert result.stderr == ""
     assert result.stdout == "1 [0, 1] {}\n"

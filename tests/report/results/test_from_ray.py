@@ -18,7 +18,7 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 
 from tests.report.chromium import check_in_chromium
-from tests.report.test_explain import checked
+from tests.report.results.test_explain import checked
 from tune_bn import Categorical, Float, Narrowing
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.report import ReportError, advise, explain, results_of
