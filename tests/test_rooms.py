@@ -32,7 +32,7 @@ ALLOWED = {
     "core": (set(), set()),
     "nn": (set(), {"torch"}),
     "optuna": ({"core"}, {"optuna"}),
-    "ray": ({"core"}, {"ray", "pyarrow"}),  # Ray reads and writes through pyarrow
+    "ray": ({"core"}, {"ray", "pyarrow", "pandas"}),  # Ray Tune needs both itself
     "training": ({"nn"}, {"torch", "pandas", "pyarrow", "sklearn"}),
     "tuning": (
         {"core", "nn", "training", "optuna", "ray"},

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.ray_driver import STORE
 from tests.security.listening import open_to_others
 from tune_bn.ray import CoarseToFineSearch
-from tune_bn.ray.experiment import recorded_trials
+from tune_bn.ray.folder import recorded_trials
 
 EVENTS = ("suggest", "complete", "save", "saved")
 
@@ -69,7 +69,7 @@ def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
         if said is not None:
             break
         saved |= {
-            t.trial_id: t.result["loss"]
+            t.trial_id: t.last_result["loss"]
             for t in recorded_trials(tmp_path / "run")
             if t.status == "TERMINATED"
         }
@@ -78,7 +78,7 @@ def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
     assert (said["n"], said["errors"]) == (n, 0)
     assert (tmp_path / "worker-killed").exists()
     assert (tmp_path / "store-filled").exists()
-    at_end = {t.trial_id: t.result["loss"] for t in recorded_trials(tmp_path / "run")}
+    at_end = {t.trial_id: t.last_result["loss"] for t in recorded_trials(tmp_path / "run")}
     assert saved.items() <= at_end.items()
     search = CoarseToFineSearch()
     search.restore_from_dir(str(tmp_path / "run"))

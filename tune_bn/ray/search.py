@@ -31,8 +31,8 @@ from tune_bn.core.search.search import (
 from tune_bn.core.search.state import decode_params, decode_seed, encode_params
 from tune_bn.plain.files import write_atomically
 from tune_bn.plain.reading import UNREADABLE, brief, decode_number
-from tune_bn.ray.experiment import RecordedTrial, recorded_trials
 from tune_bn.ray.findings import Findings
+from tune_bn.ray.folder import FolderTrial, recorded_trials
 from tune_bn.ray.objectives import as_values, check_objectives, names_of
 from tune_bn.ray.past import PastResult, past_results, progress_of, values_of
 from tune_bn.ray.space import Space
@@ -401,7 +401,7 @@ class CoarseToFineSearch(Findings, Searcher):
                 logger.warning("%s cannot be read; an older state is taken.", file)
         self._catch_up(recorded_trials(checkpoint_dir))
 
-    def _catch_up(self, trials: Sequence[RecordedTrial]) -> None:
+    def _catch_up(self, trials: Sequence[FolderTrial]) -> None:
         if self._unread is not None or self._space is None or not self._metrics:
             return  # the space is still to come
         space, search = self._started()
@@ -419,7 +419,7 @@ class CoarseToFineSearch(Findings, Searcher):
             if search.state(self._numbers[trial.trial_id]) == "running" and (
                 is_failed or trial.status == "TERMINATED"
             ):
-                self.on_trial_complete(trial.trial_id, trial.result, error=is_failed)
+                self.on_trial_complete(trial.trial_id, trial.last_result, error=is_failed)
 
     def _read_rest(self, space: Space) -> None:
         """Read the part of a saved state that needs the space."""

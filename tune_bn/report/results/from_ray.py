@@ -12,11 +12,12 @@ from typing import Any
 from ray.tune import ExperimentAnalysis, ResultGrid
 from ray.tune.experiment import Trial
 
+from tune_bn.core.errors import StateError
 from tune_bn.core.space import Categorical, Float, Int, Parameter
 from tune_bn.ray import CoarseToFineSearch
+from tune_bn.ray.folder import FolderTrial, RayFolder, read_ray_folder
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.from_core import results_of_search
-from tune_bn.report.results.ray_folder import FolderTrial, RayFolder, read_ray_folder
 from tune_bn.report.results.results import Results, State, TrialResult
 
 __all__ = ["results_of_grid", "results_of_ray_folder", "results_of_searcher"]
@@ -43,7 +44,11 @@ def results_of_ray_folder(
         raise ReportError(
             f"--ray needs the folder of a Ray Tune experiment, but there is none at {str(path)!r}."
         )
-    return _results(read_ray_folder(path), metric=metric, mode=mode)
+    try:
+        found = read_ray_folder(path)
+    except StateError as error:
+        raise ReportError(f"--ray: {error}") from error
+    return _results(found, metric=metric, mode=mode)
 
 
 def results_of_searcher(source: CoarseToFineSearch) -> Results:

@@ -2,10 +2,11 @@
 
 Ray's own reader, `ExperimentAnalysis`, unpickles parts of these files, and a pickle runs the code
 of whoever wrote it. A folder may come from anybody, so nothing is unpickled here: an object in a
-config is shown as one, and what a report needs beside that is JSON.
+config is shown as one, and what a report or a search that goes on needs beside that is JSON.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 
 import pandas as pd
 
+from tune_bn.core.errors import StateError
 from tune_bn.plain.reading import UNREADABLE, brief
-from tune_bn.report.errors import ReportError
 
-__all__ = ["FolderTrial", "RayFolder", "read_ray_folder"]
+__all__ = ["FolderTrial", "RayFolder", "read_ray_folder", "recorded_trials"]
+
+logger = logging.getLogger(__name__)
 
 _PICKLED = "CLOUDPICKLE_FALLBACK"  # ray/tune/utils/serialization.py
 _OBJECT = "(an object)"
@@ -32,6 +35,7 @@ class FolderTrial:
         status: As `ray.tune.experiment.Trial` calls it.
         last_result: What it reported last; empty for nothing.
         started: When it began, in seconds since 1970; None if it has not.
+        folder: The name of its own folder in the experiment's; None if it has none.
     """
 
     trial_id: str
@@ -39,6 +43,7 @@ class FolderTrial:
     status: str
     last_result: Mapping[str, Any]
     started: float | None
+    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,41 +61,60 @@ class RayFolder:
     frames: Mapping[str, Any]
 
 
-def read_ray_folder(folder: Path) -> RayFolder:
+def read_ray_folder(folder: str | Path) -> RayFolder:
     """Return the experiment that a folder holds, as it was last saved.
 
     Raises:
-        ReportError: If the folder holds none, or its file is damaged.
+        StateError: If the folder holds none, or its file is damaged.
     """
-    files = sorted(folder.glob("experiment_state-*.json"))
-    if not files:
+    folder = Path(folder)
+    file = _newest(folder)
+    if file is None:
         inside = [p.parent.name for p in folder.glob("*/experiment_state-*.json")]
         hint = f" Did you mean {inside[0]!r} in it?" if inside else ""
-        raise ReportError(
-            "--ray needs the folder of a Ray Tune experiment, but Ray finds none in "
+        raise StateError(
+            "Ray Tune needs the folder of an experiment, but Ray finds none in "
             f"{str(folder)!r}.{hint}"
         )
+    trials = _trials(file)
+    return RayFolder(folder, trials, {t.trial_id: _frame(folder, t.folder) for t in trials})
+
+
+def recorded_trials(folder: str | Path) -> tuple[FolderTrial, ...]:
+    """Return the trials of the experiment state from which Tune would go on; none if unreadable.
+
+    Tune saves its trials and then its search algorithm, and copies both to the storage file by
+    file. A driver that is killed in between leaves a search that is older than its trials; what it
+    lacks is here.
+    """
+    file = _newest(Path(folder))
+    if file is None:
+        return ()
     try:
-        data = json.loads(files[-1].read_text(encoding="utf-8"))
-        states = [tuple(map(_loaded, parts)) for parts in data["trial_data"]]
-        trials = tuple(_trial(state, about) for state, about in states)
-        folders = {str(state["trial_id"]): state.get("relative_logdir") for state, _ in states}
+        return _trials(file)
+    except StateError as error:
+        logger.warning("%s Its trials are not looked at.", error)
+        return ()
+
+
+def _newest(folder: Path) -> Path | None:
+    """Return the state from which Tune would go on: of several the one with the last name."""
+    return max(folder.glob("experiment_state-*.json"), default=None)
+
+
+def _trials(file: Path) -> tuple[FolderTrial, ...]:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        return tuple(_trial(*map(json.loads, parts)) for parts in data["trial_data"])
     except (*UNREADABLE, OSError) as error:
-        raise ReportError(
-            "--ray needs the folder of a Ray Tune experiment, but its file "
-            f"{files[-1].name!r} cannot be read ({brief(error)}). Copy the folder again."
+        raise StateError(
+            f"Ray Tune needs the folder of an experiment, but its file {file.name!r} cannot be "
+            f"read ({brief(error)}). Copy the folder again."
         ) from error
-    frames = {name: _frame(folder, inside) for name, inside in folders.items()}
-    return RayFolder(folder, trials, frames)
-
-
-def _loaded(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(text)
-    return found
 
 
 def _trial(state: Mapping[str, Any], about: Mapping[str, Any]) -> FolderTrial:
-    started = about.get("start_time")
+    started, folder = about.get("start_time"), state.get("relative_logdir")
     config, result = _plain(state["config"]), _plain(about.get("last_result") or {})
     if not isinstance(config, Mapping) or not isinstance(result, Mapping):
         raise TypeError(f"trial {state['trial_id']!r} has no config or no result")
@@ -100,6 +124,8 @@ def _trial(state: Mapping[str, Any], about: Mapping[str, Any]) -> FolderTrial:
         str(state["status"]),
         result,
         None if started is None else float(started),
+        # The name alone: a path might lead out of the experiment.
+        Path(folder).name if isinstance(folder, str) else None,
     )
 
 
@@ -112,13 +138,12 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _frame(folder: Path, inside: Any) -> Any:
+def _frame(folder: Path, inside: str | None) -> Any:
     """Return what a trial reported; None if it left no file, or one that cannot be read."""
-    if not isinstance(inside, str):
+    if inside is None:
         return None
     try:
-        # The name alone: a path might lead out of the experiment.
-        lines = (folder / Path(inside).name / "result.json").read_text(encoding="utf-8")
+        lines = (folder / inside / "result.json").read_text(encoding="utf-8")
         rows = [json.loads(line) for line in lines.splitlines() if line.strip()]
         return pd.json_normalize(rows, sep="/")
     except (*UNREADABLE, NotImplementedError, OSError):

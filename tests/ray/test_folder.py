@@ -10,7 +10,7 @@ from ray import tune
 
 from tune_bn import StateError
 from tune_bn.ray import CoarseToFineSearch
-from tune_bn.ray.experiment import recorded_trials
+from tune_bn.ray.folder import recorded_trials
 
 SPACE = {"x": tune.uniform(0, 1), "net": {"n": tune.randint(1, 100)}, "c": tune.choice(["a", "b"])}
 
@@ -92,7 +92,7 @@ def test_an_experiment_state_that_is_none(text, tmp_path, caplog):
     """It is left alone: the search's own state is enough."""
     search, _ = driven(7, tmp_path)
     (tmp_path / "experiment_state-2.json").write_text(text)
-    assert recorded_trials(tmp_path) == []
+    assert recorded_trials(tmp_path) == ()
     again = CoarseToFineSearch()
     again.restore_from_dir(str(tmp_path))
     assert [t.params for t in again.trials] == [t.params for t in search.trials[:3]]
