@@ -25,7 +25,7 @@ MODULES = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a benchmark; what follows its name are its own options. Return the exit code."""
+    """Runs a benchmark; what follows its name are its own options. Returns the exit code."""
     name, *options = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("-h", "--help"):
         print("usage: python -m benchmarks NAME [its own options; try --help]\n")

@@ -13,14 +13,14 @@ _MARKS = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[object]]) -> str:
-    """Return a table in Markdown, with a line break at its end."""
+    """Returns a table in Markdown, with a line break at its end."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in body]
     return "\n".join(lines) + "\n"
 
 
 def filled(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
-    """Return a page with every marked table made anew.
+    """Returns a page with every marked table made anew.
 
     Raises:
         KeyError: If a mark names no table.

@@ -27,7 +27,7 @@ def _rows(name: str) -> list[Row]:
 
 
 def _latest(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> list[Row]:
-    """Return the last row of every case, in the order in which the cases first came."""
+    """Returns the last row of every case, in the order in which the cases first came."""
     found: dict[Hashable, Row] = {}
     for row in rows:
         found[key(row)] = row
@@ -35,7 +35,7 @@ def _latest(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> list[Row]:
 
 
 def overhead() -> str:
-    """Return the cost of the sampler, as a multiple of its peer's in the same round."""
+    """Returns the cost of the sampler, as a multiple of its peer's in the same round."""
     rows = _latest(_rows("overhead"), lambda r: (r["storage"], r["trials"], r["space"], r["peer"]))
     body = [
         (
@@ -55,7 +55,7 @@ def overhead() -> str:
 
 
 def demo() -> str:
-    """Return the test accuracy of the main job on digits, for each seed."""
+    """Returns the test accuracy of the main job on digits, for each seed."""
     rows = _latest(_rows("demo"), lambda r: (r["data"], r["seed"], r["trials"]))
     body = [
         (
@@ -72,7 +72,7 @@ def demo() -> str:
 
 
 def batchnorm() -> str:
-    """Return how long a layer takes, as a multiple of its peer's time in the same run."""
+    """Returns how long a layer takes, as a multiple of its peer's time in the same run."""
     rows = [r for r in _rows("batchnorm") if "ratio" in r]
     rows = _latest(
         rows,
@@ -105,7 +105,7 @@ def batchnorm() -> str:
 
 
 def layers() -> str:
-    """Return the same in short: an input a line, a kind of work a column."""
+    """Returns the same in short: an input a line, a kind of work a column."""
     works = {
         "forward + backward": "training",
         "compiled within a model": "training, compiled",
@@ -126,7 +126,7 @@ def layers() -> str:
 
 
 def early() -> str:
-    """Return the test accuracy after the first steps, with torch's and corrected statistics."""
+    """Returns the test accuracy after the first steps, with torch's and corrected statistics."""
     rows = [r for r in _rows("inference_stats") if r["part"] == "early"]
     rows = _latest(rows, lambda r: (r["decay"], r["step"], r["statistics"]))
     mean = {(r["step"], r["decay"], r["statistics"]): statistics.mean(r["accuracy"]) for r in rows}
@@ -139,7 +139,7 @@ def early() -> str:
 
 
 def rungs() -> str:
-    """Return how well the ranking at a rung foretells the final one."""
+    """Returns how well the ranking at a rung foretells the final one."""
     rows = [r for r in _rows("inference_stats") if r["part"] == "rungs"]
     rows = _latest(
         rows, lambda r: (r["split"], r["rung"], r["statistics"], r.get("final_statistics"))
@@ -164,7 +164,7 @@ def rungs() -> str:
 
 
 def steps() -> str:
-    """Return how many steps a network needs to 90 % validation accuracy, by learning rate."""
+    """Returns how many steps a network needs to 90 % validation accuracy, by learning rate."""
     rows = [r for r in _rows("inference_stats") if r["part"] == "steps"]
     rows = _latest(rows, lambda r: (r["activation"], r["norm"], r["learning_rate"]))
     rates = sorted({r["learning_rate"] for r in rows})
@@ -186,7 +186,7 @@ def steps() -> str:
 
 
 def decays() -> str:
-    """Return the test loss with the decay picked after a run beside that of fixed ones."""
+    """Returns the test loss with the decay picked after a run beside that of fixed ones."""
     rows = [r for r in _rows("inference_stats") if r["part"] == "decay"]
     rows = _latest(rows, lambda r: (r["schedule"], r["learning_rate"], r["batch_size"]))
     fixed = ("0.9", "0.99", "0.999")
@@ -204,7 +204,7 @@ def decays() -> str:
 
 
 def hypervolume() -> str:
-    """Return the mean hypervolume over seeds, as a share of the true front's."""
+    """Returns the mean hypervolume over seeds, as a share of the true front's."""
     rows = _latest(_rows("hypervolume"), lambda r: (r["problem"], r["sampler"], r["seed"]))
     samplers = list(dict.fromkeys(r["sampler"] for r in rows))
     body = []
@@ -219,7 +219,7 @@ def hypervolume() -> str:
 
 
 def suggest() -> str:
-    """Return the cost of a suggestion and its result, in microseconds."""
+    """Returns the cost of a suggestion and its result, in microseconds."""
     rows = _latest(_rows("suggest"), lambda r: (r["method"], r["trials"]))
     rows = [r for r in rows if "us_per_trial" in r]
     sizes = sorted({r["trials"] for r in rows})
@@ -230,7 +230,7 @@ def suggest() -> str:
 
 
 def ray_benefit() -> str:
-    """Return the errors on digits under ASHA, mean over seeds ± its standard error."""
+    """Returns the errors on digits under ASHA, mean over seeds ± its standard error."""
     rows = _latest(_rows("ray_benefit"), lambda r: (r["method"], r["norm"], r["seed"]))
     names = {"tune_bn": "`tune_bn.nn`", "torch": "`torch.nn`"}
 
@@ -247,7 +247,7 @@ def ray_benefit() -> str:
 
 
 def footprint() -> str:
-    """Return what the package weighs: its wheel, its dependencies, its imports."""
+    """Returns what the package weighs: its wheel, its dependencies, its imports."""
     rows = _latest(_rows("footprint"), lambda r: (r["part"], r.get("extra"), r.get("module")))
     body: list[tuple[str, str]] = []
     for r in rows:
@@ -271,7 +271,7 @@ _LOADS = {
 
 
 def load() -> str:
-    """Return what a trial costs under load, at first and at last."""
+    """Returns what a trial costs under load, at first and at last."""
     rows = [r for r in _rows("load") if r["part"] != "soak"]
     body: list[list[str]] = []
     for storage, method in dict.fromkeys(
@@ -299,7 +299,7 @@ def load() -> str:
 
 
 def soak() -> str:
-    """Return what a long run's end is beside its begin, after its warm-up."""
+    """Returns what a long run's end is beside its begin, after its warm-up."""
     (row,) = _latest([r for r in _rows("load") if r["part"] == "soak"], lambda _: 0)
     body = [
         [
@@ -333,7 +333,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def fill(text: str) -> str:
-    """Return the text with every marked table made anew from the rows.
+    """Returns the text with every marked table made anew from the rows.
 
     Raises:
         KeyError: If a mark names no table.
@@ -342,7 +342,7 @@ def fill(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Fill the tables of some pages in place."""
+    """Fills the tables of some pages in place."""
     parser = argparse.ArgumentParser(
         description="Makes the tables of README.md and docs/*.md from the rows of results."
     )

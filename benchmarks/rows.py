@@ -19,7 +19,7 @@ _PACKAGES = ("tune-bn", "torch", "numpy", "scikit-learn")
 
 
 def environment(packages: Iterable[str] = _PACKAGES) -> dict[str, Any]:
-    """Return date, machine, load and versions, which every row carries.
+    """Returns date, machine, loads and versions, which every row carries.
 
     Args:
         packages: Distributions whose versions matter to what was measured.
@@ -35,14 +35,14 @@ def environment(packages: Iterable[str] = _PACKAGES) -> dict[str, Any]:
 
 
 def write_rows(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Append rows to a JSON lines file, one line a row; the folder is made if missing."""
+    """Appends rows to a JSON lines file, one line a row; the folder is made if missing."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(row, sort_keys=False) + "\n" for row in rows)
 
 
 def _processor() -> str:
-    """Return the processor's model; the platform module knows only its family on Linux."""
+    """Returns the processor's model; the platform module knows only its family on Linux."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         fields = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)

@@ -12,12 +12,12 @@ class ApiPages(griffe.Extension):
     """Makes examples code, and shows functions that share the name of their module."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Rename a docstring's ``Example:`` to the section that griffe knows."""
+        """Renames a docstring's ``Example:`` to the section that griffe knows."""
         if obj.docstring:
             obj.docstring.value = re.sub(r"(?m)^( *)Example:$", r"\1Examples:", obj.docstring.value)
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
-        """Let ``stages`` be the function that ``from tune_bn.optuna.stages import stages`` gave."""
+        """Lets ``stages`` be the function that ``from tune_bn.optuna.stages import stages`` has."""
         for module in [pkg, *pkg.modules.values()]:
             if isinstance(module, griffe.Module):
                 for name in module.exports or ():

@@ -17,7 +17,7 @@ PAGES = {
 
 
 def on_post_build(config: Any, **_: Any) -> None:
-    """Compare the names in each ``__all__`` with the anchors of its page."""
+    """Compares the names in each ``__all__`` with the anchors of its page."""
     for page, room in PAGES.items():
         tree = ast.parse((PACKAGE / room / "__init__.py").read_text(encoding="utf-8"))
         (names,) = (

@@ -39,7 +39,7 @@ marker path { fill: #7d8796; stroke: none; }
 
 
 def imported(tree: ast.AST, package: str = "") -> set[str]:
-    """Return every module named in an import statement, wherever it stands.
+    """Returns every module named in an import statement, wherever it stands.
 
     Args:
         tree: The parsed source.
@@ -57,7 +57,7 @@ def imported(tree: ast.AST, package: str = "") -> set[str]:
 
 
 def arrows() -> set[tuple[str, str]]:
-    """Return which room imports from which."""
+    """Returns which room imports from which."""
     found = set()
     for path in sorted(PACKAGE.rglob("*.py")):
         room = path.relative_to(PACKAGE).parts[0]
@@ -69,7 +69,7 @@ def arrows() -> set[tuple[str, str]]:
 
 
 def _places() -> dict[str, tuple[float, float]]:
-    """Return the middle of each room's box."""
+    """Returns the middle of each room's box."""
     found = {}
     for row, rooms in enumerate(_ROWS):
         for i, room in enumerate(rooms):
@@ -79,7 +79,7 @@ def _places() -> dict[str, tuple[float, float]]:
 
 
 def picture() -> str:
-    """Return the picture as SVG: a box a room, an arrow for each pair of rooms that imports."""
+    """Returns the picture as SVG: a box a room, an arrow for each pair of rooms that imports."""
     places = _places()
     height = 16 + len(_ROWS) * _HEIGHT + (len(_ROWS) - 1) * _GAP
     lines = [

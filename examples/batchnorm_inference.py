@@ -33,7 +33,7 @@ def network(decay: float, *, is_torch: bool = False) -> nn.Module:
 
 
 def train_and_test(model: nn.Module, steps: list[int]) -> list[float]:
-    """Train on 1,200 rows and return the test accuracy after each of some numbers of steps."""
+    """Trains on 1,200 rows and returns the test accuracy after each of some numbers of steps."""
     x, y = digits()
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     generator = torch.Generator().manual_seed(1)

@@ -24,7 +24,7 @@ COLOURS = {"none": "#D55E00", "before_activation": "#1f83c6"}
 
 
 def descend(x: Tensor, y: Tensor, start: Tensor, n_steps: int) -> Tensor:
-    """Return the weights of gradient descent, (steps, 2), with the step size that is best here."""
+    """Returns the weights of gradient descent, (steps, 2), with the step size that is best here."""
     flattest, steepest = torch.linalg.eigvalsh(2 * x.T @ x / len(x))
     path = [start]
     for _ in range(n_steps - 1):
@@ -33,7 +33,7 @@ def descend(x: Tensor, y: Tensor, start: Tensor, n_steps: int) -> Tensor:
 
 
 def valley(figure: go.Figure, x: Tensor, y: Tensor, column: int) -> int:
-    """Draw loss and descent; return the steps until 99.9 % of the avoidable loss are gone."""
+    """Draws loss and descent; returns the steps until 99.9 % of the avoidable loss are gone."""
     best = torch.linalg.lstsq(x, y[:, None]).solution[:, 0]
     path = descend(x, y, best + torch.tensor([0.2, 1.0]), 300)
     axes = [torch.linspace(float(b) - 1.2, float(b) + 1.2, 60) for b in best]
@@ -49,7 +49,7 @@ def valley(figure: go.Figure, x: Tensor, y: Tensor, column: int) -> int:
 
 
 def steps_to_learn(norm: str, rate: float, seed: int, cap: int) -> int:
-    """Return after how many steps 90 % of the validation rows are right; the cap if never."""
+    """Returns after how many steps 90 % of the validation rows are right; the cap if never."""
     x, y = map(torch.tensor, load_digits(return_X_y=True))
     x = x.float() / 8 - 1
     torch.manual_seed(seed)

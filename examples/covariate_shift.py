@@ -28,13 +28,13 @@ AT = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95])
 
 
 def gradient(model: MLP, x: Tensor, y: Tensor) -> Tensor:
-    """Return the gradient of the third layer's weights."""
+    """Returns the gradient of the third layer's weights."""
     third = [layer for layer in model.layers if isinstance(layer, nn.Linear)][2]
     return torch.autograd.grad(F.cross_entropy(model(x), y), third.weight)[0]
 
 
 def train(norm: str, n_steps: int) -> tuple[Tensor, float]:
-    """Train; return what the third activation sees, and by how much gradients changed.
+    """Trains; returns what the third activation sees, and by how much gradients changed.
 
     Returns:
         Quantiles of one unit's input before each step, (steps, 5), and the mean of ‖G − G'‖ / ‖G‖:

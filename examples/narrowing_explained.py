@@ -24,14 +24,14 @@ N_TRIALS = 80
 
 
 def valley(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the height of a curved, rippled valley with its lowest point, 0, at (0.7, 0.49)."""
+    """Returns the height of a curved, rippled valley with its lowest point, 0, at (0.7, 0.49)."""
     beside = y - x**2
     height: np.ndarray = 4 * beside**2 + (x - 0.7) ** 2 + 0.02 * np.sin(15 * beside) ** 2
     return height
 
 
 def run(narrowing: Narrowing, seed: int = 1, n_valleys: int = 1) -> CoarseToFine:
-    """Search a sum of valleys, of two parameters each."""
+    """Searches a sum of valleys, of two parameters each."""
     names = [f"{axis}{i}" for i in range(n_valleys) for axis in "xy"]
     search = CoarseToFine(dict.fromkeys(names, Float(0, 1)), seed=seed, narrowing=narrowing)
     for _ in range(N_TRIALS):
@@ -42,7 +42,7 @@ def run(narrowing: Narrowing, seed: int = 1, n_valleys: int = 1) -> CoarseToFine
 
 
 def panel(figure: go.Figure, search: CoarseToFine, stage: Stage, place: dict[str, int]) -> None:
-    """Draw one stage: the valley, the trials so far, and the stage's windows."""
+    """Draws one stage: the valley, the trials so far, and the stage's windows."""
     axis = np.linspace(0, 1, 60)
     height = np.log10(valley(axis[None, :], axis[:, None]) + 1e-3)
     figure.add_contour(x=axis, y=axis, z=height, showscale=False, ncontours=12,

@@ -27,14 +27,14 @@ N_TRIALS = 400
 
 
 def open_storage(address: str) -> BaseStorage:
-    """Return a database for an address with ://, else a journal in the file of that name."""
+    """Returns a database for an address with ://, else a journal in the file of that name."""
     if "://" in address:
         return RDBStorage(address)
     return JournalStorage(JournalFileBackend(address))
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Stand for a training run: its best is at rate 0.02, 5 layers, tanh."""
+    """Stands for a training run: its best is at rate 0.02, 5 layers, tanh."""
     trial.set_user_attr("process", os.getpid())
     rate = trial.suggest_float("rate", 1e-4, 1, log=True)
     layers = trial.suggest_int("layers", 1, 12)
@@ -44,7 +44,7 @@ def objective(trial: optuna.Trial) -> float:
 
 
 def work(address: str, n_trials: int) -> None:
-    """Run trials until the study has enough of them, whoever ran them."""
+    """Runs trials until the study has enough of them, whoever ran them."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(
         study_name=STUDY,

@@ -20,7 +20,7 @@ from tune_bn.report import plot_pareto
 
 
 def error_and_latency(trial: optuna.Trial) -> tuple[float, float]:
-    """Return the share of wrong answers in %, and milliseconds for one answer."""
+    """Returns the share of wrong answers in %, and milliseconds for one answer."""
     x, y = load_digits(return_X_y=True)
     x, x_valid, y, y_valid = train_test_split(x, y, test_size=0.4, random_state=0, stratify=y)
     forest = RandomForestClassifier(
@@ -56,7 +56,7 @@ def main() -> None:
 
     # The windows leave open what the front needs, and close the rest.
     def excess(number: int) -> float:
-        """Return the error beyond that of the front at the same latency."""
+        """Returns the error beyond that of the front at the same latency."""
         error, latency = study.trials[number].values
         return float(error - min(t.values[0] for t in front if t.values[1] <= latency))
 

@@ -32,7 +32,7 @@ def digits() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def error(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
-    """Return the share of wrong answers in %."""
+    """Returns the share of wrong answers in %."""
     model.eval()
     with torch.no_grad():
         return float((model(x).argmax(1) != y).float().mean()) * 100

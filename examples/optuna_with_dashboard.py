@@ -17,7 +17,7 @@ from tune_bn.report import DashboardCallback
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Stand for a training run: its best is at rate 0.003, momentum 0.98, 4 layers."""
+    """Stands for a training run: its best is at rate 0.003, momentum 0.98, 4 layers."""
     rate = trial.suggest_float("rate", 1e-5, 1, log=True)
     momentum = suggest_one_minus_log(trial, "momentum", 0.9, 0.999)
     layers = trial.suggest_int("layers", 1, 10)

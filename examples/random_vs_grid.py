@@ -39,13 +39,13 @@ METHODS: dict[str, Callable[[int], Points]] = {
 
 
 def quality(x: float, y: float, peak: tuple[float, float], *, is_idle: bool) -> float:
-    """Return how good a trial is, 1 at the peak; an idle y changes next to nothing."""
+    """Returns how good a trial is, 1 at the peak; an idle y changes next to nothing."""
     weight = 0.001 if is_idle else 1.0
     return float(np.exp(-(((x - peak[0]) / 0.12) ** 2)) - weight * (y - peak[1]) ** 2)
 
 
 def figure(peak: tuple[float, float]) -> go.Figure:
-    """Return the three layouts under the curve of the parameter that matters."""
+    """Returns the three layouts under the curve of the parameter that matters."""
     figure = make_subplots(2, 3, row_heights=[0.3, 0.7], vertical_spacing=0.02,
                            subplot_titles=list(METHODS), shared_xaxes=True)  # fmt: skip
     axis = np.linspace(0, 1, 201)

@@ -31,25 +31,25 @@ def draws(parameter: Float, n: int, seed: int = 0) -> list[float]:
 
 
 def powers_of_ten(name: str, value: float) -> float:
-    """Return where a value lies, in powers of ten; of a beta, those of its distance from 1."""
+    """Returns where a value lies, in powers of ten; of a beta, those of its distance from 1."""
     return math.log10(value) if name.startswith("alpha") else math.log10(1 - value)
 
 
 def shares(name: str, values: list[float]) -> dict[int, float]:
-    """Return the share of the draws in each power of ten, which is named by its lower end."""
+    """Returns the share of the draws in each power of ten, which is named by its lower end."""
     tens = [math.floor(powers_of_ten(name, v)) for v in values]
     return {ten: tens.count(ten) / len(tens) for ten in sorted(set(tens), key=abs)}
 
 
 def distance(name: str, parameter: Float, n_trials: int, seed: int) -> float:
-    """Return how far, in powers of ten, the nearest of a few draws is from a good value."""
+    """Returns how far, in powers of ten, the nearest of a few draws is from a good value."""
     good = 0.002 if name.startswith("alpha") else 0.995
     places = [powers_of_ten(name, v) for v in draws(parameter, n_trials, seed)]
     return min(abs(place - powers_of_ten(name, good)) for place in places)
 
 
 def figure(n: int) -> go.Figure:
-    """Return the draws of all four on axes where equal distances are equal effects."""
+    """Returns the draws of all four on axes where equal distances are equal effects."""
     figure = make_subplots(2, 1, vertical_spacing=0.22)
     for row, group in enumerate((ALPHAS, BETAS), start=1):
         for name, parameter in group.items():

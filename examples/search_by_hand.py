@@ -25,7 +25,7 @@ def noisy_points(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def error(degree: int, ridge: float) -> float:
-    """Return the mean squared error on points that the curve was not fitted to."""
+    """Returns the mean squared error on points that the curve was not fitted to."""
     x, y = noisy_points(40, seed=0)
     powers = np.polynomial.chebyshev.chebvander(x, degree)
     coefficients = np.linalg.solve(powers.T @ powers + ridge * np.eye(degree + 1), powers.T @ y)

@@ -25,7 +25,7 @@ from tune_bn.optuna import CoarseToFineSampler
 
 
 def network(width: int, dropout: float) -> nn.Module:
-    """Return a network of torch's layers with the batch norm of this package."""
+    """Returns a network of torch's layers with the batch norm of this package."""
     model = nn.Sequential(
         nn.Linear(64, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout),
         nn.Linear(width, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout),

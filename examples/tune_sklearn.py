@@ -26,7 +26,7 @@ def model(params: dict[str, Any]) -> GradientBoostingRegressor:
 
 
 def objective(trial: optuna.Trial, split: Split) -> float:
-    """Return the mean R² of five folds."""
+    """Returns the mean R² of five folds."""
     params = {
         "learning_rate": trial.suggest_float("learning_rate", 0.005, 0.5, log=True),
         "n_estimators": trial.suggest_int("n_estimators", 20, 300, log=True),

@@ -27,7 +27,7 @@ from tune_bn.tuning.settings import Settings
 
 
 def homes(n: int, seed: int) -> pd.DataFrame:
-    """Return made-up homes; what a square metre costs depends on district, age and floor."""
+    """Returns made-up homes; what a square metre costs depends on district, age and floor."""
     random = np.random.default_rng(seed)
     table = pd.DataFrame(
         {

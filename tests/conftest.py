@@ -14,7 +14,7 @@ os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--without PACKAGE``, for an environment that lacks a package on purpose."""
+    """Adds ``--without PACKAGE``, for an environment that lacks a package on purpose."""
     parser.addoption(
         "--without",
         action="append",
@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C and a closed terminal even where the run was started with ``&`` or ``nohup``.
+    """Hears Ctrl-C and a closed terminal even where the run was started with ``&`` or ``nohup``.
 
     Child processes inherit what is ignored, and those that are to be stopped by it would never
     end. Of what is heard they inherit nothing, so here a closed terminal may still be ignored.
@@ -38,7 +38,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture
 def needs(request) -> Callable[[str], ModuleType]:
-    """Import a module that a test needs; skip only where ``--without`` names its package."""
+    """Imports a module that a test needs; skips only where ``--without`` names its package."""
     excused: list[str] = request.config.getoption("--without")
 
     def load(module: str) -> ModuleType:

@@ -128,7 +128,7 @@ FIGURE = re.compile(r"^figure: (\w+\.html)$", re.MULTILINE)
 
 
 def missing(patterns: list[str], text: str) -> list[str]:
-    """Return the patterns that the text does not have, or not after those before them."""
+    """Returns the patterns that the text does not have, or not after those before them."""
     place, absent = 0, []
     for pattern in patterns:
         found = re.compile(pattern, re.MULTILINE).search(text, place)
@@ -140,12 +140,12 @@ def missing(patterns: list[str], text: str) -> list[str]:
 
 
 def files(folder: Path) -> set[Path]:
-    """Return every file of a folder, whatever its depth."""
+    """Returns every file of a folder, whatever its depth."""
     return {p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
 
 
 def run(name: str, folder: Path, *options: str) -> str:
-    """Run an example in a folder of its own; return what it printed.
+    """Runs an example in a folder of its own; returns what it printed.
 
     Home, caches and temporary files go beside that folder, and have to be empty at the end.
     """
@@ -250,7 +250,7 @@ BRINGS = {
 
 
 def needs(source: str) -> set[str]:
-    """Return what a source needs beside numpy, without what something else of it brings."""
+    """Returns what a source needs beside numpy, without what something else of it brings."""
     modules: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):

@@ -10,7 +10,7 @@ TESTS = Path(__file__).parent
 
 
 def outcome(package: str, *options: str, folder: Path) -> str:
-    """Run one test that needs a package in a fresh pytest; return its last line."""
+    """Runs one test that needs a package in a fresh pytest; returns its last line."""
     (folder / "conftest.py").write_text((TESTS / "conftest.py").read_text(encoding="utf-8"))
     (folder / "test_it.py").write_text(f"def test_it(needs):\n    needs({package!r})\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]

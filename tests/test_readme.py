@@ -19,12 +19,12 @@ README = PAGES["README.md"]
 
 
 def blocks(text: str) -> list[str]:
-    """Return the Python blocks of a page."""
+    """Returns the Python blocks of a page."""
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
 def run(code: str, folder: Path) -> None:
-    """Run code as a reader would: pasted into a file in an empty folder, in a new home."""
+    """Runs code as a reader would: pasted into a file in an empty folder, in a new home."""
     (folder / "pasted.py").write_text(code, encoding="utf-8")
     result = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:__main__", "pasted.py"],
@@ -104,6 +104,6 @@ def test_the_api_table_names_what_there_is():
 
 
 def _spelt_out(name: str) -> list[str]:
-    """Return ``BatchNorm1d``, ``BatchNorm2d``, … for ``BatchNorm1d/2d/3d``."""
+    """Returns ``BatchNorm1d``, ``BatchNorm2d``, … for ``BatchNorm1d/2d/3d``."""
     first, *others = name.split("/")
     return [first, *(first[: -len(other)] + other for other in others)]

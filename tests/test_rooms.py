@@ -13,7 +13,7 @@ DOCS = PACKAGE.parent / "docs"
 
 
 def load_map():
-    """Return the module that draws the rooms; it lies beside the page that shows them."""
+    """Returns the module that draws the rooms; it lies beside the page that shows them."""
     spec = importlib.util.spec_from_file_location("rooms", DOCS / "rooms.py")
     assert spec is not None
     assert spec.loader is not None
@@ -50,17 +50,17 @@ FLOORS = {
 
 
 def room_of(path: Path) -> str:
-    """Return the room that a source file belongs to."""
+    """Returns the room that a source file belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def sources(room: str) -> list[Path]:
-    """Return the source files of a room."""
+    """Returns the source files of a room."""
     return [p for p in sorted(PACKAGE.rglob("*.py")) if room_of(p) == room]
 
 
 def rooms_used(names: set[str]) -> set[str]:
-    """Return the rooms of ours among imported modules."""
+    """Returns the rooms of ours among imported modules."""
     return {n.split(".")[1] for n in names if n.startswith("tune_bn.")} - {"__version__"}
 
 
@@ -98,13 +98,13 @@ def test_inside_a_room_imports_run_down(room):
 
 
 def module_of(path: Path) -> str:
-    """Return the dotted name of a source file."""
+    """Returns the dotted name of a source file."""
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
-    """Return the groups of modules that import each other, directly or not."""
+    """Returns the groups of modules that import each other, directly or not."""
 
     def reached(start: str) -> set[str]:
         found, waiting = set(), [*arrows[start]]
@@ -154,7 +154,7 @@ def test_the_judge_sees_a_forbidden_import():
 
 
 def run(code: str) -> str:
-    """Run code in a fresh interpreter; return what it prints."""
+    """Runs code in a fresh interpreter; returns what it prints."""
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )

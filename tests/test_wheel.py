@@ -55,7 +55,7 @@ def test_a_stray_file_is_seen(name):
 
 
 def require_wanted(name: str) -> None:
-    """Fail for a name that is not of the package or its metadata."""
+    """Fails for a name that is not of the package or its metadata."""
     assert name.startswith(("tune_bn/", "tune_bn-VERSION.dist-info/")), name
     assert name.endswith((".py", ".typed", ".css", ".js")) or "dist-info" in name
     assert not re.search(r"test|cache|benchmark|\.venv", name), name
@@ -75,7 +75,7 @@ def test_the_sdist_builds_the_same_wheel(wheel, tmp_path):
 
 
 def metadata(wheel: Path):
-    """Return the wheel's metadata, as a message."""
+    """Returns the wheel's metadata, as a message."""
     with zipfile.ZipFile(wheel) as file:
         (name,) = (n for n in file.namelist() if n.endswith(".dist-info/METADATA"))
         return Parser().parsestr(file.read(name).decode())
@@ -97,7 +97,7 @@ def test_the_version_is_in_one_place(wheel):
 
 
 def pins(file: str) -> dict[str, list[Requirement]]:
-    """Return the pinned versions of a constraints file, by name."""
+    """Returns the pinned versions of a constraints file, by name."""
     found: dict[str, list[Requirement]] = {}
     for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -107,7 +107,7 @@ def pins(file: str) -> dict[str, list[Requirement]]:
 
 
 def version_of(requirement: Requirement) -> str:
-    """Return the one version that a requirement names."""
+    """Returns the one version that a requirement names."""
     (specifier,) = requirement.specifier
     return specifier.version
 

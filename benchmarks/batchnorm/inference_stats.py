@@ -53,7 +53,7 @@ def run(
     seed: int = 0,
     parts: Sequence[str] = PARTS,
 ) -> list[dict[str, Any]]:
-    """Measure the four parts, append their rows to a JSON lines file and return them.
+    """Measures the four parts, appends their rows to a JSON lines file and returns them.
 
     Args:
         out: file to append to; made if it is missing.
@@ -204,7 +204,7 @@ def _train(
     batch_size: int = 64,
     schedule: str = "constant",
 ) -> Iterator[int]:
-    """Train with momentum 0.9 and yield the number of steps done, after each."""
+    """Trains with momentum 0.9 and yields the number of steps done, after each."""
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
     x, y = data.train.x, data.train.y
@@ -230,7 +230,7 @@ def _scores(model: nn.Module, split: Split) -> dict[str, float]:
 
 
 def _scores_by_batch(model: nn.Module, split: Split) -> float:
-    """Return the accuracy with the statistics of the rows themselves, the reference."""
+    """Returns the accuracy with the statistics of the rows themselves, the reference."""
     model.train()
     with torch.no_grad(), no_stats_update(model):
         return _of(model(split.x), split.y)["accuracy"]
@@ -243,7 +243,7 @@ def _of(z: Tensor, y: Tensor) -> dict[str, float]:
 
 
 def spearman(a: Tensor, b: Tensor) -> float:
-    """Return the rank correlation of two vectors; ties share their mean rank, NaN is not allowed.
+    """Returns the rank correlation of two vectors; ties share their mean rank, NaN is not allowed.
 
     Example:
         >>> spearman(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([10.0, 30.0, 20.0]))
@@ -257,7 +257,7 @@ def spearman(a: Tensor, b: Tensor) -> float:
 
 
 def _bootstrap(pairs: Tensor, seed: int) -> tuple[float, float]:
-    """Return the central 95 % of the correlation over 1000 resamples of the configurations."""
+    """Returns the central 95 % of the correlation over 1000 resamples of the configurations."""
     generator = torch.Generator().manual_seed(seed)
     n = pairs.shape[1]
     values = []
@@ -273,7 +273,7 @@ def _rounded(values: list[float]) -> list[float]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line and print the rows."""
+    """Runs from the command line and prints the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--configurations", type=int, default=64)

@@ -54,7 +54,7 @@ def run(
     compiled: bool = True,
     only: str = "",
 ) -> list[dict[str, Any]]:
-    """Time every case, append its rows to a JSON lines file and return them.
+    """Times every case, appends its rows to a JSON lines file and returns them.
 
     Args:
         out: file to append to; made if it is missing.
@@ -99,7 +99,7 @@ def run(
 def _with_copies(
     makers: list[Maker], *, rounds: int, copies: int
 ) -> Iterator[tuple[str, list[float], float, float]]:
-    """Yield what ``paired_ratios`` does, joined over contenders that were made several times."""
+    """Yields what ``paired_ratios`` does, joined over contenders that were made several times."""
     ratios: dict[str, list[float]] = {name: [] for name, _ in makers[1:]}
     base: dict[str, list[float]] = {name: [] for name in ratios}
     own: dict[str, list[float]] = {name: [] for name in ratios}
@@ -121,7 +121,7 @@ def _with_copies(
 def paired_ratios(
     baseline: Contender, others: list[Contender], *, rounds: int
 ) -> Iterator[tuple[str, list[float], float, float]]:
-    """Time contenders in turns and yield name, per-round ratios to the baseline, median seconds.
+    """Times contenders in turns and yields name, per-round ratios to the baseline, median seconds.
 
     Args:
         baseline: what the others are divided by.
@@ -150,7 +150,7 @@ def paired_ratios(
 
 
 def _order(turn: int, n: int) -> list[int]:
-    """Return who runs when in a turn: everyone in every place, nobody after itself.
+    """Returns who runs when in a turn: everyone in every place, nobody after itself.
 
     Who follows itself finds its data in the cache.
     """
@@ -169,7 +169,7 @@ def _seconds(call: Callable[[], object], calls: int) -> float:
 
 
 def _cases(seed: int, *, compiled: bool) -> Iterator[tuple[dict[str, Any], float, list[Maker]]]:
-    """Yield each case, its goal and what makes its contenders, torch's layer first."""
+    """Yields each case, its goal and what makes its contenders, torch's layer first."""
     for x, case in _inputs(seed):
         is_small = x.shape == SHAPES[0]
         goal = SMALL_GOAL if is_small else GOALS["forward + backward"]
@@ -202,7 +202,7 @@ def _cases(seed: int, *, compiled: bool) -> Iterator[tuple[dict[str, Any], float
 
 
 def _memory(seed: int) -> Iterator[dict[str, Any]]:
-    """Count the bytes that a layer holds and that autograd saves for a backward pass."""
+    """Counts the bytes that a layer holds and that autograd saves for a backward pass."""
     for x, case in _inputs(seed):
         for name, make in {**_PAIR, "three decays": _three_decays}.items():
             layer = make(x)
@@ -315,7 +315,7 @@ def _inference(layer: nn.Module, x: Tensor) -> Callable[[], object]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line and print one line a row."""
+    """Runs from the command line and prints one line a row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=200)

@@ -37,7 +37,7 @@ _TIMED = "import time, {before}; t = time.perf_counter(); import {module}; print
 
 
 def import_ms(module: str, before: str, *, runs: int = 20) -> list[float]:
-    """Return how many milliseconds an import took in each of ``runs`` fresh interpreters.
+    """Returns how many milliseconds an import took in each of ``runs`` fresh interpreters.
 
     Args:
         module: What is imported.
@@ -60,7 +60,7 @@ def import_ms(module: str, before: str, *, runs: int = 20) -> list[float]:
 
 
 def dependencies(name: str, extra: str = "") -> set[str]:
-    """Return the names of all distributions that an install of one brings, itself left out.
+    """Returns the names of all distributions that an install of one brings, itself left out.
 
     Args:
         name: A distribution that is installed here.
@@ -89,7 +89,7 @@ def dependencies(name: str, extra: str = "") -> set[str]:
 
 
 def wheel_size() -> dict[str, int] | None:
-    """Return the wheel's bytes and number of files; None where there is no source to build."""
+    """Returns the wheel's bytes and number of files; None where there is no source to build."""
     source = Path(tune_bn.__file__).parents[1]
     if not (source / "pyproject.toml").exists():
         return None
@@ -102,7 +102,7 @@ def wheel_size() -> dict[str, int] | None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure, print and append the rows; what is not installed here is left out."""
+    """Measures, prints and appends the rows; what is not installed here is left out."""
     parser = argparse.ArgumentParser(description="Measures wheel, dependencies, import times.")
     parser.add_argument("--runs", type=int, default=20, help="imports of each module")
     parser.add_argument("--out", type=Path, default=RESULTS / "footprint.jsonl")

@@ -51,13 +51,13 @@ _SEED = 0
 
 
 def loss_of(params: Mapping[str, Any]) -> float:
-    """Return a loss that costs nothing to work out."""
+    """Returns a loss that costs nothing to work out."""
     distance = abs(params["lr"] - 0.01) + abs(params["momentum"] - 0.9)
     return float(distance + abs(params["depth"] - 4) / 8 + (params["kind"] == "b"))
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Return the loss of an Optuna trial over the same space."""
+    """Returns the loss of an Optuna trial over the same space."""
     return loss_of(
         {
             "lr": trial.suggest_float("lr", 1e-4, 1.0, log=True),
@@ -70,7 +70,7 @@ def objective(trial: optuna.Trial) -> float:
 
 
 def resident_mib() -> float | None:
-    """Return this process's memory in MiB; None where the system does not tell."""
+    """Returns this process's memory in MiB; None where the system does not tell."""
     file = Path("/proc/self/statm")
     if not file.exists():
         return None
@@ -78,7 +78,7 @@ def resident_mib() -> float | None:
 
 
 def _timed(steps: Callable[[int], object], n: int) -> dict[str, Any]:
-    """Run ``steps(n / 10)`` ten times; return CPU time per trial, at first and last, and memory."""
+    """Runs ``steps(n / 10)`` ten times; returns CPU time a trial, at first and last, and memory."""
     before, times = resident_mib(), []
     for _ in range(10):
         cpu = time.process_time()
@@ -176,7 +176,7 @@ def _open(address: str) -> BaseStorage:
 
 
 def _work(address: str, study_name: str, sampler: str, trials: int) -> dict[str, Any]:
-    """Be one of several workers; return what a trial cost."""
+    """Is one of several workers; returns what a trial cost."""
     study = optuna.load_study(
         study_name=study_name, storage=_open(address), sampler=_SAMPLERS[sampler](_SEED)
     )
@@ -190,7 +190,7 @@ def _work(address: str, study_name: str, sampler: str, trials: int) -> dict[str,
 
 
 def _check(address: str, study_name: str) -> dict[str, Any]:
-    """Return what a process of its own sees of a study."""
+    """Returns what a process of its own sees of a study."""
     study = optuna.load_study(study_name=study_name, storage=_open(address))
     trials = study.get_trials(deepcopy=False)
     return {
@@ -224,7 +224,7 @@ def run_workers(
     trials: int = 2_000,
     study: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Let several processes share one study, for each sampler; append a row for each to a file.
+    """Lets several processes share one study, for each sampler; appends a row for each to a file.
 
     Args:
         out: File of JSON lines; made if it is missing.
@@ -285,7 +285,7 @@ def run_workers(
 def run(
     out: Path, part: str, *, trials: int | None = None, only: str | None = None
 ) -> list[dict[str, Any]]:
-    """Measure one part in one process after the other; append a row for each method to a file.
+    """Measures one part in one process after the other; appends a row for each method to a file.
 
     Args:
         out: File of JSON lines; made if it is missing.
@@ -315,7 +315,7 @@ def run(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the benchmark from the command line."""
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -67,7 +67,7 @@ _OBJECTIVES = {"5 floats": _five_floats, "50 mixed, 10 conditional": _fifty_mixe
 
 
 def _one(sampler: str, storage: str, trials: int, space: str, seed: int) -> dict[str, float]:
-    """Run one study in this process; return time per trial and peak memory."""
+    """Runs one study in this process; returns time per trial and peak memory."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         backend: Any = None
@@ -96,7 +96,7 @@ def _in_a_process(*options: object) -> dict[str, float]:
 
 
 def run(out: Path, *, largest: int = 100_000) -> list[dict[str, Any]]:
-    """Measure every case with at most ``largest`` trials; append a row for each to a file.
+    """Measures every case with at most ``largest`` trials; appends a row for each to a file.
 
     Args:
         out: File of JSON lines; made if it is missing.
@@ -140,7 +140,7 @@ def run(out: Path, *, largest: int = 100_000) -> list[dict[str, Any]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the benchmark from the command line."""
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS / "overhead.jsonl")
     parser.add_argument("--largest", type=int, default=100_000, help="trials at most")

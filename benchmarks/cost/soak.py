@@ -37,7 +37,7 @@ _WARM_UP = 0.2  # share of the rounds in which caches and pools may still grow
 
 
 def run(out: Path, *, minutes: float, rounds: int | None = None) -> dict[str, Any]:
-    """Go round until the time is over, append a row to a file, and return it.
+    """Goes round until the time is over, appends a row to a file, and returns it.
 
     Args:
         out: File of JSON lines; made if it is missing.
@@ -87,7 +87,7 @@ def run(out: Path, *, minutes: float, rounds: int | None = None) -> dict[str, An
 
 
 def _ends(series: Sequence[float]) -> tuple[float, float]:
-    """Return the median of the first and of the last quarter."""
+    """Returns the median of the first and of the last quarter."""
     quarter = max(len(series) // 4, 1)
     return statistics.median(series[:quarter]), statistics.median(series[-quarter:])
 
@@ -98,13 +98,13 @@ def _ratio(series: Sequence[float]) -> float:
 
 
 def _n_open_files() -> int:
-    """Return how many files this process has open; 0 where the system does not list them."""
+    """Returns how many files this process has open; 0 where the system does not list them."""
     folder = Path("/proc/self/fd")
     return len(os.listdir(folder)) if folder.is_dir() else 0
 
 
 def _works() -> dict[str, Callable[[int], int]]:
-    """Return the works of a round: each takes the round's number and returns how many trials."""
+    """Returns the works of a round: each takes the round's number and returns how many trials."""
     from ray import tune as ray_tune
 
     from tune_bn.ray import CoarseToFineSearch
@@ -185,7 +185,7 @@ def _works() -> dict[str, Callable[[int], int]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the benchmark from the command line."""
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS / "load.jsonl")
     parser.add_argument("--minutes", type=float, default=30.0)

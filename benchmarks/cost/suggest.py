@@ -55,7 +55,7 @@ class _Driver:
         self.search, self.n = search, 0
 
     def trials(self, n: int) -> None:
-        """Run n trials."""
+        """Runs n trials."""
         for i in range(self.n, self.n + n):
             trial_id = f"{i:08x}"
             config = self.search.suggest(trial_id)
@@ -72,7 +72,7 @@ class _Sampling:
         self.space = _space()
 
     def trials(self, n: int) -> None:
-        """Draw n configurations."""
+        """Draws n configurations."""
         for _ in range(n):
             _loss({name: domain.sample() for name, domain in self.space.items()})
 
@@ -109,7 +109,7 @@ def _median_us(turns: list[float]) -> float:
 
 
 def run(out: Path, *, rounds: int = 9) -> list[dict[str, Any]]:
-    """Measure, append the rows to a file, and return them.
+    """Measures, appends the rows to a file, and returns them.
 
     Args:
         out: JSON lines file.
@@ -155,7 +155,7 @@ def run(out: Path, *, rounds: int = 9) -> list[dict[str, Any]]:
 
 
 def _saving(driver: _Driver, rounds: int, packages: list[str]) -> dict[str, Any]:
-    """Return how long saving the state takes, to a file system and to memory where there is one."""
+    """Returns how long saving the state takes, to a disk and to memory where there is one."""
     row: dict[str, Any] = {"benchmark": "suggest", "method": "save", "trials": driver.n}
     folders = {"disk": Path(tempfile.gettempdir()), "memory": Path("/dev/shm")}
     for where, parent in folders.items():
@@ -177,7 +177,7 @@ def _saving(driver: _Driver, rounds: int, packages: list[str]) -> dict[str, Any]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the benchmark from the command line."""
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS / "suggest.jsonl")
     parser.add_argument("--rounds", type=int, default=9)

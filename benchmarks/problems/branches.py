@@ -61,7 +61,7 @@ def _problem(
 
 
 def branch_problems() -> list[Problem]:
-    """Return the three conditional problems."""
+    """Returns the three conditional problems."""
     optimiser: dict[str, Parameter] = {
         "optimiser": Categorical(["sgd", "adam"]),
         "sgd_rate": Float(1e-4, 10.0, log=True),

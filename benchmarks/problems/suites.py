@@ -24,7 +24,7 @@ _BBOB_INSTANCES = {2: 1, 5: 1, 10: 1, 3: 7, 20: 7}
 
 
 def bbob_problem(function: int, dimensions: int, instance: int) -> Problem:
-    """Return a noiseless BBOB function (Hansen et al. 2009) on [−5, 5]^D as its regret.
+    """Returns a noiseless BBOB function (Hansen et al. 2009) on [−5, 5]^D as its regret.
 
     The loss is the distance to the optimal value; below 1e-8, where COCO calls a function solved,
     all values are alike.
@@ -49,7 +49,7 @@ def bbob_problem(function: int, dimensions: int, instance: int) -> Problem:
 
 
 def problems(suite: str) -> list[Problem]:
-    """Return the problems of a suite.
+    """Returns the problems of a suite.
 
     Args:
         suite: One of `DEVELOPMENT` or `TEST`, or `LONG`.

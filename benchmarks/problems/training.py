@@ -61,7 +61,7 @@ def _from_arrays(name: str, x: Any, y: Any, task: str) -> "Dataset":
 
 
 def training_problems() -> list[Problem]:
-    """Return trainings on digits, mnist1d (1,000 rows) and three sets of scikit-learn's own."""
+    """Returns trainings on digits, mnist1d (1,000 rows) and three sets of scikit-learn's own."""
     from mnist1d.data import get_dataset_args, make_dataset
     from sklearn import datasets
 

@@ -54,7 +54,7 @@ def _line(x1: float, y1: float, x2: float, y2: float) -> str:
 def _panel(
     left: float, title: str, curves: Mapping[str, Sequence[tuple[int, float]]]
 ) -> Iterator[str]:
-    """Yield one panel: regret by trials, both on logarithmic axes."""
+    """Yields one panel: regret by trials, both on logarithmic axes."""
     regrets = [y for points in curves.values() for _, y in points]
     bottom = _TOP + _HEIGHT
     x = _Scale(_FIRST, _LAST, left, left + _WIDTH)
@@ -79,7 +79,7 @@ def _panel(
 
 
 def _bars(left: float, milliseconds: Mapping[str, float]) -> Iterator[str]:
-    """Yield the panel with the cost of a trial."""
+    """Yields the panel with the cost of a trial."""
     bottom, most = _TOP + _HEIGHT, max(milliseconds.values())
     yield _text(left, _TOP - 10, "the search's own time", font_weight="600")
     for i, (method, value) in enumerate(milliseconds.items()):
@@ -94,7 +94,7 @@ def _bars(left: float, milliseconds: Mapping[str, float]) -> Iterator[str]:
 
 
 def chart(results: Results, suites: Sequence[str] = DEVELOPMENT) -> str:
-    """Return the picture as SVG text.
+    """Returns the picture as SVG text.
 
     Args:
         results: Rows of random search, TPE and ours.

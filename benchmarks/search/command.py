@@ -62,7 +62,7 @@ def _sensitivity(folder: Path, seeds: int, jobs: int) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the benchmark, or make its tables and figures."""
+    """Runs the benchmark, or makes its tables and figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

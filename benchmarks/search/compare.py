@@ -50,11 +50,11 @@ class Results:
         return sorted({method for method, _, _ in self._rows})
 
     def problems(self, suite: str) -> list[str]:
-        """Return the problems of a suite that have rows."""
+        """Returns the problems of a suite that have rows."""
         return sorted({name for _, of, name in self._rows if of == suite})
 
     def losses(self, method: str, suite: str, problem: str, budget: int) -> Losses:
-        """Return the best losses after ``budget`` trials, one a seed, in order of the seeds.
+        """Returns the best losses after ``budget`` trials, one a seed, in order of the seeds.
 
         A method that knows its budget counts with runs of just this length.
         """
@@ -75,7 +75,7 @@ class Results:
         factor: int = 1,
         resamples: int = 400,
     ) -> WinRate | None:
-        """Return the mean win rate over all problems that both were run on; None if there is none.
+        """Returns the mean win rate over all problems that both were run on; None if there is none.
 
         Args:
             method: Whose wins are counted.
@@ -107,7 +107,7 @@ class Results:
         return WinRate(rate, float(low), float(high))
 
     def regret(self, method: str, suite: str, budget: int) -> float | None:
-        """Return the mean normalised regret over the problems of a suite.
+        """Returns the mean normalised regret over the problems of a suite.
 
         0 is the best loss in any row of the problem, 1 the median loss of random search after ten
         trials; what is worse counts as 1.
@@ -130,7 +130,7 @@ class Results:
         )
 
     def rank(self, methods: Sequence[str], suites: Sequence[str], budget: int) -> dict[str, float]:
-        """Return each method's median rank among ``methods`` over problems and seeds.
+        """Returns each method's median rank among ``methods`` over problems and seeds.
 
         Only runs (problem and seed) that all of them have count.
         """
@@ -147,7 +147,7 @@ class Results:
         return {m: float(np.median(r)) for m, r in ranks.items() if r}
 
     def seconds_per_trial(self, suites: Iterable[str]) -> Mapping[str, float]:
-        """Return each method's own time per trial, the median over its runs."""
+        """Returns each method's own time per trial, the median over its runs."""
         wanted = set(suites)
         found: dict[str, list[float]] = defaultdict(list)
         for (method, suite, _), rows in self._rows.items():
@@ -157,13 +157,13 @@ class Results:
 
 
 def _wins(a: Losses, b: Losses) -> Losses:
-    """Return for each pair 1 where a is lower, ½ for a tie (to nine digits), 0 otherwise."""
+    """Returns for each pair 1 where a is lower, ½ for a tie (to nine digits), 0 otherwise."""
     equal = np.isclose(a[:, None], b[None, :], rtol=1e-9, atol=0)
     return np.where(equal, 0.5, a[:, None] < b[None, :])
 
 
 def _resampled(wins: Losses, rng: np.random.Generator) -> float:
-    """Return the win rate of seeds drawn with replacement on both sides."""
+    """Returns the win rate of seeds drawn with replacement on both sides."""
     n, m = wins.shape
     rows = np.bincount(rng.integers(n, size=n), minlength=n) / n
     columns = np.bincount(rng.integers(m, size=m), minlength=m) / m

@@ -18,7 +18,7 @@ _COLOURS = {"tune_bn": "#D55E00", "tpe": "#1f83c6", "random": "#7c8796", "gp": "
 
 
 def progress(results: Results, suites: Sequence[str] = DEVELOPMENT, most: int = 400) -> go.Figure:
-    """Return the best value by trials for random search, TPE and ours, and the cost of a trial."""
+    """Returns the best value by trials for random search, TPE and ours, and the cost of a trial."""
     titles = [*suites, "the search's own time"]
     figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles)
     methods = [m for m in ("random", "tpe", "tune_bn") if m in results.methods]
@@ -57,7 +57,7 @@ def progress(results: Results, suites: Sequence[str] = DEVELOPMENT, most: int = 
 def win_matrix(
     results: Results, budget: int = 100, suites: Sequence[str] = DEVELOPMENT
 ) -> go.Figure:
-    """Return the win rate of each method (row) against each other one (column)."""
+    """Returns the win rate of each method (row) against each other one (column)."""
     methods = [m for m in results.methods if "workers" not in m and m != THROUGH_OPTUNA]
     rates = [[results.win_rate(a, b, suites, budget) for b in methods] for a in methods]
     values = [
@@ -86,7 +86,7 @@ def win_matrix(
 
 
 def sensitivity_figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Return how the mean win rate changes when each setting is halved or doubled.
+    """Returns how the mean win rate changes when each setting is halved or doubled.
 
     Args:
         rows: Rows of `benchmarks.search.sensitivity`, that of the default among them.
@@ -118,7 +118,7 @@ def sensitivity_figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
 def write_figures(
     results: Results, folder: Path, sensitivity: Sequence[Mapping[str, Any]] = ()
 ) -> list[Path]:
-    """Write all figures into a folder; return the files.
+    """Writes all figures into a folder; returns the files.
 
     Args:
         results: Rows of runs.

@@ -127,7 +127,7 @@ def run(
     budgets: Sequence[int] = BUDGETS,
     samplers: Sequence[str] = tuple(_SAMPLERS),
 ) -> list[dict[str, Any]]:
-    """Run every sampler on every problem; append a row for each run to a JSON lines file.
+    """Runs every sampler on every problem; appends a row for each run to a JSON lines file.
 
     Args:
         out: File to append to; made if it is missing.
@@ -148,7 +148,7 @@ def run(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run from the command line and print the mean share of each sampler."""
+    """Runs from the command line and prints the mean share of each sampler."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS / "hypervolume.jsonl")
     parser.add_argument("--seeds", type=int, default=10)

@@ -69,7 +69,7 @@ class _Watch:
 def by_hand(
     narrowing: Callable[[int], Narrowing], workers: int = 1
 ) -> Callable[[Problem, int, int], Curve]:
-    """Return a runner of our search, driven by hand.
+    """Returns a runner of our search, driven by hand.
 
     Args:
         narrowing: The schedule, by the number of trials.
@@ -101,12 +101,12 @@ def _coarse_to_fine(narrowing: Narrowing) -> Callable[[int], "BaseSampler"]:
 
 
 def _through_optuna(problem: Problem, seed: int, n_trials: int) -> Curve:
-    """Run our sampler: the draws are those by hand, the time is the one to compare."""
+    """Runs our sampler: the draws are those by hand, the time is the one to compare."""
     return _run_optuna(problem, seed, n_trials, _coarse_to_fine(Narrowing()))
 
 
 def _optuna(name: str, workers: int = 1) -> Callable[[Problem, int, int], Curve]:
-    """Return a runner of an Optuna sampler with its default settings."""
+    """Returns a runner of an Optuna sampler with its default settings."""
 
     def run_optuna(problem: Problem, seed: int, n_trials: int) -> Curve:
         import optuna
@@ -137,7 +137,7 @@ def _distribution(parameter: Parameter) -> "BaseDistribution":
 
 
 def _suggested(problem: Problem, trial: "Trial") -> dict[str, Any]:
-    """Return the values of a configuration whose branches are decided on the way."""
+    """Returns the values of a configuration whose branches are decided on the way."""
     assert problem.branch is not None
     params: dict[str, Any] = {}
     while missing := [n for n in problem.branch(params) if n not in params]:
@@ -180,7 +180,7 @@ def _run_optuna(
 
 
 def _marsopt(problem: Problem, seed: int, n_trials: int) -> Curve:
-    """Run mixed adaptive random search, which has a loop and a budget of its own."""
+    """Runs mixed adaptive random search, which has a loop and a budget of its own."""
     import marsopt
 
     watch = _Watch(problem, seed)
@@ -218,7 +218,7 @@ METHODS: dict[str, Callable[[Problem, int, int], Curve]] = {
 
 
 def can_run(method: str, problem: Problem) -> bool:
-    """Tell whether a method applies to a problem."""
+    """Tells whether a method applies to a problem."""
     if method == "cmaes":  # it draws categories and branches at random
         return all(isinstance(p, Float) for p in problem.space.values())
     if method == "marsopt":
@@ -227,7 +227,7 @@ def can_run(method: str, problem: Problem) -> bool:
 
 
 def run(method: str, problem: Problem, seed: int, n_trials: int) -> Curve:
-    """Run a method on a problem.
+    """Runs a method on a problem.
 
     Args:
         method: A name in `METHODS`.

@@ -33,7 +33,7 @@ _TRIALS = 40
 
 
 def train(config: dict[str, Any], *, dataset: Any, norm: str, seed: int) -> None:
-    """Train one configuration in a worker; report validation and test accuracy each epoch."""
+    """Trains one configuration in a worker; reports validation and test accuracy each epoch."""
     import optuna
     import torch
     from ray import tune
@@ -126,7 +126,7 @@ def run(
     n_trials: int = _TRIALS,
     methods: Sequence[str] = METHODS,
 ) -> list[dict[str, Any]]:
-    """Run the methods for all seeds, append a row for each run, and return the rows.
+    """Runs the methods for all seeds, appends a row for each run, and returns the rows.
 
     Args:
         out: JSON lines file; rows are written as they come.
@@ -164,7 +164,7 @@ def run(
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> str:
-    """Return mean errors of each method with each norm as lines of text."""
+    """Returns mean errors of each method with each norm as lines of text."""
     lines = []
     for method, norm in itertools.product(METHODS, NORMS):
         of = [r for r in rows if (r["method"], r["norm"]) == (method, norm)]
@@ -178,7 +178,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the benchmark from the command line."""
+    """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS / "ray_benefit.jsonl")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))

@@ -52,7 +52,7 @@ class Row:
         return self.method, self.suite, self.problem, self.seed, self.trials
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data for a line of the file."""
+        """Returns plain data for a line of the file."""
         return {
             "method": self.method,
             "suite": self.suite,
@@ -65,12 +65,12 @@ class Row:
 
 
 def file_of(folder: Path, method: str) -> Path:
-    """Return the file that holds the rows of a method."""
+    """Returns the file that holds the rows of a method."""
     return folder / (method.replace(", ", "-").replace(" ", "-") + ".jsonl")
 
 
 def read_rows(files: Iterable[Path]) -> Iterator[Row]:
-    """Yield the rows of the files; a line cut short by a crash is passed over."""
+    """Yields the rows of the files; a line cut short by a crash is passed over."""
     for file in files:
         for line in file.read_text(encoding="utf-8").splitlines():
             try:
@@ -85,7 +85,7 @@ def read_rows(files: Iterable[Path]) -> Iterator[Row]:
 
 
 def _session() -> dict[str, Any]:
-    """Return a record of date, machine and versions, with a name that rows can bear."""
+    """Returns a record of date, machine and versions, with a name that rows can bear."""
     where = environment(_PACKAGES)
     name = blake2b(json.dumps(where).encode(), digest_size=4).hexdigest()
     return {"session": name, **where}
@@ -127,7 +127,7 @@ def measure(
     trials: int,
     jobs: int = 1,
 ) -> int:
-    """Run what is not there yet and append it; return the number of new rows.
+    """Runs what is not there yet and appends it; returns the number of new rows.
 
     Args:
         folder: Where the files lie; made if it is missing.

@@ -40,7 +40,7 @@ _NAMES = (
 
 
 def variants(base: Narrowing) -> Iterator[tuple[str, float, Narrowing]]:
-    """Yield (setting, factor, schedule) with each setting halved and doubled.
+    """Yields (setting, factor, schedule) with each setting halved and doubled.
 
     Integers are rounded down, and what has a largest value stops there.
     """
@@ -87,7 +87,7 @@ def sensitivity(
     known: Collection[tuple[str, float]] = (),
     jobs: int = 1,
 ) -> Iterator[dict[str, Any]]:
-    """Yield for each variant of the default its win rate against a peer.
+    """Yields for each variant of the default its win rate against a peer.
 
     Args:
         rows: Rows that hold the peer's runs.

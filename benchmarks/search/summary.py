@@ -135,7 +135,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
 
 
 def sensitivity_table(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return the table of the rows of `benchmarks.search.sensitivity`."""
+    """Returns the table of the rows of `benchmarks.search.sensitivity`."""
     by_setting: dict[str, dict[float, Mapping[str, Any]]] = {}
     for row in rows:
         by_setting.setdefault(row["setting"], {})[row["factor"]] = row
@@ -151,7 +151,7 @@ def sensitivity_table(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def fill(text: str, results: Results, sensitivity: Iterable[Mapping[str, Any]] = ()) -> str:
-    """Return the text with every marked table made anew.
+    """Returns the text with every marked table made anew.
 
     Args:
         text: The page.

@@ -24,7 +24,7 @@ __all__ = ["main", "run_demo"]
 
 
 def run_demo(settings: Settings, *, data: str = "digits") -> dict[str, Any]:
-    """Tune in a temporary folder, without the report, and return one row of plain data.
+    """Tunes in a temporary folder, without the report, and returns one row of plain data.
 
     Args:
         settings: Of the run; the demo's own are `Settings()` with a seed.
@@ -64,7 +64,7 @@ def run_demo(settings: Settings, *, data: str = "digits") -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the demo for each seed, print each row and append it to the file."""
+    """Runs the demo for each seed, prints each row and appends it to the file."""
     parser = argparse.ArgumentParser(description="Measures the demo.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--trials", type=int, default=Settings.trials)

@@ -23,7 +23,7 @@ RESULT = RESULTS / "narrowing.svg"
 
 
 def run_study(*, trials: int = 60, epochs: int = 6, seed: int = 0) -> optuna.Study:
-    """Return a finished study of a network's training on digits, by its validation loss."""
+    """Returns a finished study of a network's training on digits, by its validation loss."""
     dataset = load_dataset("digits", seed=seed)
 
     def objective(trial: optuna.Trial) -> float:
@@ -51,7 +51,7 @@ def run_study(*, trials: int = 60, epochs: int = 6, seed: int = 0) -> optuna.Stu
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the study and write its figure."""
+    """Runs the study and writes its figure."""
     parser = argparse.ArgumentParser(description="Draws the README's figure of a narrowing search.")
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--epochs", type=int, default=6)

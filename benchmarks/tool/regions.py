@@ -59,7 +59,7 @@ def _searched(space: Mapping[str, Parameter], trials: int, seed: int) -> CoarseT
 
 
 def _at(space: Mapping[str, Parameter], name: str, value: Any) -> float:
-    """Return where in the picture a value lies."""
+    """Returns where in the picture a value lies."""
     place = space[name].position(value)
     inside = _SIZE - 2 * _EDGE
     return round(_EDGE + inside * (1 - place if name == "y" else place), 1)
@@ -71,7 +71,7 @@ def _dot(space: Mapping[str, Parameter], params: Mapping[str, Any], look: str, r
 
 
 def _window(space: Mapping[str, Parameter], windows: Mapping[str, Window]) -> str:
-    """Return what a draw was drawn from: a rectangle, or a line where one value was kept."""
+    """Returns what a draw was drawn from: a rectangle, or a line where one value was kept."""
     (x0, x1), (y0, y1) = (
         sorted(_at(space, name, end) for end in windows[name].bounds) for name in ("x", "y")
     )
@@ -82,7 +82,7 @@ def _window(space: Mapping[str, Parameter], windows: Mapping[str, Window]) -> st
 
 
 def picture(kind: str) -> str:
-    """Return the picture of a kind of region as SVG.
+    """Returns the picture of a kind of region as SVG.
 
     Args:
         kind: One of `KINDS`.
@@ -144,7 +144,7 @@ def picture(kind: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write the pictures."""
+    """Writes the pictures."""
     parser = argparse.ArgumentParser(description="Draws the pictures of docs/search.md.")
     parser.add_argument("--out", type=Path, default=Path("docs/assets"), help="folder to write to")
     out = parser.parse_args(arguments).out

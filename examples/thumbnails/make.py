@@ -25,14 +25,14 @@ COLUMNS, N_LINES = 80, 13
 
 
 def output(name: str, folder: Path) -> str:
-    """Return what an example prints in its full run."""
+    """Returns what an example prints in its full run."""
     command = [sys.executable, str(HERE.parent / f"{name}.py")]
     print("running", name, flush=True)
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
 def figure(page: Path, target: Path) -> None:
-    """Save a picture of a page that holds one plotly figure, without its margins."""
+    """Saves a picture of a page that holds one plotly figure, without its margins."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         raise SystemExit("Thumbnails of figures need Chromium, which is not installed.")
@@ -63,7 +63,7 @@ def figure(page: Path, target: Path) -> None:
 
 
 def terminal(name: str, text: str, target: Path) -> None:
-    """Save the first lines of a text as a picture of a terminal."""
+    """Saves the first lines of a text as a picture of a terminal."""
     lines = [
         line if len(line) < COLUMNS else f"{line[: COLUMNS - 2]}…" for line in text.splitlines()
     ]
@@ -78,7 +78,7 @@ def terminal(name: str, text: str, target: Path) -> None:
 
 
 def main() -> None:
-    """Make the thumbnails of the examples that are named on the command line, or of all."""
+    """Makes the thumbnails of the examples that are named on the command line, or of all."""
     for name in sys.argv[1:] or sorted(path.stem for path in HERE.parent.glob("*.py")):
         with tempfile.TemporaryDirectory() as folder:
             text = output(name, Path(folder))

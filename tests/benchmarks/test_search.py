@@ -29,7 +29,7 @@ QUADRATIC = Problem(
 
 
 def row(method: str, seed: int, best: dict[int, float], problem: str = "p", trials: int = 0) -> Row:
-    """Return a row of the suite hpobench."""
+    """Returns a row of the suite hpobench."""
     return Row(method, "hpobench", problem, seed, trials or max(best), best, 1.0)
 
 

@@ -191,7 +191,7 @@ def towns(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def predicted(
     model: Path, folder: Path, rows: pd.DataFrame, *more: object
 ) -> tuple[pd.DataFrame, Result]:
-    """Return what is predicted of rows in a CSV file, as text, and what was said."""
+    """Returns what is predicted of rows in a CSV file, as text, and what was said."""
     rows.to_csv(folder / "rows.csv", index=False)
     out = folder / "out.csv"
     words = ["--model", model, "--data", folder / "rows.csv", "--out", out, *more]

@@ -43,24 +43,24 @@ class Dying(CoarseToFineSearch):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
-        """Suggest, or die."""
+        """Suggests, or dies."""
         self._pass("suggest")
         return super().suggest(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
-        """Learn, or die before."""
+        """Learns, or dies before."""
         self._pass("complete")
         super().on_trial_complete(trial_id, result, error)
 
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
-        """Save, or die before or after."""
+        """Saves, or dies before or after."""
         self._pass("save")
         super().save_to_dir(checkpoint_dir, session_str)
         self._pass("saved")
 
 
 def trainable_in(folder: Path) -> Any:
-    """Return a function that meets each fault once."""
+    """Returns a function that meets each fault once."""
 
     def once(mark: str) -> bool:
         try:
@@ -82,7 +82,7 @@ def trainable_in(folder: Path) -> Any:
 
 
 def main(address: str, folder: Path, n_samples: int) -> None:
-    """Fit, or restore and fit."""
+    """Fits, or restores and fits."""
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     path = str(folder / "run")
     if tune.Tuner.can_restore(path):

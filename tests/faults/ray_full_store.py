@@ -37,7 +37,7 @@ FULL = (ray.exceptions.OutOfDiskError, ray.exceptions.ObjectStoreFullError)
 
 
 def filled(n_bytes: int) -> list[Any]:
-    """Return references to objects of this size, which fill the store as long as they are held."""
+    """Returns references to objects of this size, which fill the store as long as they are held."""
     kept = []
     try:
         while True:
@@ -47,7 +47,7 @@ def filled(n_bytes: int) -> list[Any]:
 
 
 def trainable_in(folder: Path) -> Any:
-    """Return a function of which the third trial wants more room than there is."""
+    """Returns a function of which the third trial wants more room than there is."""
 
     def train(config: dict[str, Any]) -> None:
         (folder / str(config["x"])).touch()
@@ -60,7 +60,7 @@ def trainable_in(folder: Path) -> Any:
 
 
 def search_in(folder: Path) -> dict[str, Any]:
-    """Run the search alone, under a Tuner of its own."""
+    """Runs the search alone, under a Tuner of its own."""
     search = CoarseToFineSearch(seed=0)
     results = tune.Tuner(
         trainable_in(folder),
@@ -83,7 +83,7 @@ def search_in(folder: Path) -> dict[str, Any]:
 
 
 def tune_in(out: Path, table: Path) -> dict[str, Any]:
-    """Run what ``tune-bn tune --backend ray`` runs: with room, without, and with room again."""
+    """Runs what ``tune-bn tune --backend ray`` runs: with room, without, and with room again."""
     dataset = load_dataset(str(table), target="y")
 
     def run(trials: int) -> int:
@@ -104,7 +104,7 @@ def tune_in(out: Path, table: Path) -> dict[str, Any]:
 
 
 def main(folder: Path, disk: Path, table: Path) -> None:
-    """Run both and print what came of it."""
+    """Runs both and prints what came of it."""
     ray.init(
         address="local",
         num_cpus=2,

@@ -18,7 +18,7 @@ HOUR, DAY = 3600, 86_400
 
 
 def began_of(study: optuna.Study) -> list:
-    """Return when each trial began, as it says itself."""
+    """Returns when each trial began, as it says itself."""
     return [t.datetime_start for t in study.trials]
 
 

@@ -13,7 +13,7 @@ from tune_bn.optuna import CoarseToFineSampler
 
 
 def storage_of(kind, tmp_path) -> optuna.storages.BaseStorage:
-    """Return a storage of a kind: each is read in another way."""
+    """Returns a storage of a kind: each is read in another way."""
     if kind == "memory":
         return InMemoryStorage()
     if kind == "journal":
@@ -26,7 +26,7 @@ WRITES = [("set_trial_user_attr",), ("set_trial_param",)]
 
 
 def drawn(study: optuna.Study, trial_id: int, frozen: optuna.trial.FrozenTrial) -> float:
-    """Draw a trial that exists, as `Study.ask` and an objective would."""
+    """Draws a trial that exists, as `Study.ask` and an objective would."""
     study.sampler.before_trial(study, frozen)
     return value_of(optuna.trial.Trial(study, trial_id))
 

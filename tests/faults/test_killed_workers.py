@@ -16,7 +16,7 @@ CALLS = {"sqlite": 30_000, "journal": 4_000, "postgres": 30_000}
 
 
 def address_of(kind, tmp_path, request) -> str:
-    """Return a fresh storage's address."""
+    """Returns a fresh storage's address."""
     if kind == "postgres":
         return str(request.getfixturevalue("postgres").url)
     return {"sqlite": f"sqlite:///{tmp_path}/s.db", "journal": f"journal:{tmp_path}/j.log"}[kind]

@@ -15,7 +15,7 @@ FILES = sorted(HERE.glob("pickles-*.json"))
 
 
 def unpickled(file, name):
-    """Return an object that an earlier version pickled."""
+    """Returns an object that an earlier version pickled."""
     data = base64.b64decode(json.loads(file.read_text())[name])
     return (cloudpickle if name in ("search", "tuner") else pickle).loads(data)
 

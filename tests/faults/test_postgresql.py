@@ -26,13 +26,13 @@ from tests.support.survival import require_survived
 
 @contextmanager
 def patient_workers(server: Server, name: str, ledger: Path, n: int = 3) -> Iterator[Any]:
-    """Let workers run that try again whatever the storage raises; yield a call that waits."""
+    """Lets workers run that try again whatever the storage raises; yields a call that waits."""
     optuna.create_study(study_name=name, storage=open_storage(server.url))
     enough = multiprocessing.get_context("forkserver").Event()
     workers = [start_worker(server.url, name, ledger, retry=enough) for _ in range(n)]
 
     def wait_for(more: int) -> None:
-        """Wait until so many more trials are told, by each worker one at least."""
+        """Waits until so many more trials are told, by each worker one at least."""
         wanted, deadline = len(told_by(ledger)) + more, time.monotonic() + 120
         while len(told_by(ledger)) < wanted or len([*ledger.iterdir()]) < n:
             assert time.monotonic() < deadline, "the workers have stopped"
@@ -59,7 +59,7 @@ def execute(server: Server, *statements: str) -> None:
 
 
 def set_read_only(server: Server, value: str) -> None:
-    """Let every transaction that begins from now on be read-only, or not."""
+    """Lets every transaction that begins from now on be read-only, or not."""
     execute(
         server,
         f"ALTER SYSTEM SET default_transaction_read_only = {value}",
@@ -68,14 +68,14 @@ def set_read_only(server: Server, value: str) -> None:
 
 
 def stop_for(server: Server, seconds: float) -> None:
-    """Stop the server at once, as a crash would, and start it again."""
+    """Stops the server at once, as a crash would, and starts it again."""
     server.stop()
     threading.Event().wait(seconds)  # the fault itself: nothing is waited for
     server.start()
 
 
 def hang_up(server: Server, times: int) -> None:
-    """Close every other connection, also those in a query, again and again."""
+    """Closes every other connection, also those in a query, again and again."""
     for _ in range(times):
         execute(
             server,
@@ -86,7 +86,7 @@ def hang_up(server: Server, times: int) -> None:
 
 
 def read_only_for(server: Server, seconds: float) -> None:
-    """Take no writes for a while."""
+    """Takes no writes for a while."""
     set_read_only(server, "on")
     try:
         threading.Event().wait(seconds)

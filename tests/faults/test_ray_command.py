@@ -26,7 +26,7 @@ RAY = ("--backend", "ray", "--max-concurrent", "2", "--trials", "100000")
 
 
 def require_no_ray(pid: int) -> None:
-    """Fail unless all that a driver started is gone within half a minute."""
+    """Fails unless all that a driver started is gone within half a minute."""
     deadline = time.monotonic() + 30
     while left := [p for p in _commands() if f"_{pid}/" in p and "/session_" in p]:
         assert time.monotonic() < deadline, left
@@ -86,13 +86,13 @@ def remove(folder: Path) -> None:
 
 
 def replace_by_a_file(folder: Path) -> None:
-    """Put a file where a folder was."""
+    """Puts a file where a folder was."""
     remove(folder)
     folder.touch()
 
 
 def forbid(folder: Path) -> None:
-    """Take the permission to write away, from a folder and all in it."""
+    """Takes the permission to write away, from a folder and all in it."""
     for each in (folder, *folder.rglob("*")):
         if each.is_dir():
             each.chmod(0o555)

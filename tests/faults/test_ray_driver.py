@@ -35,7 +35,7 @@ def cluster(request) -> Iterator[Any]:
 
 
 def drive(cluster: Any, folder: Path, n: int, event: str, count: int) -> dict[str, Any] | None:
-    """Run a driver; return what it said, None if it was killed."""
+    """Runs a driver; returns what it said, None if it was killed."""
     words = [cluster.address, str(folder), str(n), event, str(count)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.ray_driver", *words],

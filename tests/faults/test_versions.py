@@ -29,13 +29,13 @@ VERSIONS = sorted(file.stem.removeprefix("next-") for file in HERE.glob("next-*.
 
 
 def following(version: str, of: str) -> dict:
-    """Return what the version that wrote a file drew next."""
+    """Returns what the version that wrote a file drew next."""
     found: dict = json.loads((HERE / f"next-{version}.json").read_text())[of]
     return found
 
 
 def study_in(out: Path, version: str, *changes: str) -> None:
-    """Make a run's folder with the study of a version, changed by SQL statements."""
+    """Makes a run's folder with the study of a version, changed by SQL statements."""
     out.mkdir()
     with closing(sqlite3.connect(out / "study.db")) as database:
         database.executescript((HERE / f"study-{version}.sql").read_text())

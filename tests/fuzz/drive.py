@@ -69,7 +69,7 @@ class Tally:
 
 
 def drive(name: str, start: int, count: int) -> Tally:
-    """Return how the files ``start`` … ``start + count - 1`` of a format ended."""
+    """Returns how the files ``start`` … ``start + count - 1`` of a format ended."""
     tally, begun = Tally(name), time.monotonic()
     at, end = start, start + count
     while at < end:
@@ -79,7 +79,7 @@ def drive(name: str, start: int, count: int) -> Tally:
 
 
 def _drive_one_process(tally: Tally, start: int, end: int) -> int:
-    """Read files until one kills the process; return the number of the next one."""
+    """Reads files until one kills the process; returns the number of the next one."""
     receiver, sender = os.pipe()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.fuzz.drive", tally.name, "--child", folder]
@@ -123,7 +123,7 @@ def _count(tally: Tally, found: dict[str, Any]) -> None:
 
 
 def _memory_mb(what: str) -> float:
-    """Return what the kernel says of this process; "VmHWM" is the most that it held.
+    """Returns what the kernel says of this process; "VmHWM" is the most that it held.
 
     `resource.getrusage` counts in what the parent held before it became this process (execve
     keeps the figure), which under a test run is a gigabyte of other tests.
@@ -189,7 +189,7 @@ def _verdict(form: Any, path: Path, is_shown: bool) -> str:
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:
-    """Tell whether memory was asked for that there was not; a parser says so of its own stack."""
+    """Tells whether memory was asked for that there was not; a parser says so of its own stack."""
     while error is not None:
         if isinstance(error, MemoryError):
             frames = traceback.extract_tb(error.__traceback__)
@@ -211,7 +211,7 @@ _RELEASE = {
 
 
 def main() -> None:
-    """Run a piece of the files of one format, here or as a child; of "all", those of a release."""
+    """Runs a piece of the files of one format, here or as a child; of "all", those of a release."""
     parser = argparse.ArgumentParser()
     parser.add_argument("format", choices=["all", *_RELEASE])
     parser.add_argument("--start", type=int, default=0)

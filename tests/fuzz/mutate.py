@@ -57,7 +57,7 @@ TEXTS: Sequence[str] = (
 
 
 def damaged(rng: random.Random, data: bytes, other: bytes = b"") -> bytes:
-    """Return the bytes after one to six changes; ``other`` is what may be spliced in."""
+    """Returns the bytes after one to six changes; ``other`` is what may be spliced in."""
     found = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
         rng.choice(_CHANGES)(rng, found, other)
@@ -125,7 +125,7 @@ _CHANGES: Sequence[Callable[[random.Random, bytearray, bytes], None]] = (
 
 
 def damaged_json(rng: random.Random, document: Any) -> str:
-    """Return a JSON document as text after one to five of its parts were changed."""
+    """Returns a JSON document as text after one to five of its parts were changed."""
     box = [copy.deepcopy(document)]
     for _ in range(rng.choice((1, 1, 1, 2, 5))):
         places = list(_places(box))
@@ -181,7 +181,7 @@ def _near(rng: random.Random, value: Any) -> Any:
 
 
 def spoiled_text(rng: random.Random, text: str) -> bytes:
-    """Return a text as bytes, now and then in another encoding, nested too deep, or cut."""
+    """Returns a text as bytes, now and then in another encoding, nested too deep, or cut."""
     what = rng.randrange(20)
     if what == 0:
         place = rng.randrange(len(text) + 1)

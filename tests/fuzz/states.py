@@ -53,7 +53,7 @@ def _core_seeds() -> Sequence[Any]:
 
 
 def core_state(rng: random.Random) -> bytes:
-    """Return the text of a `CoarseToFine`."""
+    """Returns the text of a `CoarseToFine`."""
     seed = rng.choice(_core_seeds())
     text = damaged_json(rng, seed) if rng.random() < 0.8 else json.dumps(seed)
     return spoiled_text(rng, text)
@@ -97,7 +97,7 @@ def _ray_seeds() -> Sequence[Any]:
 
 
 def ray_state(rng: random.Random) -> bytes:
-    """Return the file that `CoarseToFineSearch.save` writes."""
+    """Returns the file that `CoarseToFineSearch.save` writes."""
     seed = rng.choice(_ray_seeds())
     text = damaged_json(rng, seed) if rng.random() < 0.8 else json.dumps(seed)
     return spoiled_text(rng, text)
@@ -139,14 +139,14 @@ _SUMMARY: dict[str, Any] = {
 
 
 def summary_file(rng: random.Random) -> bytes:
-    """Return a ``best.json``."""
+    """Returns a ``best.json``."""
     text = damaged_json(rng, _SUMMARY) if rng.random() < 0.9 else json.dumps(_SUMMARY)
     return spoiled_text(rng, text)
 
 
 @cache
 def _model_seeds() -> Sequence[bytes]:
-    """Return model files of a classification and of a regression."""
+    """Returns model files of a classification and of a regression."""
     draw = np.random.default_rng(0)
     found = []
     with TemporaryDirectory() as folder:
@@ -175,7 +175,7 @@ def _model_seeds() -> Sequence[bytes]:
 
 
 def model_file(rng: random.Random) -> bytes:
-    """Return a ``model.pt``: its bytes damaged, or its parts changed and packed again."""
+    """Returns a ``model.pt``: its bytes damaged, or its parts changed and packed again."""
     data = rng.choice(_model_seeds())
     what = rng.randrange(10)
     if what == 0:
@@ -193,7 +193,7 @@ def model_file(rng: random.Random) -> bytes:
 
 
 def _repacked(rng: random.Random, data: bytes) -> bytes:
-    """Return the archive with one member damaged; the archive itself stays sound."""
+    """Returns the archive with one member damaged; the archive itself stays sound."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
         names = old.namelist()
@@ -236,7 +236,7 @@ def _change_content(rng: random.Random, content: Any) -> None:
 
 
 def _claim_a_large_network(content: Any) -> None:
-    """Say that a network has a billion weights, and show as many, which are all the same few."""
+    """Says that a network has a billion weights, and shows as many, which are all the same few."""
     try:
         about = json.loads(content["about"])
         about["config"] |= {"width": 20_000, "depth": 3}
@@ -248,7 +248,7 @@ def _claim_a_large_network(content: Any) -> None:
 
 
 def _doubling() -> Any:
-    """Return a list that takes little room, and a terabyte if it is written out."""
+    """Returns a list that takes little room, and a terabyte if it is written out."""
     inside: list[Any] = ["x"]
     for _ in range(40):
         inside = [inside, inside]

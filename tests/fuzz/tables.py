@@ -50,7 +50,7 @@ _ODD_CELLS: Sequence[str] = (
 
 
 def _cells(rng: random.Random, rows: int) -> list[str]:
-    """Return a column as text: of one kind, in a few rows of another."""
+    """Returns a column as text: of one kind, in a few rows of another."""
     kind = rng.choice((0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 8, 9))
     if kind == 0:
         column = [str(rng.randrange(-9, 99)) for _ in range(rows)]
@@ -82,7 +82,7 @@ def _cells(rng: random.Random, rows: int) -> list[str]:
 
 
 def csv_file(rng: random.Random) -> bytes:
-    """Return a CSV file whose target, if it has one, is called ``y``."""
+    """Returns a CSV file whose target, if it has one, is called ``y``."""
     rows = rng.choice((0, 1, 9, 10, *(30,) * 4, *(60,) * 8))
     names = [f"c{i}" for i in range(rng.choice((0, 1, 2, 2, 2, 4, 7)))] + ["y"]
     columns = [_cells(rng, rows) for _ in names]
@@ -148,7 +148,7 @@ _DTYPES: Sequence[str] = (
 
 
 def _npy(rng: random.Random, shape: tuple[int, ...]) -> bytes:
-    """Return an array as an NPY file, whose header may say anything."""
+    """Returns an array as an NPY file, whose header may say anything."""
     dtype = rng.choice(_DTYPES[:8] if rng.random() < 0.8 else _DTYPES)
     try:
         kind = np.dtype(dtype)
@@ -193,7 +193,7 @@ def _npy(rng: random.Random, shape: tuple[int, ...]) -> bytes:
 
 
 def npz_file(rng: random.Random) -> bytes:
-    """Return an NPZ file."""
+    """Returns an NPZ file."""
     rows = rng.choice((0, 1, 10, *(30,) * 4, *(40,) * 8))
     shape = rng.choice(((rows, 3),) * 20 + ((rows,), (rows, 2, 2), (), (rows, 0)))
     members = [
@@ -297,7 +297,7 @@ def _parquet_table(rng: random.Random) -> bytes:
 
 
 def _parquet_bomb(*, is_repeated: bool) -> bytes:
-    """Return a file of kilobytes that a gigabyte and more comes out of."""
+    """Returns a file of kilobytes that a gigabyte and more comes out of."""
     rows = 1000 if is_repeated else 10
     text = pa.array(["x" * (2_000_000 if is_repeated else 500_000)])
     texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), text)
@@ -320,13 +320,13 @@ def _parquet_bomb(*, is_repeated: bool) -> bytes:
 
 @cache
 def _pool() -> Sequence[bytes]:
-    """Return tables to damage: making one costs more than reading it."""
+    """Returns tables to damage: making one costs more than reading it."""
     tables = [_parquet_table(random.Random(f"parquet pool {i}")) for i in range(400)]
     return [*tables, _parquet_bomb(is_repeated=True), _parquet_bomb(is_repeated=False)]
 
 
 def parquet_file(rng: random.Random) -> bytes:
-    """Return a Parquet file; most damage is done to its footer, which says what the rest is."""
+    """Returns a Parquet file; most damage is done to its footer, which says what the rest is."""
     data = rng.choice(_pool())
     what = rng.randrange(10)
     if what < 3:

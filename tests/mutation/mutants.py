@@ -55,18 +55,18 @@ class Mutant:
 
 
 def all_mutants(source: str) -> list[Mutant]:
-    """Return every variant of a module that differs in one place."""
+    """Returns every variant of a module that differs in one place."""
     tree = ast.parse(source)
     return [_mutant(tree, place) for place in range(_places(tree))]
 
 
 def all_changes(source: str) -> list[tuple[str, int, str]]:
-    """Return function, line and description of each of `all_mutants`, without making them."""
+    """Returns function, line and description of each of `all_mutants`, without making them."""
     return [found[:3] for found in _changes(ast.parse(source))]
 
 
 def chosen_mutants(sources: dict[str, str], count: int, seed: int) -> list[tuple[str, Mutant]]:
-    """Return so many variants of several modules, as many of each as its length deserves."""
+    """Returns so many variants of several modules, as many of each as its length deserves."""
     trees = {name: ast.parse(text) for name, text in sources.items()}
     pool = [(name, place) for name, tree in trees.items() for place in range(_places(tree))]
     chosen = random.Random(seed).sample(pool, count)
@@ -150,7 +150,7 @@ def _name(node: ast.AST) -> str:
 
 
 def _code(node: ast.AST, function: str = "") -> Iterator[tuple[str, ast.AST]]:
-    """Yield the nodes that a run depends on, each with the function that it is in."""
+    """Yields the nodes that a run depends on, each with the function that it is in."""
     yield function, node
     if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
         function = f"{function}.{node.name}".removeprefix(".")

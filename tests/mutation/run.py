@@ -66,7 +66,7 @@ _WITHOUT_CODE = ("__init__", "errors")
 
 
 def sources() -> dict[str, str]:
-    """Return the text of each module of the core, by its path in it without the ending."""
+    """Returns the text of each module of the core, by its path in it without the ending."""
     folder = _ROOT / "tune_bn" / "core"
     files = [file for file in sorted(folder.rglob("*.py")) if file.stem not in _WITHOUT_CODE]
     return {
@@ -76,7 +76,7 @@ def sources() -> dict[str, str]:
 
 
 def working_copy(folder: Path) -> Path:
-    """Copy package and tests into a folder, and return it."""
+    """Copies package and tests into a folder, and returns it."""
     for name in ("tune_bn", "tests"):
         ignored = shutil.ignore_patterns("__pycache__", "results")
         shutil.copytree(_ROOT / name, folder / name, ignore=ignored)
@@ -85,7 +85,7 @@ def working_copy(folder: Path) -> Path:
 
 
 def is_caught(copy: Path, module: str, mutant: Mutant, tests: list[str]) -> bool:
-    """Tell whether the tests fail, or do not end, with the module broken; then mend it."""
+    """Tells whether the tests fail, or do not end, with the module broken; then mend it."""
     file = copy / "tune_bn" / "core" / f"{module}.py"
     sound = file.read_text(encoding="utf-8")
     file.write_text(mutant.source, encoding="utf-8")
@@ -103,12 +103,12 @@ def is_caught(copy: Path, module: str, mutant: Mutant, tests: list[str]) -> bool
 
 
 def why_equivalent(module: str, mutant: Mutant) -> str | None:
-    """Return why a variant does what the sound module does; None if it is not known to."""
+    """Returns why a variant does what the sound module does; None if it is not known to."""
     return EQUIVALENT.get((module, mutant.function, mutant.what))
 
 
 def main() -> None:
-    """Run so many mutants and print what survived."""
+    """Runs so many mutants and prints what survived."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)

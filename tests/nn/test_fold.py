@@ -24,7 +24,7 @@ X = normal(16, 1, 8, 8, dtype=torch.float32)
 
 
 def trained(model: nn.Module, x: Tensor) -> nn.Module:
-    """Give every parameter and statistic a value of its own."""
+    """Gives every parameter and statistic a value of its own."""
     with torch.no_grad():
         for seed, p in enumerate(model.parameters()):
             p.copy_(normal(*p.shape, seed=seed, dtype=p.dtype) * 0.3)
@@ -70,7 +70,7 @@ class Residual(nn.Module):
         self.conv, self.norm = nn.Conv2d(1, 1, 3, padding=1), BatchNorm2d(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add the convolution's output to its normalised self."""
+        """Adds the convolution's output to its normalised self."""
         z = self.conv(x)
         return z + self.norm(z)  # type: ignore[no-any-return] # Module's call is untyped
 
@@ -85,7 +85,7 @@ class Tied(nn.Module):
         self.norm = BatchNorm2d(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Call both."""
+        """Calls both."""
         return self.second(self.norm(self.first(x)))  # type: ignore[no-any-return] # untyped
 
 
@@ -270,7 +270,7 @@ class Masked(nn.Module):
         self.linear, self.norm = nn.Linear(8, 4), BatchNorm1d(4)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop the first row."""
+        """Drops the first row."""
         mask = torch.arange(16) > 0
         return self.norm(self.linear(x), mask)  # type: ignore[no-any-return] # Module's call
 

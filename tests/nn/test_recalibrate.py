@@ -134,7 +134,7 @@ def test_a_layer_called_twice_pools_both_calls() -> None:
             self.norm = layer
 
         def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-            """Normalise the input and its double."""
+            """Normalises the input and its double."""
             return self.norm(x), self.norm(2 * x)
 
     recalibrate(Shared(), X.split(7))
@@ -266,7 +266,7 @@ class Auxiliary(nn.Module):
         self.norm, self.aux = BatchNorm1d(6).double(), BatchNorm1d(6).double()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Use the second layer in training."""
+        """Uses the second layer in training."""
         y: Tensor = self.norm(x)
         return y + self.aux(x) if self.training else y
 
@@ -293,7 +293,7 @@ class TakesKeywords(nn.Module):
         self.norm = BatchNorm1d(6).double()
 
     def forward(self, values: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
-        """Return what such models return."""
+        """Returns what such models return."""
         return {"logits": self.norm(values)}
 
 
@@ -303,7 +303,7 @@ class TakesTwo(nn.Module):
         self.norm = BatchNorm1d(6).double()
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Normalise a sum."""
+        """Normalises a sum."""
         y: Tensor = self.norm(a + b)
         return y
 
@@ -358,7 +358,7 @@ class KeepsState(nn.Module):
         self.is_inside = False
 
     def forward(self, x: Tensor) -> Tensor:
-        """Raise if it was left in the middle the last time."""
+        """Raises if it was left in the middle the last time."""
         assert not self.is_inside
         self.is_inside = True
         y: Tensor = self.second(self.first(x).exp())
@@ -385,7 +385,7 @@ class FailsInOne(nn.Module):
         self.norm, self.rank, self.calls = BatchNorm1d(6).double(), rank, 0
 
     def forward(self, x: Tensor) -> Tensor:
-        """Fail in the second process, in its second pass."""
+        """Fails in the second process, in its second pass."""
         self.calls += 1
         if self.rank == 1 and self.calls == 2:
             raise KeyError("no such row")

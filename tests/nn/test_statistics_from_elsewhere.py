@@ -300,7 +300,7 @@ def ema_of_state(copied: nn.Module, model: nn.Module, decay: float) -> None:
 
 
 def averaged(make: Callable[[nn.Module], Any], steps: int, **options: Any) -> tuple[Any, Any]:
-    """Train a model beside its average; both see batches of mean 5 and variance 1."""
+    """Trains a model beside its average; both see batches of mean 5 and variance 1."""
     model = nn.Sequential(BatchNorm1d(2, **options))
     average = make(model)
     for seed in range(steps):

@@ -68,7 +68,7 @@ class WithMask(nn.Module):
         self.norm = BatchNorm1d(3)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Hand the mask on."""
+        """Hands the mask on."""
         return self.norm(x, mask=mask)  # type: ignore[no-any-return] # Module's call
 
 

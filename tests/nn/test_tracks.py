@@ -29,7 +29,7 @@ def train(layer: nn.Module, steps: int, seed: int = 0) -> None:
 
 
 def train_wide(layer: nn.Module, steps: int, seed: int = 0) -> None:
-    """Train with batches of a size that takes the short way."""
+    """Trains with batches of a size that takes the short way."""
     generator = torch.Generator().manual_seed(seed)
     for step in range(steps):
         layer(torch.randn(32, 3, generator=generator, dtype=torch.float64) + step)

@@ -23,7 +23,7 @@ HUB = ROOT / "examples" / "optunahub" / "package"
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Return a loss of four kinds of parameters, reported step by step, sometimes pruned."""
+    """Returns a loss of four kinds of parameters, reported step by step, sometimes pruned."""
     x = trial.suggest_float("x", 0, 1)
     y = trial.suggest_float("y", 1e-5, 1, log=True)
     n = trial.suggest_int("n", 1, 9)
@@ -86,7 +86,7 @@ def test_there_are_plots_to_test():
 
 
 def fetch(url: str) -> bytes:
-    """Return what a server on this machine answers."""
+    """Returns what a server on this machine answers."""
     with urllib.request.urlopen(url, timeout=30) as answer:
         assert answer.status == 200
         body: bytes = answer.read()

@@ -22,14 +22,14 @@ ONE = Narrowing(coarse_trials=1, elites=1, width=0.02, min_width=0.02, spread=1.
 
 
 def given_trial(x: float, state: TrialState = TrialState.COMPLETE, **options) -> FrozenTrial:
-    """Return a trial at x that ended in a state."""
+    """Returns a trial at x that ended in a state."""
     return create_trial(params={"x": x}, distributions=dict(SPACE), state=state, **options)
 
 
 def next_x(
     *trials: FrozenTrial, direction: Literal["minimize", "maximize"] = "minimize", at: int = 0
 ) -> float:
-    """Return where the sampler draws next: within 0.01 of the trial that it takes as best."""
+    """Returns where the sampler draws next: within 0.01 of the trial that it takes as best."""
     study = optuna.create_study(
         direction=direction, sampler=CoarseToFineSampler(seed=at, narrowing=ONE)
     )
@@ -38,12 +38,12 @@ def next_x(
 
 
 def complete(x: float, value: float, **options) -> FrozenTrial:
-    """Return a complete trial."""
+    """Returns a complete trial."""
     return given_trial(x, value=value, **options)
 
 
 def pruned(x: float, reports: dict[int, float]) -> FrozenTrial:
-    """Return a trial that was pruned after these reports."""
+    """Returns a trial that was pruned after these reports."""
     last = reports[max(reports)] if reports else None
     value = last if last is not None and not math.isnan(last) else None
     return given_trial(x, TrialState.PRUNED, value=value, intermediate_values=reports)
@@ -106,7 +106,7 @@ HAS_SET_CONSTRAINT = hasattr(optuna.trial.Trial, "set_constraint")  # since Optu
 
 
 def constrained(x: float, value: float, violations: dict[str, float]) -> FrozenTrial:
-    """Return a complete trial with constraints, in the form that this Optuna writes."""
+    """Returns a complete trial with constraints, in the form that this Optuna writes."""
     if HAS_SET_CONSTRAINT:
         return complete(x, value, constraints=violations)
     return complete(x, value, system_attrs={"constraints": list(violations.values())})

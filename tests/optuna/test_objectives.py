@@ -10,14 +10,14 @@ from tune_bn.optuna import CoarseToFineSampler, stages
 
 
 def zdt1(trial: optuna.Trial) -> tuple[float, float]:
-    """Return ZDT1 in six dimensions (Zitzler, Deb & Thiele 2000); the front has g = 1."""
+    """Returns ZDT1 in six dimensions (Zitzler, Deb & Thiele 2000); the front has g = 1."""
     x = [trial.suggest_float(f"x{i}", 0, 1) for i in range(6)]
     g = 1 + 9 * sum(x[1:]) / 5
     return x[0], g * (1 - math.sqrt(x[0] / g))
 
 
 def hypervolume(study: optuna.Study, reference: tuple[float, float]) -> float:
-    """Return the area between the front and the reference point; both objectives minimized."""
+    """Returns the area between the front and the reference point; both objectives minimized."""
     area, previous = 0.0, reference[1]
     for a, b in sorted(tuple(t.values) for t in study.best_trials):
         if a < reference[0] and b < previous:
@@ -27,7 +27,7 @@ def hypervolume(study: optuna.Study, reference: tuple[float, float]) -> float:
 
 
 def run(sampler: optuna.samplers.BaseSampler, n: int = 200) -> float:
-    """Return the hypervolume after n trials."""
+    """Returns the hypervolume after n trials."""
     study = optuna.create_study(directions=["minimize", "minimize"], sampler=sampler)
     study.optimize(zdt1, n_trials=n)
     return hypervolume(study, (1.1, 7.0))

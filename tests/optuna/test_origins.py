@@ -23,13 +23,13 @@ from tune_bn.optuna.origins import StudyOrigins, marks_of
 
 
 def origins_of(study: optuna.Study) -> dict[int, Origin]:
-    """Return where each trial was drawn from."""
+    """Returns where each trial was drawn from."""
     trials = study.get_trials(deepcopy=False)
     return StudyOrigins(trials).all(marks_of(trials))
 
 
 def said_untrue(study: optuna.Study, given: dict[int, Any] | None = None) -> list[str]:
-    """Return what is untrue of what a study says of its draws."""
+    """Returns what is untrue of what a study says of its draws."""
     trials = study.get_trials(deepcopy=False)
     distributions = {n: d for t in trials for n, d in t.distributions.items()}
     categories = [n for n, d in distributions.items() if isinstance(d, CategoricalDistribution)]
@@ -45,7 +45,7 @@ def said_untrue(study: optuna.Study, given: dict[int, Any] | None = None) -> lis
 
 
 def plain(trial: optuna.Trial) -> float:
-    """Return a loss on four scales; some trials are pruned, some fail."""
+    """Returns a loss on four scales; some trials are pruned, some fail."""
     lr = trial.suggest_float("lr", 1e-4, 1, log=True)
     n = trial.suggest_int("n", 1, 30)
     drop = trial.suggest_float("drop", 0, 0.5, step=0.1)
@@ -60,7 +60,7 @@ def plain(trial: optuna.Trial) -> float:
 
 
 def conditional(trial: optuna.Trial) -> float:
-    """Return a loss of a space with branches, of which one comes late."""
+    """Returns a loss of a space with branches, of which one comes late."""
     x = trial.suggest_float("x", -5, 5)
     optimizer = trial.suggest_categorical("optimizer", ["sgd", "adam", "none"])
     if optimizer == "sgd":
@@ -71,7 +71,7 @@ def conditional(trial: optuna.Trial) -> float:
 
 
 def changing(trial: optuna.Trial) -> float:
-    """Return a loss of a space whose ranges shrink, shift and grow."""
+    """Returns a loss of a space whose ranges shrink, shift and grow."""
     high = 10.0 if trial.number < 20 else 4.0 if trial.number < 50 else 40.0
     x = trial.suggest_float("x", 0.01, high, log=True)
     n = trial.suggest_int("n", 1 if trial.number < 35 else 5, 20)
@@ -232,7 +232,7 @@ def test_a_study_of_another_sampler_has_no_origins():
 
 
 def study_of(n: int, seed: int = 0) -> optuna.Study:
-    """Return a study of n trials."""
+    """Returns a study of n trials."""
     study = optuna.create_study(sampler=CoarseToFineSampler(seed=seed))
     study.optimize(plain, n_trials=n)
     return study

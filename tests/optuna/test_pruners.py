@@ -20,7 +20,7 @@ from tune_bn.optuna import CoarseToFineSampler, stages
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Return a loss that falls for nine steps towards |x − 0.3|."""
+    """Returns a loss that falls for nine steps towards |x − 0.3|."""
     x = trial.suggest_float("x", 0, 1)
     for step in range(1, 10):
         trial.report(abs(x - 0.3) + 1 / step, step)

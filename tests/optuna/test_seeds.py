@@ -19,25 +19,25 @@ COARSE = CoarseToFineSampler(seed=0).narrowing.coarse_trials or 0
 
 
 def value_of(trial: optuna.Trial) -> float:
-    """Return a loss over the space of the worker processes."""
+    """Returns a loss over the space of the worker processes."""
     alpha, n, kind = space_of(trial)
     return alpha + abs(n - 300) / 1000 + (kind == "b")
 
 
 def params_of(study: optuna.Study, n: int) -> list[dict]:
-    """Return the parameters of the first n trials, by number."""
+    """Returns the parameters of the first n trials, by number."""
     return [t.params for t in sorted(study.get_trials(), key=lambda t: t.number)[:n]]
 
 
 def sequential(n: int = COARSE, seed: int = 0) -> list[dict]:
-    """Return what one worker draws."""
+    """Returns what one worker draws."""
     study = optuna.create_study(sampler=CoarseToFineSampler(seed=seed))
     study.optimize(value_of, n_trials=n)
     return params_of(study, n)
 
 
 def start(address: str, study: str, *options: str, hash_seed: str = "0") -> subprocess.Popen[str]:
-    """Start a worker process."""
+    """Starts a worker process."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.support.worker", address, study, *options],
         stdout=subprocess.PIPE,

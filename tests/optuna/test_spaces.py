@@ -39,7 +39,7 @@ DISTRIBUTIONS: dict[str, BaseDistribution] = {
 
 
 def finite_value(params) -> float:
-    """Return a loss that depends on every parameter and never overflows."""
+    """Returns a loss that depends on every parameter and never overflows."""
     return sum(math.tanh(float(v)) if isinstance(v, (int, float)) else 0.5 for v in params.values())
 
 
@@ -135,7 +135,7 @@ def test_categories_may_be_any_objects():
 
 
 def conditional(trial: optuna.Trial) -> float:
-    """Return a loss of two branches, of which the second has a parameter of its own."""
+    """Returns a loss of two branches, of which the second has a parameter of its own."""
     x = trial.suggest_float("x", 0, 1)
     if trial.suggest_categorical("branch", ["a", "b"]) == "a":
         return x + trial.suggest_float("a", 0, 1)

@@ -12,7 +12,7 @@ from tune_bn.optuna import CoarseToFineSampler, stages, suggest_one_minus_log
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Return a loss on three scales."""
+    """Returns a loss on three scales."""
     alpha = trial.suggest_float("alpha", 1e-4, 1, log=True)
     n = trial.suggest_int("n", 1, 30)
     kind = trial.suggest_categorical("kind", ["a", "b"])
@@ -20,7 +20,7 @@ def objective(trial: optuna.Trial) -> float:
 
 
 def study_of(n: int, storage: str | None = None) -> optuna.Study:
-    """Return a study of n trials."""
+    """Returns a study of n trials."""
     study = optuna.create_study(storage=storage, sampler=CoarseToFineSampler(seed=0))
     study.optimize(objective, n_trials=n)
     return study

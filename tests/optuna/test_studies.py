@@ -21,7 +21,7 @@ SPACE: dict[str, optuna.distributions.BaseDistribution] = {
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Return a loss with its optimum at x = 2, n = 4."""
+    """Returns a loss with its optimum at x = 2, n = 4."""
     return (trial.suggest_float("x", -5, 5) - 2) ** 2 + abs(trial.suggest_int("n", 1, 9) - 4)
 
 
@@ -30,7 +30,7 @@ STAGE = Narrowing().stage_trials
 
 
 def stage_of(trial: optuna.trial.FrozenTrial) -> int:
-    """Return the stage that a trial says it was drawn in."""
+    """Returns the stage that a trial says it was drawn in."""
     mark = Mark.read(trial.user_attrs[MARK_KEY], trial.number)
     assert mark is not None
     return mark.stage
@@ -167,7 +167,7 @@ def test_a_study_deleted_and_made_again_starts_anew():
 
 
 def first_params(url: str, n: int) -> list[optuna.trial.FrozenTrial]:
-    """Return the trials of a study of its own with the same seed."""
+    """Returns the trials of a study of its own with the same seed."""
     study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
     study.optimize(objective, n_trials=n)
     return study.trials

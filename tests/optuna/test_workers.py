@@ -25,7 +25,7 @@ def postgres() -> Iterator[Server]:
 
 
 def check(study: optuna.Study, n_finished: int) -> None:
-    """Check what must hold after any run of several workers."""
+    """Checks what must hold after any run of several workers."""
     trials = study.get_trials()
     finished = [t for t in trials if t.state == TrialState.COMPLETE]
     assert len(finished) == n_finished
@@ -80,7 +80,7 @@ def test_the_seed_gives_the_same_coarse_points_on_postgresql(postgres):
 
 
 def wait_until_open(port: int, process: subprocess.Popen | threading.Thread) -> None:
-    """Wait until somebody listens on a port."""
+    """Waits until somebody listens on a port."""
     import socket
 
     deadline = time.monotonic() + 30

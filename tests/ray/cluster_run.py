@@ -32,11 +32,11 @@ class RemoveNode(tune.Callback):
         self.cluster, self.victim, self.folder = cluster, victim, folder
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return nothing of the cluster: Tune pickles its callbacks."""
+        """Returns nothing of the cluster: Tune pickles its callbacks."""
         return {"cluster": None, "victim": None, "folder": self.folder}
 
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
-        """Look at the marks that the trials left; remove the node, then let the others go on."""
+        """Looks at the marks that the trials left; removes the node, then lets the others go on."""
         del iteration, trials, info
         if self.victim is not None and len([*self.folder.glob("node-*")]) == 3:
             self.cluster.remove_node(self.victim, allow_graceful=False)
@@ -45,7 +45,7 @@ class RemoveNode(tune.Callback):
 
 
 def trainable_in(folder: Path) -> Any:
-    """Return a function that waits until the node is gone before it reports anything."""
+    """Returns a function that waits until the node is gone before it reports anything."""
 
     def train(config: dict[str, Any]) -> None:
         (folder / f"node-{ray.get_runtime_context().get_node_id()}").touch()
@@ -60,12 +60,12 @@ def trainable_in(folder: Path) -> Any:
 
 
 def n_alive() -> int:
-    """Return how many nodes Ray takes to be there."""
+    """Returns how many nodes Ray takes to be there."""
     return len([node for node in ray.nodes() if node["Alive"]])
 
 
 def main(folder: Path) -> None:
-    """Run the search and print what came of it."""
+    """Runs the search and prints what came of it."""
     cluster = Cluster(initialize_head=True, head_node_args=NODE)
     cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
     victim = cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)

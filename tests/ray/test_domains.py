@@ -33,7 +33,7 @@ RS = (np.arange(2000) + 0.5) / 2000  # quantiles in equal steps, so counts are e
 
 
 def drawn(domain) -> list[float]:
-    """Return the values at evenly spaced quantiles."""
+    """Returns the values at evenly spaced quantiles."""
     parameter = parameter_for(domain, "x")
     return [parameter.draw(float(r)) for r in RS]
 

@@ -16,7 +16,7 @@ SPACE = {"x": tune.uniform(0, 1), "net": {"n": tune.randint(1, 100)}, "c": tune.
 
 
 def write_experiment(folder: Path, trials: list[tuple[str, str, dict, dict]], session="1") -> None:
-    """Write trials (id, status, config, last result) as Tune does, as far as it is read."""
+    """Writes trials (id, status, config, last result) as Tune does, as far as it is read."""
     pairs = [
         [
             json.dumps({"trial_id": i, "status": status, "config": config, "results": "80054e2e"}),
@@ -29,7 +29,7 @@ def write_experiment(folder: Path, trials: list[tuple[str, str, dict, dict]], se
 
 
 def driven(n: int, folder: Path) -> tuple[CoarseToFineSearch, list[tuple[str, str, dict, dict]]]:
-    """Run n trials by hand, the last of them still running; the state is saved half-way."""
+    """Runs n trials by hand, the last of them still running; the state is saved half-way."""
     search = CoarseToFineSearch(SPACE, "loss", "min", seed=0, points_to_evaluate=[{"x": 0.5}] * 2)
     trials = []
     for i in range(n):

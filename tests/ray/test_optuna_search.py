@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 def search() -> OptunaSearch:
-    """Return a search that narrows after two trials."""
+    """Returns a search that narrows after two trials."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = CoarseToFineSampler(seed=0, narrowing=Narrowing(coarse_trials=2, stage_trials=2))
     return OptunaSearch(sampler=sampler, metric="loss", mode="min")

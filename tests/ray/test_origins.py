@@ -13,7 +13,7 @@ RAY_SPACES = ray_spaces()
 
 
 def said_untrue(search, given):
-    """Return what is untrue of what the search says of itself."""
+    """Returns what is untrue of what the search says of itself."""
     categories = [n for n, p in search.space.items() if isinstance(p, Categorical)]
     origins = search.origins()
     params = {n: search._search.params(n) for n in origins}

@@ -25,7 +25,7 @@ FULL = {
 
 
 def made(**kwargs) -> CoarseToFineSearch:
-    """Return a search over SPACE."""
+    """Returns a search over SPACE."""
     return CoarseToFineSearch(SPACE, "loss", "min", **{"seed": 0, **kwargs})
 
 

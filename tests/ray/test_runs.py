@@ -28,13 +28,13 @@ QUICK = Narrowing(coarse_trials=3, stage_trials=3)
 
 
 def loss_of(config: dict[str, Any], epoch: int) -> float:
-    """Return the loss after an epoch."""
+    """Returns the loss after an epoch."""
     loss: float = (config["x"] - 0.7) ** 2 + 0.1 * config["depth"] + 1 / epoch
     return loss
 
 
 def trainable_to(epochs: int, fails_without: Path | None = None) -> Any:
-    """Return a function that reports a loss each epoch; made here, so that workers get it whole.
+    """Returns a function that reports a loss each epoch; made here, so that workers get it whole.
 
     With ``fails_without``, half of the trials fail as long as there is no such file.
     """
@@ -61,7 +61,7 @@ def tuner(
     callbacks: Any = None,
     **config: Any,
 ) -> tune.Tuner:
-    """Return a Tuner that runs quietly in a folder.
+    """Returns a Tuner that runs quietly in a folder.
 
     The folder's name is the experiment's: within one Ray, runs of one name share files.
     """
@@ -78,7 +78,7 @@ def tuner(
 
 
 def each(results: tune.ResultGrid) -> list[Any]:
-    """Return the results of a grid."""
+    """Returns the results of a grid."""
     return [results[i] for i in range(len(results))]
 
 
@@ -187,7 +187,7 @@ class Remembers(LoggerCallback):
         self.results: list[dict[str, Any]] = []
 
     def log_trial_result(self, iteration: int, trial: Any, result: dict[str, Any]) -> None:
-        """Keep what a tracking server would be sent."""
+        """Keeps what a tracking server would be sent."""
         del iteration, trial
         self.results.append(dict(result))
 
@@ -251,7 +251,7 @@ class Interrupt(tune.Callback):
         self.marker = marker
 
     def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
-        """Raise once three trials have ended."""
+        """Raises once three trials have ended."""
         del iteration, info
         n_ended = sum(trial.status == "TERMINATED" for trial in trials)
         if n_ended >= 3 and not self.marker.exists():
@@ -260,7 +260,7 @@ class Interrupt(tune.Callback):
 
 
 def state_of(path: Path) -> CoarseToFineSearch:
-    """Return the search as the experiment's folder holds it."""
+    """Returns the search as the experiment's folder holds it."""
     search = CoarseToFineSearch()
     search.restore_from_dir(str(path))
     return search

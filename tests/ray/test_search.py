@@ -22,19 +22,19 @@ SPACE = {
 
 
 def loss_of(config) -> float:
-    """Return a loss that is 0 at lr 0.01, depth 4, tanh."""
+    """Returns a loss that is 0 at lr 0.01, depth 4, tanh."""
     net = config["net"]
     loss: float = abs(math.log10(config["lr"]) + 2) + 0.3 * abs(net["depth"] - 4)
     return loss + (0.5 if net["act"] == "relu" else 0.0)
 
 
 def made(**kwargs) -> CoarseToFineSearch:
-    """Return a search over SPACE."""
+    """Returns a search over SPACE."""
     return CoarseToFineSearch(SPACE, "loss", "min", **{"seed": 0, **kwargs})
 
 
 def run(search, n, start=0) -> list[dict]:
-    """Suggest and complete n trials; return their configs."""
+    """Suggests and completes n trials; returns their configs."""
     configs = []
     for i in range(start, start + n):
         config = search.suggest(f"t{i}")

@@ -46,7 +46,7 @@ CONFIG = {
 
 
 def suggest(config, n=40, **kwargs) -> list[dict]:
-    """Return the first configs of a search over a space, some of them told."""
+    """Returns the first configs of a search over a space, some of them told."""
     search = CoarseToFineSearch(config, "m", "min", seed=0, **kwargs)
     configs = []
     for i in range(n):
@@ -56,7 +56,7 @@ def suggest(config, n=40, **kwargs) -> list[dict]:
 
 
 def is_resolved(value) -> bool:
-    """Tell whether no domain is left anywhere in a config."""
+    """Tells whether no domain is left anywhere in a config."""
     if isinstance(value, tune.search.sample.Domain):
         return False
     if isinstance(value, dict):

@@ -21,7 +21,7 @@ RICH = {
 
 
 def continued(search, trial_id="z") -> list:
-    """Return the next suggestions of a search, each told."""
+    """Returns the next suggestions of a search, each told."""
     configs = []
     for i in range(15):
         configs.append(search.suggest(f"{trial_id}{i}"))

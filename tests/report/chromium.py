@@ -30,7 +30,7 @@ _PRINT = "for (const kind of ['beforeprint', 'afterprint']) dispatchEvent(new Ev
 
 
 def check_in_chromium(folder: Path, source: Any, *, fewest: int) -> None:
-    """Raise unless a browser opens the page without a word and draws its figures, all of them.
+    """Raises unless a browser opens the page without a word and draws its figures, all of them.
 
     Args:
         folder: Where the page may be written.
@@ -51,7 +51,7 @@ def check_in_chromium(folder: Path, source: Any, *, fewest: int) -> None:
 
 
 def console_messages(file: Path) -> tuple[list[str], str]:
-    """Return the lines that the page wrote to the console, and its elements at the end.
+    """Returns the lines that the page wrote to the console, and its elements at the end.
 
     Skips the test where there is no Chromium.
     """
@@ -60,7 +60,7 @@ def console_messages(file: Path) -> tuple[list[str], str]:
 
 
 def seconds_to_open(file: Path) -> float:
-    """Return how long Chromium takes from its start until a page has loaded."""
+    """Returns how long Chromium takes from its start until a page has loaded."""
     begun = time.perf_counter()
     _opened(file)
     return time.perf_counter() - begun

@@ -12,7 +12,7 @@ _LISTEN = "0A"
 
 
 def tree_of(pid: int) -> list[int]:
-    """Return a process and all that it started, directly or not."""
+    """Returns a process and all that it started, directly or not."""
     found = [pid]
     for parent in found:
         for task in Path(f"/proc/{parent}/task").glob("*"):
@@ -24,12 +24,12 @@ def tree_of(pid: int) -> list[int]:
 
 
 def listening_addresses(pid: int) -> set[tuple[str, int]]:
-    """Return (address, port) of every TCP socket that a process tree listens on."""
+    """Returns (address, port) of every TCP socket that a process tree listens on."""
     return {found for process in tree_of(pid) for found in _of_process(process)}
 
 
 def open_to_others(pid: int) -> set[tuple[str, int]]:
-    """Return those of them that another machine may reach."""
+    """Returns those of them that another machine may reach."""
     found = listening_addresses(pid)
     return {(host, port) for host, port in found if not ipaddress.ip_address(host).is_loopback}
 

@@ -41,14 +41,14 @@ def server() -> Iterator[Server]:
 
 
 def addresses(server: Server, password: str) -> list[str]:
-    """Return the ways to put a password into an address."""
+    """Returns the ways to put a password into an address."""
     plain = server.url_with(None)
     query = plain.replace("tester@", "") + f"?user=tester&password={quote(password, safe='')}"
     return [server.url_with(password), query]
 
 
 def require_secret(text: str) -> None:
-    """Fail if the text holds one of the passwords, however it is written."""
+    """Fails if the text holds one of the passwords, however it is written."""
     for password in (RIGHT, WRONG):
         for form in (
             password,
@@ -70,7 +70,7 @@ def test_the_judge_knows_a_password(form):
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run ``tune-bn``, everything that logs at its most talkative."""
+    """Runs ``tune-bn``, everything that logs at its most talkative."""
     code = (
         "import logging, runpy, sys; logging.basicConfig(level=logging.DEBUG); "
         "logging.getLogger('sqlalchemy').setLevel(logging.DEBUG); "
@@ -158,7 +158,7 @@ def test_a_password_that_is_changed_during_a_search(server, caplog):
 
 
 def change(server: Server, password: str) -> None:
-    """Give the user another password, and close what the old one opened."""
+    """Gives the user another password, and closes what the old one opened."""
     execute(
         server.url,
         f"ALTER ROLE tester PASSWORD '{password}'",

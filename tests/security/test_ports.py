@@ -28,7 +28,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def seen_while_it_runs(words: list[str]) -> tuple[set[tuple[str, int]], int]:
-    """Return every address that what Python runs here listened on, and the most processes."""
+    """Returns every address that what Python runs here listened on, and the most processes."""
     process = subprocess.Popen(
         [sys.executable, *words],
         stdout=subprocess.DEVNULL,

@@ -30,7 +30,7 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066
 
 
 def require_harmless(text: str) -> None:
-    """Fail if a text holds what a terminal would act on."""
+    """Fails if a text holds what a terminal would act on."""
     found = UNSAFE.search(text)
     assert found is None, repr(text[max(found.start() - 20, 0) : found.end() + 20])
 

@@ -18,7 +18,7 @@ FOUND, NOTHING_CHECKED = 1, 2
 
 
 def verdict(report: Mapping[str, Any]) -> tuple[Sequence[str], int]:
-    """Return lines for a person and an exit code.
+    """Returns lines for a person and an exit code.
 
     Args:
         report: What ``pip-audit --format json`` wrote.
@@ -45,7 +45,7 @@ def verdict(report: Mapping[str, Any]) -> tuple[Sequence[str], int]:
 
 
 def main(path: str) -> None:
-    """Print the verdict on a file and end with its exit code."""
+    """Prints the verdict on a file and ends with its exit code."""
     text = Path(path).read_text(encoding="utf-8")
     lines, code = verdict(json.loads(text) if text.strip() else {"dependencies": []})
     print("\n".join(lines))

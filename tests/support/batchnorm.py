@@ -9,7 +9,7 @@ from tune_bn.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
 
 
 def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Draw standard normal values without touching the global generator."""
+    """Draws standard normal values without touching the global generator."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
@@ -25,7 +25,7 @@ def plain(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> 
 
 
 def stats(layer: nn.Module) -> tuple[Tensor, Tensor]:
-    """Return a layer's running mean and variance, as tensors and not as optional ones."""
+    """Returns a layer's running mean and variance, as tensors and not as optional ones."""
     mean, var = layer.running_mean, layer.running_var
     assert isinstance(mean, Tensor)
     assert isinstance(var, Tensor)
@@ -33,20 +33,20 @@ def stats(layer: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def count(layer: nn.Module) -> int:
-    """Return the number of batches a layer has tracked."""
+    """Returns the number of batches a layer has tracked."""
     batches = layer.num_batches_tracked
     assert isinstance(batches, Tensor)
     return int(batches)
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and biased variance per channel of ``(N, C, *)``."""
+    """Returns mean and biased variance per channel of ``(N, C, *)``."""
     dims = [d for d in range(x.dim()) if d != 1]
     return x.mean(dims), x.var(dims, correction=0)
 
 
 def is_same_as_torch(ours: nn.Module, theirs: nn.Module, x: Tensor) -> bool:
-    """Judge a layer by torch's: training output and gradients, one step of statistics, inference.
+    """Judges a layer by torch's: training output and gradients, one step of statistics, inference.
 
     torch's statistics after its first batch are known mixtures of its start and the batch, from
     which the batch's own are solved; those, with the biased variance, are what ours must hold.
@@ -90,7 +90,7 @@ class EpsOutsideTheRoot(BatchNorm1d):
     """Wrong on purpose: divides by sqrt(var) + eps."""
 
     def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: A002 - the layer's signature
-        """Normalise the wrong way, update the right one."""
+        """Normalises the wrong way, updates the right one."""
         super().forward(input)
         mean, var = moments(input) if self.training else stats(self)
         shape = [1, -1] + [1] * (input.dim() - 2)

@@ -28,12 +28,12 @@ class _Shifted(_real, metaclass=_AnyDatetime):
 
     @classmethod
     def now(cls, tz: Any = None) -> Any:
-        """Return the wrong time."""
+        """Returns the wrong time."""
         return _real.now(tz) - cls.behind
 
 
 def set_clock_back(seconds: float) -> None:
-    """Let every clock of this process be so many seconds behind; again and again, if wanted."""
+    """Lets every clock of this process be so many seconds behind; again and again, if wanted."""
     _Shifted.behind = standard.timedelta(seconds=seconds)
     time.time = lambda: _now() - seconds
     for module in list(sys.modules.values()):

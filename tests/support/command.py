@@ -37,7 +37,7 @@ __all__ = [
 
 
 def small_table(folder: Path) -> Path:
-    """Write a table of 60 rows with two classes, of which an epoch takes milliseconds."""
+    """Writes a table of 60 rows with two classes, of which an epoch takes milliseconds."""
     rng = np.random.default_rng(0)
     path = folder / "table.csv"
     lines = [f"{rng.normal() + 2 * (i % 2):.4f},{'ab'[i % 2]}" for i in range(60)]
@@ -46,13 +46,13 @@ def small_table(folder: Path) -> Path:
 
 
 def command(table: Path, out: Path, *more: object) -> list[str]:
-    """Return the words of a run on `small_table`."""
+    """Returns the words of a run on `small_table`."""
     words = ["tune", "--data", table, "--target", "y", "--epochs", 2, "--out", out, *more]
     return [str(word) for word in words]
 
 
 def start(words: list[str], *, prefix: Sequence[str] = (), **options: Any) -> subprocess.Popen[str]:
-    """Start ``tune-bn`` with these words, after those of a prefix; it writes into pipes."""
+    """Starts ``tune-bn`` with these words, after those of a prefix; it writes into pipes."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen(
@@ -61,7 +61,7 @@ def start(words: list[str], *, prefix: Sequence[str] = (), **options: Any) -> su
 
 
 def wait_for(process: subprocess.Popen[str], words: str) -> str:
-    """Read the command's lines until one holds the words; return all that was read."""
+    """Reads the command's lines until one holds the words; returns all that was read."""
     assert process.stderr is not None
     read = ""
     for line in process.stderr:
@@ -72,7 +72,7 @@ def wait_for(process: subprocess.Popen[str], words: str) -> str:
 
 
 def without_rights_of_root() -> list[str]:
-    """Return a prefix for `start`: whom permissions do not stop, they stop with it."""
+    """Returns a prefix for `start`: whom permissions do not stop, they stop with it."""
     if os.geteuid() != 0:
         return []
     if shutil.which("setpriv") is None:
@@ -81,7 +81,7 @@ def without_rights_of_root() -> list[str]:
 
 
 def require_one_line(process: subprocess.Popen[str], *words: str, timeout_s: float = 60) -> None:
-    """Fail unless a run that is going on ends with exit code 2 and a line that says what to do.
+    """Fails unless a run that is going on ends with exit code 2 and a line that says what to do.
 
     Args:
         process: What `start` returned.
@@ -98,17 +98,17 @@ def require_one_line(process: subprocess.Popen[str], *words: str, timeout_s: flo
 
 
 def trials_of(out: Path) -> list[FrozenTrial]:
-    """Return the trials in a run's folder."""
+    """Returns the trials in a run's folder."""
     return optuna.load_study(study_name="tune_bn", storage=f"sqlite:///{out}/study.db").trials
 
 
 def finished_in(out: Path) -> list[FrozenTrial]:
-    """Return those that ended well."""
+    """Returns those that ended well."""
     return [t for t in trials_of(out) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
 
 
 def require_goes_on(table: Path, out: Path, n_finished: int) -> None:
-    """Fail unless what was finished is there, and the same command ends with one trial more.
+    """Fails unless what was finished is there, and the same command ends with one trial more.
 
     Args:
         table: What `small_table` wrote.
@@ -142,12 +142,12 @@ class Terminal:
         self.master, self.process, self.shown = master, process, ""
 
     def wait_for(self, words: str) -> None:
-        """Read what the command shows until the words have been there."""
+        """Reads what the command shows until the words have been there."""
         while words not in self.shown:
             self.shown += os.read(self.master, 4096).decode(errors="replace")
 
     def read_rest(self) -> str:
-        """Read until the command has ended; return all that it ever showed."""
+        """Reads until the command has ended; returns all that it ever showed."""
         try:
             while chunk := os.read(self.master, 4096):
                 self.shown += chunk.decode(errors="replace")
@@ -160,14 +160,14 @@ class Terminal:
         os.write(self.master, keys.encode())
 
     def close(self) -> None:
-        """Close the window."""
+        """Closes the window."""
         os.close(self.master)
         self.master = -1
 
 
 @contextmanager
 def in_terminal(words: list[str]) -> Iterator[Terminal]:
-    """Run ``tune-bn`` with these words in a terminal."""
+    """Runs ``tune-bn`` with these words in a terminal."""
     master, slave = pty.openpty()
 
     def take_terminal() -> None:

@@ -13,7 +13,7 @@ __all__ = ["fill", "small_disk"]
 
 @contextmanager
 def small_disk(size: str) -> Iterator[Path]:
-    """Yield the folder of a file system in memory of this size, as ``mount`` writes it ("64k")."""
+    """Yields the folder of a file system in memory of this size, as ``mount`` writes it ("64k")."""
     folder = Path(tempfile.mkdtemp())  # not pytest's: it must not try to clean up a mount
     try:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
@@ -30,7 +30,7 @@ def small_disk(size: str) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Fill a file system to the last byte; return the file to remove for room."""
+    """Fills a file system to the last byte; returns the file to remove for room."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (2**16, 2**12, 1):

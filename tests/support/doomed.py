@@ -29,7 +29,7 @@ __all__ = ["start_worker", "told_by", "work"]
 
 
 def start_worker(*arguments: Any, **options: Any) -> ForkServerProcess:
-    """Start `work` in a process of its own."""
+    """Starts `work` in a process of its own."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.support.survival", "tests.support.doomed"])
     process = context.Process(target=work, args=arguments, kwargs=options)
@@ -48,7 +48,7 @@ def work(
     retry: Any = None,
     clocks: Sequence[float] = (),
 ) -> None:
-    """Run trials; write each into the ledger once the study says that it is finished.
+    """Runs trials; writes each into the ledger once the study says that it is finished.
 
     Args:
         address: As for `open_storage`.
@@ -90,7 +90,7 @@ def work(
 
 
 def _is_of_the_storage(error: BaseException | None) -> bool:
-    """Tell whether an error began in the storage.
+    """Tells whether an error began in the storage.
 
     Optuna 5.0 fails an assertion of its own ("Should not reach.", study/_optimize.py) where the
     storage fails while a trial's end is written.
@@ -121,6 +121,6 @@ def _dying_at(calls: int | None) -> Iterator[None]:
 
 
 def told_by(ledger: Path) -> dict[int, float]:
-    """Return the value of every trial of which a worker was told that it is finished."""
+    """Returns the value of every trial of which a worker was told that it is finished."""
     lines = [line.split() for f in ledger.iterdir() for line in f.read_text().splitlines()]
     return {int(number): float(value) for number, value in lines}

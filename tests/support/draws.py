@@ -19,7 +19,7 @@ def propose(
     history: History,
     narrowing: Narrowing,
 ) -> tuple[Plan, dict[str, Any]]:
-    """Return stage and values of the trial with this number."""
+    """Returns stage and values of the trial with this number."""
     plan = stage_for(narrowing, history, number)
     return plan, proposal.propose(seed, number, space, history, narrowing, plan).params
 
@@ -32,6 +32,6 @@ def fine_value(
     history: History,
     narrowing: Narrowing,
 ) -> Any:
-    """Return a value drawn without its companions, in the stage of the trial with this number."""
+    """Returns a value drawn without its companions, in the stage of the trial with this number."""
     width = stage_for(narrowing, history, number).width
     return proposal.fine_value(seed, number, name, parameter, history, narrowing, width)

@@ -9,7 +9,7 @@ __all__ = ["equal_counts_p", "uniform_p"]
 
 
 def equal_counts_p(values: Sequence[Hashable], cells: Sequence[Hashable]) -> float:
-    """Return the chi-square p-value of "every cell is equally likely"; 0 if a value is none."""
+    """Returns the chi-square p-value of "every cell is equally likely"; 0 if a value is none."""
     if set(values) - set(cells):
         return 0.0
     counts = [values.count(cell) for cell in cells]
@@ -17,5 +17,5 @@ def equal_counts_p(values: Sequence[Hashable], cells: Sequence[Hashable]) -> flo
 
 
 def uniform_p(values: Iterable[float], low: float = 0.0, high: float = 1.0) -> float:
-    """Return the Kolmogorov-Smirnov p-value of "uniform between low and high"."""
+    """Returns the Kolmogorov-Smirnov p-value of "uniform between low and high"."""
     return float(stats.kstest(np.asarray(list(values)), "uniform", (low, high - low)).pvalue)

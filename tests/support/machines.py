@@ -6,7 +6,7 @@ __all__ = ["lasting"]
 
 
 def lasting(examples: int, steps: int) -> settings:
-    """Return the settings of so many runs of at most so many events each."""
+    """Returns the settings of so many runs of at most so many events each."""
     return settings(
         max_examples=examples,
         stateful_step_count=steps,

@@ -17,7 +17,7 @@ __all__ = ["Server", "find_binaries", "free_port", "running_server", "server_or_
 
 
 def find_binaries() -> Path | None:
-    """Return the folder of ``initdb`` and ``pg_ctl``; None if PostgreSQL is not installed."""
+    """Returns the folder of ``initdb`` and ``pg_ctl``; None if PostgreSQL is not installed."""
     found = shutil.which("initdb")
     if found:
         return Path(found).parent
@@ -26,7 +26,7 @@ def find_binaries() -> Path | None:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on."""
+    """Returns a TCP port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -55,26 +55,26 @@ class Server:
         return self.url_with(self.password)
 
     def url_with(self, password: str | None) -> str:
-        """Return the address with another password, or none, in it."""
+        """Returns the address with another password, or none, in it."""
         secret = "" if password is None else f":{quote(password, safe='')}"
         return f"postgresql+psycopg2://tester{secret}@127.0.0.1:{self.port}/postgres"
 
     def control(self, *command: str) -> None:
-        """Run ``pg_ctl`` as the user that owns the data."""
+        """Runs ``pg_ctl`` as the user that owns the data."""
         _run([str(self.binaries / "pg_ctl"), "-D", str(self.folder), "-w", *command])
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Starts it and waits until it answers."""
         options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} -c fsync=off"
         self.control("-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:
-        """Stop it at once, as a crash would."""
+        """Stops it at once, as a crash would."""
         self.control("-m", "immediate", "stop")
 
 
 def _run(command: list[str]) -> None:
-    """Run a command, as the user ``postgres`` where we are root, whom the server refuses."""
+    """Runs a command, as the user ``postgres`` where we are root, whom the server refuses."""
     if os.geteuid() == 0:
         command = ["runuser", "-u", "postgres", "--", *command]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=60)
@@ -82,7 +82,7 @@ def _run(command: list[str]) -> None:
 
 @contextmanager
 def running_server(binaries: Path, password: str | None = None) -> Iterator[Server]:
-    """Yield a fresh server; stop it and remove its data afterwards.
+    """Yields a fresh server; stops it and removes its data afterwards.
 
     Args:
         binaries: Folder of ``initdb`` and ``pg_ctl``.
@@ -113,7 +113,7 @@ def running_server(binaries: Path, password: str | None = None) -> Iterator[Serv
 
 @contextmanager
 def server_or_skip() -> Iterator[Server]:
-    """Yield a fresh server as `running_server` does; skip where PostgreSQL is not installed."""
+    """Yields a fresh server as `running_server` does; skips where PostgreSQL is not installed."""
     binaries = find_binaries()
     if binaries is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")

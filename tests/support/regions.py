@@ -11,7 +11,7 @@ __all__ = ["is_within", "untrue"]
 
 
 def is_within(value: Any, window: tuple[Any, ...], *, is_category: bool) -> bool:
-    """Tell whether a value is one that a window holds: an interval, or a set of choices."""
+    """Tells whether a value is one that a window holds: an interval, or a set of choices."""
     if is_category:
         return any(value is choice or value == choice for choice in window)
     low, high = window
@@ -25,7 +25,7 @@ def untrue(
     categories: Collection[str] = (),
     given: Mapping[int, Collection[str]] | None = None,
 ) -> list[str]:
-    """Return what is not true of what a search says: nothing, it should be.
+    """Returns what is not true of what a search says: nothing, it should be.
 
     Args:
         origins: Where each trial was drawn from, by number.

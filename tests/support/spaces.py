@@ -60,18 +60,18 @@ def _categories() -> st.SearchStrategy[Categorical]:
 
 
 def parameters() -> st.SearchStrategy[Parameter]:
-    """Return parameters of every scale, with huge and tiny ranges and choices of any objects."""
+    """Returns parameters of every scale, with huge and tiny ranges and choices of any objects."""
     return st.one_of(_floats(), _ints(), _categories())
 
 
 def spaces() -> st.SearchStrategy[dict[str, Parameter]]:
-    """Return spaces of one to five parameters."""
+    """Returns spaces of one to five parameters."""
     return st.dictionaries(_NAMES, parameters(), min_size=1, max_size=5)
 
 
 @st.composite
 def conditional_spaces(draw: Any) -> tuple[dict[str, Parameter], dict[str, tuple[str, Any]]]:
-    """Return a space, and conditions on categories that come earlier in it."""
+    """Returns a space, and conditions on categories that come earlier in it."""
     space = draw(spaces())
     conditions: dict[str, tuple[str, Any]] = {}
     parents: list[str] = []
@@ -85,7 +85,7 @@ def conditional_spaces(draw: Any) -> tuple[dict[str, Parameter], dict[str, tuple
 
 
 def narrowings() -> st.SearchStrategy[Narrowing]:
-    """Return schedules that come to their fine stages within a few trials, and two that differ."""
+    """Returns schedules that come to their fine stages within a few trials, and two that differ."""
     return st.one_of(
         st.builds(
             Narrowing,
@@ -101,7 +101,7 @@ def narrowings() -> st.SearchStrategy[Narrowing]:
 
 
 def key_of(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return a configuration as something hashable; a choice as its place."""
+    """Returns a configuration as something hashable; a choice as its place."""
     return tuple(
         (name, p.index(params[name]) if isinstance(p, Categorical) else params[name])
         for name, p in space.items()
@@ -114,7 +114,7 @@ def is_drawn_from(
     conditions: Mapping[str, tuple[str, Any]],
     params: Mapping[str, Any],
 ) -> bool:
-    """Tell whether a draw has just the parameters it should have, each with one of its values."""
+    """Tells whether a draw has just the parameters it should have, each with one of its values."""
     for name, parameter in space.items():
         parent, choice = conditions.get(name, (None, None))
         is_open = parent is None or (parent in params and params[parent] is choice)

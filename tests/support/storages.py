@@ -10,7 +10,7 @@ __all__ = ["open_storage"]
 
 
 def open_storage(address: str) -> BaseStorage:
-    """Return the storage at ``sqlite:…``, ``postgresql:…``, ``journal:PATH`` or ``grpc:PORT``."""
+    """Returns the storage at ``sqlite:…``, ``postgresql:…``, ``journal:PATH`` or ``grpc:PORT``."""
     kind, _, rest = address.partition(":")
     if kind == "journal":
         # A writer that was killed leaves its lock; others take it for dead after this time.

@@ -44,7 +44,7 @@ class View:
 
 
 def view_of(study: optuna.Study) -> View:
-    """Return what this process sees of a study."""
+    """Returns what this process sees of a study."""
     seen = [
         (t.number, t.state.name, _value(t), tuple(t.params.items())) for t in study.get_trials()
     ]
@@ -56,7 +56,7 @@ def _value(trial: FrozenTrial) -> float | None:
 
 
 def faults_of(told: Mapping[int, float], views: Sequence[View], *, n_params: int = 3) -> list[str]:
-    """Return what is wrong, a line each; nothing is none.
+    """Returns what is wrong, a line each; nothing is none.
 
     Args:
         told: The value of every trial of which somebody was told that it is finished.
@@ -86,7 +86,7 @@ def faults_of(told: Mapping[int, float], views: Sequence[View], *, n_params: int
 
 
 def fresh(call: Callable[..., _Returned], *arguments: Any) -> _Returned:
-    """Return what a call returns in a process of its own."""
+    """Returns what a call returns in a process of its own."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.support.survival"])  # what follows starts at once
     with ProcessPoolExecutor(1, mp_context=context) as pool:
@@ -94,12 +94,12 @@ def fresh(call: Callable[..., _Returned], *arguments: Any) -> _Returned:
 
 
 def view_elsewhere(address: str, name: str) -> View:
-    """Return what is seen at an address."""
+    """Returns what is seen at an address."""
     return view_of(optuna.load_study(study_name=name, storage=open_storage(address)))
 
 
 def go_on(address: str, name: str, n: int) -> None:
-    """Run more trials, as a worker that has just been started."""
+    """Runs more trials, as a worker that has just been started."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.load_study(
         study_name=name, storage=open_storage(address), sampler=CoarseToFineSampler(seed=0)
@@ -108,7 +108,7 @@ def go_on(address: str, name: str, n: int) -> None:
 
 
 def require_survived(address: str, name: str, told: Mapping[int, float], *, n: int = 10) -> View:
-    """Fail unless all that must hold after a fault does; return what is seen at the end.
+    """Fails unless all that must hold after a fault does; returns what is seen at the end.
 
     Args:
         address: As for `open_storage`.

@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def build_wheel(source: Path, folder: Path) -> Path:
-    """Build the wheel of a source tree into a folder; return its path."""
+    """Builds the wheel of a source tree into a folder; returns its path."""
     return folder / _in(source, build.build_wheel, folder)
 
 
 def build_sdist(source: Path, folder: Path) -> Path:
-    """Build the source distribution of a tree, unpack it beside itself; return its root."""
+    """Builds the source distribution of a tree, unpacks it beside itself; returns its root."""
     archive = folder / _in(source, build.build_sdist, folder)
     with tarfile.open(archive) as file:
         file.extractall(folder, filter="data")
@@ -26,7 +26,7 @@ def build_sdist(source: Path, folder: Path) -> Path:
 
 
 def files_of(wheel: Path) -> list[str]:
-    """Return the names of the files in a wheel, sorted, its version written as ``VERSION``."""
+    """Returns the names of the files in a wheel, sorted, its version written as ``VERSION``."""
     version = wheel.name.split("-")[1]
     with zipfile.ZipFile(wheel) as file:
         names = [name for name in file.namelist() if not name.endswith("/")]

@@ -15,7 +15,7 @@ from tune_bn.optuna import CoarseToFineSampler
 
 
 def space_of(trial: optuna.Trial) -> tuple[float, int, str]:
-    """Suggest the three parameters."""
+    """Suggests the three parameters."""
     return (
         trial.suggest_float("alpha", 1e-4, 1, log=True),
         trial.suggest_int("n", 1, 1000),
@@ -24,12 +24,12 @@ def space_of(trial: optuna.Trial) -> tuple[float, int, str]:
 
 
 def loss_of(alpha: float, n: int, kind: str) -> float:
-    """Return the loss."""
+    """Returns the loss."""
     return alpha + abs(n - 300) / 1000 + (kind == "b")
 
 
 def objective(trial: optuna.Trial) -> float:
-    """Draw, report twice on the way, and return the loss."""
+    """Draws, reports twice on the way, and returns the loss."""
     loss = loss_of(*space_of(trial))
     for step in (1, 2):
         trial.report(loss / step, step)
@@ -37,7 +37,7 @@ def objective(trial: optuna.Trial) -> float:
 
 
 def main() -> None:
-    """Run the trials."""
+    """Runs the trials."""
     parser = argparse.ArgumentParser()
     parser.add_argument("storage")
     parser.add_argument("study")

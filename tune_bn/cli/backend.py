@@ -17,12 +17,12 @@ def runner(backend: str, jobs: int, ray_options: dict[str, Any]) -> "Callable[..
 
     Args:
         backend: "optuna" or "ray".
-        jobs: of the command line; Ray has its own option for it.
-        ray_options: options of `tune_bn.tuning.on_ray.run.RaySettings`; None for those not given.
+        jobs: Of the command line; Ray has its own option for it.
+        ray_options: Options of `tune_bn.tuning.on_ray.run.RaySettings`; None for those not given.
 
     Raises:
-        InputError: the backend is unknown, or an option belongs to the other one.
-        TuneError: an option of Ray's is out of its range.
+        InputError: The backend is unknown, or an option belongs to the other one.
+        TuneError: An option of Ray's is out of its range.
     """
     given = {name: value for name, value in ray_options.items() if value is not None}
     if backend == "optuna":

@@ -22,8 +22,8 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
     """Prints a finished run for a person to read.
 
     Args:
-        outcome: of `tune_bn.tuning.optuna_run.tune`.
-        console: where to print; None: stdout.
+        outcome: Of `tune_bn.tuning.optuna_run.tune`.
+        console: Where to print; None: stdout.
     """
     console = console or Console(highlight=False)
     summary = outcome.summary

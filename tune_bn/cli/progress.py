@@ -31,8 +31,8 @@ def show_progress(
     """Yields what a run is to call; shows a bar if the console is a terminal.
 
     Args:
-        metric: its name, shown with the best value.
-        console: where to show; None: stderr.
+        metric: Its name, shown with the best value.
+        console: Where to show; None: stderr.
     """
     console = console or _PatientConsole(stderr=True, highlight=False)
     if not console.is_terminal:
@@ -54,7 +54,7 @@ class _PatientConsole(Console):
     """A console that falls silent when nobody reads any more; Rich would end the program."""
 
     def on_broken_pipe(self) -> None:
-        """Print nothing from now on."""
+        """Prints nothing from now on."""
         self.quiet = True
 
 

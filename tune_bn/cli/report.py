@@ -33,7 +33,7 @@ def read_search(
     metric: str | None,
     mode: str | None,
 ) -> tuple["Results", dict[str, Any]]:
-    """Return the search that the options name, and what is known beside it."""
+    """Returns the search that the options name, and what is known beside it."""
     if sum(place is not None for place in (run, storage, ray)) != 1:
         raise InputError("A report needs one of --run, --storage and --ray. Give exactly one.")
     if study is not None and storage is None:

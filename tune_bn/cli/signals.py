@@ -55,7 +55,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 
 def _let_go(descriptors: list[int]) -> None:
-    """Send to nowhere what goes to a terminal that is gone, where each write would be an error."""
+    """Sends to nowhere what goes to a terminal that is gone, where each write would be an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in descriptors:
         os.dup2(nowhere, descriptor)

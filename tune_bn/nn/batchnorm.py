@@ -50,29 +50,29 @@ class EwaBatchNorm(RunningStatistics):
     The first seven arguments are torch's, in torch's order.
 
     Args:
-        num_features: channels C, the size of the input's second dimension.
-        eps: added to the variance under the root; above 0.
+        num_features: Channels C, the size of the input's second dimension.
+        eps: Added to the variance under the root; above 0.
         momentum: ``1 - decay``, torch's word for the share of the newest batch, in [0, 1].
             None is the plain average over all batches; 0 keeps the statistics where they are.
-        affine: learn a scale γ (and, with ``bias``, a shift β) per channel.
+        affine: Learn a scale γ (and, with ``bias``, a shift β) per channel.
         track_running_stats: False uses batch statistics at inference too, as in torch.
-        device: as in torch.
-        dtype: as in torch; statistics are kept in float32 at least.
+        device: As in torch.
+        dtype: As in torch; statistics are kept in float32 at least.
         bias: False leaves out β.
-        decay: weight of the past, in [0, 1]; default 0.9. 1 is the plain average.
-        decays: averages to keep beside the one in use, each in [0, 1): ``select_decay`` or
+        decay: Weight of the past, in [0, 1]; default 0.9. 1 is the plain average.
+        decays: Averages to keep beside the one in use, each in [0, 1): ``select_decay`` or
             ``best_decay`` put one of them in use later.
         variance: "biased" (divided by m, what training normalises with) or "unbiased" (divided by
             m − 1, what torch keeps).
-        skip_nonfinite: leave a batch out of the averages if one of its statistics is infinite or
+        skip_nonfinite: Leave a batch out of the averages if one of its statistics is infinite or
             NaN; ``batches_skipped`` counts them.
-        accumulate: the statistics of so many forward passes are pooled before they enter the
+        accumulate: The statistics of so many forward passes are pooled before they enter the
             average as one batch: the number of micro-batches under gradient accumulation.
-        single_value: a training batch with one value per channel has no variance: "raise" as torch
+        single_value: A training batch with one value per channel has no variance: "raise" as torch
             does, or normalise it by the "running" statistics, which it leaves alone.
 
     Raises:
-        BatchNormError: for an option outside its range, or both ``momentum`` and ``decay``.
+        BatchNormError: For an option outside its range, or both ``momentum`` and ``decay``.
     """
 
     _scratch: _Scratch | None = None
@@ -124,15 +124,15 @@ class EwaBatchNorm(RunningStatistics):
         input: Tensor,  # noqa: A002 - torch's callers pass input= by name
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Normalise ``(N, C, *)`` per channel.
+        """Normalises ``(N, C, *)`` per channel.
 
         Args:
-            input: the batch.
-            mask: boolean, ``(N,)`` or broadcastable to ``(N, *)``; True marks a real position.
+            input: The batch.
+            mask: Boolean, ``(N,)`` or broadcastable to ``(N, *)``; True marks a real position.
                 Statistics are taken over the real positions and the others come out as 0.
 
         Raises:
-            BatchNormError: for a wrong number of dimensions or channels, one value per channel in
+            BatchNormError: For a wrong number of dimensions or channels, one value per channel in
                 training, or a mask that does not fit.
         """
         try:
@@ -261,7 +261,7 @@ class EwaBatchNorm(RunningStatistics):
         return output
 
     def __prepare_scriptable__(self) -> NoReturn:
-        """Refuse ``torch.jit.script``, which would ask for what its language has no words for."""
+        """Refuses ``torch.jit.script``, which would ask for what its language has no words for."""
         raise BatchNormError(
             f"torch.jit.script needs torch's own layers, but got a {type(self).__name__} of "
             "tune_bn.nn. Script to_torch(copy.deepcopy(model)); or use torch.jit.trace or "
@@ -272,7 +272,7 @@ class EwaBatchNorm(RunningStatistics):
         return {**self.__dict__, "_scratch": None}
 
     def _uses_batch_statistics(self, count: int) -> bool:
-        """Tell whether a call with so many values per channel normalises by the batch's own."""
+        """Tells whether a call with so many values per channel normalises by the batch's own."""
         if self._buffers["running_mean"] is None and self._buffers["running_var"] is None:
             return True
         if not self.training or self._frozen:
@@ -311,7 +311,7 @@ class EwaBatchNorm(RunningStatistics):
         return masked_moments(x, keep)
 
     def _position_mask(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Return the mask as ``(N, 1, *)`` with as many dimensions as x."""
+        """Returns the mask as ``(N, 1, *)`` with as many dimensions as x."""
         if mask.dtype != torch.bool:
             raise BatchNormError(
                 f"{type(self).__name__} needs a boolean mask, but got {mask.dtype}. "
@@ -403,7 +403,7 @@ class BatchNorm3d(EwaBatchNorm, nn.BatchNorm3d):
 
 
 def _scratch_for(running_mean: Tensor) -> _Scratch:
-    """Return memory for a batch's statistics, ``(3, 1, C)``, and the names it is used by.
+    """Returns memory for a batch's statistics, ``(3, 1, C)``, and the names it is used by.
 
     What the kernel is handed, and autograd saves, is another tensor to autograd than what is
     written to afterwards.
@@ -415,7 +415,7 @@ def _scratch_for(running_mean: Tensor) -> _Scratch:
 
 
 def _leaf_of_trace(layer: nn.Module, x: Any, mask: Any) -> Any:
-    """Record a call of the layer as a whole, as ``torch.fx`` does with torch's own layers.
+    """Records a call of the layer as a whole, as ``torch.fx`` does with torch's own layers.
 
     Its tracer would run the layer's code on a stand-in for the input, which has no size.
     """
@@ -424,7 +424,7 @@ def _leaf_of_trace(layer: nn.Module, x: Any, mask: Any) -> Any:
 
 
 def _is_recomputation() -> bool:
-    """Tell whether an activation checkpoint runs this forward pass a second time, in backward.
+    """Tells whether an activation checkpoint runs this forward pass a second time, in backward.
 
     It was counted the first time. (It has to run the same operation all the same: checkpointing
     compares the saved tensors.) A compiled graph cannot ask.

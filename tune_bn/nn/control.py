@@ -21,27 +21,27 @@ __all__ = [
 
 
 def freeze_stats(model: nn.Module) -> None:
-    """Let every layer normalise by its running statistics in training, too, and keep them.
+    """Lets every layer normalise by its running statistics in training, too, and keep them.
 
     For fine-tuning with small batches. Unlike ``layer.eval()`` it survives ``model.train()``;
     ``unfreeze_stats`` ends it. γ and β go on learning.
 
     Raises:
-        BatchNormError: if the model holds no layer of this package.
+        BatchNormError: If the model holds no layer of this package.
     """
     for layer in layers_of(model, "freeze_stats"):
         layer.frozen = True
 
 
 def unfreeze_stats(model: nn.Module) -> None:
-    """Undo ``freeze_stats``."""
+    """Undoes ``freeze_stats``."""
     for layer in layers_of(model, "unfreeze_stats"):
         layer.frozen = False
 
 
 @contextmanager
 def no_stats_update(model: nn.Module) -> Iterator[None]:
-    """Normalise by batch statistics without touching a buffer, as long as the context lasts.
+    """Normalises by batch statistics without touching a buffer, as long as the context lasts.
 
     For ``torch.func`` transforms, which forbid in-place changes of captured tensors, and for a
     forward pass in training mode that is no training step.
@@ -67,13 +67,13 @@ def no_stats_update(model: nn.Module) -> Iterator[None]:
 
 
 def flush_stats(model: nn.Module) -> None:
-    """Let incomplete pools of micro-batches (``accumulate=``) enter the averages as they are."""
+    """Lets incomplete pools of micro-batches (``accumulate=``) enter the averages as they are."""
     for layer in layers_of(model, "flush_stats"):
         layer.flush()
 
 
 def trust_stats(model: nn.Module) -> None:
-    """Take the running statistics as mature: the next batch moves them by ``1 - decay``.
+    """Takes the running statistics as mature: the next batch moves them by ``1 - decay``.
 
     A low count says that statistics are young, and the next batch then moves them a long way. It
     can be wrong for those that were averaged over several models (an average of weights that began
@@ -82,7 +82,7 @@ def trust_stats(model: nn.Module) -> None:
     The count is raised, so a state_dict keeps what was said here.
 
     Raises:
-        BatchNormError: if the model holds no layer of this package.
+        BatchNormError: If the model holds no layer of this package.
 
     Example:
         >>> import torch
@@ -103,7 +103,7 @@ def trust_stats(model: nn.Module) -> None:
 
 
 def layers_of(model: nn.Module, caller: str) -> list[EwaBatchNorm]:
-    """Return the layers of this package in a model; raise in the caller's name without any."""
+    """Returns the layers of this package in a model; raises in the caller's name without any."""
     layers = [m for m in model.modules() if isinstance(m, EwaBatchNorm)]
     if not layers:
         raise BatchNormError(

@@ -28,24 +28,24 @@ def convert_batchnorm(
     unknown: Literal["raise", "keep"] = "raise",
     **options: Any,
 ) -> nn.Module:
-    """Replace torch's batch-norm layers in a model by this package's and return the model.
+    """Replaces torch's batch-norm layers in a model by this package's and returns the model.
 
     Parameters and statistics stay the same tensors, so an optimiser goes on; hooks stay as well.
     The model is changed in place; only if it is itself a layer, a new one is returned. Layers of
     this package are left as they are.
 
     Args:
-        model: any module.
-        correct: take out of the statistics what is left of torch's start at 0 and 1, so that
+        model: Any module.
+        correct: Take out of the statistics what is left of torch's start at 0 and 1, so that
             inference is right at once: for a model whose training began a short time ago, with
             its momentum unchanged since.
-        unknown: what to do with a subclass of torch's layers, whose own behaviour would be lost:
+        unknown: What to do with a subclass of torch's layers, whose own behaviour would be lost:
             "raise", or "keep" it as it is.
-        options: as for ``BatchNorm1d``: ``decays=``, ``variance=`` and so on; ``decay=`` replaces
+        options: As for ``BatchNorm1d``: ``decays=``, ``variance=`` and so on; ``decay=`` replaces
             each layer's momentum.
 
     Raises:
-        BatchNormError: for an unknown kind of layer or option.
+        BatchNormError: For an unknown kind of layer or option.
 
     Example:
         >>> model = convert_batchnorm(nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)))
@@ -84,7 +84,7 @@ def convert_batchnorm(
 
 
 def to_torch(model: nn.Module) -> nn.Module:
-    """Replace this package's layers in a model by exact torch classes and return the model.
+    """Replaces this package's layers in a model by exact torch classes and returns the model.
 
     For tools that compare types, such as ``torch.ao.quantization.fuse_modules`` and graph-mode
     fusion, ``torch.jit.script``, and training under quantisation. The tensors stay the same;
@@ -92,7 +92,7 @@ def to_torch(model: nn.Module) -> nn.Module:
     place; only if it is itself a layer, a new one is returned.
 
     Raises:
-        BatchNormError: if a layer is parametrised or sharded.
+        BatchNormError: If a layer is parametrised or sharded.
 
     Example:
         >>> type(to_torch(BatchNorm2d(3))) is nn.BatchNorm2d
@@ -119,7 +119,7 @@ def to_torch(model: nn.Module) -> nn.Module:
 
 
 def _take_out_start(layer: EwaBatchNorm, momentum: float | None) -> None:
-    """Divide out torch's start: (1 - decay^t) of an average is data, decay^t the start 0 or 1."""
+    """Divides out torch's start: (1 - decay^t) of an average is data, decay^t the start 0 or 1."""
     mean, var, batches = layer.running_mean, layer.running_var, layer.num_batches_tracked
     if momentum is None or mean is None or var is None or batches is None or batches == 0:
         return

@@ -55,14 +55,14 @@ _FORGOTTEN = 2.0**-24
 
 
 def averages_in(buffers: Mapping[str, Tensor | None]) -> Averages:
-    """Return what ``enter_batch`` moves, out of the buffers of a layer that keeps averages."""
+    """Returns what ``enter_batch`` moves, out of the buffers of a layer that keeps averages."""
     get = buffers.get
     kept = (get("carry"), get("tracks"), get("track_steps"), get("kept_batches"))
     return *running_in(buffers)[:3], *kept
 
 
 def running_in(buffers: Mapping[str, Tensor | None]) -> Averages:
-    """Return what ``enter_batch`` moves in a layer that keeps no more than running statistics."""
+    """Returns what ``enter_batch`` moves in a layer that keeps no more than running statistics."""
     mean, var = buffers["running_mean"], buffers["running_var"]
     assert mean is not None
     assert var is not None
@@ -70,7 +70,7 @@ def running_in(buffers: Mapping[str, Tensor | None]) -> Averages:
 
 
 def mature_count(momentum: float | None) -> int:
-    """Return the number of batches after which an average has forgotten its start."""
+    """Returns the number of batches after which an average has forgotten its start."""
     if momentum is None or momentum == 0:
         return round(1 / _FORGOTTEN)
     if momentum == 1:
@@ -81,7 +81,7 @@ def mature_count(momentum: float | None) -> int:
 def settle_(
     averages: Averages, momentum: float | None, pool: tuple[Tensor, Tensor] | None = None
 ) -> int | None:
-    """Make the count and what is kept fit running statistics that others may have written.
+    """Makes the count and what is kept fit running statistics that others may have written.
 
     Anybody may load, reset, average or overwrite a layer's running statistics and their count,
     tensor by tensor. One rule decides what they are worth:
@@ -95,9 +95,9 @@ def settle_(
       running statistics: tracks start from them, the pool of micro-batches is empty.
 
     Args:
-        averages: changed.
-        momentum: as for ``step_size``.
-        pool: number of batches in an incomplete pool, and of its values per channel; changed.
+        averages: Changed.
+        momentum: As for ``step_size``.
+        pool: Number of batches in an incomplete pool, and of its values per channel; changed.
             While there is some, the running statistics show it before the count does.
 
     Returns:
@@ -137,7 +137,7 @@ def settle_(
 def step_size(
     count: Tensor, momentum: float | None, dtype: torch.dtype = torch.float64
 ) -> float | Tensor:
-    """Return a_t, the share of the newest value in the corrected average of ``count`` values.
+    """Returns a_t, the share of the newest value in the corrected average of ``count`` values.
 
     A Python float where the count can be read for free (eager mode on the CPU), else a 0-d
     tensor, so that compiled graphs and accelerators never wait for the count.
@@ -146,7 +146,7 @@ def step_size(
         count: 0-d integer tensor, the number of values including the newest; at least 1.
         momentum: ``1 - decay`` in [0, 1]. None is the plain average, a_t = 1/t, which is also the
             limit for decay → 1. 0 keeps the average where it is, as in torch.
-        dtype: of the tensor; the averages' own, since not every device has float64.
+        dtype: Of the tensor; the averages' own, since not every device has float64.
 
     Example:
         >>> step_size(torch.tensor(1), 0.1), step_size(torch.tensor(2), None)
@@ -167,7 +167,7 @@ def step_size(
 def part_step_size(
     part: Tensor, count: Tensor, momentum: float | None, dtype: torch.dtype
 ) -> Tensor:
-    """Return the share of a value that counts as a part of one, after ``count`` whole ones.
+    """Returns the share of a value that counts as a part of one, after ``count`` whole ones.
 
     It is ``(1 - decay**part) / (1 - decay**(count + part))``: with a part of 1 what ``step_size``
     gives, with 0 no step.
@@ -175,8 +175,8 @@ def part_step_size(
     Args:
         part: 0-d, in [0, 1].
         count: 0-d integer tensor, t ≥ 0.
-        momentum: as for ``step_size``.
-        dtype: of the result.
+        momentum: As for ``step_size``.
+        dtype: Of the result.
     """
     part = part.to(dtype)
     total = count + part
@@ -191,7 +191,7 @@ def part_step_size(
 
 
 def step_at(count: float, momentum: float | None) -> float:
-    """Return a_t for a count that is a number; see ``step_size``."""
+    """Returns a_t for a count that is a number; see ``step_size``."""
     if momentum is None:
         return 1.0 / count
     if momentum == 1.0 or momentum == 0.0:
@@ -201,7 +201,7 @@ def step_at(count: float, momentum: float | None) -> float:
 
 
 def can_read(count: Tensor | None) -> TypeGuard[Tensor]:
-    """Tell whether ``count.item()`` is a plain memory read: no copy, no trace, no transform."""
+    """Tells whether ``count.item()`` is a plain memory read: no copy, no trace, no transform."""
     return (
         count is not None
         and count.is_cpu
@@ -215,7 +215,7 @@ def can_read(count: Tensor | None) -> TypeGuard[Tensor]:
 
 
 def lerp_by_tensor_(average: Tensor, value: Tensor, step: Tensor) -> None:
-    """Move an average in place by a step that is a tensor, under ``torch.func.vmap``, too.
+    """Moves an average in place by a step that is a tensor, under ``torch.func.vmap``, too.
 
     (torch 2.13 has no batching rule for ``lerp_`` with a tensor.)
     """
@@ -223,7 +223,7 @@ def lerp_by_tensor_(average: Tensor, value: Tensor, step: Tensor) -> None:
 
 
 def lerp_compensated_(average: Tensor, value: Tensor, step: float | Tensor, carry: Tensor) -> None:
-    """Move an average by ``step`` of the way to a value, in place, without losing what rounds off.
+    """Moves an average by ``step`` of the way to a value, in place, without losing what rounds off.
 
     Kahan's summation: carry holds what the last steps rounded off and is added to the next. A
     float32 average over 10,000 batches is otherwise wrong by 3e-6.
@@ -231,7 +231,7 @@ def lerp_compensated_(average: Tensor, value: Tensor, step: float | Tensor, carr
     Args:
         average: ``(C,)``, changed.
         value: ``(C,)``.
-        step: in [0, 1].
+        step: In [0, 1].
         carry: ``(C,)``, zeros at first; changed.
     """
     change = (value - average) * step + carry
@@ -260,7 +260,7 @@ def advance(
     var: Tensor,
     step: float | Tensor,
 ) -> None:
-    """Move running statistics in place by a share of the way to new ones.
+    """Moves running statistics in place by a share of the way to new ones.
 
     Args:
         running_mean: ``(C,)``, changed.
@@ -268,7 +268,7 @@ def advance(
         carry: ``(2, C)``, what rounding took from each, changed; None for a plain sum.
         mean: ``(C,)``.
         var: ``(C,)``.
-        step: in [0, 1].
+        step: In [0, 1].
     """
     if not isinstance(step, float):
         step = step.to(running_mean.dtype)
@@ -284,13 +284,13 @@ def advance(
 
 
 def enter_batch(averages: Averages, momentum: float | None, mean: Tensor, var: Tensor) -> None:
-    """Let one batch enter a layer's averages, in place.
+    """Lets one batch enter a layer's averages, in place.
 
     Args:
-        averages: changed.
-        momentum: as for ``step_size``.
-        mean: of the batch, ``(C,)``.
-        var: of the batch, ``(C,)``, in the units of the running one.
+        averages: Changed.
+        momentum: As for ``step_size``.
+        mean: Of the batch, ``(C,)``.
+        var: Of the batch, ``(C,)``, in the units of the running one.
     """
     running_mean, running_var, batches, carry, tracks, track_steps, kept = averages
     step: float | Tensor
@@ -314,16 +314,16 @@ def enter_batch(averages: Averages, momentum: float | None, mean: Tensor, var: T
 
 
 def side_by_side(mean: Tensor, var: Tensor) -> Tensor:
-    """Return mean, variance and weight 1 as ``(3, 1, C)``, which goes with tracks ``(3, K, C)``."""
+    """Returns mean, variance and weight 1 as ``(3, 1, C)``, to go with tracks ``(3, K, C)``."""
     return torch.stack([mean, var, torch.ones_like(mean)]).unsqueeze(1)
 
 
 def total_weight(count: Tensor, steps: Tensor) -> Tensor:
-    """Return ``1 - decay**count``, the weight that an uncorrected average has collected.
+    """Returns ``1 - decay**count``, the weight that an uncorrected average has collected.
 
     Args:
         count: 0-d integer tensor, t ≥ 0.
-        steps: floating, ``1 - decay``, each in (0, 1].
+        steps: Floating, ``1 - decay``, each in (0, 1].
 
     Example:
         >>> total_weight(torch.tensor(2), torch.tensor([1.0, 0.5], dtype=torch.float64))
@@ -337,17 +337,17 @@ def total_weight(count: Tensor, steps: Tensor) -> Tensor:
 def merge_moments(
     count_a: Tensor, mean_a: Tensor, var_a: Tensor, count_b: Tensor, mean_b: Tensor, var_b: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return count, mean and biased variance of two sets of values joined (Chan et al. 1979).
+    """Returns count, mean and biased variance of two sets of values joined (Chan et al. 1979).
 
     A set of count 0 contributes nothing, and two of them give mean and variance 0.
 
     Args:
-        count_a: number of values per channel, broadcastable to the means; floating.
+        count_a: Number of values per channel, broadcastable to the means; floating.
         mean_a: ``(..., C)``.
         var_a: ``(..., C)``, biased (divided by the count).
-        count_b: the same for the second set.
-        mean_b: the same for the second set.
-        var_b: the same for the second set.
+        count_b: The same for the second set.
+        mean_b: The same for the second set.
+        var_b: The same for the second set.
     """
     count = count_a + count_b
     share = count_b / count.clamp(min=1)
@@ -358,13 +358,13 @@ def merge_moments(
 
 
 def masked_moments(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return count (0-d), mean and biased variance ``(C,)`` over the positions that mask keeps.
+    """Returns count (0-d), mean and biased variance ``(C,)`` over the positions that mask keeps.
 
     Differentiable in x. With nothing kept the moments are 0.
 
     Args:
         x: ``(N, C, *)``. Values at dropped positions may be anything, NaN included.
-        mask: boolean, broadcastable to ``(N, 1, *)``; True keeps a position.
+        mask: Boolean, broadcastable to ``(N, 1, *)``; True keeps a position.
     """
     keep = mask.expand(x.shape[0], 1, *x.shape[2:])
     dims = [0, *range(2, x.dim())]

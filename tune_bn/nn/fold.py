@@ -32,7 +32,7 @@ _IDLE_AT_INFERENCE = (nn.Dropout, nn.Identity)
 
 
 def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
-    """Return a copy of a model, in evaluation mode, whose batch norm is folded into its weights.
+    """Returns a copy of a model, in evaluation mode, whose batch norm is folded into its weights.
 
     A batch norm is folded into the Linear or Conv whose output it alone reads, or else into the
     Linear that alone reads its own output (dropout between them does no harm). Its place is taken
@@ -45,11 +45,11 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
     permanent in the copy. Layers with other hooks and calls with a mask are not folded.
 
     Args:
-        model: traceable by ``torch.fx``; not changed.
-        partial: leave what cannot be folded in place instead of raising.
+        model: Traceable by ``torch.fx``; not changed.
+        partial: Leave what cannot be folded in place instead of raising.
 
     Raises:
-        BatchNormError: if a batch norm cannot be folded, with the reason, or torch.fx cannot
+        BatchNormError: If a batch norm cannot be folded, with the reason, or torch.fx cannot
             trace the model.
 
     Example:
@@ -95,7 +95,7 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
 
 @torch.no_grad()
 def _permanent_copy(model: nn.Module) -> nn.Module:
-    """Return a copy whose weights are parameters, where they were worked out at each call."""
+    """Returns a copy whose weights are parameters, where they were worked out at each call."""
     for module in model.modules():
         for hook in module._forward_pre_hooks.values():
             if isinstance(hook, _REMAKERS):
@@ -120,13 +120,13 @@ def _permanent_copy(model: nn.Module) -> nn.Module:
 
 
 def redundant_biases(model: nn.Module) -> list[str]:
-    """Return the names of Linear and Conv layers whose bias a following batch norm cancels.
+    """Returns the names of Linear and Conv layers whose bias a following batch norm cancels.
 
     Such a bias gets no gradient but rounding and shifts only the running mean; build these layers
     with ``bias=False``. In the order of the forward pass. Meant for a Linear's output ``(N, C)``.
 
     Raises:
-        BatchNormError: if torch.fx cannot trace the model.
+        BatchNormError: If torch.fx cannot trace the model.
 
     Example:
         >>> from tune_bn.nn import BatchNorm1d
@@ -162,7 +162,7 @@ class _Folded(nn.Identity):
         self.training = False
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Return the input."""
+        """Returns the input."""
         torch._assert(
             input.dim() == self.dimensions,
             "a batch norm was folded for inputs (N, C) of a Linear or (N, C, *) of a convolution, "
@@ -234,7 +234,7 @@ class _Graph:
         return self.calls_of[id(self.module(node))] == 1
 
     def special_beside(self, norm: fx.Node) -> str | None:
-        """Name a layer beside a norm that could take it in, but for what was hung onto it."""
+        """Names a layer beside a norm that could take it in, but for what was hung onto it."""
         for node in (*norm.all_input_nodes, *norm.users):
             module = self.module_or_none(node)
             if isinstance(module, (*_FOLDABLE, *_IDLE_AT_INFERENCE)) and not is_ordinary(module):
@@ -242,7 +242,7 @@ class _Graph:
         return None
 
     def _is_free(self, node: fx.Node) -> bool:
-        """Tell whether a layer may be changed: of a foldable kind, called once, nothing tied."""
+        """Tells whether a layer may be changed: of a foldable kind, called once, nothing tied."""
         module = self.module(node)
         return (
             type(module) in _FOLDABLE
@@ -252,7 +252,7 @@ class _Graph:
         )
 
     def layer_before(self, norm: fx.Node) -> nn.Module | None:
-        """Return the free layer whose output goes to this norm alone."""
+        """Returns the free layer whose output goes to this norm alone."""
         node: object = norm.args[0] if norm.args else norm.kwargs.get("input")
         while isinstance(node, fx.Node) and len(node.users) == 1:
             module = self.module_or_none(node)
@@ -266,7 +266,7 @@ class _Graph:
         return None
 
     def layer_after(self, norm: fx.Node) -> nn.Linear | None:
-        """Return the free Linear that alone reads this norm's output."""
+        """Returns the free Linear that alone reads this norm's output."""
         node = norm
         while len(node.users) == 1:
             node = next(iter(node.users))
@@ -281,19 +281,19 @@ class _Graph:
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Tell whether something acts on a module's forward pass beside the module."""
+    """Tells whether something acts on a module's forward pass beside the module."""
     return bool(module._forward_pre_hooks or module._forward_hooks)
 
 
 def is_ordinary(module: nn.Module) -> bool:
-    """Tell whether a module does what its class says with the parameters that it shows."""
+    """Tells whether a module does what its class says with the parameters that it shows."""
     parameters = module._parameters
     own = all(name in parameters for name in ("weight", "bias") if hasattr(module, name))
     return own and not has_hooks(module) and not parametrize.is_parametrized(module)
 
 
 def _width(layer: nn.Module) -> tuple[int, int]:
-    """Return the channels that a layer reads and writes."""
+    """Returns the channels that a layer reads and writes."""
     if isinstance(layer, nn.Linear):
         return layer.in_features, layer.out_features
     assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
@@ -301,7 +301,7 @@ def _width(layer: nn.Module) -> tuple[int, int]:
 
 
 def _scale_and_shift(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
-    """Return s and t of ``y = s x + t`` in float64, so that only the result is rounded."""
+    """Returns s and t of ``y = s x + t`` in float64, so that only the result is rounded."""
     mean, var = norm.running_mean, norm.running_var
     assert isinstance(mean, Tensor)
     assert isinstance(var, Tensor)

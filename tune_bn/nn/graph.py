@@ -40,16 +40,16 @@ def training_step(
     momentum: float | None,
     is_biased: bool,
 ) -> Tensor:
-    """Normalise a batch by its own statistics and let these enter the averages.
+    """Normalises a batch by its own statistics and lets these enter the averages.
 
     Args:
         x: ``(N, C, *)``, at least 2 values per channel.
         weight: γ ``(C,)``, of the averages' type.
         bias: β ``(C,)``, likewise; not without a weight.
-        eps: added to the variance under the root.
-        averages: of the layer, as by ``averages_in``; changed.
-        momentum: as for ``step_size``.
-        is_biased: which variance the running one is.
+        eps: Added to the variance under the root.
+        averages: Of the layer, as by ``averages_in``; changed.
+        momentum: As for ``step_size``.
+        is_biased: Which variance the running one is.
     """
     mean, var = averages[:2]
     cudnn = torch.backends.cudnn.enabled
@@ -73,7 +73,7 @@ def training_step(
 
 
 def _is_for_cpu_compiler(x: Tensor, running_mean: Tensor) -> bool:
-    """Tell whether a compiler traces this for the CPU, with types that the kernel takes, too.
+    """Tells whether a compiler traces this for the CPU, with types that the kernel takes, too.
 
     Real tensors come from a backend that runs the graph in Python, wrapped ones from torch.func
     (both have torch's own types); and what is exported should hold a batch norm.

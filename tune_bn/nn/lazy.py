@@ -42,7 +42,7 @@ class _LazyEwa(EwaBatchNorm):
         input: Tensor,  # noqa: A002 - torch's name
         mask: Tensor | None = None,  # noqa: ARG002 - torch hands on all of forward's arguments
     ) -> None:
-        """Take the number of channels from the first batch."""
+        """Takes the number of channels from the first batch."""
         self._torch_class.initialize_parameters(self, input)
         # A state loaded before the first batch has sized the tensors; torch forgets the number.
         sized = next((t for t in (self.weight, self.running_mean) if isinstance(t, Tensor)), input)

@@ -30,20 +30,20 @@ class MLP(nn.Module):
     """A perceptron with batch norm, from ``(N, in_features)`` to ``(N, out_features)``.
 
     Args:
-        in_features: columns of the input, at least 1.
-        out_features: columns of the output, at least 1.
-        width: units of each hidden layer.
-        depth: number of hidden layers; 0 is a linear model.
-        activation: a key of ``ACTIVATIONS``.
+        in_features: Columns of the input, at least 1.
+        out_features: Columns of the output, at least 1.
+        width: Units of each hidden layer.
+        depth: Number of hidden layers; 0 is a linear model.
+        activation: A key of ``ACTIVATIONS``.
         norm: "before_activation" normalises z = XW, "after_activation" normalises a = g(z),
             "none" leaves batch norm out and gives the layers a bias instead.
-        decay: weight of the past in the inference statistics, in [0, 1].
-        decays: keep several averages in one run; see ``BatchNorm1d``.
-        dropout: probability of dropping a hidden unit, in [0, 1).
-        normalize_input: batch norm on the input itself, before the first layer.
+        decay: Weight of the past in the inference statistics, in [0, 1].
+        decays: Keep several averages in one run; see ``BatchNorm1d``.
+        dropout: Probability of dropping a hidden unit, in [0, 1).
+        normalize_input: Batch norm on the input itself, before the first layer.
 
     Raises:
-        BatchNormError: for an unknown activation or norm, or a size below its minimum.
+        BatchNormError: For an unknown activation or norm, or a size below its minimum.
 
     Example:
         >>> import torch
@@ -86,7 +86,7 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, in_features)`` to ``(N, out_features)``."""
+        """Maps ``(N, in_features)`` to ``(N, out_features)``."""
         out: Tensor = self.layers(x)
         return out
 
@@ -99,19 +99,19 @@ class ConvNet(nn.Module):
     channels' averages over the image feed a linear layer.
 
     Args:
-        in_shape: channels, height, width of the input.
-        out_features: columns of the output, at least 1.
-        width: channels of the first block.
-        depth: number of blocks, at least 1.
-        activation: as for ``MLP``.
-        norm: as for ``MLP``.
-        decay: as for ``MLP``.
-        decays: as for ``MLP``.
-        dropout: probability of dropping a channel, in [0, 1).
-        normalize_input: as for ``MLP``.
+        in_shape: Channels, height, width of the input.
+        out_features: Columns of the output, at least 1.
+        width: Channels of the first block.
+        depth: Number of blocks, at least 1.
+        activation: As for ``MLP``.
+        norm: As for ``MLP``.
+        decay: As for ``MLP``.
+        decays: As for ``MLP``.
+        dropout: Probability of dropping a channel, in [0, 1).
+        normalize_input: As for ``MLP``.
 
     Raises:
-        BatchNormError: for an unknown activation or norm, or a size below its minimum.
+        BatchNormError: For an unknown activation or norm, or a size below its minimum.
 
     Example:
         >>> import torch
@@ -160,7 +160,7 @@ class ConvNet(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C, H, W)`` to ``(N, out_features)``."""
+        """Maps ``(N, C, H, W)`` to ``(N, out_features)``."""
         out: Tensor = self.layers(x)
         return out
 

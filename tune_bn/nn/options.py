@@ -26,7 +26,7 @@ UNSET: Any = _Unset()
 
 
 def momentum_of(layer: str, momentum: float | None, decay: float) -> float | None:
-    """Return the momentum that two arguments, of which one may be unset, stand for."""
+    """Returns the momentum that two arguments, of which one may be unset, stands for."""
     if decay is not UNSET and momentum is not UNSET:
         raise BatchNormError(
             f"{layer} needs decay or momentum = 1 - decay, but got both: decay={decay!r}, "
@@ -49,7 +49,7 @@ def momentum_of(layer: str, momentum: float | None, decay: float) -> float | Non
 
 
 def checked(layer: str, option: str, value: Any) -> Any:
-    """Return an option's value in its final form, or raise if it is out of its range."""
+    """Returns an option's value in its final form, or raise if it is out of its range."""
     if option == "momentum":
         return momentum_of(layer, value, UNSET)
     if option == "variance":
@@ -64,7 +64,7 @@ def checked(layer: str, option: str, value: Any) -> Any:
 
 
 def _checked_decays(layer: str, decays: Sequence[float] | None) -> tuple[float, ...]:
-    """Return the decays to keep, as floats in [0, 1), each once."""
+    """Returns the decays to keep, as floats in [0, 1), each once."""
     kept = tuple(float(d) for d in decays or ())
     for d in kept:
         if not 0 <= d < 1:
@@ -78,7 +78,7 @@ def _checked_decays(layer: str, decays: Sequence[float] | None) -> tuple[float, 
 
 
 def _check_choice(layer: str, option: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise unless the value is one of the choices."""
+    """Raises unless the value is one of the choices."""
     if value not in choices:
         expected = " or ".join(repr(c) for c in choices)
         raise BatchNormError(f"{layer} needs {option}={expected}, but got {value!r}.")

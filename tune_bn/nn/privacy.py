@@ -33,7 +33,7 @@ _LIKE: dict[type[EwaBatchNorm], type[nn.Module]] = {
 
 
 def register_with_opacus() -> None:
-    """Enter the layers in opacus' lists, now or once it is imported."""
+    """Enters the layers in opacus' lists, now or once it is imported."""
     if _MODULE in sys.modules:
         _enter()
     elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
@@ -56,7 +56,7 @@ class _Finder(MetaPathFinder):
         path: Sequence[str] | None,
         target: ModuleType | None = None,  # noqa: ARG002 - the interface's
     ) -> ModuleSpec | None:
-        """Return the module's spec, with another loader."""
+        """Returns the module's spec, with another loader."""
         if name != _MODULE:
             return None
         sys.meta_path.remove(self)
@@ -76,10 +76,10 @@ class _Loader(Loader):
         return getattr(self._inner, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Leave it to the other."""
+        """Leaves it to the other."""
         return self._inner.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run the module, then enter the layers beside torch's."""
+        """Runs the module, then enters the layers beside torch's."""
         self._inner.exec_module(module)
         _enter()

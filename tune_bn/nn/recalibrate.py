@@ -38,7 +38,7 @@ def recalibrate(
     forward: Callable[[nn.Module, Any], object] | None = None,
     across_processes: bool = True,
 ) -> None:
-    """Set the running statistics of every batch norm to those of all the data, exactly.
+    """Sets the running statistics of every batch norm to those of all the data, exactly.
 
     Works on torch's layers too, and on compiled models, which run uncompiled meanwhile. Statistics
     are pooled in float64. Modes are restored; if the call is interrupted, so are the statistics.
@@ -55,17 +55,17 @@ def recalibrate(
     makes it worse. Averages of training have the same bias, so leave them in use.
 
     Args:
-        model: is called in evaluation mode, without gradients.
-        loader: gives the same batches each time it is iterated, in any order: a DataLoader or a
+        model: Is called in evaluation mode, without gradients.
+        loader: Gives the same batches each time it is iterated, in any order: a DataLoader or a
             list, not a generator. A batch is a tensor, a mapping of keyword arguments, or a tuple
             or list that begins with one of them.
-        forward: how to call the model on a batch, ``forward(model, batch)``; by default on the
+        forward: How to call the model on a batch, ``forward(model, batch)``; by default on the
             batch or the first of the tuple, moved to the model's device.
         across_processes: False takes this process's data alone, where ``torch.distributed`` is
             initialised but the others do not call this.
 
     Raises:
-        BatchNormError: if the model has no batch norm with running statistics or calls none, the
+        BatchNormError: If the model has no batch norm with running statistics or calls none, the
             loader is an iterator or empty, the model cannot be called on a batch, or a layer saw
             fewer than two values or one that is not finite.
 
@@ -116,7 +116,7 @@ def recalibrate(
 
 
 def _measurable(model: nn.Module) -> set[_BatchNorm]:
-    """Return the layers whose statistics can be set, or raise if there are none, or others."""
+    """Returns the layers whose statistics can be set, or raise if there are none, or others."""
     scripted = [
         name
         for name, m in model.named_modules()
@@ -146,7 +146,7 @@ class _Group:
         self.size = dist.get_world_size() if is_many else 1
 
     def together(self, work: Callable[[], Result]) -> Result:
-        """Return what the work does here; raise if it failed in any process, so that none waits."""
+        """Returns what the work does here; raises if it failed in any process, so none waits."""
         if self.size == 1:
             return work()
         failure: BaseException | None = None
@@ -167,7 +167,7 @@ class _Group:
         return result
 
     def joined(self, own: Moments) -> Moments:
-        """Return the moments of all processes' values."""
+        """Returns the moments of all processes' values."""
         if self.size == 1:
             return own
         first, *others = self._gather(own)
@@ -213,7 +213,7 @@ def _in_order_of_calls(
     loader: Iterable[Any],
     call: Callable[[nn.Module, Any], object],
 ) -> list[_BatchNorm]:
-    """Return the layers as the first batch meets them, or raise if it meets none."""
+    """Returns the layers as the first batch meets them, or raise if it meets none."""
     calls: dict[_BatchNorm, None] = {}
 
     def note(module: nn.Module, args: object) -> None:  # noqa: ARG001 - a hook's signature
@@ -247,7 +247,7 @@ def _measure(
     loader: Iterable[Any],
     call: Callable[[nn.Module, Any], object],
 ) -> Moments:
-    """Return count, mean and biased variance of everything that reaches a layer, in float64."""
+    """Returns count, mean and biased variance of everything that reaches a layer, in float64."""
     zeros = torch.zeros(norm.num_features, dtype=torch.float64, device="cpu")
     pooled = (torch.zeros((), dtype=torch.float64, device="cpu"), zeros, zeros)
 

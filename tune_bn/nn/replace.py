@@ -24,12 +24,12 @@ Layer = TypeVar("Layer", bound=_BatchNorm)
 
 
 def become(layer: _BatchNorm, cls: type[Layer], **options: Any) -> Layer:
-    """Return a layer of another class around the same tensors, hooks and training mode.
+    """Returns a layer of another class around the same tensors, hooks and training mode.
 
     Args:
-        layer: stays as it is.
-        cls: one of torch's classes or of this package's.
-        options: for a class of this package; those not named are the layer's own.
+        layer: Stays as it is.
+        cls: One of torch's classes or of this package's.
+        options: For a class of this package; those not named are the layer's own.
     """
     if parametrize.is_parametrized(layer):
         raise BatchNormError(
@@ -65,7 +65,7 @@ def become(layer: _BatchNorm, cls: type[Layer], **options: Any) -> Layer:
 
 
 def replace_layers(module: nn.Module, convert: Callable[[_BatchNorm], nn.Module]) -> nn.Module:
-    """Replace every batch-norm layer by what convert returns; a layer used twice stays shared."""
+    """Replaces every batch-norm layer by what convert returns; a layer used twice stays shared."""
     if isinstance(module, _BatchNorm):
         return convert(module)
     replaced: dict[int, nn.Module] = {}

@@ -95,7 +95,7 @@ class RunningStatistics(_BatchNorm):
         accumulate: int = 1,
         single_value: SingleValue = "raise",
     ) -> None:
-        """Set this project's options and add the buffers that they need; see ``EwaBatchNorm``."""
+        """Sets this project's options and adds the buffers that they need; see ``EwaBatchNorm``."""
         name = type(self).__name__
         if not self.eps > 0:
             raise BatchNormError(f"{name} needs eps > 0, but got eps={self.eps!r}.")
@@ -114,7 +114,7 @@ class RunningStatistics(_BatchNorm):
         self._register_statistics()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; a switch acts from the next step on, as it does in torch's layers."""
+        """Sets an attribute; a switch acts from the next step on, as it does in torch's layers."""
         if name in _OPTIONS:
             value = checked(type(self).__name__, name, value)
         before = self.__dict__.get("_buffers", {}).get(name)
@@ -154,7 +154,7 @@ class RunningStatistics(_BatchNorm):
         self._choose_steps()
 
     def _choose_steps(self) -> None:
-        """Work out from the switches how training steps are made, so that these need not."""
+        """Works out from the switches how training steps are made, so that these need not."""
         state = self.__dict__
         if "track_running_stats" not in state:  # torch's constructor sets it last
             return
@@ -181,7 +181,7 @@ class RunningStatistics(_BatchNorm):
         self._choose_steps()
 
     def _take_over_kept(self) -> None:
-        """Bring what files of an earlier version keep into the present form."""
+        """Brings what files of an earlier version keep into the present form."""
         buffers = self._buffers
         tracks, batches = buffers.get("tracks"), buffers.get("num_batches_tracked")
         if (
@@ -200,7 +200,7 @@ class RunningStatistics(_BatchNorm):
         self.register_buffer("kept_batches", batches.clone(), persistent=False)
 
     def _with_weights(self, tracks: Tensor) -> Tensor:
-        """Return tracks ``(2, K, C)`` of an earlier version, which went with the count, as now."""
+        """Returns tracks ``(2, K, C)`` of an earlier version, which went with the count, as now."""
         batches, steps = self._buffers["num_batches_tracked"], self._buffers["track_steps"]
         assert batches is not None
         assert steps is not None
@@ -217,10 +217,10 @@ class RunningStatistics(_BatchNorm):
         self.momentum = momentum_of(type(self).__name__, UNSET, value)
 
     def track(self, decay: float) -> tuple[Tensor, Tensor]:
-        """Return mean and variance ``(C,)``, bias-corrected, as averaged with one of ``decays``.
+        """Returns mean and variance ``(C,)``, bias-corrected, as averaged with one of ``decays``.
 
         Raises:
-            BatchNormError: if that decay is not kept.
+            BatchNormError: If that decay is not kept.
         """
         index = [i for i, d in enumerate(self.decays) if math.isclose(d, decay, rel_tol=1e-9)]
         if not index:
@@ -233,7 +233,7 @@ class RunningStatistics(_BatchNorm):
         return mean, var
 
     def use_track(self, decay: float) -> None:
-        """Put the average with one of ``decays`` in use, as the function ``select_decay`` does."""
+        """Puts the average with one of ``decays`` in use, as the function ``select_decay`` does."""
         in_use = self.track(decay)
         if self.accumulate > 1:
             row = next(i for i, d in enumerate(self.decays) if math.isclose(d, decay, rel_tol=1e-9))
@@ -243,7 +243,7 @@ class RunningStatistics(_BatchNorm):
         self.decay = decay
 
     def _with_pool(self, tracks: Tensor) -> Tensor:
-        """Return the tracks with what an incomplete pool holds, as the part of a batch it is."""
+        """Returns the tracks with what an incomplete pool holds, as the part of a batch it is."""
         if self.accumulate == 1:
             return tracks
         part = (self.pooled_batches / self.accumulate).to(tracks.dtype)
@@ -256,7 +256,7 @@ class RunningStatistics(_BatchNorm):
         )
 
     def _divided(self, track: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and variance of one track, torch's start where it holds nothing."""
+        """Returns mean and variance of one track, torch's start where it holds nothing."""
         mean, var, weight = track
         has_started = weight > 0
         divisor = torch.where(has_started, weight, 1)
@@ -270,7 +270,7 @@ class RunningStatistics(_BatchNorm):
         self._choose_steps()
 
     def _settle(self) -> None:
-        """Make what is kept fit the running statistics, in number, size and place, too."""
+        """Makes what is kept fit the running statistics, in number, size and place, too."""
         mean, var, batches = (self._buffers.get(name) for name in _STATISTICS)
         if mean is None or var is None or torch.nn.parameter.is_lazy(mean):
             return
@@ -289,7 +289,7 @@ class RunningStatistics(_BatchNorm):
             self._choose_steps()
 
     def _fits(self, mean: Tensor) -> bool:
-        """Tell whether what is kept has the channels and the place of the running statistics."""
+        """Tells whether what is kept has the channels and the place of the running statistics."""
         get = self._buffers.get
         kept = get("kept_batches")
         if kept is None:
@@ -306,7 +306,7 @@ class RunningStatistics(_BatchNorm):
         return (self.pooled_batches, self.pooled_count) if self.accumulate > 1 else None
 
     def _add_buffers(self, mean: Tensor, var: Tensor) -> None:
-        """Add what the options ask for, make anew what does not fit, and drop the rest."""
+        """Adds what the options ask for, makes anew what does not fit, and drops the rest."""
         dtype = _at_least_float32(mean.dtype)
         if mean.dtype != dtype:
             self._buffers["running_mean"], self._buffers["running_var"] = (
@@ -362,13 +362,13 @@ class RunningStatistics(_BatchNorm):
         biased: bool,
         gate: Tensor | None,
     ) -> None:
-        """Let one batch enter the averages.
+        """Lets one batch enter the averages.
 
         Args:
             mean: ``(C,)``.
             var: ``(C,)``.
-            count: values per channel, a number or a tensor, at least 2 where the batch is to enter.
-            biased: tells which variance it is.
+            count: Values per channel, a number or a tensor, at least 2 where the batch is to enter.
+            biased: Tells which variance it is.
             gate: 0-d boolean, False leaves the batch out; None is True.
         """
         if not (self._is_settled and self._fits(mean)):
@@ -385,7 +385,7 @@ class RunningStatistics(_BatchNorm):
     def _track_gated(
         self, mean: Tensor, var: Tensor, count: int | Tensor, gate: Tensor | None
     ) -> None:
-        """Let one batch, of biased variance, enter if the options allow; without reading a value.
+        """Lets one batch, of biased variance, enter if the options allow; without reading a value.
 
         Whether it enters is a tensor, not a branch, so compiled graphs stay whole.
         """
@@ -402,7 +402,7 @@ class RunningStatistics(_BatchNorm):
             self._enter(enters, values, mean, var)
 
     def _enter_pool(self, enters: Tensor, values: Tensor, mean: Tensor, var: Tensor) -> None:
-        """Let a micro-batch enter the pool, and the pool the running statistics.
+        """Lets a micro-batch enter the pool, and the pool the running statistics.
 
         They show it at once, as the part of a batch that it is; with the last micro-batch it
         enters for good.
@@ -435,7 +435,7 @@ class RunningStatistics(_BatchNorm):
             running.copy_(torch.where(is_done, running, before.lerp(value, part)))
 
     def _empty_pool(self, is_done: Tensor) -> None:
-        """Take the pool out of the running statistics and forget it, if it is done with."""
+        """Takes the pool out of the running statistics and forgets it, if it is done with."""
         for running, before in zip(averages_in(self._buffers)[:2], self.pool_base, strict=True):
             running.copy_(torch.where(is_done, before, running))
         # The mean and variance of no values do not count, and may as well be averaged with
@@ -444,7 +444,7 @@ class RunningStatistics(_BatchNorm):
         self.pooled_count.copy_(torch.where(is_done, 0, self.pooled_count))
 
     def _in_units(self, var: Tensor, values: Tensor) -> Tensor:
-        """Return a biased variance in the units of the running one."""
+        """Returns a biased variance in the units of the running one."""
         return var if self.variance == "biased" else var * values / (values - 1).clamp(min=1)
 
     def _enter(self, enters: Tensor, values: Tensor, mean: Tensor, var: Tensor) -> None:
@@ -474,7 +474,7 @@ class RunningStatistics(_BatchNorm):
             lerp_by_tensor_(tracks, torch.where(enters, side_by_side(mean, var), 0), steps)
 
     def flush(self) -> None:
-        """Let an incomplete pool of micro-batches enter the averages as it is."""
+        """Lets an incomplete pool of micro-batches enter the averages as it is."""
         if self.accumulate > 1 and self.running_mean is not None:
             self._settle()
             values = self.pooled_count.to(self.pooled_mean.dtype)
@@ -484,7 +484,7 @@ class RunningStatistics(_BatchNorm):
             self._enter(enters, values, mean, var)
 
     def trust_stats(self) -> None:
-        """Take the running statistics as mature; see the function ``trust_stats``."""
+        """Takes the running statistics as mature; see the function ``trust_stats``."""
         batches = self._buffers["num_batches_tracked"]
         if batches is None or self.running_mean is None:
             return  # without a count they always are
@@ -494,18 +494,18 @@ class RunningStatistics(_BatchNorm):
         self._settle()
 
     def reset_running_stats(self) -> None:
-        """Forget every batch: means 0, variances 1, counts and kept averages 0."""
+        """Forgets every batch: means 0, variances 1, counts and kept averages 0."""
         super().reset_running_stats()
         self._register_statistics()
 
     def _follow_running_statistics(self) -> None:
-        """Let what hangs on the running statistics follow them, after they were set directly."""
+        """Lets what hangs on the running statistics follow them, after they were set directly."""
         if "kept_batches" in self._buffers and self.running_mean is not None:
             self.kept_batches.fill_(-1)
             self._settle_values()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> RunningStatistics:
-        """Move or cast as torch does, but never cast statistics below float32.
+        """Moves or casts as torch does, but never casts statistics below float32.
 
         A variance above 65504 would overflow in float16, and averages with a decay near 1 stop
         moving in bfloat16.
@@ -526,7 +526,7 @@ class RunningStatistics(_BatchNorm):
         return self
 
     def train(self, mode: bool = True) -> RunningStatistics:
-        """Set the mode; as in torch."""
+        """Sets the mode; as in torch."""
         if not self._is_settled:  # before a compiler traces the first step
             self._settle()
         super().train(mode)
@@ -557,7 +557,7 @@ class RunningStatistics(_BatchNorm):
             self._register_statistics()
 
     def extra_repr(self) -> str:
-        """Return torch's line with our options that differ from their defaults."""
+        """Returns torch's line with our options that differ from their defaults."""
         base: str = super().extra_repr()  # type: ignore[no-untyped-call] # untyped in torch
         parts = [base, f"decay={self.decay:.12g}"]
         for option in ("decays", "variance", "skip_nonfinite", "accumulate", "single_value"):

@@ -29,21 +29,21 @@ class SyncBatchNorm(EwaBatchNorm):
     to call it equally often; their batches may differ in size and may be empty.
 
     Args:
-        num_features: as for ``EwaBatchNorm``, and so are the others.
-        eps: see there.
-        momentum: see there.
-        affine: see there.
-        track_running_stats: see there.
-        process_group: the processes that share statistics; None is all.
-        device: see there.
-        dtype: see there.
-        bias: see there.
-        decay: see there.
-        decays: see there.
-        variance: see there.
-        skip_nonfinite: see there.
-        accumulate: see there.
-        single_value: see there; counts the values of this process only while there is one process.
+        num_features: As for ``EwaBatchNorm``, and so are the others.
+        eps: See there.
+        momentum: See there.
+        affine: See there.
+        track_running_stats: See there.
+        process_group: The processes that share statistics; None is all.
+        device: See there.
+        dtype: See there.
+        bias: See there.
+        decay: See there.
+        decays: See there.
+        variance: See there.
+        skip_nonfinite: See there.
+        accumulate: See there.
+        single_value: See there; counts the values of this process only while there is one process.
 
     Example:
         >>> from tune_bn.nn import BatchNorm1d
@@ -93,14 +93,14 @@ class SyncBatchNorm(EwaBatchNorm):
     def convert_sync_batchnorm(
         cls, module: nn.Module, process_group: Any | None = None
     ) -> nn.Module:
-        """Replace every batch-norm layer in a model, ours or torch's, and return the model.
+        """Replaces every batch-norm layer in a model, ours or torch's, and returns the model.
 
         Parameters, averages and options are kept, as the same tensors. A module that is itself
         a layer is not changed; the new layer is returned.
 
         Args:
-            module: a model or a layer.
-            process_group: as for the layer.
+            module: A model or a layer.
+            process_group: As for the layer.
         """
 
         def convert(layer: nn.modules.batchnorm._BatchNorm) -> nn.Module:
@@ -115,14 +115,14 @@ class SyncBatchNorm(EwaBatchNorm):
         input: Tensor,  # noqa: A002 - torch's callers pass input= by name
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Normalise ``(N, C, *)`` per channel; as for ``EwaBatchNorm``."""
+        """Normalises ``(N, C, *)`` per channel; as for ``EwaBatchNorm``."""
         if mask is None and self.training and self._group() is not None:
             self._check_input_dim(input)
             mask = torch.ones([1] * (input.dim() - 1), dtype=torch.bool, device=input.device)
         return super().forward(input, mask)
 
     def _group(self) -> Any | None:
-        """Return the process group to synchronise over, or None."""
+        """Returns the process group to synchronise over, or None."""
         if not (dist.is_available() and dist.is_initialized()):
             return None
         group = self.process_group or dist.group.WORLD

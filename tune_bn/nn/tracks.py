@@ -20,13 +20,13 @@ __all__ = ["best_decay", "load_tracks", "select_decay", "tracks_state"]
 
 
 def select_decay(model: nn.Module, decay: float) -> None:
-    """Put the averages with one of the kept ``decays`` in use, in every layer that keeps some.
+    """Puts the averages with one of the kept ``decays`` in use, in every layer that keeps some.
 
     The running statistics become that track's, and go on with its decay if training does. The
     tracks stay, so another can be selected afterwards.
 
     Raises:
-        BatchNormError: if no layer keeps several averages, or one does not keep this one.
+        BatchNormError: If no layer keeps several averages, or one does not keep this one.
     """
     layers = _tracked(model, "select_decay")
     for layer in layers:
@@ -37,7 +37,7 @@ def select_decay(model: nn.Module, decay: float) -> None:
 
 
 def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> float:
-    """Put the decay with the lowest ``evaluate(model)`` in use and return it.
+    """Puts the decay with the lowest ``evaluate(model)`` in use and returns it.
 
     The model is evaluated as it is and once per decay that all its layers keep, in evaluation mode
     and without gradients; modes are restored afterwards. A NaN never wins, and of equals the
@@ -49,11 +49,11 @@ def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> floa
     they all start from the statistics in it (``load_tracks`` brings them back).
 
     Args:
-        model: has layers built with ``decays=``.
-        evaluate: a loss, lower is better; for a score, return its negative. Use validation data.
+        model: Has layers built with ``decays=``.
+        evaluate: A loss, lower is better; for a score, return its negative. Use validation data.
 
     Raises:
-        BatchNormError: if no layer keeps several averages, if they keep none in common, or if
+        BatchNormError: If no layer keeps several averages, if they keep none in common, or if
             every value is NaN.
 
     Example:
@@ -110,7 +110,7 @@ def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> floa
 
 
 def tracks_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return the kept averages of every layer by name, for a checkpoint beside the state_dict.
+    """Returns the kept averages of every layer by name, for a checkpoint beside the state_dict.
 
     The state_dict itself keeps torch's keys, so the tracks are not in it.
     """
@@ -118,10 +118,10 @@ def tracks_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def load_tracks(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Load what ``tracks_state`` returned; after ``load_state_dict``, which resets the tracks.
+    """Loads what ``tracks_state`` returned; after ``load_state_dict``, which resets the tracks.
 
     Raises:
-        BatchNormError: if names or shapes differ from the model's.
+        BatchNormError: If names or shapes differ from the model's.
     """
     own = _buffers_of_tracks(model)
     if own.keys() != state.keys():
@@ -157,7 +157,7 @@ def _buffers_of_tracks(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _differ(layer: EwaBatchNorm, decays: list[float]) -> bool:
-    """Tell whether the kept averages of a layer hold different statistics, beyond rounding."""
+    """Tells whether the kept averages of a layer hold different statistics, beyond rounding."""
     first, *others = (torch.cat(layer.track(decay)) for decay in decays)
     return len(decays) == 1 or not all(torch.allclose(first, other) for other in others)
 

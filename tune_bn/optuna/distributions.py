@@ -18,7 +18,7 @@ _SIGNIFICANT_DIGITS = 12
 
 
 def parameter_for(distribution: BaseDistribution) -> Parameter:
-    """Return the core's parameter for a distribution; the same values, ends and weights.
+    """Returns the core's parameter for a distribution; the same values, ends and weights.
 
     Raises:
         SpaceError: If the distribution is of a kind that Optuna did not have when this was written.
@@ -40,7 +40,7 @@ def parameter_for(distribution: BaseDistribution) -> Parameter:
 
 
 def is_same_distribution(a: BaseDistribution, b: BaseDistribution) -> bool:
-    """Tell whether two distributions have the same range, scale and step.
+    """Tells whether two distributions have the same range, scale and steps.
 
     For categories the choices are compared by identity first: ``==`` of arbitrary objects may be
     slow, or no truth value at all.
@@ -62,7 +62,7 @@ class _Suggests(Protocol):
 
 
 def suggest_one_minus_log(trial: _Suggests, name: str, low: float, high: float) -> float:
-    """Return a value between ``low`` and ``high`` whose distance from 1 is log-uniform.
+    """Returns a value between ``low`` and ``high`` whose distance from 1 is log-uniform.
 
     For momentum, the decay of an average, a discount: 0.9, 0.99 and 0.999 are equally far apart
     (Ng, Deep Learning Specialization, course 2, week 3, "Using an appropriate scale").
@@ -95,7 +95,7 @@ def suggest_one_minus_log(trial: _Suggests, name: str, low: float, high: float) 
 
 
 def _complement(value: float) -> float:
-    """Return 1 − value without the noise of the last digits, where there is any room for it."""
+    """Returns 1 − value without the noise of the last digits, where there is any room for it."""
     exact = 1.0 - value
     rounded: Any = float(f"{exact:.{_SIGNIFICANT_DIGITS}g}")
     return rounded if 0 < rounded < 1 else exact

@@ -19,12 +19,12 @@ __all__ = ["StudyOrigins", "drawn_again", "latest_parameters", "marks_of"]
 
 
 def marks_of(trials: Sequence[FrozenTrial]) -> dict[int, Mark | None]:
-    """Return what each trial recorded of its own draw, by number; None for nothing."""
+    """Returns what each trial recorded of its own draw, by number; None for nothing."""
     return {t.number: Mark.read(t.user_attrs.get(MARK_KEY), t.number) for t in trials}
 
 
 def latest_parameters(trials: Sequence[FrozenTrial]) -> dict[str, Parameter]:
-    """Return every parameter of a study, in the range that the latest trial has."""
+    """Returns every parameter of a study, in the range that the latest trial has."""
     latest: dict[str, BaseDistribution] = {}
     for trial in trials:
         latest.update(trial.distributions)
@@ -65,7 +65,7 @@ class StudyOrigins:
         self._together_of: dict[Any, dict[str, tuple[BaseDistribution, Parameter]]] = {}
 
     def together(self, mark: Mark) -> dict[str, tuple[BaseDistribution, Parameter]]:
-        """Return the parameters that were drawn together, in the ranges used for that."""
+        """Returns the parameters that were drawn together, in the ranges used for that."""
         key = mark.trials, mark.without, mark.names, tuple(mark.ranges.items())
         found = self._together_of.get(key)
         if found is not None:
@@ -87,7 +87,7 @@ class StudyOrigins:
         return found
 
     def origin(self, trial: FrozenTrial, mark: Mark) -> Origin:
-        """Return where a trial was drawn from."""
+        """Returns where a trial was drawn from."""
         space = {n: self._parameters.of(n, d) for n, d in trial.distributions.items()}
         fixed: Any = trial.system_attrs.get("fixed_params") or ()
         together = {} if mark.stage == 0 else self.together(mark)
@@ -97,7 +97,7 @@ class StudyOrigins:
         return self.reader.origin(mark, trial.params, asked, parameters, fixed)
 
     def all(self, marks: Mapping[int, Mark | None]) -> dict[int, Origin]:
-        """Return where each trial was drawn from, of those that recorded it."""
+        """Returns where each trial was drawn from, of those that recorded it."""
         return {
             number: self.origin(self._trials[number], mark)
             for number, mark in marks.items()
@@ -106,7 +106,7 @@ class StudyOrigins:
 
 
 def drawn_again(trials: Sequence[FrozenTrial], mark: Mark) -> Drawn | None:
-    """Return what was decided for a trial, worked out again from its mark.
+    """Returns what was decided for a trial, worked out again from its mark.
 
     None if that cannot be: trials that it names are gone or changed.
     """

@@ -83,7 +83,7 @@ class StudyRecord:
         """What was decided for the trials that are running, by number."""
 
     def together(self, n: int) -> Together:
-        """Return all parameters that one of the ``n`` best trials has."""
+        """Returns all parameters that one of the ``n`` best trials has."""
         elites = self.history.elites(n)
         if self._space_of[0] is not elites:
             names = dict.fromkeys(chain.from_iterable([trial.params for trial in elites]))
@@ -96,13 +96,13 @@ class StudyRecord:
         return self._space_of[2]
 
     def keep(self, number: int, drawn: Drawn) -> None:
-        """Keep what was decided for a trial at hand until it has ended."""
+        """Keeps what was decided for a trial at hand until it has ended."""
         if len(self.drawn) >= _MOST_DRAWN:  # trials that were never told: killed, or forgotten
             del self.drawn[next(iter(self.drawn))]
         self.drawn[number] = drawn
 
     def catch_up(self, study: "Study", number: int) -> None:
-        """Take in the trials that finished since the last call.
+        """Takes in the trials that finished since the last call.
 
         Args:
             study: The study, or what a pruner shows of it.
@@ -126,7 +126,7 @@ class StudyRecord:
                     self.history.remember(self.parameters, trial.params)
 
     def _new_trials(self, study: "Study", number: int) -> tuple[list[FrozenTrial], list[int], int]:
-        """Return what is new, the numbers that could not be had yet, and how many are seen then."""
+        """Returns what is new, the numbers that cannot be had yet, and how many are seen then."""
         storage, study_id = study._storage, study._study_id
         wanted = [*self._unfinished, *range(self._n_seen, number)]
         # Even a shallow list of all trials costs time in proportion to their number, and of a
@@ -169,7 +169,7 @@ class StudyRecord:
 
 
 def _cached_trials(storage: BaseStorage, study_id: int) -> dict[int, FrozenTrial] | None:
-    """Return what Optuna's cache of a database holds, by number, running trials included.
+    """Returns what Optuna's cache of a database holds, by number, running trials included.
 
     `Study.ask` has brought it up to date just before it calls a sampler; to read the trials again
     is one more query for each trial. None if there is no such cache, or it is not what it was: it
@@ -182,7 +182,7 @@ def _cached_trials(storage: BaseStorage, study_id: int) -> dict[int, FrozenTrial
 
 
 def ranked_trial(directions: Iterable[StudyDirection], trial: FrozenTrial) -> Trial | None:
-    """Return a finished trial as the core ranks it; None if it has nothing to rank.
+    """Returns a finished trial as the core ranks it; None if it has nothing to rank.
 
     A complete trial counts with its values. A pruned one counts with its last intermediate value
     and, before that, with how far it got; NaN counts as the worst value. A failed one does not
@@ -214,7 +214,7 @@ def ranked_trial(directions: Iterable[StudyDirection], trial: FrozenTrial) -> Tr
 
 
 def _violation(trial: FrozenTrial) -> float:
-    """Return the sum of the positive parts of a trial's constraints; none is feasible."""
+    """Returns the sum of the positive parts of a trial's constraints; none is feasible."""
     if not trial.system_attrs:  # where both versions of Optuna keep them
         return 0.0
     constraints: Any = getattr(trial, "constraints", None)

@@ -64,7 +64,7 @@ class CoarseToFineSampler(BaseSampler):
 
     @classmethod
     def for_budget(cls, n_trials: int, seed: int | None = None) -> "CoarseToFineSampler":
-        """Return a sampler whose windows get narrow by the end of ``n_trials`` trials.
+        """Returns a sampler whose windows get narrow by the end of ``n_trials`` trials.
 
         Args:
             n_trials: How many trials the study will have, ≥ 1. More or fewer do no harm.
@@ -107,10 +107,10 @@ class CoarseToFineSampler(BaseSampler):
         self._forget()
 
     def reseed_rng(self) -> None:
-        """Do nothing: workers differ by their trials' numbers, so the seed stays what it is."""
+        """Does nothing: workers differ by their trials' numbers, so the seed stays what it is."""
 
     def _record(self, study: "Study") -> StudyRecord:
-        """Return what is known of a study. Call it with the lock held."""
+        """Returns what is known of a study. Call it with the lock held."""
         storage, key = study._storage, (study._study_id, study.study_name)
         record = None
         if self._latest is not None:  # nearly always the one wanted, and a weak dictionary is slow
@@ -126,14 +126,14 @@ class CoarseToFineSampler(BaseSampler):
         return record
 
     def before_trial(self, study: "Study", trial: FrozenTrial) -> None:
-        """Decide stage and region of the trial, and record them in it."""
+        """Decides stage and region of the trial, and records them in it."""
         with self._lock:
             self._drawn(study, trial)
 
     def infer_relative_search_space(
         self, study: "Study", trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return the parameters of the best trials; none in the coarse stage.
+        """Returns the parameters of the best trials; none in the coarse stage.
 
         Coarse points are drawn parameter by parameter, and so are parameters that no good trial
         has, those of another branch of a conditional space.
@@ -145,7 +145,7 @@ class CoarseToFineSampler(BaseSampler):
     def sample_relative(
         self, study: "Study", trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return values for all parameters of ``search_space``."""
+        """Returns values for all parameters of ``search_space``."""
         with self._lock:
             record, drawn = self._drawn(study, trial)
             if not _is_same_space(search_space, drawn.distributions):
@@ -162,7 +162,7 @@ class CoarseToFineSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Return a value for one parameter, drawn without knowledge of the others."""
+        """Returns a value for one parameter, drawn without knowledge of the others."""
         with self._lock:
             record, drawn = self._drawn(study, trial)
             known = record.distributions.get(param_name)
@@ -185,7 +185,7 @@ class CoarseToFineSampler(BaseSampler):
             )
 
     def _drawn(self, study: "Study", trial: FrozenTrial) -> tuple[StudyRecord, Drawn]:
-        """Return what was decided for a trial; now, if nothing was. Call it with the lock held."""
+        """Returns what was decided for a trial; now, if nothing was. Call it with the lock held."""
         number, now = trial.number, self._now
         if now is not None and now[1] == number and now[0]() is study:
             return now[2], now[3]
@@ -216,7 +216,7 @@ class CoarseToFineSampler(BaseSampler):
         names: tuple[str, ...] | None = None,
         is_whole: bool = True,
     ) -> Drawn:
-        """Draw the values of a trial, and record in it from where."""
+        """Draws the values of a trial, and records in it from where."""
         number, history, space = trial.number, record.history, together.parameters
         proposal = propose(self._seed, number, space, history, self._narrowing, plan)
         ranges = None
@@ -254,7 +254,7 @@ class CoarseToFineSampler(BaseSampler):
         drawn: Drawn,
         distributions: dict[str, BaseDistribution],
     ) -> Drawn:
-        """Draw other parameters together than were meant to be, in the same stage."""
+        """Draws other parameters together than were meant to be, in the same stage."""
         parameters, is_known = {}, True
         for name, distribution in distributions.items():
             known = record.distributions.get(name)
@@ -277,7 +277,7 @@ class CoarseToFineSampler(BaseSampler):
         )
 
     def _decided(self, study: "Study", trial: FrozenTrial) -> Drawn | None:
-        """Return what a running trial says was decided for it, by another object than this.
+        """Returns what a running trial says was decided for it, by another object than this.
 
         None if it says nothing, or what it says cannot be worked out again.
         """

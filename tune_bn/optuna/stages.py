@@ -18,7 +18,7 @@ __all__ = ["stages", "stages_of"]
 
 
 def stages(study: "Study") -> list[Stage]:
-    """Return the stages of a study: trials, width, window of every parameter, and best value.
+    """Returns the stages of a study: trials, width, window of every parameter, and best value.
 
     They are worked out from what each trial recorded of its own draw, so any process gets the
     same list, also of a study that several workers run at once, or that has ended. Trials that
@@ -48,7 +48,7 @@ def stages_of(
     marks: Mapping[int, Mark | None],
     origins: Mapping[int, Origin],
 ) -> list[Stage]:
-    """Return what `stages` returns, of a study that was read already.
+    """Returns what `stages` returns, of a study that was read already.
 
     Args:
         study: The study.

@@ -8,7 +8,7 @@ __all__ = ["write_atomically"]
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:
-    """Write a file whole or not at all; text is written as UTF-8.
+    """Writes a file whole or not at all; text is written as UTF-8.
 
     The content goes to a new file beside it, is flushed to the disk, and takes the name in one
     step. Whatever goes wrong before, the old file stays and the new one is removed. A link is
@@ -33,7 +33,7 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, where the system lets a folder be opened."""
+    """Makes the new name durable, where the system lets a folder be opened."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)

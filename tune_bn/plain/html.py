@@ -8,7 +8,7 @@ __all__ = ["html_table", "short"]
 
 
 def short(value: Any) -> str:
-    """Return a value as text that is short enough for a cell.
+    """Returns a value as text that is short enough for a cell.
 
     Example:
         >>> short(0.123456789), short((1e-4, 1.0)), short(None)
@@ -26,7 +26,7 @@ def short(value: Any) -> str:
 
 
 def html_table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return an HTML table; every text is escaped.
+    """Returns an HTML table; every text is escaped.
 
     Example:
         >>> html_table("a < b", ["x"], [[1]])

@@ -20,7 +20,7 @@ _MOST_TRIALS = 2**62  # draws count in 64 bits
 
 
 def brief(error: BaseException) -> str:
-    """Return what an error says, on one line and short enough to read.
+    """Returns what an error says, on one line and short enough to read.
 
     Example:
         >>> brief(KeyError("x"))
@@ -31,7 +31,7 @@ def brief(error: BaseException) -> str:
 
 
 def encode_number(value: float) -> float | str:
-    """Return the number, or its name where JSON has none.
+    """Returns the number, or its name where JSON has none.
 
     Example:
         >>> encode_number(float("inf"))
@@ -41,7 +41,7 @@ def encode_number(value: float) -> float | str:
 
 
 def decode_number(data: Any) -> int:
-    """Return the number of a trial.
+    """Returns the number of a trial.
 
     Raises:
         ValueError: If it is no whole number, negative, or too large to be counted on.

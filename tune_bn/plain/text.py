@@ -16,7 +16,7 @@ _UNSAFE = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""Return a text with every sign that acts rather than shows spelled out; new lines stay.
+    r"""Returns a text with every sign that acts rather than shows spelled out; new lines stay.
 
     Example:
         >>> print(visible("\x1b[2Ja \u202egnp"))

@@ -54,7 +54,7 @@ class StagesCallback(Callback):
         trial: Trial,
         **info: Any,  # noqa: ARG002
     ) -> None:
-        """Log and write if the latest trial was drawn in another stage than the one before."""
+        """Logs and writes if the latest trial was drawn in another stage than the one before."""
         latest = self._search.latest
         if latest is None or latest.stage == self._stage:
             return
@@ -80,7 +80,7 @@ class StagesCallback(Callback):
         result: dict[str, Any],
         **info: Any,  # noqa: ARG002
     ) -> None:
-        """Add the trial's stage to the result, which Tune lets callbacks change in place."""
+        """Adds the trial's stage to the result, which Tune lets callbacks change in place."""
         try:
             number = self._search.number(trial.trial_id)
             mark = self._search.mark(number)
@@ -90,7 +90,7 @@ class StagesCallback(Callback):
             result[METRICS] = {"stage": mark.stage, "width": mark.width}
 
     def on_experiment_end(self, trials: Sequence[Trial], **info: Any) -> None:  # noqa: ARG002
-        """Write the stages of the whole run."""
+        """Writes the stages of the whole run."""
         if trials:
             self._write(trials[0])
 
@@ -115,7 +115,7 @@ class StagesCallback(Callback):
 def stages_to_json(
     stages: Sequence[Stage], trial_ids: Mapping[int, str], *, metric: Any, mode: Any
 ) -> str:
-    """Return stages as a JSON text.
+    """Returns stages as a JSON text.
 
     Args:
         stages: What ``stages()`` of a search returned.

@@ -28,7 +28,7 @@ class _OneMinusLogUniform(sample.BaseSampler):
         size: int = 1,
         random_state: Any = None,
     ) -> Any:
-        """Return a value, or ``size`` of them as an array."""
+        """Returns a value, or ``size`` of them as an array."""
         if not isinstance(random_state, sample._BackwardsCompatibleNumpyRng):
             random_state = sample._BackwardsCompatibleNumpyRng(random_state)
         ends = math.log1p(-domain.upper), math.log1p(-domain.lower)
@@ -37,7 +37,7 @@ class _OneMinusLogUniform(sample.BaseSampler):
 
 
 def one_minus_loguniform(low: float, high: float) -> sample.Float:
-    """Return a domain between ``low`` and ``high`` whose distance from 1 is log-uniform.
+    """Returns a domain between ``low`` and ``high`` whose distance from 1 is log-uniform.
 
     For momentum, the decay of an average, a discount: 0.9, 0.99 and 0.999 are equally far apart
     (Ng, Deep Learning Specialization, course 2, week 3, "Using an appropriate scale"). It works
@@ -63,7 +63,7 @@ def one_minus_loguniform(low: float, high: float) -> sample.Float:
 
 
 def parameter_for(domain: Any, name: str) -> Parameter:
-    """Return the core's parameter for a numeric domain.
+    """Returns the core's parameter for a numeric domain.
 
     Args:
         domain: A ``tune.uniform(…)``, ``tune.randint(…)``, … of any kind but ``choice``.
@@ -122,6 +122,6 @@ def _multiples(low: float, high: float, q: float, log: bool) -> Multiples:
 
 
 def _whole(ratio: float, rounding: Any) -> int:
-    """Return the whole number that ``ratio`` is up to rounding errors, or the one inwards."""
+    """Returns the whole number that ``ratio`` is up to rounding errors, or the one inwards."""
     nearest = round(ratio)
     return nearest if math.isclose(ratio, nearest) else int(rounding(ratio))

@@ -58,7 +58,7 @@ class Findings:
         return {number: trial_id for trial_id, number in self._numbers.items()}
 
     def number(self, trial_id: str) -> int:
-        """Return the number of a trial of Tune's.
+        """Returns the number of a trial of Tune's.
 
         Raises:
             KeyError: If the search does not know it.
@@ -66,7 +66,7 @@ class Findings:
         return self._numbers[trial_id]
 
     def mark(self, number: int) -> Mark | None:
-        """Return what a trial recorded of its own draw; None if it was not drawn here.
+        """Returns what a trial recorded of its own draw; None if it was not drawn here.
 
         Raises:
             KeyError: If there is no trial with this number.
@@ -76,7 +76,7 @@ class Findings:
         return self._search.mark(number)
 
     def is_given(self, number: int) -> bool:
-        """Tell whether all values of a trial were given, so that no stage drew it.
+        """Tells whether all values of a trial were given, so that no stage drew it.
 
         Raises:
             KeyError: If there is no trial with this number.
@@ -87,9 +87,9 @@ class Findings:
         return self._search.params(number).keys() <= set(mark.given)
 
     def origins(self) -> dict[int, Origin]:
-        """Return where each trial was drawn from, by number, of those that recorded it."""
+        """Returns where each trial was drawn from, by number, of those that recorded it."""
         return self._search.origins() if self._search is not None else {}
 
     def stages(self) -> list[Stage]:
-        """Return the stages so far: trials, width, windows, and best value of each."""
+        """Returns the stages so far: trials, width, windows, and best value of each."""
         return self._search.stages() if self._search is not None else []

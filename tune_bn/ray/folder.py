@@ -62,7 +62,7 @@ class RayFolder:
 
 
 def read_ray_folder(folder: str | Path) -> RayFolder:
-    """Return the experiment that a folder holds, as it was last saved.
+    """Returns the experiment that a folder holds, as it was last saved.
 
     Raises:
         StateError: If the folder holds none, or its file is damaged.
@@ -81,7 +81,7 @@ def read_ray_folder(folder: str | Path) -> RayFolder:
 
 
 def recorded_trials(folder: str | Path) -> tuple[FolderTrial, ...]:
-    """Return the trials of the experiment state from which Tune would go on; none if unreadable.
+    """Returns the trials of the experiment state from which Tune would go on; none if unreadable.
 
     Tune saves its trials and then its search algorithm, and copies both to the storage file by
     file. A driver that is killed in between leaves a search that is older than its trials; what it
@@ -98,7 +98,7 @@ def recorded_trials(folder: str | Path) -> tuple[FolderTrial, ...]:
 
 
 def _newest(folder: Path) -> Path | None:
-    """Return the state from which Tune would go on: of several the one with the last name."""
+    """Returns the state from which Tune would go on: of several the one with the last name."""
     return max(folder.glob("experiment_state-*.json"), default=None)
 
 
@@ -130,7 +130,7 @@ def _trial(state: Mapping[str, Any], about: Mapping[str, Any]) -> FolderTrial:
 
 
 def _plain(value: Any) -> Any:
-    """Return plain data with what was pickled left out."""
+    """Returns plain data with what was pickled left out."""
     if isinstance(value, dict):
         if value.get("_type") == _PICKLED:
             return _OBJECT
@@ -139,7 +139,7 @@ def _plain(value: Any) -> Any:
 
 
 def _frame(folder: Path, inside: str | None) -> Any:
-    """Return what a trial reported; None if it left no file, or one that cannot be read."""
+    """Returns what a trial reported; None if it left no file, or one that cannot be read."""
     if inside is None:
         return None
     try:

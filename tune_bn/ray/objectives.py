@@ -6,14 +6,14 @@ __all__ = ["as_values", "check_objectives", "names_of"]
 
 
 def names_of(given: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return one name or several as a tuple; None as an empty one."""
+    """Returns one name or several as a tuple; None as an empty one."""
     if given is None:
         return ()
     return (given,) if isinstance(given, str) else tuple(given)
 
 
 def check_objectives(metric: Any, mode: Any) -> None:
-    """Check metric and mode as far as they are given.
+    """Checks metric and mode as far as they are given.
 
     Raises:
         ValueError: If a mode is unknown, or there is not one for each metric.
@@ -43,7 +43,7 @@ def check_objectives(metric: Any, mode: Any) -> None:
 
 
 def as_values(value: Any) -> tuple[float, ...] | None:
-    """Return a result, or one for each metric, as a tuple; None as None."""
+    """Returns a result, or one for each metric, as a tuple; None as None."""
     if value is None:
         return None
     return tuple(map(float, value)) if isinstance(value, (list, tuple)) else (float(value),)

@@ -32,7 +32,7 @@ class PastResult:
 
 
 def _found(result: Mapping[str, Any], name: str) -> Any:
-    """Return a result by its name; "eval/loss" is found flat and nested."""
+    """Returns a result by its name; "eval/loss" is found flat and nested."""
     if name in result:
         return result[name]
     inner: Any = result
@@ -51,7 +51,7 @@ def _number(value: Any) -> float | None:
 
 
 def values_of(result: Mapping[str, Any], metrics: tuple[str, ...]) -> tuple[float, ...] | None:
-    """Return the metrics in a result; None if one is missing or no number.
+    """Returns the metrics in a result; None if one is missing or no number.
 
     Example:
         >>> values_of({"eval/loss": 0.5}, ("eval/loss",))
@@ -63,13 +63,13 @@ def values_of(result: Mapping[str, Any], metrics: tuple[str, ...]) -> tuple[floa
 
 
 def progress_of(result: Mapping[str, Any], time_attr: str) -> float | None:
-    """Return how far a result says that the trial had trained; None if it does not say."""
+    """Returns how far a result says that the trial had trained; None if it does not say."""
     progress = _number(_found(result, time_attr))
     return None if progress is None or math.isnan(progress) else progress
 
 
 def past_results(source: Any, metrics: tuple[str, ...], time_attr: str) -> list[PastResult]:
-    """Return the trials of a finished or interrupted experiment that have anything to tell.
+    """Returns the trials of a finished or interrupted experiment that have anything to tell.
 
     Args:
         source: A ``ResultGrid``, an ``ExperimentAnalysis``, a ``Result``, a ``Trial``, or a list

@@ -144,7 +144,7 @@ class CoarseToFineSearch(Findings, Searcher):
         config: dict[str, Any],
         **spec: Any,
     ) -> bool:
-        """Take metric, mode, space and number of samples from the ``Tuner``.
+        """Takes metric, mode, space and number of samples from the ``Tuner``.
 
         Returns:
             False if the config holds domains, but the search has another space already.
@@ -163,7 +163,7 @@ class CoarseToFineSearch(Findings, Searcher):
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
-        """Return the next configuration; for an id that was asked for before, the same again.
+        """Returns the next configuration; for an id that was asked for before, the same again.
 
         Raises:
             RuntimeError: If space, metric or mode are not known yet.
@@ -180,7 +180,7 @@ class CoarseToFineSearch(Findings, Searcher):
         return space.config(suggestion.params, with_constants=self._is_whole)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """Remember how far a running trial got: one that is stopped while paused reports nothing.
+        """Remembers how far a running trial got: one that is stopped while paused reports nothing.
 
         Results of trials that have ended, or of an earlier iteration, change nothing.
         """
@@ -195,7 +195,7 @@ class CoarseToFineSearch(Findings, Searcher):
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Take in how a trial ended.
+        """Takes in how a trial ended.
 
         A trial without a value, with NaN or with an error counts as failed; if a retry of it
         brings a value later, that counts. An unknown trial, as after a restart, is learned from
@@ -226,10 +226,10 @@ class CoarseToFineSearch(Findings, Searcher):
             self._note(trial_id, _add(search, past))
 
     def on_pause(self, trial_id: str) -> None:
-        """Do nothing: ``HyperBandForBOHB`` calls it."""
+        """Does nothing: ``HyperBandForBOHB`` calls it."""
 
     def on_unpause(self, trial_id: str) -> None:
-        """Do nothing: ``HyperBandForBOHB`` calls it."""
+        """Does nothing: ``HyperBandForBOHB`` calls it."""
 
     def add_evaluated_point(
         self,
@@ -239,7 +239,7 @@ class CoarseToFineSearch(Findings, Searcher):
         pruned: bool = False,
         intermediate_values: list[float] | None = None,
     ) -> None:
-        """Take in the result of a configuration that was run elsewhere.
+        """Takes in the result of a configuration that was run elsewhere.
 
         Args:
             parameters: The configuration: nested, flat ("a/b"), or partial.
@@ -260,7 +260,7 @@ class CoarseToFineSearch(Findings, Searcher):
         self._take_past([past])
 
     def add_evaluated_trials(self, trials_or_analysis: Any, metric: Any = None) -> None:
-        """Take in the trials of another experiment, finished or not.
+        """Takes in the trials of another experiment, finished or not.
 
         Values that do not fit the space are left out, so the space may have changed; a trial of
         which nothing fits, or without the metric, is skipped.
@@ -282,7 +282,7 @@ class CoarseToFineSearch(Findings, Searcher):
         self._take_past(past_results(trials_or_analysis, metrics, self._time_attr))
 
     def save(self, checkpoint_path: str) -> None:
-        """Write the state as JSON, whole or not at all.
+        """Writes the state as JSON, whole or not at all.
 
         Raises:
             StateError: If the space is not known yet, and points hold what JSON cannot.
@@ -318,7 +318,7 @@ class CoarseToFineSearch(Findings, Searcher):
         write_atomically(checkpoint_path, text)
 
     def restore(self, checkpoint_path: str) -> None:
-        """Continue from a saved state; all of this object's own is replaced by it.
+        """Continues from a saved state; all of this object's own is replaced by it.
 
         The space is in the file unless it holds objects or ``sample_from``; then pass it before
         or after, in the constructor or by ``set_search_properties``.
@@ -373,7 +373,7 @@ class CoarseToFineSearch(Findings, Searcher):
                 raise ValueError(f"a past result has the values {past.values!r}")
 
     def restore_from_dir(self, checkpoint_dir: str) -> None:
-        """Continue from the newest state in an experiment's folder, and catch up with its trials.
+        """Continues from the newest state in an experiment's folder; catches up with its trials.
 
         A driver that was killed while Tune saved may leave a state that is cut off, or older than
         the trials. Of several states the newest that can be read counts; a trial that the folder
@@ -422,7 +422,7 @@ class CoarseToFineSearch(Findings, Searcher):
                 self.on_trial_complete(trial.trial_id, trial.last_result, error=is_failed)
 
     def _read_rest(self, space: Space) -> None:
-        """Read the part of a saved state that needs the space."""
+        """Reads the part of a saved state that needs the space."""
         state, self._unread = self._unread, None
         if state is None:
             return
@@ -472,7 +472,7 @@ class CoarseToFineSearch(Findings, Searcher):
         self._take_past(past)
 
     def _take_past(self, past: list[PastResult]) -> None:
-        """Take in past results: now, or when the space and the number of objectives are known."""
+        """Takes in past results: now, or when the space and the number of objectives are known."""
         if self._space is None:
             self._raw_past += past
             return
@@ -488,7 +488,7 @@ class CoarseToFineSearch(Findings, Searcher):
                 _add(self._search, known)
 
     def _started(self) -> tuple[Space, CoarseToFine | None]:
-        """Return the space and the search; None for a search if all of the space is constant."""
+        """Returns the space and the search; None for a search if all of the space is constant."""
         name = type(self).__name__
         if self._unread is not None:
             raise RuntimeError(_NEEDS_SPACE)

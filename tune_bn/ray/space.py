@@ -56,7 +56,7 @@ class Space:
         }
 
     def config(self, values: Mapping[str, Any], *, with_constants: bool) -> dict[str, Any]:
-        """Return the config of a trial, every ``sample_from`` computed.
+        """Returns the config of a trial, every ``sample_from`` computed.
 
         Args:
             values: Value of every parameter that its choices open.
@@ -71,7 +71,7 @@ class Space:
         return whole if with_constants else _open_part(self.tree, whole)
 
     def values(self, config: Mapping[str, Any], *, is_strict: bool) -> dict[str, Any]:
-        """Return the parameters' values that a config holds; parameters may be missing.
+        """Returns the parameters' values that a config holds; parameters may be missing.
 
         Args:
             config: Nested, or flat with keys like "optimizer/lr".
@@ -85,7 +85,7 @@ class Space:
         return found
 
     def _match(self, node: Node, given: Any, found: dict[str, Any], is_strict: bool) -> bool:
-        """Read ``given`` into ``found``; return whether all of it fits."""
+        """Reads ``given`` into ``found``; returns whether all of it fits."""
         if node.kind == "parameter":
             assert node.parameter is not None
             try:
@@ -154,7 +154,7 @@ def _is_same(a: Any, b: Any) -> bool:
 
 
 def _listed(value: Any) -> Any:
-    """Return the value with tuples as lists, as which they come back from a stored result."""
+    """Returns the value with tuples as lists, as which they come back from a stored result."""
     if isinstance(value, (list, tuple)):
         return [_listed(v) for v in value]
     if isinstance(value, Mapping):
@@ -163,7 +163,7 @@ def _listed(value: Any) -> Any:
 
 
 def _plain_number(parameter: Parameter, given: Any) -> Any:
-    """Return a number as Python's own int or float, as the parameter has it.
+    """Returns a number as Python's own int or float, as the parameter has it.
 
     Raises:
         SpaceError: If it is none, or has a fraction where the parameter has none.
@@ -184,7 +184,7 @@ def _refused(is_strict: bool, text: str) -> bool:
 
 
 def _items(given: Any, n: int) -> list[tuple[int, Any]] | None:
-    """Return the given items of a sequence by place; None if they do not fit ``n`` places."""
+    """Returns the given items of a sequence by place; None if they do not fit ``n`` places."""
     if isinstance(given, (list, tuple)):
         return list(enumerate(given)) if len(given) == n else None
     if isinstance(given, Mapping) and all(str(k).isdigit() and int(k) < n for k in given):
@@ -193,7 +193,7 @@ def _items(given: Any, n: int) -> list[tuple[int, Any]] | None:
 
 
 def _unflattened(config: Mapping[str, Any]) -> dict[Any, Any]:
-    """Return a config with keys like "a/b" as a nested one."""
+    """Returns a config with keys like "a/b" as a nested one."""
     nested: dict[Any, Any] = {}
     for key, value in config.items():
         *parents, last = key.split("/") if isinstance(key, str) else [key]
@@ -208,7 +208,7 @@ def _unflattened(config: Mapping[str, Any]) -> dict[Any, Any]:
 
 
 def _functions(value: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], sample.Function]:
-    """Return the ``sample_from`` domains in a config by path."""
+    """Returns the ``sample_from`` domains in a config by path."""
     if isinstance(value, sample.Function):
         return {path: value}
     items: Any = ()
@@ -232,12 +232,12 @@ class _Guarded(dict[str, Any]):
         return _Guarded(value) if isinstance(value, dict) else value
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return an item, or the default."""
+        """Returns an item, or the default."""
         return self[key] if key in self else default  # noqa: SIM401 - `get` is what is defined here
 
 
 def _compute(config: dict[str, Any]) -> None:
-    """Replace each ``sample_from`` in a config by its value, once what it reads is computed."""
+    """Replaces each ``sample_from`` in a config by its value, once what it reads is computed."""
     waiting = _functions(config)
     while waiting:
         later = {}
@@ -257,7 +257,7 @@ def _compute(config: dict[str, Any]) -> None:
 
 
 def _open_part(node: Node, config: dict[str, Any]) -> dict[str, Any]:
-    """Return what is not constant in a config, with lists, tuples and categories whole."""
+    """Returns what is not constant in a config, with lists, tuples and categories whole."""
     return {
         key: _open_part(child, config[key]) if child.kind == "dict" else config[key]
         for key, child in node.children.items()

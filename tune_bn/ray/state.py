@@ -16,7 +16,7 @@ _VERSION = 1
 
 
 def encode(head: Mapping[str, Any], numbers: Sequence[str], search: str | None) -> str:
-    """Return the text of a search algorithm: what ``head`` holds, and the search's own text.
+    """Returns the text of a search algorithm: what ``head`` holds, and the search's own text.
 
     Args:
         head: Anything that JSON can hold.
@@ -37,7 +37,7 @@ def encode(head: Mapping[str, Any], numbers: Sequence[str], search: str | None) 
 
 
 def decode(text: str) -> dict[str, Any]:
-    """Return what `encode` was given; the search's own text under ``"search"``.
+    """Returns what `encode` was given; the search's own text under ``"search"``.
 
     Raises:
         StateError: If the text is none, or comes from a later version.
@@ -66,14 +66,14 @@ def decode(text: str) -> dict[str, Any]:
 
 
 def encode_past(past: PastResult, config: Mapping[str, Any]) -> list[Any]:
-    """Return a past result as plain data, with ``config`` in the place of its own."""
+    """Returns a past result as plain data, with ``config`` in the place of its own."""
     values = None if past.values is None else [*map(encode_number, past.values)]
     progress = None if past.progress is None else encode_number(past.progress)
     return [dict(config), values, progress, past.is_failed, past.is_strict]
 
 
 def decode_past(data: list[Any]) -> PastResult:
-    """Return the past result that `encode_past` encoded.
+    """Returns the past result that `encode_past` encoded.
 
     Raises:
         ArithmeticError: If a number is too large.
@@ -88,12 +88,12 @@ def decode_past(data: list[Any]) -> PastResult:
 
 
 def encode_last(progress: float | None, values: tuple[float, ...]) -> list[Any]:
-    """Return how far a running trial got, and its values there, as plain data."""
+    """Returns how far a running trial got, and its values there, as plain data."""
     return [None if progress is None else encode_number(progress), [*map(encode_number, values)]]
 
 
 def decode_last(data: list[Any]) -> tuple[float | None, tuple[float, ...]]:
-    """Return progress and values that `encode_last` encoded.
+    """Returns progress and values that `encode_last` encoded.
 
     Raises:
         ArithmeticError: If a number is too large.

@@ -56,14 +56,14 @@ class Node:
         self.is_open = inside or self.kind in ("function", "parameter", "choice")
 
     def walk(self) -> Iterator["Node"]:
-        """Yield the node and all nodes inside, each before those inside it."""
+        """Yields the node and all nodes inside, each before those inside it."""
         yield self
         for child in self.children.values():
             yield from child.walk()
 
 
 def read_config(value: Any, path: tuple[Any, ...] = ()) -> Node:
-    """Return a Tune config, or a part of it, as a tree.
+    """Returns a Tune config, or a part of it, as a tree.
 
     Raises:
         SpaceError: If it holds a ``grid_search``, a key with "/", or an unknown domain.
@@ -137,7 +137,7 @@ def _grid_error(name: str) -> SpaceError:
 
 
 def build(node: Node, values: Mapping[str, Any], with_constants: bool) -> Any:
-    """Return the part of a config that a node describes; a ``sample_from`` is left as it is.
+    """Returns the part of a config that a node describes; a ``sample_from`` is left as it is.
 
     Args:
         node: The part.
@@ -167,7 +167,7 @@ def build(node: Node, values: Mapping[str, Any], with_constants: bool) -> Any:
 
 
 def encode_tree(node: Node) -> Any:
-    """Return a tree as plain data for JSON.
+    """Returns a tree as plain data for JSON.
 
     Raises:
         NotPlainError: If there is an object in it, or a ``sample_from``.
@@ -186,7 +186,7 @@ def encode_tree(node: Node) -> Any:
 
 
 def decode_tree(data: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Node:
-    """Return the tree that `encode_tree` encoded.
+    """Returns the tree that `encode_tree` encoded.
 
     Raises:
         SpaceError: If the data describe none.

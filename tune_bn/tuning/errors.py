@@ -11,8 +11,8 @@ class Stopped(RuntimeError):  # noqa: N818  an outcome that the caller asked for
     """The caller asked the run to stop; every finished trial is in the study.
 
     Args:
-        finished: trials that are in the study and count.
-        trials: trials that were asked for.
+        finished: Trials that are in the study and count.
+        trials: Trials that were asked for.
     """
 
     def __init__(self, finished: int, trials: int) -> None:
@@ -21,5 +21,5 @@ class Stopped(RuntimeError):  # noqa: N818  an outcome that the caller asked for
         self.trials = trials
 
     def __reduce__(self) -> tuple[type["Stopped"], tuple[int, int]]:
-        """Pickle by its arguments; an error's own way passes the message."""
+        """Pickles by its arguments; an error's own way passes the message."""
         return type(self), (self.finished, self.trials)

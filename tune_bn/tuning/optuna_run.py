@@ -36,19 +36,19 @@ def tune(
     earlier ones together after everything else is done.
 
     Args:
-        dataset: training rows for fitting, validation rows for the search, test rows for one score.
-        out: the output folder; made as needed.
-        settings: how many trials, with which seed, and so on.
+        dataset: Training rows for fitting, validation rows for the search, test rows for one score.
+        out: The output folder; made as needed.
+        settings: How many trials, with which seed, and so on.
         resume: True: the folder must hold a study, which goes on. False: start over; an earlier
             run's files are moved to a sub-folder. None: go on where there is a study.
-        write_report: makes the report's page; None: no report.
-        on_progress: called after each epoch and each ended trial.
-        is_stopped: asked after each epoch; once it says True the run ends with `Stopped`.
-        clock: seconds from any fixed point.
+        write_report: Makes the report's page; None: no report.
+        on_progress: Called after each epoch and each ended trial.
+        is_stopped: Asked after each epoch; once it says True the run ends with `Stopped`.
+        clock: Seconds from any fixed point.
 
     Raises:
-        ConfigError: the device is not there.
-        TuneError: a setting, the folder or its study cannot be used, or no configuration could be
+        ConfigError: The device is not there.
+        TuneError: A setting, the folder or its study cannot be used, or no configuration could be
             trained.
         Stopped: ``is_stopped`` said so; finished trials are kept and the same call goes on.
     """

@@ -33,16 +33,16 @@ class Settings:
     """What a tuning run is asked to do.
 
     Args:
-        trials: configurations to try, at least 1; those a study already holds count.
-        timeout_s: seconds after which the search ends with what it has, above 0; None: no limit.
-        jobs: configurations trained at the same time, each in its own process when above 1.
-        seed: decides the split, the draws and the initial weights, at least 0.
-        metric: what to tune for, one of `METRICS` of the task; None: the task's first.
-        epochs: passes over the training rows for each configuration, at least 1.
-        device: where to train, as torch names it ("cpu", "cuda", "cuda:1").
+        trials: Configurations to try, at least 1; those a study already holds count.
+        timeout_s: Seconds after which the search ends with what it has, above 0; None: no limit.
+        jobs: Configurations trained at the same time, each in its own process when above 1.
+        seed: Decides the split, the draws and the initial weights, at least 0.
+        metric: What to tune for, one of `METRICS` of the task; None: the task's first.
+        epochs: Passes over the training rows for each configuration, at least 1.
+        device: Where to train, as torch names it ("cpu", "cuda", "cuda:1").
 
     Raises:
-        TuneError: a value is out of its range.
+        TuneError: A value is out of its range.
     """
 
     trials: int = 60
@@ -77,7 +77,7 @@ class Settings:
         """Returns the metric to tune a task for.
 
         Raises:
-            TuneError: the metric is not one of this task's.
+            TuneError: The metric is not one of this task's.
         """
         known = METRICS[task]
         if self.metric is None:
@@ -94,8 +94,8 @@ class Settings:
 
         Args:
             task: "classification" or "regression".
-            fingerprint: of the data, its target and its task.
-            space: version of the search space.
+            fingerprint: Of the data, its target and its task.
+            space: Version of the search space.
         """
         return {
             "data": fingerprint,
@@ -114,13 +114,13 @@ class RaySettings:
     Args:
         cpus_per_trial: CPUs that a trial holds, at least 0.
         gpus_per_trial: GPUs that a trial holds, at least 0; with any, trials train on "cuda".
-        max_concurrent: trials at the same time, at least 1.
+        max_concurrent: Trials at the same time, at least 1.
         scheduler: "asha" or "hyperband" stop bad trials early, "fifo" stops none.
-        address: of a running cluster, "auto" for the one of this machine, "ray://host:10001" to
+        address: Of a running cluster, "auto" for the one of this machine, "ray://host:10001" to
             drive one from outside; None starts a Ray of its own here, and stops it.
 
     Raises:
-        TuneError: a value is out of its range.
+        TuneError: A value is out of its range.
     """
 
     cpus_per_trial: float = 1.0

@@ -34,7 +34,7 @@ def suggest_config(trial: optuna.trial.BaseTrial) -> Config:
     """Returns the configuration of a trial: draws it for a new one, reads it from a finished one.
 
     Args:
-        trial: an Optuna ``Trial``, ``FrozenTrial`` or ``FixedTrial``.
+        trial: An Optuna ``Trial``, ``FrozenTrial`` or ``FixedTrial``.
 
     Example:
         >>> drawn = {"learning_rate": 0.01, "1 - momentum": 0.05, "weight_decay": 1e-4,

@@ -25,7 +25,7 @@ CONDITIONS = {
 
 
 def expected_names(params) -> set[str]:
-    """Return the names that the choices of a trial open, written out by hand."""
+    """Returns the names that the choices of a trial open, written out by hand."""
     names = {"optimizer", "lr"}
     if params["optimizer"] == "sgd":
         names |= {"momentum", "schedule"}
@@ -35,13 +35,13 @@ def expected_names(params) -> set[str]:
 
 
 def loss_of(params) -> float:
-    """Return a loss that is best for sgd with a cosine of period 20."""
+    """Returns a loss that is best for sgd with a cosine of period 20."""
     loss: float = abs(params.get("period", 100) - 20) + abs(params["lr"] - 0.1)
     return loss
 
 
 def run(search: CoarseToFine, n: int) -> CoarseToFine:
-    """Ask and tell n trials."""
+    """Asks and tells n trials."""
     for _ in range(n):
         trial = search.ask()
         search.tell(trial, loss_of(trial.params))

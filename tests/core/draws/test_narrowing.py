@@ -18,7 +18,7 @@ from tune_bn.core.history.trial import Trial
 
 
 def history_of(n: int, dimensions: int = 4) -> History:
-    """Return a history of n ranked trials."""
+    """Returns a history of n ranked trials."""
     history = History()
     for i in range(n):
         history.add(Trial(i, {f"x{d}": 0.5 for d in range(dimensions)}, (float(i),)))
@@ -44,7 +44,7 @@ def test_coarse_stage_ends_when_enough_trials_are_ranked(narrowing):
 
 
 def widths_of(narrowing: Narrowing, dimensions: int, n: int = 600) -> list[float]:
-    """Return the widths of the first n trials."""
+    """Returns the widths of the first n trials."""
     history, widths = History(), []
     for i in range(n):
         widths.append(stage_for(narrowing, history).width)
@@ -177,7 +177,7 @@ def test_a_coarse_stage_of_any_length_is_drawn_at_once():
 
 
 def slow_widths(narrowing: Narrowing, dimensions: int, n: int) -> list[float]:
-    """Do what `stage_for` does, one stage after the other: narrow, stay a stage, begin anew."""
+    """Does what `stage_for` does, one stage after the other: narrow, stay a stage, begin anew."""
     assert narrowing.coarse_trials is not None
     factor = math.exp(
         -narrowing.shrink * narrowing.stage_trials / dimensions**narrowing.dimension_power

@@ -29,7 +29,7 @@ FINE = Narrowing(coarse_trials=1, elites=1, width=0.1, min_width=0.01, spread=1.
 
 
 def history_of(*params: dict, n_objectives: int = 1) -> History:
-    """Return a history in which earlier configurations are better."""
+    """Returns a history in which earlier configurations are better."""
     history = History(n_objectives)
     for i, p in enumerate(params):
         history.add(Trial(i, p, (float(i),) * n_objectives))
@@ -101,7 +101,7 @@ def test_a_proposal_is_a_function_of_its_arguments():
 
 
 def changed(params: dict) -> list[str]:
-    """Return the names of the parameters that differ from the centre."""
+    """Returns the names of the parameters that differ from the centre."""
     return [n for n in SPACE if params[n] != CENTRE[n]]
 
 

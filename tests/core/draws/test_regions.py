@@ -37,7 +37,7 @@ PLAY: dict[str, tuple[dict[str, Any], Loss]] = {
 
 
 def played(space, loss, *, n=100, seed=0, **options):
-    """Return a search of n trials."""
+    """Returns a search of n trials."""
     search = CoarseToFine(space, seed=seed, **options)
     for _ in range(n):
         trial = search.ask()
@@ -46,7 +46,7 @@ def played(space, loss, *, n=100, seed=0, **options):
 
 
 def said_untrue(search, given=None):
-    """Return what is untrue of what a search says of itself."""
+    """Returns what is untrue of what a search says of itself."""
     origins = search.origins()
     categories = [n for n, p in search.space.items() if isinstance(p, Categorical)]
     params = {n: search.params(n) for n in search.numbers}
@@ -132,7 +132,7 @@ def test_a_value_that_was_changed_is_not_said_to_be_drawn():
 
 
 def filled(space, loss, seeds):
-    """Return by kind where in its interval each redrawn value lies, 0 to 1."""
+    """Returns by kind where in its interval each redrawn value lies, 0 to 1."""
     found = defaultdict(list)
     for seed in range(seeds):
         search = played(space, loss, n=150, seed=seed)

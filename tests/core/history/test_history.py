@@ -27,7 +27,7 @@ OTHER_SPACE = {
 
 
 def answers(history: History, space: Mapping[str, Parameter] = SPACE) -> list[object]:
-    """Ask for the best trials and where each parameter lies in them."""
+    """Asks for the best trials and where each parameter lies in them."""
     asked: list[object] = [[t.number for t in history.elites(n)] for n in (1, 3, 8)]
     asked += [history.centres(name, p, n) for name, p in space.items() for n in (1, 5)]
     if history.n_objectives == 1:

@@ -21,7 +21,7 @@ SPACE: dict[str, Parameter] = {
 
 
 def random_params(rng: random.Random) -> dict:
-    """Return a configuration."""
+    """Returns a configuration."""
     return {name: parameter.draw(rng.random()) for name, parameter in SPACE.items()}
 
 
@@ -38,7 +38,7 @@ def slow_farthest(
     spared: list[Trial],
     space: Mapping[str, Parameter] = SPACE,
 ) -> int:
-    """Do what `Spacing.farthest` does, one number at a time."""
+    """Does what `Spacing.farthest` does, one number at a time."""
     numbers = {t.number for t in spared}
 
     def distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:

@@ -84,7 +84,7 @@ def test_what_cannot_be_ranked_is_refused(options, message):
 
 
 def slow_fronts(found: list[Trial]) -> list[set[int]]:
-    """Return Pareto fronts by their definition, peeled one after the other."""
+    """Returns Pareto fronts by their definition, peeled one after the other."""
 
     def dominates(a: Trial, b: Trial) -> bool:
         if group_key(a) != group_key(b):

@@ -25,7 +25,7 @@ SPACE = {
 
 
 def value_of(params):
-    """Return a loss with one best configuration: alpha 0.01, four layers, tanh."""
+    """Returns a loss with one best configuration: alpha 0.01, four layers, tanh."""
     return (
         abs(math.log10(params["alpha"]) + 2)
         + 0.3 * abs(params["layers"] - 4)
@@ -34,7 +34,7 @@ def value_of(params):
 
 
 def run(search: CoarseToFine, n: int) -> CoarseToFine:
-    """Ask and tell n trials."""
+    """Asks and tells n trials."""
     for _ in range(n):
         trial = search.ask()
         search.tell(trial, value_of(trial.params))
@@ -151,7 +151,7 @@ def test_damaged_states_are_refused(damage, message):
 
 
 def with_old_marks(text, mark):
-    """Return the state with another mark in the place of each, as early versions wrote them."""
+    """Returns the state with another mark in the place of each, as early versions wrote them."""
     changed = re.sub(r'"coarse, [^"]*"', mark, text)
     assert changed != text
     return changed

@@ -54,7 +54,7 @@ parameters = st.one_of(floats(), ints(), choices)
 
 
 def is_in(parameter: Parameter, value: object) -> bool:
-    """Tell whether a value is one of the parameter's, of python's own type."""
+    """Tells whether a value is one of the parameter's, of python's own type."""
     if isinstance(parameter, Categorical):
         return any(value is c for c in parameter.choices)
     if isinstance(parameter, Int):

@@ -53,7 +53,7 @@ CONDITIONS = {
 
 
 def narrowing_of(dice: random.Random) -> Narrowing:
-    """Return the default, a named one, or one with every option at some value."""
+    """Returns the default, a named one, or one with every option at some value."""
     kind = dice.random()
     if kind < 0.3:
         return Narrowing()
@@ -85,7 +85,7 @@ def narrowing_of(dice: random.Random) -> Narrowing:
 
 
 def loss_of(params: Any) -> float:
-    """Return a number that has a valley, whatever the parameters are."""
+    """Returns a number that has a valley, whatever the parameters are."""
     total = 0.0
     for name in sorted(params):
         value = params[name]
@@ -104,13 +104,13 @@ class Digest:
         self.n = 0
 
     def add(self, params: Any, stage: int) -> None:
-        """Take in the values of one trial."""
+        """Takes in the values of one trial."""
         text = ";".join(f"{name}={params[name]!r}" for name in sorted(params))
         self._hash.update(f"{stage}:{text}\n".encode())
         self.n += 1
 
     def done(self) -> list[Any]:
-        """Return the number of draws and their digest."""
+        """Returns the number of draws and their digest."""
         return [self.n, self._hash.hexdigest()[:16]]
 
 
@@ -196,7 +196,7 @@ def by_optuna(case: int) -> Digest:
 
 
 def _stage_of(trial: optuna.Trial) -> int:
-    """Return 1 for a fine stage, 0 for the coarse one; the record itself may change its form."""
+    """Returns 1 for a fine stage, 0 for the coarse one; the record itself may change its form."""
     mark = trial.user_attrs.get("tune_bn:stage")
     if mark is None:
         return 0
@@ -205,7 +205,7 @@ def _stage_of(trial: optuna.Trial) -> int:
 
 
 def ray_spaces() -> dict[str, dict[str, Any]]:
-    """Return spaces of Ray's domains; Ray is imported here, so that other tests need none."""
+    """Returns spaces of Ray's domains; Ray is imported here, so that other tests need none."""
     from ray import tune as ray_tune
 
     return {
@@ -229,7 +229,7 @@ def ray_spaces() -> dict[str, dict[str, Any]]:
 
 
 def by_ray(case: int) -> Digest:
-    """Drive the search algorithm as Tune does, without Tune."""
+    """Drives the search algorithm as Tune does, without Tune."""
     from tune_bn.ray import CoarseToFineSearch
 
     dice, digest = random.Random(f"ray {case}"), Digest()
@@ -274,7 +274,7 @@ def played(route: str, step: int = 1) -> Iterator[tuple[int, list[Any]]]:
 
 
 def main() -> None:
-    """Write the digests."""
+    """Writes the digests."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     found = {route: [digest for _, digest in played(route)] for route in ROUTES}
     lines = [

@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 
 
 def objects() -> dict[str, Any]:
-    """Return what is pickled, by name."""
+    """Returns what is pickled, by name."""
     torch.manual_seed(0)
     search = CoarseToFineSearch(seed=3)
     return {
@@ -42,7 +42,7 @@ def objects() -> dict[str, Any]:
 
 
 def tuner() -> bytes:
-    """Return Ray's own pickle of a Tuner that uses the search, as it lies in its experiment."""
+    """Returns Ray's own pickle of a Tuner that uses the search, as it lies in its experiment."""
     space = {
         "x": tune.uniform(0, 1),
         "m": one_minus_loguniform(0.9, 0.999),
@@ -62,7 +62,7 @@ def tuner() -> bytes:
 
 
 def main() -> None:
-    """Write the file of this version."""
+    """Writes the file of this version."""
     pickles = {name: pickle.dumps(value, protocol=4) for name, value in objects().items()}
     pickles |= {"search": cloudpickle.dumps(CoarseToFineSearch(seed=3)), "tuner": tuner()}
     text = json.dumps({name: base64.b64encode(data).decode() for name, data in pickles.items()})

@@ -38,14 +38,14 @@ ROWS = pd.DataFrame({"x": [-1.0, 0.0, 2.5]})
 
 
 def drawn_next(study: optuna.Study) -> dict[str, Any]:
-    """Return what the next trial of a study of `objective` draws."""
+    """Returns what the next trial of a study of `objective` draws."""
     trial = study.ask()
     objective(trial)
     return trial.params
 
 
 def main() -> None:
-    """Write the files of this version, and none of another."""
+    """Writes the files of this version, and none of another."""
     following: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"

@@ -87,7 +87,7 @@ def test_narrowing_draws_the_windows_of_the_stages(staged: optuna.Study):
 
 
 def bars(figure: go.Figure, row: int) -> dict[int, tuple[float, float]]:
-    """Return the ends of each trial's bar in a row."""
+    """Returns the ends of each trial's bar in a row."""
     axis = "y" if row == 0 else f"y{row + 1}"
     found: dict[int, tuple[float, float]] = {}
     for trace in figure.data:
@@ -99,7 +99,7 @@ def bars(figure: go.Figure, row: int) -> dict[int, tuple[float, float]]:
 
 
 def outside(figure: go.Figure, n_rows: int) -> list[tuple[int, int]]:
-    """Return (row, trial) of the dots that lie outside of their bar: none, it should be."""
+    """Returns (row, trial) of the dots that lie outside of their bar: none, it should be."""
     wrong = []
     for row in range(n_rows):
         places = points(figure, row)

@@ -118,7 +118,7 @@ def test_page_tells_why_trials_were_tried(demo: str, staged: optuna.Study):
 
 
 def evil() -> optuna.Study:
-    """Return a study whose names and choices would act, were they not shown as they are."""
+    """Returns a study whose names and choices would act, were they not shown as they are."""
 
     def objective(trial: optuna.Trial) -> float:
         x = trial.suggest_float(EVIL, 0, 1)

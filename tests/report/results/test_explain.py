@@ -35,7 +35,7 @@ CHOICE = re.compile(rf"{NAME} any of ([^(]+) \(drawn ([^)]+)\)")
 
 
 def untold(results: Results, number: int, text: str) -> list[str]:
-    """Return what is wrong in what is said of a trial that was drawn: nothing, it should be."""
+    """Returns what is wrong in what is said of a trial that was drawn: nothing, it should be."""
     trial = results.by_number[number]
     origin = trial.origin
     assert origin is not None
@@ -74,7 +74,7 @@ def untold(results: Results, number: int, text: str) -> list[str]:
 
 
 def checked(source: Any, fewest: int) -> list[str]:
-    """Return what is said of each trial, after a look that it is true."""
+    """Returns what is said of each trial, after a look that it is true."""
     results = results_of(source)
     texts = [explain(results, t.number) for t in results.trials]
     drawn = [t for t in results.trials if t.origin is not None and t.origin.windows]
@@ -196,7 +196,7 @@ def test_given_values_are_said():
 
 
 def copied(study: optuna.Study, change: Any) -> optuna.Study:
-    """Return a copy of a study, of whose trials each was changed."""
+    """Returns a copy of a study, of whose trials each was changed."""
     copy = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
     copy.add_trials([change(trial) for trial in study.get_trials()])
     return copy
@@ -234,7 +234,7 @@ def test_a_bad_mark_is_said(name: str):
 
 
 def assert_shown(study: optuna.Study, n_unknown: int) -> None:
-    """Assert that page, figure and text show all trials, and of how many the window is unknown."""
+    """Asserts that page, figure and text show all trials, and of how many the window is unknown."""
     known = f"Of {n_unknown} trial{'s' * (n_unknown != 1)} it is not known between which values"
     assert f"{len(study.trials)} trials" in page(study)
     assert known in page(study)

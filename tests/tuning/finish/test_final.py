@@ -84,7 +84,7 @@ def test_folds_depend_on_the_seed_alone(tiny, seed):
 
 
 def ends(*accuracies: float) -> list[EpochMetrics]:
-    """Return the last epochs of as many folds."""
+    """Returns the last epochs of as many folds."""
     return [
         EpochMetrics(epoch=1, train_loss=0.0, loss=1 - a, score=a, seconds=0.0) for a in accuracies
     ]

@@ -13,7 +13,7 @@ HALF = np.arange(40) % 2 * 1.0
 
 
 def said(tiny, own, guess, linear=HALF) -> list[str]:
-    """Return the remarks on three models, by which rows each has right."""
+    """Returns the remarks on three models, by which rows each has right."""
     others = {"guess": guess, "linear": linear}
     return remarks(
         {"accuracy": float(own.mean())},

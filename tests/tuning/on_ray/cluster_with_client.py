@@ -13,7 +13,7 @@ from ray.cluster_utils import Cluster
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody uses now."""
+    """Returns a port of the loopback interface that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 def main() -> None:
-    """Start, say where, wait, stop."""
+    """Starts, says where, waits, stops."""
     port = free_port()
     cluster = Cluster(
         initialize_head=True,

@@ -16,7 +16,7 @@ from tune_bn.tuning.settings import RaySettings, Settings
 
 
 def main(address: str, data: str, out: Path) -> None:
-    """Run and print what came of it."""
+    """Runs and prints what came of it."""
     dataset = load_dataset(data, target="kind")
     ended: list[int] = []
 

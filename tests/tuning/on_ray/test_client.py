@@ -60,7 +60,7 @@ def test_a_run_from_afar(blobs, tmp_path):
 
 
 def answering(monkeypatch, version: str, is_seen: bool) -> SimpleNamespace:
-    """Return what stands for the actor of a cluster that gives these answers."""
+    """Returns what stands for the actor of a cluster that gives these answers."""
     monkeypatch.setattr("ray.get", lambda answer: answer)
     return SimpleNamespace(looks=SimpleNamespace(remote=lambda mark: (version, is_seen)))
 

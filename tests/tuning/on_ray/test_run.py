@@ -28,7 +28,7 @@ SETTINGS = Settings(trials=4, epochs=3)
 
 
 def made(**options: Any) -> SeededSearch:
-    """Return the search of a run."""
+    """Returns the search of a run."""
     return SeededSearch(
         5,
         space=ray_space(),
@@ -72,7 +72,7 @@ class Driver:
         )
 
     def run(self, trial_id: str, values: list[float], **last: Any) -> None:
-        """Run one trial that reports these values."""
+        """Runs one trial that reports these values."""
         config = self.search.suggest(trial_id)
         trial: Any = SimpleNamespace(trial_id=trial_id, config=config, last_result={})
         self.record.on_trial_start(0, [], trial)
@@ -85,7 +85,7 @@ class Driver:
         self.record.on_trial_complete(0, [], trial)
 
     def fail(self, trial_id: str) -> None:
-        """Run one trial that fails, is repeated, and fails for good."""
+        """Runs one trial that fails, is repeated, and fails for good."""
         config = self.search.suggest(trial_id)
         trial: Any = SimpleNamespace(trial_id=trial_id, config=config, get_error=lambda: "lost")
         self.record.on_trial_recover(0, [], trial)
@@ -93,7 +93,7 @@ class Driver:
 
 
 def new_study() -> optuna.Study:
-    """Return an empty study."""
+    """Returns an empty study."""
     return optuna.create_study(direction="maximize")
 
 
@@ -188,7 +188,7 @@ def test_a_study_that_cannot_be_written_ends_the_run(monkeypatch):
 
 
 def raise_full(trial: Any) -> None:
-    """Fail as a study on a full disk does."""
+    """Fails as a study on a full disk does."""
     raise optuna.exceptions.StorageInternalError("full")
 
 

@@ -24,7 +24,7 @@ _MOST_PASSES = 8
 def checked_conditions(
     space: Mapping[str, Parameter], conditions: Mapping[str, tuple[str, Any]]
 ) -> dict[str, tuple[str, int]]:
-    """Return (name of the other parameter, number of its choice) for each conditional one.
+    """Returns (name of the other parameter, number of its choice) for each conditional one.
 
     Raises:
         SpaceError: If a name is unknown, or the other parameter is no Categorical, lacks the
@@ -44,7 +44,7 @@ def checked_conditions(
 
 
 def decode_conditions(space: Mapping[str, Parameter], data: Any) -> dict[str, tuple[str, Any]]:
-    """Return conditions as `checked_conditions` takes them from ``{name: [other, number]}``.
+    """Returns conditions as `checked_conditions` takes them from ``{name: [other, number]}``.
 
     Raises:
         SpaceError: If the other parameter is no Categorical.
@@ -67,7 +67,7 @@ def is_open(
     conditions: Conditions,
     params: Mapping[str, Any],
 ) -> bool:
-    """Tell whether a parameter exists where the choices are these."""
+    """Tells whether a parameter exists where the choices are these."""
     if name not in conditions:
         return True
     parent, index = conditions[name]
@@ -90,7 +90,7 @@ def propose_open(
     conditions: Conditions,
     fixed: Mapping[str, Any],
 ) -> tuple[Proposal, dict[str, Any]]:
-    """Return what `propose` returns, of the parameters that the choices of the trial open.
+    """Returns what `propose` returns, of the parameters that the choices of the trial open.
 
     Args:
         seed: As for `propose`.

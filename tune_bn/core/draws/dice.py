@@ -25,14 +25,14 @@ _SEED_BITS = 64
 
 
 def fresh_seed() -> int:
-    """Return a seed from the operating system's entropy, for a search that was given none."""
+    """Returns a seed from the operating system's entropy, for a search that was given none."""
     return secrets.randbits(_SEED_BITS)
 
 
 def uniforms(
     seed: int, number: int, name: str, attempt: int = 0
 ) -> tuple[float, float, float, float]:
-    """Return four independent numbers, uniform on [0, 1), each a multiple of 2⁻⁵³.
+    """Returns four independent numbers, uniform on [0, 1), each a multiple of 2⁻⁵³.
 
     Args:
         seed: Seed of the search, 0 ≤ seed < 2⁶⁴.
@@ -52,7 +52,7 @@ def uniforms(
 def throw(
     seed: int, number: int, names: Iterable[str], attempt: int = 0
 ) -> dict[str, tuple[float, float, float, float]]:
-    """Return `uniforms` of several parameters of one trial, by name."""
+    """Returns `uniforms` of several parameters of one trial, by name."""
     counter, rolls = blake2b(_COUNTER.pack(seed, number, attempt), digest_size=32), {}
     for name in names:
         try:
@@ -68,7 +68,7 @@ def throw(
 
 @lru_cache(maxsize=4096)
 def permutation(seed: int, name: str, block: int, size: int) -> tuple[int, ...]:
-    """Return a random order of ``range(size)``, the same for the same arguments.
+    """Returns a random order of ``range(size)``, the same for the same arguments.
 
     Args:
         seed: Seed of the search.

@@ -55,7 +55,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 def stage_name(index: int) -> str:
-    """Return what to call a stage.
+    """Returns what to call a stage.
 
     Example:
         >>> stage_name(-1), stage_name(0), stage_name(3)
@@ -67,7 +67,7 @@ def stage_name(index: int) -> str:
 
 
 def stage_index(name: str) -> int:
-    """Return the index of a stage that `stage_name` named."""
+    """Returns the index of a stage that `stage_name` named."""
     return 0 if name == "coarse" else -1 if name == "given" else int(name.removeprefix("fine "))
 
 
@@ -120,7 +120,7 @@ class Mark(NamedTuple):
         return _narrowing(tuple(sorted(self.settings.items())))
 
     def renumbered(self, number: int, numbers: Mapping[int, int], names: Sequence[str]) -> "Mark":
-        """Return the mark as it is right in a copy of the search, where numbers are others.
+        """Returns the mark as it is right in a copy of the search, where numbers are others.
 
         Args:
             number: Number of the trial in the copy.
@@ -137,7 +137,7 @@ class Mark(NamedTuple):
         )
 
     def to_text(self) -> str:
-        """Return the line, of at most 2,000 bytes; `read` turns it back."""
+        """Returns the line, of at most 2,000 bytes; `read` turns it back."""
         line = self._text()
         if len(line) <= _LONGEST // 4:  # of characters; one has four bytes at most
             return line
@@ -184,7 +184,7 @@ class Mark(NamedTuple):
 
     @classmethod
     def read(cls, data: Any, number: int | None = None) -> "Mark | None":
-        """Return the mark that a trial carries, of any version; None if these data are none.
+        """Returns the mark that a trial carries, of any version; None if these data are none.
 
         Args:
             data: Anything: whoever may write to a storage may write what they like.
@@ -198,7 +198,7 @@ class Mark(NamedTuple):
 
 
 def _from_dict(data: Any) -> Mark:
-    """Return a mark of versions before regions: stage, width, and the trials of its windows."""
+    """Returns a mark of versions before regions: stage, width, and the trials of its windows."""
     width = float(data["width"])
     stage, trials = int(data["stage"]), tuple(map(int, data["elites"]))
     if not 0.0 <= width <= 1.0 or not 0 <= stage < _LARGEST_NUMBER:
@@ -228,7 +228,7 @@ def _from_text(line: str) -> Mark:
 
 
 def _numbers(trials: Sequence[int]) -> str:
-    """Return numbers as text: "12, 8, 19"."""
+    """Returns numbers as text: "12, 8, 19"."""
     return repr([*trials])[1:-1]
 
 
@@ -296,7 +296,7 @@ def _narrowing(settings: tuple[tuple[str, Any], ...]) -> Narrowing:
 
 
 def _code(parameter: Parameter | None, value: Any) -> bytes:
-    """Return bytes that stand for a value, the same in every storage."""
+    """Returns bytes that stand for a value, the same in every storage."""
     try:
         return _DOUBLE(value)
     except OverflowError:  # an integer that no float holds
@@ -313,7 +313,7 @@ def _code(parameter: Parameter | None, value: Any) -> bytes:
 
 @lru_cache(maxsize=64)
 def _in_order(names: tuple[str, ...]) -> tuple[tuple[str, ...], bytes, Callable[..., bytes]]:
-    """Return names in order, what stands for them, and what packs as many numbers."""
+    """Returns names in order, what stands for them, and what packs as many numbers."""
     ordered = tuple(sorted(names))
     return (
         ordered,
@@ -323,7 +323,7 @@ def _in_order(names: tuple[str, ...]) -> tuple[tuple[str, ...], bytes, Callable[
 
 
 def trial_digest(params: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> int:
-    """Return a digest of a trial's values, of 32 bits."""
+    """Returns a digest of a trial's values, of 32 bits."""
     names, head, pack = _in_order(tuple(params))
     values = [params[name] for name in names]
     try:
@@ -334,7 +334,7 @@ def trial_digest(params: Mapping[str, Any], parameters: Mapping[str, Parameter])
 
 
 def digest_of(digests: Iterable[int]) -> str:
-    """Return the digest of several trials, whatever their order, from the digest of each."""
+    """Returns the digest of several trials, whatever their order, from the digest of each."""
     return f"{sum(digests) & 0xFFFFFFFF:08x}"
 
 
@@ -379,7 +379,7 @@ class Marker:
         ranges: Mapping[str, int] | None = None,
         is_whole: bool = True,
     ) -> tuple[Mark, tuple[Trial, ...]]:
-        """Return the mark of a trial, and the trials that it names.
+        """Returns the mark of a trial, and the trials that it names.
 
         Args:
             number: Its number.
@@ -433,7 +433,7 @@ class Marker:
         history: History,
         parameters: Mapping[str, Parameter],
     ) -> tuple[str, tuple[Trial, ...]]:
-        """Return what `mark` returns, of a trial like most, as the line of text that it records.
+        """Returns what `mark` returns, of a trial like most, as the line of text that it records.
 
         It is what ``mark(…)[0].to_text()`` gives, made without the object: a study asks for one
         for every trial.

@@ -177,7 +177,7 @@ class Narrowing:
 
     @classmethod
     def for_budget(cls, n_trials: int) -> "Narrowing":
-        """Return a schedule whose windows get narrow by the end of ``n_trials`` trials.
+        """Returns a schedule whose windows get narrow by the end of ``n_trials`` trials.
 
         Args:
             n_trials: How many trials the search will have (≥ 1). More or fewer do no harm.
@@ -201,7 +201,7 @@ class Narrowing:
 
     @classmethod
     def textbook(cls) -> "Narrowing":
-        """Return the classic scheme: one box around the best trial, halved stage by stage.
+        """Returns the classic scheme: one box around the best trial, halved stage by stage.
 
         All parameters are redrawn at once. It is here to be compared with and to teach from.
         """
@@ -224,16 +224,16 @@ class Narrowing:
 
     @classmethod
     def off(cls) -> "Narrowing":
-        """Return the schedule that never narrows: plain, independent random search."""
+        """Returns the schedule that never narrows: plain, independent random search."""
         return cls(coarse_trials=None)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the options as plain data; ``Narrowing(**data)`` is equal."""
+        """Returns the options as plain data; ``Narrowing(**data)`` is equal."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Narrowing":
-        """Return the schedule that `to_json` described.
+        """Returns the schedule that `to_json` described.
 
         Raises:
             NarrowingError: If an option is unknown or outside its range.
@@ -257,7 +257,7 @@ _COARSE = Plan(0, 1.0)
 
 
 def is_coarse(narrowing: Narrowing, history: History, number: int | None = None) -> bool:
-    """Tell whether a trial belongs to the coarse stage.
+    """Tells whether a trial belongs to the coarse stage.
 
     Args:
         narrowing: The schedule.
@@ -271,7 +271,7 @@ def is_coarse(narrowing: Narrowing, history: History, number: int | None = None)
 
 
 def stage_for(narrowing: Narrowing, history: History, number: int | None = None) -> Plan:
-    """Return the stage and width of a trial: a pure function of schedule, history and number.
+    """Returns the stage and width of a trial: a pure function of schedule, history and number.
 
     Only ranked trials count: failed, running and waiting ones neither end a stage nor narrow it.
     Arguments as for `is_coarse`.
@@ -286,7 +286,7 @@ def stage_for(narrowing: Narrowing, history: History, number: int | None = None)
 
 
 def _width(narrowing: Narrowing, fall: float, stage: int) -> float:
-    """Return the width ``stage`` stages after the first fine one."""
+    """Returns the width ``stage`` stages after the first fine one."""
     depth = math.log(narrowing.width / narrowing.min_width)
     if fall * stage < depth or not fall:
         return narrowing.width * math.exp(-fall * stage)

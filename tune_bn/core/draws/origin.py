@@ -78,7 +78,7 @@ class Origins:
         self._digests: dict[int, int] = {}
 
     def _history(self, mark: Mark) -> History | None:
-        """Return the trials that a mark names as a history; None if they are not what they were."""
+        """Returns a mark's trials as a history; None if they are not what they were."""
         known = self._histories.get(mark.trials)
         if known is None:
             found, digests = [], []
@@ -98,13 +98,13 @@ class Origins:
         return history if check == mark.check else None
 
     def together(self, mark: Mark) -> list[str]:
-        """Return the names that the best trials have: a study draws these together."""
+        """Returns the names that the best trials have: a study draws these together."""
         best = mark.trials[: mark.narrowing.elites]
         names = dict.fromkeys(name for n in best for name in self._params.get(n, ()))
         return [name for name in names if name not in mark.without]
 
     def drawn(self, mark: Mark, together: Mapping[str, Parameter]) -> dict[str, Any] | None:
-        """Return the values that were drawn together; None if they cannot be told.
+        """Returns the values that were drawn together; None if they cannot be told.
 
         Args:
             mark: What the trial recorded; of a fine stage, and not of what was left untried.
@@ -132,7 +132,7 @@ class Origins:
         together: Mapping[str, Parameter],
         fixed: Collection[str] = (),
     ) -> Origin:
-        """Return where a trial was drawn from.
+        """Returns where a trial was drawn from.
 
         Args:
             mark: What it recorded.
@@ -186,7 +186,7 @@ class Origins:
 
 
 def _is_inside(parameter: Parameter, value: Any) -> bool:
-    """Tell whether a value is one of the parameter's."""
+    """Tells whether a value is one of the parameter's."""
     if parameter.is_unordered:
         return True
     low, high = parameter.bounds
@@ -196,7 +196,7 @@ def _is_inside(parameter: Parameter, value: Any) -> bool:
 
 
 def _is_same(parameter: Parameter, a: Any, b: Any) -> bool:
-    """Tell whether two values are one: the same cell, or as close as two machines may differ."""
+    """Tells whether two values are one: the same cell, or as close as two machines may differ."""
     try:
         apart = abs(parameter.position(a) - parameter.position(b))
     except (SpaceError, TypeError, ValueError, ArithmeticError):

@@ -58,7 +58,7 @@ class Proposal(NamedTuple):
 def coarse_value(
     seed: int, number: int, name: str, parameter: Parameter, narrowing: Narrowing
 ) -> Any:
-    """Return the value of a parameter in a trial of the coarse stage."""
+    """Returns the value of a parameter in a trial of the coarse stage."""
     window, r = coarse_window(seed, number, name, parameter, narrowing)
     return window.draw(r)
 
@@ -72,7 +72,7 @@ def fine_value(
     narrowing: Narrowing,
     width: float,
 ) -> Any:
-    """Return the value of one parameter whose companions are not known, redrawn in its window."""
+    """Returns the value of one parameter whose companions are not known, redrawn in its window."""
     window, r = independent_window(seed, number, name, parameter, history, narrowing, width)
     return window.draw(r)
 
@@ -94,7 +94,7 @@ class _Dice(dict[str, Roll]):
 
 
 def _widening(attempt: int, n_candidates: int) -> float:
-    """Return how much wider to look: after a few repetitions of tried configurations."""
+    """Returns how much wider to look: after a few repetitions of tried configurations."""
     return 2.0 ** (attempt // max(_PATIENCE, n_candidates))
 
 
@@ -106,7 +106,7 @@ def propose(
     narrowing: Narrowing,
     plan: Plan,
 ) -> Proposal:
-    """Return the parameter values of the trial with this number.
+    """Returns the parameter values of the trial with this number.
 
     In a fine stage ``narrowing.candidates`` points of the trial's region are spread evenly over
     it, and the one is proposed that is farthest from what was tried in vain. A configuration that
@@ -176,7 +176,7 @@ def windows_of(
     width: float,
     proposal: Proposal,
 ) -> tuple[dict[str, Any], dict[str, Window]]:
-    """Return the values of a proposal of a fine stage again, and the window of each.
+    """Returns the values of a proposal of a fine stage again, and the window of each.
 
     Args:
         seed: As for `propose`.
@@ -210,7 +210,7 @@ def windows_of(
 def _untried(
     seed: int, number: int, space: Mapping[str, Parameter], history: History
 ) -> dict[str, Any] | None:
-    """Return a random one of the configurations that were not tried; None if none is found.
+    """Returns a random one of the configurations that were not tried; None if none is found.
 
     It looks at no more than `_LARGEST_ENUMERATION` of them, from a random one on: a larger space
     is not exhausted by any search, only its windows are.

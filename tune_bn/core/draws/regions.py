@@ -133,7 +133,7 @@ def _weights(n: int, power: float) -> tuple[float, ...]:
 def coarse_window(
     seed: int, number: int, name: str, parameter: Parameter, narrowing: Narrowing
 ) -> tuple[Window, float]:
-    """Return the stratum of a parameter in a coarse trial, and the quantile that is drawn in it.
+    """Returns the stratum of a parameter in a coarse trial, and the quantile that is drawn in it.
 
     Each block of ``coarse_trials`` trials, at most 4,096, is a Latin hypercube: the range is cut
     into as many strata of equal weight, a permutation keyed by (seed, name) assigns one to each
@@ -149,7 +149,7 @@ def coarse_window(
 
 
 def _around_good(name: str, parameter: Parameter, history: History, narrowing: Narrowing) -> Side:
-    """Return the side around the values of the best trials; the whole scale if none has any."""
+    """Returns the side around the values of the best trials; the whole scale if none has any."""
     values, trials = history.centres(name, parameter, narrowing.elites)
     if not values:
         return Side(name, parameter, Interval(parameter))
@@ -159,7 +159,7 @@ def _around_good(name: str, parameter: Parameter, history: History, narrowing: N
 
 
 def _of_one_rank(side: Side, r: float) -> Side:
-    """Return the side around the value of one rank only."""
+    """Returns the side around the value of one rank only."""
     if side.interval is not None:
         return side
     i = bisect_right(side.weights, r)
@@ -168,7 +168,7 @@ def _of_one_rank(side: Side, r: float) -> Side:
 
 
 def _box(name: str, parameter: Parameter, history: History, n_best: int) -> Interval | None:
-    """Return from the lowest to the highest value of the best trials, whole cells included."""
+    """Returns from the lowest to the highest value of the best trials, whole cells included."""
     found = None if parameter.is_unordered else history.span(name, parameter, n_best)
     if found is None:
         return None
@@ -180,7 +180,7 @@ def _box(name: str, parameter: Parameter, history: History, n_best: int) -> Inte
 
 
 def _ball(name: str, parameter: Parameter, history: History, n_best: int) -> Interval | None:
-    """Return an interval around the best value, half as far as twice as many trials reach.
+    """Returns an interval around the best value, half as far as twice as many trials reach.
 
     Of parameters without cells only: one cell is a long way there.
     """
@@ -203,7 +203,7 @@ def region_of(
     n_best: int = 0,
     r_rank: float = 0.0,
 ) -> Region:
-    """Return the region of a kind, of a fine stage.
+    """Returns the region of a kind, of a fine stage.
 
     A parameter for which there is no box, or one of next to no width, is drawn as ever around the
     best trial, or keeps the value of a good one.
@@ -240,7 +240,7 @@ def region_of(
 
 
 def rank_roll(seed: int, number: int) -> float:
-    """Return the number that decides around which trial a trial of `AROUND_ONE` is drawn."""
+    """Returns the number that decides around which trial a trial of `AROUND_ONE` is drawn."""
     return uniforms(seed, number, "", _KIND)[2]
 
 
@@ -253,7 +253,7 @@ def choose(
     width: float,
     chance: float,
 ) -> Region:
-    """Return the region of a fine trial: which kind of draw it is, is chance.
+    """Returns the region of a fine trial: which kind of draw it is, is chance.
 
     While there are few trials, the better half stands for the best ``zoom_trials``: a box of all
     of them would be no zoom.
@@ -281,21 +281,21 @@ def choose(
 
 
 def _widened(width: float, narrowing: Narrowing, r_width: float) -> float:
-    """Return the width of one draw: a share of them look wider."""
+    """Returns the width of one draw: a share of them look wider."""
     return float(width ** (narrowing.spread + (1.0 - narrowing.spread) * r_width))
 
 
 def _window(
     parameter: Parameter, centre: Any, width: float, narrowing: Narrowing, r_width: float
 ) -> Window:
-    """Return the window of one draw around a centre."""
+    """Returns the window of one draw around a centre."""
     if parameter.is_unordered:
         return parameter.around(centre, max(width, narrowing.min_choice_width))
     return parameter.around(centre, _widened(width, narrowing, r_width))
 
 
 def _differs(parameter: Parameter, a: Any, b: Any) -> bool:
-    """Tell two values apart. Choices may be arrays, whose ``==`` is no truth value."""
+    """Tells two values apart. Choices may be arrays, whose ``==`` is no truth value."""
     return a is not b if parameter.is_unordered else bool(a != b)
 
 
@@ -307,7 +307,7 @@ def point(
     narrowing: Narrowing,
     windows: dict[str, Window] | None = None,
 ) -> dict[str, Any]:
-    """Return a point of a region: a value for each parameter.
+    """Returns a point of a region: a value for each parameter.
 
     A point differs from the trials that it keeps values of, where it can: if chance moved nothing,
     one parameter moves. And because two workers may change the same category around the same
@@ -392,7 +392,7 @@ def independent_window(
     narrowing: Narrowing,
     width: float,
 ) -> tuple[Window, float]:
-    """Return the window of one parameter whose companions are not known, and its quantile.
+    """Returns the window of one parameter whose companions are not known, and its quantile.
 
     It lies around the value of a good trial; it is the whole range where none has the parameter.
     """

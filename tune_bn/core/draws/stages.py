@@ -58,7 +58,7 @@ class Stage:
         return stage_name(self.index)
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data: what files and other programs get of a stage."""
+        """Returns plain data: what files and other programs get of a stage."""
         return {
             "index": self.index,
             "name": self.name,
@@ -80,7 +80,7 @@ class Stage:
 
 
 def _plain(value: Any) -> Any:
-    """Return an end of a window or a choice as JSON can hold it."""
+    """Returns an end of a window or a choice as JSON can hold it."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
@@ -97,7 +97,7 @@ def group_stages(
     *,
     maximize: bool = False,
 ) -> list[Stage]:
-    """Return the stages of a search, in order.
+    """Returns the stages of a search, in order.
 
     Args:
         marks: For every trial number what the trial recorded; None where it recorded nothing.
@@ -167,12 +167,12 @@ def group_stages(
 
 
 def _is_given(origin: Origin | None) -> bool:
-    """Tell whether no value of a trial was drawn: all were enqueued or fixed."""
+    """Tells whether no value of a trial was drawn: all were enqueued or fixed."""
     return origin is not None and origin.windows == {} and bool(origin.given)
 
 
 def _hull(parameter: Parameter, bounds: list[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """Return the smallest window that holds all of these; the range if there are none."""
+    """Returns the smallest window that holds all of these; the range if there are none."""
     if not bounds:
         return parameter.bounds
     if parameter.is_unordered:
@@ -188,7 +188,7 @@ def _early_windows(
     numbers: Iterable[int],
     params: Mapping[int, Mapping[str, Any]],
 ) -> list[tuple[Any, ...]]:
-    """Return the windows around the trials that early versions recorded."""
+    """Returns the windows around the trials that early versions recorded."""
     windows = []
     for number in numbers:
         try:

@@ -53,7 +53,7 @@ class History:
         self._spans: dict[tuple[str, int], tuple[Parameter, tuple[float, float, float] | None]] = {}
 
     def add(self, trial: Trial) -> None:
-        """Take a ranked trial into account."""
+        """Takes a ranked trial into account."""
         self.n_ranked += 1
         self.spacing.add(trial.number, trial.params)
         if self._fronts is not None:
@@ -90,14 +90,14 @@ class History:
 
     @classmethod
     def of(cls, trials: Sequence[Trial]) -> "History":
-        """Return a history of one objective in which these trials are the best, in this order."""
+        """Returns a history of one objective in which these trials are the best, in this order."""
         history = cls()
         history._best = list(trials)
         history.n_ranked = len(trials)
         return history
 
     def avoid(self, number: int, params: Mapping[str, Any]) -> None:
-        """Note a trial that failed: it has no rank, but draws keep away from it."""
+        """Notes a trial that failed: it has no rank, but draws keep away from it."""
         self.spacing.add(number, params)
 
     @property
@@ -106,7 +106,7 @@ class History:
         return self._best[0]
 
     def elites(self, n: int) -> tuple[Trial, ...]:
-        """Return the ``n`` best trials, or all there are; of several objectives the whole front."""
+        """Returns the ``n`` best trials or all there are; of several objectives the whole front."""
         found = self._elites.get(n)
         if found is None:
             size = n
@@ -119,7 +119,7 @@ class History:
     def centres(
         self, name: str, parameter: Parameter, n: int
     ) -> tuple[tuple[Any, ...], tuple[int, ...]]:
-        """Return the values of a parameter in the ``n`` best trials that have it, best first.
+        """Returns the values of a parameter in the ``n`` best trials that have it, best first.
 
         Each is moved into the range of ``parameter``; what cannot be, is left out. With them come
         the numbers of the trials they are from.
@@ -150,7 +150,7 @@ class History:
         return found[1]
 
     def span(self, name: str, parameter: Parameter, n: int) -> tuple[float, float, float] | None:
-        """Return where a parameter's `centres` lie on its scale: the first, lowest and highest.
+        """Returns where a parameter's `centres` lie on its scale: the first, lowest and highest.
 
         None if none of the best trials has it.
         """
@@ -171,7 +171,7 @@ class History:
     def spanning(
         self, parameters: Mapping[str, Parameter], n: int, n_best: int = 0
     ) -> tuple[Trial, ...]:
-        """Return the trials from which all sides of a region are made, best first.
+        """Returns the trials from which all sides of a region are made, best first.
 
         These are the ``n`` best; of each parameter the ``n`` best that have it; and of each the
         ``n_best`` best that have a place on its scale. From them alone, `centres` and `span` are
@@ -195,7 +195,7 @@ class History:
         return tuple([best[i] for i in sorted(places)])
 
     def _n_whole(self, parameters: Mapping[str, Parameter]) -> int:
-        """Return how many of the best trials, from the first on, have all of these parameters."""
+        """Returns how many of the best trials, from the first on, have all of these parameters."""
         if self._whole[0] != parameters.keys():
             names, n = frozenset(parameters), 0
             for trial in self._best:
@@ -206,7 +206,7 @@ class History:
         return self._whole[1]
 
     def _holders(self, name: str, n: int) -> list[int]:
-        """Return the ranks of the ``n`` best trials that have a parameter, with or without a place.
+        """Returns the ranks of the ``n`` best trials with a parameter, with a place or without.
 
         A value that is none of the parameter's has no place on its scale; it does not count for a
         box, so that one more is needed.
@@ -222,13 +222,13 @@ class History:
         return places
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
-        """Note a configuration as tried, so that it is not drawn again."""
+        """Notes a configuration as tried, so that it is not drawn again."""
         key = _key(space, params)
         if key is not None:
             self._tried.add(key)
 
     def is_tried(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> bool:
-        """Tell whether the configuration was tried before.
+        """Tells whether the configuration was tried before.
 
         One with a continuous parameter counts as new: every draw moves one of these, if only a
         little, so two are never the same.
@@ -238,7 +238,7 @@ class History:
 
 
 def _position(parameter: Parameter, value: Any) -> float:
-    """Return where on its scale a value lies; NaN if it is none of the parameter's."""
+    """Returns where on its scale a value lies; NaN if it is none of the parameter's."""
     if type(parameter) is Float and type(value) is float and parameter.n_cells is None:
         return parameter.position(value)  # NaN stays NaN; what lies outside is moved to an end
     try:
@@ -248,7 +248,7 @@ def _position(parameter: Parameter, value: Any) -> float:
 
 
 def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int | None:
-    """Return a number that stands for the configuration, whatever the order of its parameters.
+    """Returns a number that stands for the configuration, whatever the order of its parameters.
 
     None if one is continuous. A hash is kept in place of the configuration: of 100,000 trials two
     have the same by accident with a probability below 1e-9, and then one of them is drawn anew.
@@ -269,7 +269,7 @@ def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int | Non
 
 
 def rank_weights(n: int, power: float) -> Sequence[float]:
-    """Return cumulative weights of ranks 1…n with weight r ** −power, the last exactly 1.
+    """Returns cumulative weights of ranks 1…n with weight r ** −power, the last exactly 1.
 
     Example:
         >>> rank_weights(2, 0.0)

@@ -37,7 +37,7 @@ class Fronts:
         self.fronts: list[list[Trial]] = []
 
     def add(self, trial: Trial) -> bool:
-        """Insert a trial; return whether it entered the fronts that are kept."""
+        """Inserts a trial; returns whether it entered the fronts that are kept."""
         level = 0
         while level < len(self.fronts) and any(_dominates(t, trial) for t in self.fronts[level]):
             level += 1
@@ -62,7 +62,7 @@ class Fronts:
         return True
 
     def best(self, n: int) -> list[Trial]:
-        """Return the ``n`` best trials: by front, within a front the least crowded first."""
+        """Returns the ``n`` best trials: by front, within a front the least crowded first."""
         chosen: list[Trial] = []
         for front in self.fronts:
             if len(chosen) >= n:
@@ -75,7 +75,7 @@ class Fronts:
 
 
 def crowding_distance(losses: Sequence[tuple[float, ...]]) -> list[float]:
-    """Return how far each point's neighbours are, summed over the objectives.
+    """Returns how far each point's neighbours are, summed over the objectives.
 
     The ends of each objective are infinitely far (Deb et al. 2002, section III-B). Infinite losses
     count as the nearest finite ones, so no distance is NaN.

@@ -49,7 +49,7 @@ class Spacing:
         self._far: NDArray[np.float64] = np.zeros(capacity)
 
     def add(self, number: int, params: Mapping[str, Any]) -> None:
-        """Take a trial into account; of one that was repeated, the last."""
+        """Takes a trial into account; of one that was repeated, the last."""
         slot = self._slots.get(number, len(self._numbers))
         if slot == self.capacity:
             if number < self._numbers[0]:
@@ -86,7 +86,7 @@ class Spacing:
         space: Mapping[str, Parameter],
         spared: tuple[Trial, ...],
     ) -> int:
-        """Return which candidate is farthest from the nearest trial; the first of equals.
+        """Returns which candidate is farthest from the nearest trial; the first of equals.
 
         The distance is Euclidean over the scales of the parameters, each of length 1; two
         different choices are half a scale apart.
@@ -140,7 +140,7 @@ class Spacing:
 
 
 def _position(parameter: Parameter, name: str, params: Mapping[str, Any]) -> float:
-    """Return where on its scale a trial has a parameter; NaN if it has no such value."""
+    """Returns where on its scale a trial has a parameter; NaN if it has no such value."""
     try:
         return parameter.position(params[name])
     except (KeyError, TypeError, SpaceError):

@@ -58,12 +58,12 @@ class Trial:
 
 
 def group_key(trial: Trial) -> tuple[float, bool, float]:
-    """Return what is compared before any loss: violation, completeness, progress."""
+    """Returns what is compared before any loss: violation, completeness, progress."""
     return (trial.violation, not trial.is_complete, -trial.progress)
 
 
 def rank_key(trial: Trial) -> tuple[float, bool, float, tuple[float, ...], int]:
-    """Return a key by which ``sorted`` puts the best trial of one objective first.
+    """Returns a key by which ``sorted`` puts the best trial of one objective first.
 
     Example:
         >>> slow = Trial(0, {}, (0.5,))

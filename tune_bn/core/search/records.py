@@ -76,7 +76,7 @@ class Finished:
 
 
 def checked_seed(seed: object, who: str) -> int:
-    """Return the seed as the draws need it; a fresh one for None.
+    """Returns the seed as the draws need it; a fresh one for None.
 
     Raises:
         TypeError: If it is neither None nor an int.
@@ -92,7 +92,7 @@ def checked_seed(seed: object, who: str) -> int:
 
 
 def checked_narrowing(narrowing: Any, who: str) -> Narrowing:
-    """Return the schedule; for None the default one.
+    """Returns the schedule; for None the default one.
 
     Raises:
         TypeError: If it is something else.

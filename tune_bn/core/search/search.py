@@ -122,7 +122,7 @@ class CoarseToFine:
         self._encoded: dict[int, str] = {}
 
     def ask(self, fixed: Mapping[str, Any] | None = None) -> Suggestion:
-        """Return the next configuration. Several may be asked for before any is told.
+        """Returns the next configuration. Several may be asked for before any is told.
 
         Args:
             fixed: Values that are given, for a configuration that should be tried; the other
@@ -169,7 +169,7 @@ class CoarseToFine:
         progress: float | None = 0.0,
         violation: float = 0.0,
     ) -> None:
-        """Report how a trial ended.
+        """Reports how a trial ended.
 
         A value that is None or NaN makes it a failed trial, whatever ``state`` says: it is kept
         in the record and does not attract the search. A failed trial may be told again, after it
@@ -205,7 +205,7 @@ class CoarseToFine:
         progress: float | None = 0.0,
         violation: float = 0.0,
     ) -> int:
-        """Take in a trial that was run elsewhere; return the number that it gets here.
+        """Takes in a trial that was run elsewhere; returns the number that it gets here.
 
         Args:
             params: Values by name; parameters may be missing. A number outside its range is moved
@@ -272,7 +272,7 @@ class CoarseToFine:
         self._encoded[number] = encode_trial(self.space, finished, self._marks.get(number))
 
     def _rank(self, trial: Finished) -> None:
-        """Take a trial into the history; one that got further raises those that are "furthest"."""
+        """Takes a trial into the history; one that got further raises those that are "furthest"."""
         ranked = self._ranked(trial)
         if trial.progress is None:
             self._is_any_open = True
@@ -335,7 +335,7 @@ class CoarseToFine:
         return dict(self._conditions)
 
     def params(self, number: int) -> Mapping[str, Any]:
-        """Return the values of a trial, running or finished.
+        """Returns the values of a trial, running or finished.
 
         Raises:
             KeyError: If there is none with this number.
@@ -344,7 +344,7 @@ class CoarseToFine:
         return known.params if known is not None else self._finished[number].params
 
     def mark(self, number: int) -> Mark | None:
-        """Return what a trial recorded of its own draw; None of one that was added.
+        """Returns what a trial recorded of its own draw; None of one that was added.
 
         Raises:
             KeyError: If there is none with this number.
@@ -352,7 +352,7 @@ class CoarseToFine:
         return self._marks[number]
 
     def state(self, number: int) -> Literal["running"] | State:
-        """Return ``"running"``, or how the trial ended.
+        """Returns ``"running"``, or how the trial ended.
 
         Raises:
             KeyError: If there is none with this number.
@@ -360,7 +360,7 @@ class CoarseToFine:
         return "running" if number in self._pending else self._finished[number].state
 
     def origins(self) -> dict[int, Origin]:
-        """Return where each trial was drawn from, by number, of those that recorded it."""
+        """Returns where each trial was drawn from, by number, of those that recorded it."""
         pending = {n: s.params for n, s in self._pending.items()}
         params = {n: t.params for n, t in self._finished.items()} | pending
         reader = Origins(params, self.space)
@@ -375,7 +375,7 @@ class CoarseToFine:
         return found
 
     def stages(self) -> list[Stage]:
-        """Return the stages so far: trials, width, windows, and best value of each."""
+        """Returns the stages so far: trials, width, windows, and best value of each."""
         one = len(self.directions) == 1
         values = {n: t.value for n, t in self._finished.items() if t.values} if one else {}
         return group_stages(
@@ -388,7 +388,7 @@ class CoarseToFine:
         )
 
     def to_json(self) -> str:
-        """Return the whole search as a JSON text from which `from_json` continues identically.
+        """Returns the whole search as a JSON text from which `from_json` continues identically.
 
         Costs time in proportion to the length of the text; finished trials are encoded once.
         """
@@ -411,7 +411,7 @@ class CoarseToFine:
     def from_json(
         cls, text: str, *, space: Mapping[str, Parameter] | None = None
     ) -> "CoarseToFine":
-        """Return the search that `to_json` described.
+        """Returns the search that `to_json` described.
 
         Args:
             text: What `to_json` returned.
@@ -462,7 +462,7 @@ class CoarseToFine:
         return search
 
     def _take_number(self, number: Any, mark: Any) -> None:
-        """Note a saved trial's number and mark, of which there may be only one."""
+        """Notes a saved trial's number and marks, of which there may be only one."""
         if decode_number(number) in self._marks:
             raise ValueError(f"trial {number} is there twice")
         self._marks[number] = decode_mark(mark, number)

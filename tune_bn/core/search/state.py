@@ -32,7 +32,7 @@ _encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps makes a new one
 
 
 def decode_seed(data: Any) -> int:
-    """Return the seed of a search; none is drawn afresh for one that lacks it.
+    """Returns the seed of a search; none is drawn afresh for one that lacks it.
 
     Raises:
         TypeError: If it is no integer.
@@ -44,7 +44,7 @@ def decode_seed(data: Any) -> int:
 
 
 def encode_params(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values as plain data; `decode_params` turns them back."""
+    """Returns the values as plain data; `decode_params` turns them back."""
     encoded: dict[str, Any] = {}
     for name, value in params.items():
         parameter = space[name]
@@ -56,7 +56,7 @@ def encode_params(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> 
 
 
 def decode_params(space: Mapping[str, Parameter], encoded: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that `encode_params` encoded.
+    """Returns the values that `encode_params` encoded.
 
     Raises:
         KeyError: If a name is unknown.
@@ -76,14 +76,14 @@ def decode_params(space: Mapping[str, Parameter], encoded: Mapping[str, Any]) ->
 
 
 def encode_mark(mark: Mark | None) -> str | list[Any] | None:
-    """Return a mark as plain data; None for no mark."""
+    """Returns a mark as plain data; None for no mark."""
     if mark is None:
         return None
     return mark.to_text() if mark.kind else [mark.stage, mark.width, mark.trials]
 
 
 def decode_mark(data: Any, number: int) -> Mark | None:
-    """Return the mark of a trial that `encode_mark` encoded; None if it is of another trial.
+    """Returns the mark of a trial that `encode_mark` encoded; None if it is of another trial.
 
     Raises:
         TypeError: If the data are none.
@@ -98,7 +98,7 @@ def decode_mark(data: Any, number: int) -> Mark | None:
 
 
 def encode_trial(space: Mapping[str, Parameter], trial: Finished, mark: Mark | None) -> str:
-    """Return a finished trial as one JSON list."""
+    """Returns a finished trial as one JSON list."""
     return _encode(
         [
             trial.number,
@@ -115,7 +115,7 @@ def encode_trial(space: Mapping[str, Parameter], trial: Finished, mark: Mark | N
 def encode_state(
     space: Mapping[str, Parameter], head: Mapping[str, Any], trials: Iterable[str]
 ) -> str:
-    """Return the text of a search: what ``head`` holds, the space, and the encoded trials."""
+    """Returns the text of a search: what ``head`` holds, the space, and the encoded trials."""
     try:
         parameters = json.dumps({n: p.to_json() for n, p in space.items()}, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -129,7 +129,7 @@ def encode_state(
 def decode_state(
     text: str, space: Mapping[str, Parameter] | None
 ) -> tuple[dict[str, Any], Mapping[str, Parameter]]:
-    """Return the plain data of a saved search, and its space.
+    """Returns the plain data of a saved search, and its space.
 
     Args:
         text: What `encode_state` returned.

@@ -12,7 +12,7 @@ __all__ = ["Categorical", "is_same_choice"]
 
 
 def is_same_choice(a: Any, b: Any) -> bool:
-    """Tell whether two choices are one: equal and of one type, so that True is not 1.
+    """Tells whether two choices are one: equal and of one type, so that True is not 1.
 
     NaN is the same as NaN. Arrays and other objects whose ``==`` is not a truth value are
     compared by identity.
@@ -73,7 +73,7 @@ class Categorical(Parameter):
         return tuple(self.choices)
 
     def index(self, value: Any) -> int:
-        """Return the number of the choice, counted from 0.
+        """Returns the number of the choice, counted from 0.
 
         Raises:
             SpaceError: If it is none of the choices.
@@ -90,7 +90,7 @@ class Categorical(Parameter):
         return self.choices[min(int(r * len(self.choices)), len(self.choices) - 1)]
 
     def around(self, centre: Any, width: float) -> Window:
-        """Return any choice with probability ``width`` (each alike), otherwise ``centre``."""
+        """Returns any choice with probability ``width`` (each alike), otherwise ``centre``."""
         return Choices(self, centre, width)
 
     def nearest(self, value: Any) -> Any:  # noqa: D102

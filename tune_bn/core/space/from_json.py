@@ -20,7 +20,7 @@ _KINDS: dict[Any, type[Parameter]] = {
 
 
 def parameter_from_json(data: dict[str, Any]) -> Parameter:
-    """Return the parameter that `Parameter.to_json` described.
+    """Returns the parameter that `Parameter.to_json` described.
 
     Raises:
         SpaceError: If the data describe no parameter.

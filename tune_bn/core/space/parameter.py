@@ -14,7 +14,7 @@ class Window(ABC):
 
     @abstractmethod
     def draw(self, r: float) -> Any:
-        """Return the value at quantile ``r`` of the window, 0 ≤ r < 1."""
+        """Returns the value at quantile ``r`` of the window, 0 ≤ r < 1."""
 
     @property
     @abstractmethod
@@ -53,16 +53,16 @@ class Parameter(ABC):
 
     @abstractmethod
     def draw(self, r: float) -> Any:
-        """Return the value at quantile ``r`` (0 ≤ r < 1) of the whole range."""
+        """Returns the value at quantile ``r`` (0 ≤ r < 1) of the whole range."""
 
     def at(self, cell: int) -> Any:
-        """Return the value of a cell, 0 ≤ cell < `n_cells`; only of a parameter that has cells."""
+        """Returns the value of a cell, 0 ≤ cell < `n_cells`; only of a parameter that has cells."""
         assert self.n_cells is not None
         return self.draw((cell + 0.5) / self.n_cells)
 
     @abstractmethod
     def around(self, centre: Any, width: float) -> Window:
-        """Return the window of ``width`` around ``centre``.
+        """Returns the window of ``width`` around ``centre``.
 
         Args:
             centre: A value of this parameter (see `nearest`).
@@ -74,16 +74,16 @@ class Parameter(ABC):
         """
 
     def draw_near(self, centre: Any, width: float, r: float) -> Any:
-        """Return the value at quantile ``r`` (0 ≤ r < 1) of the window; see `around`."""
+        """Returns the value at quantile ``r`` (0 ≤ r < 1) of the window; see `around`."""
         return self.around(centre, width).draw(r)
 
     def window(self, centre: Any, width: float) -> tuple[Any, ...]:
-        """Return (lowest, highest) value of the window, or the choices open in it."""
+        """Returns (lowest, highest) value of the window, or the choices open in it."""
         return self.around(centre, width).bounds
 
     @abstractmethod
     def nearest(self, value: Any) -> Any:
-        """Return the value of this parameter that is closest to ``value``.
+        """Returns the value of this parameter that is closest to ``value``.
 
         Raises:
             SpaceError: If nothing is close: another type, NaN, or an unknown choice.
@@ -91,12 +91,12 @@ class Parameter(ABC):
 
     @abstractmethod
     def position(self, value: Any) -> float:
-        """Return where on its scale ``value`` lies, from 0 (low end) to 1 (high end)."""
+        """Returns where on its scale ``value`` lies, from 0 (low end) to 1 (high end)."""
 
     def positions(self, values: Iterable[Any]) -> list[float]:
-        """Return the `position` of each of several values."""
+        """Returns the `position` of each of several values."""
         return [self.position(value) for value in values]
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return plain data from which `parameter_from_json` makes an equal parameter."""
+        """Returns plain data from which `parameter_from_json` makes an equal parameter."""

@@ -39,7 +39,7 @@ def _number(kind: str, what: str, value: Any) -> float:
 
 
 def _shown(value: float) -> str:
-    """Return a number for a message; an integer may have more digits than anyone reads."""
+    """Returns a number for a message; an integer may have more digits than anyone reads."""
     if isinstance(value, int) and abs(value) >= 10**40:
         return f"an integer of {value.bit_length()} bits"
     return repr(value)
@@ -174,7 +174,7 @@ class Float(Parameter):
 
 
 def _cells_near(parameter: Parameter, cell: int, width: float) -> Cells:
-    """Return the whole cells within half a ``width`` of ``cell``, at least one on each side."""
+    """Returns the whole cells within half a ``width`` of ``cell``, at least one on each side."""
     reach = max(round(width * (parameter.n_cells or 1) / 2), 1)
     return Cells(parameter, cell - reach, 2 * reach + 1)
 
@@ -283,7 +283,7 @@ class Int(Parameter):
         return min(max(math.floor(scale.value(u) + 0.5) - self.low, 0), self.n_cells - 1)
 
     def _near(self, scale: Scale, centre: int, width: float) -> tuple[int, int]:
-        """Return the first and last cell of a window on a log scale."""
+        """Returns the first and last cell of a window on a log scale."""
         cell, u = self._cell(centre), scale.unit(centre)
         first = self._cell_at(scale, max(u - width / 2, 0.0))
         last = self._cell_at(scale, min(u + width / 2, 1.0))

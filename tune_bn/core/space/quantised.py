@@ -17,7 +17,7 @@ _SMALLEST_QUANTILE = 2.0**-54
 
 
 def _is_finite(value: Any) -> bool:
-    """Tell whether it is a number that a float can hold."""
+    """Tells whether it is a number that a float can hold."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return is_number and -sys.float_info.max <= value <= sys.float_info.max
 

@@ -25,7 +25,7 @@ class Scale:
         self._half_span = self._high / 2 - self._half_low
 
     def value(self, u: float) -> float:
-        """Return the value at a place of the scale, 0 ≤ u ≤ 1."""
+        """Returns the value at a place of the scale, 0 ≤ u ≤ 1."""
         if u <= 0.0 or u >= 1.0:  # the ends exactly, without a rounded exp(log(low))
             return self.low if u <= 0.0 else self.high
         # Both products stay finite where `high - low` would overflow (±1e308).
@@ -37,7 +37,7 @@ class Scale:
         return self.low if x < self.low else self.high if x > self.high else x
 
     def unit(self, value: float) -> float:
-        """Return the place of a value; what lies outside is at an end."""
+        """Returns the place of a value; what lies outside is at an end."""
         if value <= self.low:
             return 0.0
         if value >= self.high:
@@ -49,7 +49,7 @@ class Scale:
         return (x - self._low) / self._span if self._span else 0.5
 
     def units(self, values: Iterable[float]) -> list[float]:
-        """Return the place of each of several values."""
+        """Returns the place of each of several values."""
         if self.kind != "linear":
             return [self.unit(value) for value in values]
         low, high, half_low, half_span = self.low, self.high, self._half_low, self._half_span

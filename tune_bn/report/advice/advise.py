@@ -17,7 +17,7 @@ __all__ = ["advise"]
 
 
 def advise(source: Any) -> list[Advice]:
-    """Return what the search says should be changed; an empty list if nothing stands out.
+    """Returns what the search says should be changed; an empty list if nothing stands out.
 
     Args:
         source: An Optuna study, a Ray Tune ``ResultGrid``, a `tune_bn.CoarseToFine`, or

@@ -18,7 +18,7 @@ _NOTHING = 0.01  # of what the search has gained in all
 
 @np.errstate(over="ignore", invalid="ignore")  # values of ±1e308
 def spent(evidence: Evidence) -> list[Advice]:
-    """Stop, or begin anew elsewhere, when the search has learnt and the last stages add nothing.
+    """Advises to stop, or begin anew elsewhere, when it has learnt and the last stages add nothing.
 
     Speaks where the later half of the trials is better than the first quarter (Mann-Whitney,
     one-sided: there was something to learn), the last two stages (at least 20 trials and a quarter)
@@ -58,7 +58,7 @@ def spent(evidence: Evidence) -> list[Advice]:
 
 
 def _last_stages(evidence: Evidence, trials: list[TrialResult]) -> int:
-    """Return how many of the complete trials make up the last two stages, or the last third."""
+    """Returns how many of the complete trials make up the last two stages, or the last third."""
     results = evidence.results
     fewest = max(20, len(trials) // 4)
     stages = [results.stage_name(t) for t in trials]
@@ -70,7 +70,7 @@ def _last_stages(evidence: Evidence, trials: list[TrialResult]) -> int:
 
 @np.errstate(over="ignore", invalid="ignore")  # values of ±1e308
 def repeat_noise(trials: tuple[TrialResult, ...]) -> tuple[float, int]:
-    """Return the standard deviation between repeats of a configuration, and its degrees of freedom.
+    """Returns the standard deviation between repeats of a configuration and its degrees of freedom.
 
     Pooled over all configurations that were tried more than once; (NaN, 0) if none was.
     """
@@ -88,7 +88,7 @@ def repeat_noise(trials: tuple[TrialResult, ...]) -> tuple[float, int]:
 
 @np.errstate(over="ignore", invalid="ignore")  # values of ±1e308
 def noise(evidence: Evidence) -> list[Advice]:
-    """Repeat the best five when chance between repeats is larger than what was gained lately.
+    """Advises to repeat the best five when chance between repeats is larger than the latest gain.
 
     Speaks where configurations were repeated with at least four degrees of freedom, and twice the
     pooled standard deviation of repeats exceeds the gain of the last two stages and the distance

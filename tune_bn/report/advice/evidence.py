@@ -46,7 +46,7 @@ class Evidence:
 
     Args:
         results: The search.
-        trials: n trials with values.
+        trials: N trials with values.
         rank: Shape (n,): 0 for the best trial, n − 1 for the worst.
         block: Shape (n,): trials with one label were drawn alike.
     """
@@ -88,7 +88,7 @@ class Evidence:
         return 2 * sum(name in t.params for t in self.trials) >= self.n
 
     def position(self, name: str) -> npt.NDArray[np.float64]:
-        """Return where on the parameter's scale each trial lies, shape (n,); NaN without it."""
+        """Returns where on the parameter's scale each trial lies, shape (n,); NaN without it."""
         return self._positions[name]
 
     @cached_property
@@ -97,12 +97,12 @@ class Evidence:
         return {name: self.results.positions(name, self.trials) for name in names}
 
     def level(self, n_tests: int) -> float:
-        """Return the p-value below which one of a rule's ``n_tests`` tests may speak."""
+        """Returns the p-value below which one of a rule's ``n_tests`` tests may speak."""
         return FAMILY_ERROR / _N_RULES / max(n_tests, 1)
 
 
 def evidence_of(results: Results) -> Evidence | None:
-    """Return what the rules look at; None if too few trials have a value."""
+    """Returns what the rules look at; None if too few trials have a value."""
     ranked = _kept(results.ranked)
     if len(ranked) < _FEWEST_TRIALS:
         return None

@@ -19,7 +19,7 @@ _FEWEST_CELLS = 3
 
 
 def edge(evidence: Evidence) -> list[Advice]:
-    """Widen a range at whose end the best trials pile up.
+    """Advises to widen a range at whose end the best trials pile up.
 
     Speaks where (1) the best trial lies within 4 % of an end of the scale, or in its end cell,
     (2) so do 60 % of the best within a tenth of it, (3) in the half of the scale at that end values
@@ -77,7 +77,7 @@ def _edge(
 
 
 def _wider(parameter: Parameter, is_high: bool) -> Parameter | None:
-    """Return the range with half its length more at one end; None at what looks a natural limit."""
+    """Returns the range longer by a half at one end; None at what seems a natural limit."""
     assert isinstance(parameter, (Float, Int))
     low, high = float(parameter.bounds[0]), float(parameter.bounds[-1])
     one_minus = isinstance(parameter, Float) and parameter.one_minus_log
@@ -118,7 +118,7 @@ def _wider(parameter: Parameter, is_high: bool) -> Parameter | None:
 
 
 def log_scale(evidence: Evidence) -> list[Advice]:
-    """Use a log scale where a uniform one spends its draws in the wrong decades.
+    """Advises to use a log scale where a uniform one spends its draws in the wrong decades.
 
     Speaks where a linear range spans two decades or more (or begins at 0), the best trial and
     60 % of the best lie in its lowest tenth, and values get better downwards (van Elteren's test
@@ -166,7 +166,7 @@ def log_scale(evidence: Evidence) -> list[Advice]:
 
 
 def one_minus_log_scale(evidence: Evidence) -> list[Advice]:
-    """Draw the distance from 1 on a log scale where the best values crowd below 1.
+    """Advises to draw the distance from 1 on a log scale where the best values crowd below 1.
 
     Speaks where a linear range within [0, 1] has an upper end whose distance from 1 is a twentieth
     of the lower end's or less, the best trial and 60 % of the best lie in its highest tenth, and
@@ -213,7 +213,7 @@ def _best_values(evidence: Evidence, name: str) -> list[float]:
 
 
 def _round(value: float) -> float:
-    """Return the value with two digits: a bound that a person would write."""
+    """Returns the value with two digits: a bound that a person would write."""
     return float(f"{value:.2g}")
 
 

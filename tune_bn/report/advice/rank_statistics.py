@@ -32,7 +32,7 @@ _FEWEST_IN_BLOCK = 8
 
 
 def normal_tail(z: float) -> float:
-    """Return the probability that a standard normal variable exceeds ``z``.
+    """Returns the probability that a standard normal variable exceeds ``z``.
 
     Example:
         >>> round(normal_tail(1.96), 3)
@@ -42,7 +42,7 @@ def normal_tail(z: float) -> float:
 
 
 def mean_ranks(values: Array) -> Array:
-    """Return the ranks of values, 0 the smallest; equal values share their mean rank.
+    """Returns the ranks of values, 0 the smallest; equal values share their mean rank.
 
     Example:
         >>> [float(r) for r in mean_ranks(np.array([3.0, 1.0, 3.0]))]
@@ -55,7 +55,7 @@ def mean_ranks(values: Array) -> Array:
 
 
 def within_blocks_z(x: Array, rank: Array, block: npt.NDArray[np.int64]) -> float:
-    """Return how far larger ``x`` goes with larger ``rank``, in standard deviations.
+    """Returns how far larger ``x`` goes with larger ``rank``, in standard deviations.
 
     The statistic is the sum over blocks of the covariance of ranks (van Elteren's test for a
     continuous covariate); its mean and variance are the exact ones under permutation of ``rank``
@@ -79,7 +79,7 @@ def within_blocks_z(x: Array, rank: Array, block: npt.NDArray[np.int64]) -> floa
 
 
 def _centred(values: Array, block: npt.NDArray[np.int64]) -> Array:
-    """Return the ranks within each block, scaled to the block's size, mean 0."""
+    """Returns the ranks within each block, scaled to the block's size, mean 0."""
     centred = np.zeros(len(values))
     for label in np.unique(block):
         inside = block == label
@@ -89,7 +89,7 @@ def _centred(values: Array, block: npt.NDArray[np.int64]) -> Array:
 
 
 def rank_sum_z(a: Array, b: Array) -> float:
-    """Return how far the values of ``b`` are below those of ``a``, in standard deviations.
+    """Returns how far the values of ``b`` are below those of ``a``, in standard deviations.
 
     Mann and Whitney's rank sum test with its variance corrected for ties.
     """
@@ -99,7 +99,7 @@ def rank_sum_z(a: Array, b: Array) -> float:
 
 
 def interaction_z(x: Array, y: Array, rank: Array, block: npt.NDArray[np.int64]) -> float:
-    """Return how far a joint shift of ``x`` and ``y`` goes with larger ``rank``, beyond each alone.
+    """Returns how far a joint shift of ``x`` and ``y`` goes with larger ``rank`` beyond each alone.
 
     The product of the covariates, with all that x, y, |x|, |y|, x² and y² explain taken out of it
     and of the ranks (Freedman and Lane 1983), compared within blocks. Only the better half of the
@@ -121,7 +121,7 @@ def interaction_z(x: Array, y: Array, rank: Array, block: npt.NDArray[np.int64])
 
 
 def adjusted_z(tested: Array, known: Array, rank: Array, block: npt.NDArray[np.int64]) -> Array:
-    """Return how much each of several covariates adds to what is known, in standard deviations.
+    """Returns how much each of several covariates adds to what is known, in standard deviations.
 
     Each is tested alone, by its partial correlation with the ranks within blocks when all of
     ``known`` is taken out of both.
@@ -153,7 +153,7 @@ def adjusted_z(tested: Array, known: Array, rank: Array, block: npt.NDArray[np.i
 
 
 def _deviations(columns: Array, block: npt.NDArray[np.int64]) -> Array:
-    """Return columns, shape (n, k), each minus its mean over the trial's block."""
+    """Returns columns, shape (n, k), each minus its mean over the trial's block."""
     _, inverse, counts = np.unique(block, return_inverse=True, return_counts=True)
     sums = np.zeros((len(counts), columns.shape[1]))
     np.add.at(sums, inverse, columns)
@@ -162,7 +162,7 @@ def _deviations(columns: Array, block: npt.NDArray[np.int64]) -> Array:
 
 
 def blocks_of(stages: Sequence[int | None]) -> npt.NDArray[np.int64]:
-    """Return a label for each trial such that trials with one label were drawn alike.
+    """Returns a label for each trial such that trials with one label were drawn alike.
 
     At most twenty trials in a row; a new stage begins a new block, unless that of the stage before
     would be too small to compare within.

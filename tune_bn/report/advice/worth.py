@@ -28,7 +28,7 @@ _MOST_PAIRED = 16
 
 
 def category(evidence: Evidence) -> list[Advice]:
-    """Drop a choice that never appears among the best.
+    """Advises to drop a choice that never appears among the best.
 
     Speaks where a choice was tried at least five times, is absent from the best quarter, and ranks
     below the others (van Elteren's test within blocks, one-sided).
@@ -69,13 +69,13 @@ def category(evidence: Evidence) -> list[Advice]:
 
 
 def _indices(position: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.int64]:
-    """Return the number of each trial's choice, −1 where it has none."""
+    """Returns the number of each trial's choice, −1 where it has none."""
     cells: npt.NDArray[np.int64] = np.where(np.isnan(position), -1, position * n).astype(np.int64)
     return cells
 
 
 def together(evidence: Evidence) -> list[Advice]:
-    """Search two parameters by their ratio or product where the good trials lie along a ridge.
+    """Advises to search two parameters by ratio or product where good trials lie along a ridge.
 
     Speaks where a joint shift of both explains the ranks beyond what each alone and its square
     explain (regression of ranks, Freedman and Lane 1983, two-sided), and the best quarter shows
@@ -128,7 +128,7 @@ def _together(a: str, b: str, rho: float, p: float, n: int) -> Advice:
 
 
 def idle(evidence: Evidence) -> list[Advice]:
-    """Fix a parameter that makes no measurable difference while others do.
+    """Advises to fix a parameter that makes no measurable difference while others do.
 
     Speaks where another parameter is shown to matter, at least 50 trials have values, this one's
     best quarter still covers 60 % of its scale, and nothing of it is left in the ranks once the
@@ -183,7 +183,7 @@ _Columns = npt.NDArray[np.float64]
 def _effects(
     evidence: Evidence, centred: dict[str, _Columns], choices: list[_Columns], name: str
 ) -> list[float]:
-    """Return t of the parameter, its square, and its products, beside all other parameters."""
+    """Returns t of the parameter, its square, and its products, beside all other parameters."""
     x = centred[name]
     others = [c for other, c in centred.items() if other != name]
     known = [*others, *(c * c for c in others)]
@@ -225,7 +225,7 @@ def _fixed(parameter: Parameter, value: Any) -> Parameter | None:
 
 
 def failures(evidence: Evidence) -> list[Advice]:
-    """Cut off a region in which most trials fail, or are stopped early, while elsewhere few do.
+    """Advises to cut off a region where most trials fail, or stop early, while elsewhere few do.
 
     Speaks where a parameter's values go with failing (van Elteren's test of failed against the
     others within blocks, two-sided), and an end of its scale holds at least half of what failed
@@ -297,7 +297,7 @@ def _region(
     region: npt.NDArray[np.bool_],
     values: list[Any],
 ) -> tuple[str, Parameter | None]:
-    """Return the region in words, and the range without it."""
+    """Returns the region in words, and the range without it."""
     if isinstance(parameter, Categorical):
         rest = [c for c in parameter.choices if c not in values]
         return f"= {value_text(values[0])}", Categorical(rest) if rest else None

@@ -59,20 +59,20 @@ LOOKS = {
 
 
 def kinds_of(trials: Sequence[TrialResult]) -> list[str]:
-    """Return the kinds of regions that some of the trials were drawn from, in a fixed order."""
+    """Returns the kinds of regions that some of the trials were drawn from, in a fixed order."""
     found = {t.origin.mark.kind for t in trials if t.origin is not None and t.origin.moved}
     return [kind for kind in LOOKS if kind in found]
 
 
 def n_unknown(trials: Sequence[TrialResult]) -> int:
-    """Return how many trials recorded a draw whose windows cannot be told."""
+    """Returns how many trials recorded a draw whose windows cannot be told."""
     return sum(t.is_unread or (t.origin is not None and t.origin.windows is None) for t in trials)
 
 
 def bars_of(
     trials: Sequence[TrialResult], name: str, axis: Axis
 ) -> dict[str, list[tuple[int, float, float]]]:
-    """Return for each kind of region (trial, low end, high end) of each value that was drawn.
+    """Returns for each kind of region (trial, low end, high end) of each value that was drawn.
 
     Args:
         trials: Any trials.
@@ -95,14 +95,14 @@ def bars_of(
 
 
 def thinner(look: BarLook, n_trials: int, *, width_px: float = _FIGURE_PX) -> tuple[float, float]:
-    """Return thickness and caps in pixels of the bars where so many trials share the width."""
+    """Returns thickness and caps in pixels of the bars where so many trials share the width."""
     room = width_px / max(n_trials, 1)
     thickness = min(look.px, max(0.5 * room * look.px / 6 + 0.5, 1.0))
     return thickness, look.cap_px if room >= 8 else 0.0
 
 
 def bar_path(look: BarLook, x: float, top: float, bottom: float, cap_px: float) -> str:
-    """Return a bar as an SVG path in pixels: upright, with its caps."""
+    """Returns a bar as an SVG path in pixels: upright, with its caps."""
     caps = ""
     if cap_px:
         width = look.px + 2 * cap_px
@@ -113,7 +113,7 @@ def bar_path(look: BarLook, x: float, top: float, bottom: float, cap_px: float) 
 def bar_traces(
     trials: Sequence[TrialResult], name: str, axis: Axis, *, has_key: bool
 ) -> list[go.Scatter]:
-    """Return the bars of one row of a figure, a trace for each kind, and their keys in the legend.
+    """Returns the bars of one row of a figure, a trace for each kind, and their keys in the legend.
 
     They are error bars of marks that cannot be seen: a third of the size of a line for each.
     """

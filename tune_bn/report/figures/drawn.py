@@ -47,7 +47,7 @@ _LINE_PX = 800  # of entries in one of them
 def plot_narrowing(
     source: Any, *, params: Sequence[str] | None = None, max_trials: int | None = 2000
 ) -> go.Figure:
-    """Return a figure with a row per parameter: its value in each trial, and where it was drawn.
+    """Returns a figure with a row per parameter: its value in each trial, and where it was drawn.
 
     Trials run along x, a parameter's own scale along y. A bar behind a dot is the interval in which
     the value was drawn; a dot without one was kept from another trial, or given. The pale band is
@@ -81,7 +81,7 @@ def narrowing_figure(
     *,
     has_bar_key: bool = True,
 ) -> go.Figure:
-    """Return what `plot_narrowing` returns, with or without the bars in its legend."""
+    """Returns what `plot_narrowing` returns, with or without the bars in its legend."""
     title = "How the search narrowed" if results.stages else "Draws of each parameter"
     names = chosen_params(results, params)
     trials, note = shown_trials(results, max_trials)
@@ -189,7 +189,7 @@ class Looks:
         self.has_values = bool(self.goodness)
 
     def scale_text(self) -> list[str]:
-        """Return what stands at the worst end of the colour scale, its middle and its best end."""
+        """Returns what stands at the worst end of the colour scale, its middle and its best end."""
         if len(self.results.directions) > 1:
             return ["last front", "middle", "first front"]
         values = [t.value for t in self.results.ranked if t.state == "complete"]
@@ -200,7 +200,7 @@ class Looks:
         return [f"{word} {number_text(v)}" for word, v in zip(words, ends, strict=True)]
 
     def traces(self, name: str, axis: Axis, *, is_first: bool) -> list[go.Scatter]:
-        """Return the marks of one row; the first row's are those in the legend."""
+        """Returns the marks of one row; the first row's are those in the legend."""
         # Of single precision, as all that is one of many: half the size, and as good to look at.
         goodness = np.array([self.goodness[t.number] for t in self.complete], dtype=np.float32)
         kinds: list[tuple[str, Sequence[TrialResult], dict[str, Any]]] = [
@@ -297,12 +297,12 @@ def _outcome(trial: TrialResult) -> str:
 
 
 def _source(results: Results, trial: TrialResult, name: str) -> tuple[str, ...]:
-    """Return from where a value was drawn, for those who point at it."""
+    """Returns from where a value was drawn, for those who point at it."""
     return (plotly_text(window_source(results, trial, name), 60),) if results.stages else ()
 
 
 def _band(results: Results, name: str, axis: Axis, *, is_first: bool) -> go.Scatter:
-    """Return all windows of one parameter as one trace of rectangles."""
+    """Returns all windows of one parameter as one trace of rectangles."""
     x: list[float] = []
     y: list[float] = []
     for stage, left, right in stage_spans(results):

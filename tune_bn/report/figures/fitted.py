@@ -35,7 +35,7 @@ _MOST_POINTS = 2000
 
 
 def plot_loss_curves(epochs: Sequence[Mapping[str, float]]) -> go.Figure:
-    """Return a figure of training and validation loss by epoch.
+    """Returns a figure of training and validation loss by epoch.
 
     Args:
         epochs: For each epoch a mapping with ``epoch``, ``train_loss`` and ``loss`` (validation).
@@ -84,7 +84,7 @@ def plot_loss_curves(epochs: Sequence[Mapping[str, float]]) -> go.Figure:
 def plot_inference_statistics(
     layers: Mapping[str, Mapping[str, npt.ArrayLike]],
 ) -> go.Figure:
-    """Return a figure of the statistics that a network infers with, against the exact ones.
+    """Returns a figure of the statistics that a network infers with, against the exact ones.
 
     One marker per feature: how far its running mean lies from the mean over all rows, in standard
     deviations, and the ratio of the variances. Exact statistics lie at (0, 1).
@@ -142,7 +142,7 @@ def plot_inference_statistics(
 def confusion_counts(
     true: Sequence[Any], predicted: Sequence[Any], classes: Sequence[Any]
 ) -> npt.NDArray[np.int64]:
-    """Return how often each true class was predicted as each, shape (classes, classes).
+    """Returns how often each true class was predicted as each, shape (classes, classes).
 
     Raises:
         ReportError: If the two differ in length, or hold a label that is no class.
@@ -171,7 +171,7 @@ def _python(value: Any) -> Any:
 def plot_confusion(
     true: Sequence[Any], predicted: Sequence[Any], classes: Sequence[Any]
 ) -> go.Figure:
-    """Return a figure of the confusion matrix: rows are true classes, columns predicted ones.
+    """Returns a figure of the confusion matrix: rows are true classes, columns predicted ones.
 
     Args:
         true: Label of each row, N of them.
@@ -224,7 +224,7 @@ def plot_confusion(
 
 
 def plot_predictions(true: Sequence[float], predicted: Sequence[float]) -> go.Figure:
-    """Return a figure of predicted against true values; the diagonal is a perfect prediction.
+    """Returns a figure of predicted against true values; the diagonal is a perfect prediction.
 
     Args:
         true: Value of each row, N of them; of more than 2,000 rows evenly chosen ones are shown.

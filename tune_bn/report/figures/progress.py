@@ -30,7 +30,7 @@ _MOST_SHADED = 200
 
 
 def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None = 2000) -> go.Figure:
-    """Return a figure of each trial's value and the best one so far, with the stages shaded.
+    """Returns a figure of each trial's value and the best one so far, with the stages shaded.
 
     Args:
         source: What `results_of` takes.
@@ -127,7 +127,7 @@ def _best_so_far(results: Results, objective: int) -> tuple[Any, Any]:
 
 @np.errstate(over="ignore")  # values of ±1e308 have no difference
 def _value_range(results: Results, objective: int) -> tuple[float, float, int]:
-    """Return the ends of the value axis, and how many values lie beyond it.
+    """Returns the ends of the value axis, and how many values lie beyond it.
 
     A single exploded loss would flatten everything else, so what lies further from the median
     than four times the distance of the best, or of the middle half, is left outside.
@@ -173,7 +173,7 @@ def _shade_stages(figure: go.Figure, results: Results) -> None:
 
 
 def plot_intermediate_values(source: Any, *, max_trials: int = 200) -> go.Figure:
-    """Return a figure of the values that trials reported on their way; pruned ones are faint.
+    """Returns a figure of the values that trials reported on their way; pruned ones are faint.
 
     Args:
         source: What `results_of` takes.
@@ -238,7 +238,7 @@ def _step_range(results: Results) -> list[float] | None:
 
 
 def plot_durations(source: Any, *, max_trials: int | None = 2000) -> go.Figure:
-    """Return a figure of how long each trial took, in seconds.
+    """Returns a figure of how long each trial took, in seconds.
 
     Args:
         source: What `results_of` takes.

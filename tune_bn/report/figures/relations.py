@@ -35,7 +35,7 @@ _LARGEST_SQUARED = 1e100
 
 
 def importances(results: Results, *, objective: int = 0) -> dict[str, float]:
-    """Return Optuna's own importance of each parameter, the largest first; they sum to 1.
+    """Returns Optuna's own importance of each parameter, the largest first; they sum to 1.
 
     Optuna's default evaluator, on at most 1,000 trials. Empty where it cannot say: fewer than ten
     complete trials, no parameter that all of them have, or all values the same.
@@ -102,7 +102,7 @@ def _distribution(parameter: Parameter) -> Any:
 
 
 def _stored(parameter: Parameter, value: Any) -> Any:
-    """Return what Optuna would hold: an index, a value within its range, a distance from 1."""
+    """Returns what Optuna would hold: an index, a value within its range, a distance from 1."""
     if isinstance(parameter, Categorical):
         return parameter.index(value)
     if isinstance(parameter, Float) and parameter.one_minus_log:
@@ -112,7 +112,7 @@ def _stored(parameter: Parameter, value: Any) -> Any:
 
 
 def plot_importances(source: Any, *, objective: int = 0) -> go.Figure:
-    """Return a figure of Optuna's parameter importances, the largest on top.
+    """Returns a figure of Optuna's parameter importances, the largest on top.
 
     Args:
         source: What `results_of` takes.
@@ -162,7 +162,7 @@ def plot_importances(source: Any, *, objective: int = 0) -> go.Figure:
 
 
 def plot_parallel(source: Any, *, max_trials: int = 50, max_params: int = 10) -> go.Figure:
-    """Return a figure of parallel coordinates of the best tenth of the trials.
+    """Returns a figure of parallel coordinates of the best tenth of the trials.
 
     Every horizontal line is a parameter on its own scale, every other line a trial; the best one
     is thick.
@@ -241,7 +241,7 @@ def _shares(results: Results, name: str, trials: list[TrialResult]) -> Any:
 
 
 def _parallel_label(results: Results, name: str) -> str:
-    """Return a parameter's name with its range, from the left end of its line to the right one."""
+    """Returns a parameter's name with its range, from the left end of its line to the right one."""
     parameter = results.space[name]
     shown = plotly_text(name, 22)
     if isinstance(parameter, Categorical):
@@ -251,7 +251,7 @@ def _parallel_label(results: Results, name: str) -> str:
 
 
 def _choice_marks(parameter: Parameter) -> list[tuple[float, str]]:
-    """Return what is written along a parameter's line: its choices, where they are few."""
+    """Returns what is written along a parameter's line: its choices, where they are few."""
     if not isinstance(parameter, Categorical) or len(parameter.choices) > 5:
         return []
     return [(parameter.position(c), value_text(c)) for c in parameter.choices]
@@ -260,7 +260,7 @@ def _choice_marks(parameter: Parameter) -> list[tuple[float, str]]:
 def plot_pareto(
     source: Any, *, objectives: tuple[int, int] = (0, 1), max_trials: int | None = 2000
 ) -> go.Figure:
-    """Return a figure of two objectives, with the trials that no other one beats marked.
+    """Returns a figure of two objectives, with the trials that no other one beats marked.
 
     Args:
         source: What `results_of` takes; of a search with several objectives.

@@ -23,7 +23,7 @@ _LABEL_SHARE = 0.075  # of the axis that the name of a stage takes
 
 
 def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
-    """Return the stages that are drawn, with the trial numbers between which each is.
+    """Returns the stages that are drawn, with the trial numbers between which each is.
 
     A stage reaches to where the next one begins, also where workers were a stage apart. Of more
     than 150, stages at even distances stand for those behind them too.
@@ -39,7 +39,7 @@ def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
 
 
 def stage_labels(spans: Sequence[tuple[Stage, float, float]], **place: Any) -> list[dict[str, Any]]:
-    """Return annotations with the names of the stages where they begin, those that have room.
+    """Returns annotations with the names of the stages where they begin, those that have room.
 
     They are called "stage", so that a page can leave out more of them where it is narrow.
 
@@ -69,7 +69,7 @@ def stage_labels(spans: Sequence[tuple[Stage, float, float]], **place: Any) -> l
 
 
 def some_stages(stages: Sequence[Stage], most: int) -> list[Stage]:
-    """Return at most so many stages (≥ 2) at even distances, the first and the last among them."""
+    """Returns at most so many stages (≥ 2) at even distances, the first and the last among them."""
     if len(stages) <= most:
         return list(stages)
     step = (len(stages) - 1) / (most - 1)
@@ -77,14 +77,14 @@ def some_stages(stages: Sequence[Stage], most: int) -> list[Stage]:
 
 
 def trial_axis(results: Results) -> dict[str, Any]:
-    """Return the options of an axis along which the trials run."""
+    """Returns the options of an axis along which the trials run."""
     last = max(t.number for t in results.trials)
     pad = 0.5 + last * 0.012
     return {"range": [-pad, last + pad], "tickformat": ",d", **({"dtick": 1} if last < 8 else {})}
 
 
 def chosen_params(results: Results, params: Sequence[str] | None) -> list[str]:
-    """Return the names to show, in order.
+    """Returns the names to show, in order.
 
     Raises:
         ReportError: If one is none of the search's parameters.

@@ -57,7 +57,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 
 
 def base_figure(figure: go.Figure, *, title: str, height: int) -> go.Figure:
-    """Give a figure the common look, in place, and return it.
+    """Gives a figure the common look, in place, and returns it.
 
     Args:
         figure: Any figure.
@@ -113,14 +113,14 @@ def base_figure(figure: go.Figure, *, title: str, height: int) -> go.Figure:
 
 
 def add_note(figure: go.Figure, note: str) -> None:
-    """Add a sentence below a figure's title, and for a page to its meta data."""
+    """Adds a sentence below a figure's title, and for a page to its meta data."""
     title = figure.layout.title.text
     meta = {**(figure.layout.meta or {}), "note": note}
     figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta=meta)
 
 
 def empty_figure(title: str, reason: str) -> go.Figure:
-    """Return a figure that says why there is nothing to see."""
+    """Returns a figure that says why there is nothing to see."""
     figure = base_figure(go.Figure(), title=title, height=160)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
@@ -151,7 +151,7 @@ class Axis:
     tick_text: tuple[str, ...]
 
     def place(self, values: Sequence[Any]) -> npt.NDArray[np.float64]:
-        """Return the coordinate of each value, shape (N,); NaN for one that has none."""
+        """Returns the coordinate of each value, shape (N,); NaN for one that has none."""
         return np.array([self._coordinate(value) for value in values], dtype=np.float64)
 
     def _coordinate(self, value: Any) -> float:
@@ -171,7 +171,7 @@ class Axis:
         return number
 
     def window(self, window: tuple[Any, ...]) -> tuple[float, float]:
-        """Return the ends of a window in the axis' coordinate; whole rows of a category."""
+        """Returns the ends of a window in the axis' coordinate; whole rows of a category."""
         if self.kind == "choices":
             places = [float(p) for p in self.place(window) if not math.isnan(p)]
             return (min(places, default=0.0) - 0.5, max(places, default=0.0) + 0.5)
@@ -182,7 +182,7 @@ class Axis:
         return float(low), float(high)
 
     def options(self) -> dict[str, Any]:
-        """Return the options of a plotly axis: range, ticks and their text."""
+        """Returns the options of a plotly axis: range, ticks and their text."""
         pad = (self.high - self.low) * 0.06 or 0.5
         options: dict[str, Any] = {"range": [self.low - pad, self.high + pad]}
         if self.ticks:
@@ -191,7 +191,7 @@ class Axis:
 
 
 def axis_for(parameter: Parameter) -> Axis:
-    """Return the axis on which a parameter was drawn: its own scale, its own units."""
+    """Returns the axis on which a parameter was drawn: its own scale, its own units."""
     bounds = parameter.bounds
     if isinstance(parameter, Categorical):
         text = tuple(plotly_text(value_text(choice), 18) for choice in bounds)
@@ -218,7 +218,7 @@ def axis_for(parameter: Parameter) -> Axis:
 
 
 def value_colour(goodness: float) -> str:
-    """Return the colour of the value scale at a share of it, as plotly would mix it."""
+    """Returns the colour of the value scale at a share of it, as plotly would mix it."""
     stops = list(VALUE_SCALE)
     for (low, a), (high, b) in pairwise(stops):
         if goodness <= high:
@@ -232,7 +232,7 @@ def value_colour(goodness: float) -> str:
 
 
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
-    """Return the options of a log axis if values are positive and span 1.5 decades; else none."""
+    """Returns the options of a log axis if values are positive and span 1.5 decades; else none."""
     finite = [v for v in values if math.isfinite(v)]
     if not finite or min(finite) <= 0 or max(finite) / min(finite) < 10**1.5:
         return {}
@@ -241,7 +241,7 @@ def log_axis(values: Sequence[float]) -> dict[str, Any]:
 
 
 def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Return round numbers between two ends of a log axis: powers of ten, or 1-2-5, or powers of 2.
+    """Returns round numbers between two ends of a log axis: powers of ten, 1-2-5, or powers of 2.
 
     Example:
         >>> log_ticks(1e-4, 1.0)

@@ -42,7 +42,7 @@ _MOST_ROWS = 12
 
 
 def _class(kind: str) -> str:
-    """Return the class of the bars of a kind of region."""
+    """Returns the class of the bars of a kind of region."""
     return f"of-{kind.replace(' ', '-')}"
 
 
@@ -70,7 +70,7 @@ text {{ fill: #e7ebf0; }} .paper {{ fill: #0d1117; }} .muted {{ fill: #a3afbd; }
 def narrowing_svg(
     source: Any, *, params: Sequence[str] | None = None, max_trials: int = 400
 ) -> str:
-    """Return an SVG with a row per parameter: its value in each trial, and where it was drawn.
+    """Returns an SVG with a row per parameter: its value in each trial, and where it was drawn.
 
     The marks are those of `plot_narrowing`: a bar behind a dot is what the value was drawn from,
     the pale band is all that a stage drew from; colour and size tell how a trial ranks, pruned
@@ -122,7 +122,7 @@ class _Columns:
         return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
 
     def ticks(self) -> list[int]:
-        """Return round numbers of trials, about six."""
+        """Returns round numbers of trials, about six."""
         step = next(s * 10**e for e in range(9) for s in (1, 2, 5) if self.last / (s * 10**e) <= 7)
         return list(range(0, self.last + 1, step))
 

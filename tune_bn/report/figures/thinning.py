@@ -13,7 +13,7 @@ def shown_trials(
     *,
     states: tuple[str, ...] = ("complete", "pruned", "failed"),
 ) -> tuple[tuple[TrialResult, ...], str]:
-    """Return the trials that a figure shows, by number, and a note if that is not all of them.
+    """Returns the trials that a figure shows, by number, and a note if that is not all of them.
 
     A quarter of the places goes to the best trials, the rest evenly over the whole search.
 

@@ -19,7 +19,7 @@ __all__ = ["plot_windows"]
 def plot_windows(
     source: Any, *, params: Sequence[str] | None = None, max_stages: int = 8
 ) -> go.Figure:
-    """Return a figure with the windows of all parameters, stage by stage, over the full range.
+    """Returns a figure with the windows of all parameters, stage by stage, over the full range.
 
     A bar is the share of the parameter's scale that all draws of a stage span together, where on
     the scale it lies, with its ends in the parameter's own units beside it. Beside the name of a
@@ -136,14 +136,14 @@ def _stage_text(stage: Stage) -> str:
 
 
 def _usually(stage: Stage) -> str:
-    """Return how narrow single draws of a stage were, which its hull does not show."""
+    """Returns how narrow single draws of a stage were, which its hull does not show."""
     if stage.usual_width is None:
         return ""
     return f"<br>all parameters: a draw usually spans {share_text(stage.usual_width)}"
 
 
 def _share(results: Results, name: str, window: tuple[Any, ...]) -> tuple[float, float]:
-    """Return the window's ends as positions on the scale, whole cells included."""
+    """Returns the window's ends as positions on the scale, whole cells included."""
     parameter = results.space[name]
     if isinstance(parameter, Categorical):
         return 0.0, len(window) / len(parameter.choices)

@@ -29,7 +29,7 @@ _MOST_POINTS = 800
 
 
 def search_figures(results: Results) -> list[str]:
-    """Return the figures of how a search went, as HTML; those that have something to show."""
+    """Returns the figures of how a search went, as HTML; those that have something to show."""
     if not results.trials:
         return []
     names = _shown_names(results)
@@ -118,13 +118,13 @@ def _window_figures(results: Results, names: list[str]) -> list[str]:
 
 
 def _parts(names: list[str], most: int) -> list[list[str]]:
-    """Return the names in parts of about one size, such that each part's figure fits on a sheet."""
+    """Returns the names in parts of about one size, so that each part's figure fits on a sheet."""
     n = max(-(-len(names) // most), 1)
     return [names[len(names) * i // n : len(names) * (i + 1) // n] for i in range(n)]
 
 
 def _part_of(figure: go.Figure, i: int, parts: list[list[str]]) -> go.Figure:
-    """Say in a figure's title which of several parts it is; in place."""
+    """Says in a figure's title which of several parts it is; in place."""
     if len(parts) > 1:
         title, *note = str(figure.layout.title.text).split("<br>")
         figure.update_layout(title_text="<br>".join([f"{title} ({i} of {len(parts)})", *note]))
@@ -132,12 +132,12 @@ def _part_of(figure: go.Figure, i: int, parts: list[list[str]]) -> go.Figure:
 
 
 def _most_points(names: list[str]) -> int:
-    """Return how many trials to show of each parameter, so that the file stays small."""
+    """Returns how many trials to show of each parameter, so that the file stays small."""
     return min(_MOST_POINTS, _MOST_POINTS * 7 // max(len(names), 1))
 
 
 def _shown_names(results: Results) -> list[str]:
-    """Return the parameters that have room on the page: those that most trials have."""
+    """Returns the parameters that have room on the page: those that most trials have."""
     if len(results.space) <= _MOST_PARAMS:
         return list(results.space)
     count = {name: sum(name in t.params for t in results.trials) for name in results.space}
@@ -146,7 +146,7 @@ def _shown_names(results: Results) -> list[str]:
 
 
 def parameter_figures(results: Results) -> list[str]:
-    """Return the figures of what the parameters do, as HTML; none where too few trials ended."""
+    """Returns the figures of what the parameters do, as HTML; none where too few trials ended."""
     blocks = []
     for i in range(min(len(results.directions), 3)):
         try:

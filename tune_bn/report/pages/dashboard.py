@@ -61,12 +61,12 @@ class DashboardCallback:
         self._every = every
 
     def __call__(self, study: "Study", trial: "FrozenTrial") -> None:
-        """Save the figures if this trial is one of each ``every``."""
+        """Saves the figures if this trial is one of each ``every``."""
         if (trial.number + 1) % self._every == 0:
             self.save(study)
 
     def save(self, study: "Study") -> None:
-        """Save the figures now: after a study has ended, say, or of one that ran without it."""
+        """Saves the figures now: after a study has ended, say, or of one that ran without it."""
         results = results_of(study)
         names = list(results.space)[:_MOST_PARAMS]
         # The same ids each time: a figure replaces the one before.

@@ -56,12 +56,12 @@ class Table:
     has_last_words: bool = False
 
     def is_words(self, i: int) -> bool:
-        """Return whether a column, counted from 0, is words rather than numbers."""
+        """Returns whether a column, counted from 0, is words rather than numbers."""
         return i < self.n_text_columns or (self.has_last_words and i == len(self.columns) - 1)
 
 
 def stage_table(results: Results, *, params: Sequence[str] | None = None, most: int = 40) -> Table:
-    """Return a row per stage: trials, best value of one objective, widths, what it drew from.
+    """Returns a row per stage: trials, best value of one objective, widths, what it drew from.
 
     Its width is the schedule's; the usual one is the median width of what single values were
     redrawn in, which a few wide draws do not hide.
@@ -108,7 +108,7 @@ def stage_table(results: Results, *, params: Sequence[str] | None = None, most: 
 def best_trials_table(
     results: Results, *, params: Sequence[str] | None = None, most: int = 10
 ) -> Table:
-    """Return the best trials with their values and parameters, best first.
+    """Returns the best trials with their values and parameters, best first.
 
     Args:
         results: A search.
@@ -128,7 +128,7 @@ def best_trials_table(
 
 
 def reasons_table(results: Results, *, most: int = 10) -> Table | None:
-    """Return why each of the best trials was tried, best first; None where no trial says it."""
+    """Returns why each of the best trials was tried, best first; None where no trial says it."""
     best = [t for t in results.ranked if t.state == "complete"][:most]
     if len(results.directions) > 1:
         best = list(results.front[:most])
@@ -147,7 +147,7 @@ def _trial_row(results: Results, trial: TrialResult, names: Sequence[str]) -> tu
 
 
 def improvements_table(results: Results, *, most: int = 30) -> Table:
-    """Return the trials that were the best so far when they ended, the latest last."""
+    """Returns the trials that were the best so far when they ended, the latest last."""
     rows = []
     best = math.inf
     for trial in results.complete:
@@ -162,7 +162,7 @@ def improvements_table(results: Results, *, most: int = 30) -> Table:
 
 
 def steps_table(results: Results, *, most: int = 50) -> Table:
-    """Return the intermediate values of the best trial beside the median of all trials."""
+    """Returns the intermediate values of the best trial beside the median of all trials."""
     best = results.best
     by_step: dict[float, list[float]] = {}
     for trial in results.trials:
@@ -186,13 +186,13 @@ def steps_table(results: Results, *, most: int = 50) -> Table:
 
 
 def importance_table(found: Mapping[str, float]) -> Table:
-    """Return the importance of each parameter, the largest first."""
+    """Returns the importance of each parameter, the largest first."""
     rows = tuple((name, f"{share:.1%}") for name, share in found.items())
     return Table("Importance of each parameter", ("Parameter", "Share"), rows)
 
 
 def durations_table(results: Results) -> Table:
-    """Return how long trials of each state took."""
+    """Returns how long trials of each state took."""
     rows = []
     for state in ("complete", "pruned", "failed"):
         of_state = [t.seconds for t in results.trials if t.state == state]
@@ -206,7 +206,7 @@ def durations_table(results: Results) -> Table:
 
 
 def scores_table(summary: Mapping[str, Any]) -> Table | None:
-    """Return the test scores of the best model beside the baselines; None if there are none.
+    """Returns the test scores of the best model beside the baselines; None if there are none.
 
     Args:
         summary: Plain data with ``best.test`` and ``baselines`` (name → metric → value), as the
@@ -238,7 +238,7 @@ def scores_table(summary: Mapping[str, Any]) -> Table | None:
 
 
 def run_table(results: Results, summary: Mapping[str, Any]) -> Table:
-    """Return how the search was run: source, sampler, seed, data and versions."""
+    """Returns how the search was run: source, sampler, seed, data and versions."""
     from tune_bn import __version__
 
     rows: list[tuple[str, str]] = [

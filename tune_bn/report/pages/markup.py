@@ -15,12 +15,12 @@ __all__ = ["bar_key", "code_block", "figure_block", "plain", "section", "table_b
 
 
 def plain(text: str) -> str:
-    """Return text as HTML that shows it as it is; what would act on a reader is spelled out."""
+    """Returns text as HTML that shows it as it is; what would act on a reader is spelled out."""
     return escape(visible(text), quote=True)
 
 
 def section(name: str, title: str, parts: Iterable[str]) -> str:
-    """Return a section with a heading; its parts are HTML already."""
+    """Returns a section with a heading; its parts are HTML already."""
     body = "\n".join(part for part in parts if part)
     return (
         f'<section id="{plain(name)}" aria-labelledby="{plain(name)}-title">\n'
@@ -29,7 +29,7 @@ def section(name: str, title: str, parts: Iterable[str]) -> str:
 
 
 def table_block(table: Table, *, with_title: bool = False) -> str:
-    """Return a table that scrolls sideways where it is too wide."""
+    """Returns a table that scrolls sideways where it is too wide."""
 
     def kind(i: int) -> str:
         return ' class="words"' if table.is_words(i) else ""
@@ -49,7 +49,7 @@ def table_block(table: Table, *, with_title: bool = False) -> str:
 
 
 def code_block(title: str, code: str) -> str:
-    """Return code to copy, under a heading."""
+    """Returns code to copy, under a heading."""
     lines = "\n".join(plain(line) for line in code.split("\n"))
     return (
         f'<h3>{plain(title)}</h3>\n<div class="code"><pre tabindex="0"><code>{lines}'
@@ -58,7 +58,7 @@ def code_block(title: str, code: str) -> str:
 
 
 def bar_key(kinds: Iterable[str]) -> str:
-    """Return what the bars of each kind of region look like, in a row that wraps."""
+    """Returns what the bars of each kind of region look like, in a row that wraps."""
     items = []
     for look in (LOOKS[kind] for kind in kinds):
         path = bar_path(look, 7, 2, 14, look.cap_px)
@@ -73,7 +73,7 @@ def bar_key(kinds: Iterable[str]) -> str:
 def figure_block(
     name: str, figure: Any, caption: str, table: Table | None, *, key: str = ""
 ) -> str:
-    """Return a figure with its heading, a sentence on how to read it, and its table.
+    """Returns a figure with its heading, a sentence on how to read it, and its table.
 
     The figure's own title becomes the heading, so that a screen reader finds it.
 

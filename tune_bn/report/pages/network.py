@@ -42,7 +42,7 @@ class NetworkResults:
 
 
 def network_figures(network: NetworkResults) -> list[str]:
-    """Return the figures of a network as HTML, those for which there is something to show."""
+    """Returns the figures of a network as HTML, those for which there is something to show."""
     blocks = []
     if network.epochs:
         blocks.append(

@@ -44,7 +44,7 @@ def write_report(
     summary: Mapping[str, Any] | None = None,
     network: NetworkResults | Mapping[str, Any] | None = None,
 ) -> None:
-    """Write one HTML file about a search; whole or not at all.
+    """Writes one HTML file about a search; whole or not at all.
 
     The file holds everything it needs: it opens offline, in print, on a phone, light and dark.
     Any search can be shown: an empty one, too, as a page that says so.
@@ -83,7 +83,7 @@ def page(
     summary: Mapping[str, Any] | None = None,
     network: NetworkResults | None = None,
 ) -> str:
-    """Return what `write_report` writes, as text."""
+    """Returns what `write_report` writes, as text."""
     given = dict(summary or {})
     results = with_metric_name(results_of(source), given)
     advice = advise(results)

@@ -24,7 +24,7 @@ _FEWEST = 5
 
 
 def enqueue_code(trial: TrialResult) -> str:
-    """Return Python that lets an Optuna study try a trial's configuration next.
+    """Returns Python that lets an Optuna study try a trial's configuration next.
 
     Example:
         >>> print(enqueue_code(TrialResult(0, {"x": 1.5}, (0.0,), "complete")))
@@ -36,7 +36,7 @@ def enqueue_code(trial: TrialResult) -> str:
 
 
 def points_code(trial: TrialResult) -> str:
-    """Return Python that lets a Ray Tune search begin with a trial's configuration."""
+    """Returns Python that lets a Ray Tune search begin with a trial's configuration."""
     return f"best = {_point(trial)}\nCoarseToFineSearch(..., points_to_evaluate=[best])"
 
 
@@ -46,7 +46,7 @@ def _point(trial: TrialResult) -> str:
 
 
 def _line(key: str, code: str | None, value: Any) -> str:
-    """Return a line of a dict; a comment where the value is an object that code cannot make."""
+    """Returns a line of a dict; a comment where the value is an object that code cannot make."""
     return f"{key}: {code}," if code is not None else f"# {key}: {value!r}, an object of yours"
 
 
@@ -55,7 +55,7 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 
 def value_code(value: Any) -> str | None:
-    """Return Python that makes an equal value; None for an object that text cannot make.
+    """Returns Python that makes an equal value; None for an object that text cannot make.
 
     Example:
         >>> value_code(0.5), value_code(math.inf), value_code(("a", None)), value_code(object())
@@ -83,7 +83,7 @@ def value_code(value: Any) -> str | None:
 
 
 def refined_space(results: Results) -> dict[str, Parameter]:
-    """Return a narrower space for a next search: what the best tenth spans, and a margin.
+    """Returns a narrower space for a next search: what the best tenth spans, and a margin.
 
     The margin is a tenth of the whole scale at each end, within the old range. Of a category stay
     the choices that the best trials have. Parameters that no good trial has are left out.
@@ -124,7 +124,7 @@ def _with_bounds(parameter: Parameter, low: Any, high: Any) -> Parameter:
 
 
 def _shorter(value: float, end: float) -> float:
-    """Return the value with three digits, so that the code can be read; the range's end as it is.
+    """Returns the value with three digits, so that the code can be read; the range's end as it is.
 
     Near 1 the digits of the distance from 1 are what counts.
     """
@@ -136,7 +136,7 @@ def _shorter(value: float, end: float) -> float:
 
 
 def refined_space_code(results: Results) -> str:
-    """Return Python of the refined space: of Ray results a ``param_space``, else suggest calls."""
+    """Returns Python of the refined space: of Ray results a ``param_space``, else suggest calls."""
     space = refined_space(results)
     if results.source.startswith("Ray"):
         return "\n".join(["param_space = {  # and your constants", *_ray_lines(space), "}"])
@@ -148,7 +148,7 @@ def refined_space_code(results: Results) -> str:
 
 
 def _ray_lines(space: Mapping[str, Parameter]) -> list[str]:
-    """Return the lines of a nested config: "a/b" is the key "b" of a dict at "a".
+    """Returns the lines of a nested config: "a/b" is the key "b" of a dict at "a".
 
     A number in a name is the place in a list or among the choices of a ``tune.choice``, of which
     the name does not tell which: these are left as comments.
@@ -169,7 +169,7 @@ def _ray_lines(space: Mapping[str, Parameter]) -> list[str]:
 
 
 def parameter_code(results: Results, name: str, parameter: Parameter) -> str:
-    """Return Python that declares one parameter, in the words of the framework searched with."""
+    """Returns Python that declares one parameter, in the words of the framework searched with."""
     if results.source.startswith("Ray"):
         return f"{name!r}: {_ray_code(parameter) or repr(parameter)}"
     if results.source == "CoarseToFine":
@@ -178,7 +178,7 @@ def parameter_code(results: Results, name: str, parameter: Parameter) -> str:
 
 
 def _variables(names: Iterable[str]) -> dict[str, str]:
-    """Return a Python name for each parameter, all different.
+    """Returns a Python name for each parameter, all different.
 
     Example:
         >>> _variables(["1 - momentum", "lambda", "a b", "a_b"])

@@ -27,7 +27,7 @@ _MOST_NAMES = 12
 
 
 def title_of(results: Results, summary: Mapping[str, Any]) -> str:
-    """Return what to call the search: by its data where they are known."""
+    """Returns what to call the search: by its data where they are known."""
     data = summary.get("data")
     name = data.get("name") if isinstance(data, Mapping) else summary.get("dataset")
     if name:
@@ -37,7 +37,7 @@ def title_of(results: Results, summary: Mapping[str, Any]) -> str:
 
 
 def with_metric_name(results: Results, summary: Mapping[str, Any]) -> Results:
-    """Return the results with a nameless objective called by the metric that the summary names."""
+    """Returns the results with a nameless objective called by the metric that the summary names."""
     metric = summary.get("metric")
     if isinstance(metric, str) and results.objectives == ("value",):
         return replace(results, objectives=(metric,))
@@ -45,7 +45,7 @@ def with_metric_name(results: Results, summary: Mapping[str, Any]) -> Results:
 
 
 def chosen_trial(results: Results, summary: Mapping[str, Any]) -> TrialResult | None:
-    """Return the trial that was chosen in the end: the summary's, or else the best one."""
+    """Returns the trial that was chosen in the end: the summary's, or else the best one."""
     chosen = summary.get("best")
     number = chosen.get("trial") if isinstance(chosen, Mapping) else None
     return results.by_number.get(number, results.best) if type(number) is int else results.best
@@ -54,7 +54,7 @@ def chosen_trial(results: Results, summary: Mapping[str, Any]) -> TrialResult | 
 def answers(
     results: Results, summary: Mapping[str, Any], advice: Sequence[Advice]
 ) -> list[tuple[str, str]]:
-    """Return the four questions that a colleague asks, each with its answer in plain words."""
+    """Returns the four questions that a colleague asks, each with its answer in plain words."""
     found = [
         ("What was searched", _searched(results)),
         ("What was found", _found(results, summary)),
@@ -86,7 +86,7 @@ def _searched(results: Results) -> str:
 
 
 def _usual_text(stages: Sequence[Stage]) -> str:
-    """Return how wide the draws of the last three stages usually were."""
+    """Returns how wide the draws of the last three stages usually were."""
     widths = [stage.usual_width for stage in stages[-3:] if stage.usual_width is not None]
     if not widths:
         return ""
@@ -205,14 +205,14 @@ def _next(results: Results, advice: Sequence[Advice]) -> str:
 
 
 def counts_text(results: Results) -> str:
-    """Return how many trials ended how: ``"36 complete, 23 pruned"``."""
+    """Returns how many trials ended how: ``"36 complete, 23 pruned"``."""
     states = ("complete", "pruned", "failed", "running")
     found = {state: sum(t.state == state for t in results.trials) for state in states}
     return ", ".join(f"{n:,} {state}" for state, n in found.items() if n) or "none yet"
 
 
 def wall_seconds(results: Results) -> float | None:
-    """Return the seconds from the first start to the last end; None if none was recorded."""
+    """Returns the seconds from the first start to the last end; None if none was recorded."""
     spans = [(t.started, t.seconds) for t in results.trials]
     timed = [(start, s) for start, s in spans if start is not None and s is not None]
     if not timed:
@@ -222,7 +222,7 @@ def wall_seconds(results: Results) -> float | None:
 
 
 def key_numbers(results: Results, summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the few figures to see first: name, value, and a word about it."""
+    """Returns the few figures to see first: names, value, and a word about it."""
     numbers: list[tuple[str, str, str]] = []
     best = results.best
     if len(results.directions) > 1 and best is not None:

@@ -35,7 +35,7 @@ _MOST_COLUMNS = 4
 
 
 def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> RenderableType:
-    """Return a search as rich text; nothing in a name is read as markup.
+    """Returns a search as rich text; nothing in a name is read as markup.
 
     Args:
         results: A search.
@@ -94,7 +94,7 @@ def _table(table: Table) -> RichTable:
 
 
 def _turned(table: Table) -> RichTable:
-    """Return a table with a column for each row: stages are few, parameters many."""
+    """Returns a table with a column for each row: stages are few, parameters many."""
     shown = _new_table()
     shown.add_column("", no_wrap=True)
     for row in table.rows:
@@ -105,7 +105,7 @@ def _turned(table: Table) -> RichTable:
 
 
 def watch_view(results: Results, now: datetime, *, every_s: float) -> RenderableType:
-    """Return a running search as rich text: how far it is, its stages, its latest trials.
+    """Returns a running search as rich text: how far it is, its stages, its latest trials.
 
     Args:
         results: The search as it is now.
@@ -146,5 +146,5 @@ def _latest(results: Results, n: int = 6) -> RichTable:
 
 
 def _text(text: str, style: str = "") -> Text:
-    """Return rich text of what comes from elsewhere: neither markup nor control codes."""
+    """Returns rich text of what comes from elsewhere: neither markup nor control codes."""
     return Text(visible(text), style=style)

@@ -31,7 +31,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 def explain(source: Any, trial_number: int) -> str:
-    """Return in a few sentences why a trial was tried.
+    """Returns in a few sentences why a trial was tried.
 
     That is: the stage that drew it; the region in which it was drawn, and the trials of which that
     was made; for each parameter the interval in which it was drawn, with the value that came out,
@@ -74,7 +74,7 @@ def _no_such_trial(results: Results, got: Any) -> str:
 
 
 def explanation(results: Results, trial: TrialResult) -> str:
-    """Return what `explain` returns.
+    """Returns what `explain` returns.
 
     Args:
         results: The search.
@@ -137,7 +137,7 @@ def _sentences(results: Results, trial: TrialResult) -> Iterable[str]:
 
 
 def _region(results: Results, origin: Origin) -> str:
-    """Return in what kind of region a trial was drawn, with the trials of which that was made."""
+    """Returns in what kind of region a trial was drawn, with the trials of which that was made."""
     mark, n = origin.mark, origin.mark.n_best
     if mark.kind == STRATUM:
         return _stratum_text(origin)
@@ -160,7 +160,7 @@ def _region(results: Results, origin: Origin) -> str:
 
 
 def _best(results: Results, origin: Origin, n: int) -> str:
-    """Return ``"the ten best of 36 ranked trials"``: those that had a value by then."""
+    """Returns ``"the ten best of 36 ranked trials"``: those that had a value by then."""
     mark = origin.mark
     ranked = count_text(mark.after, "ranked trial")
     if n >= mark.after:
@@ -174,7 +174,7 @@ def _best(results: Results, origin: Origin, n: int) -> str:
 
 
 def _centre(origin: Origin) -> int | None:
-    """Return the trial of which all values are that were kept; None if it cannot be told."""
+    """Returns the trial of which all values are that were kept; None if it cannot be told."""
     found = {window.trial for window in origin.kept.values()}
     return found.pop() if len(found) == 1 else None
 
@@ -205,7 +205,7 @@ def _why_unknown(results: Results, origin: Origin) -> str:
 
 
 def _moved_text(results: Results, trial: TrialResult, name: str, window: Window) -> str:
-    """Return ``"lr between 0.0021 and 0.0098 (drawn 0.0034)"``."""
+    """Returns ``"lr between 0.0021 and 0.0098 (drawn 0.0034)"``."""
     value, bounds = trial.params[name], window.bounds
     if isinstance(results.space.get(name), Categorical):
         if len(bounds) == 1:
@@ -223,7 +223,7 @@ def _moved_text(results: Results, trial: TrialResult, name: str, window: Window)
 
 
 def _numbers(low: Any, value: Any, high: Any) -> tuple[str, str, str]:
-    """Return three numbers with as few digits as tell the ends apart, and in their order."""
+    """Returns three numbers with as few digits as tell the ends apart, and in their order."""
     for digits in range(3, 17):
         # One-minus-log scales lie near 1, and narrow windows anywhere.
         if abs(high - low) < 8 * _rounding(high, low, digits):
@@ -237,7 +237,7 @@ def _numbers(low: Any, value: Any, high: Any) -> tuple[str, str, str]:
 
 
 def _rounding(low: float, high: float, digits: int) -> float:
-    """Return by how much a number between two ends changes at most where it is rounded."""
+    """Returns by how much a number between two ends changes at most where it is rounded."""
     size = max(abs(low), abs(high))
     if isinstance(low, int) or size == 0.0:
         return 0.0
@@ -245,7 +245,7 @@ def _rounding(low: float, high: float, digits: int) -> float:
 
 
 def _kept_text(origin: Origin) -> str:
-    """Return which values were kept, and from which trials."""
+    """Returns which values were kept, and from which trials."""
     by_trial: dict[int, list[str]] = {}
     for name, window in origin.kept.items():
         by_trial.setdefault(window.trial, []).append(f"{_name(name)}={_value(window.value)}")
@@ -265,7 +265,7 @@ def _kept_text(origin: Origin) -> str:
 
 
 def _comparison(results: Results, origin: Origin) -> str:
-    """Return among how many draws the trial was chosen, and how."""
+    """Returns among how many draws the trial was chosen, and how."""
     mark = origin.mark
     n = min(mark.narrowing.candidates, MOST_CANDIDATES)
     together = (origin.windows or {}).keys() - set(origin.alone)
@@ -287,7 +287,7 @@ def _comparison(results: Results, origin: Origin) -> str:
 
 
 def _twin(results: Results, trial: TrialResult) -> int | None:
-    """Return the first trial with the same values; None where none is, or one is continuous."""
+    """Returns the first trial with the same values; None where none is, or one is continuous."""
     names = trial.params.keys()
     if any(n not in results.space or results.space[n].n_cells is None for n in names):
         return None
@@ -347,14 +347,14 @@ def _name(name: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """Return a value as text; a choice whose ends could not be seen in quotes."""
+    """Returns a value as text; a choice whose ends could not be seen in quotes."""
     if isinstance(value, str) and (not value or not value.replace("_", "a").isalnum()):
         return label(repr(value))
     return label(value_text(value))
 
 
 def _listed(texts: Sequence[str]) -> str:
-    """Return texts in a row; of many the first."""
+    """Returns texts in a row; of many the first."""
     shown = list(texts[:_MOST_MOVED])
     more = len(texts) - len(shown)
     if more:
@@ -370,7 +370,7 @@ def _trials(numbers: Sequence[int]) -> str:
 
 
 def source_text(trial: TrialResult) -> str:
-    """Return in a few words from where a trial was drawn; "" if it recorded nothing of it."""
+    """Returns in a few words from where a trial was drawn; "" if it recorded nothing of it."""
     origin = trial.origin
     if origin is None:
         return "unknown" if trial.is_unread else ""
@@ -396,7 +396,7 @@ def source_text(trial: TrialResult) -> str:
 
 
 def window_source(results: Results, trial: TrialResult, name: str) -> str:
-    """Return in a few words from where one value of a trial was drawn; "" if it is not recorded."""
+    """Returns in a few words where a trial's value was drawn from; "" if it is not recorded."""
     origin = trial.origin
     if origin is None or origin.windows is None:
         return source_text(trial)

@@ -9,7 +9,7 @@ _STATES: dict[str, State] = {"complete": "complete", "stopped": "pruned", "faile
 
 
 def results_of_search(search: CoarseToFine) -> Results:
-    """Return all trials, running or told, with the space and the stages of the search."""
+    """Returns all trials, running or told, with the space and the stages of the search."""
     stages = tuple(search.stages())
     stage_of = {number: stage.index for stage in stages for number in stage.trials}
     origins = search.origins()

@@ -26,7 +26,7 @@ _REASON_KEYS = ("tune_bn:reason", "fail_reason")
 
 
 def results_of_study(study: optuna.Study) -> Results:
-    """Return a study's trials, ranges and stages, read once and without copying them."""
+    """Returns a study's trials, ranges and stages, read once and without copying them."""
     trials = study.get_trials(deepcopy=False)
     marks = marks_of(trials)
     origins = StudyOrigins(trials).all(marks)

@@ -29,7 +29,7 @@ _WIDE = 100  # positive values that span this ratio are taken for log-distribute
 def results_of_ray_folder(
     folder: str | Path, *, metric: str | None = None, mode: str | None = None
 ) -> Results:
-    """Return the experiment that Ray Tune wrote into a folder.
+    """Returns the experiment that Ray Tune wrote into a folder.
 
     Args:
         folder: The experiment's folder, with a folder for each trial in it.
@@ -52,7 +52,7 @@ def results_of_ray_folder(
 
 
 def results_of_searcher(source: CoarseToFineSearch) -> Results:
-    """Return a search algorithm with its trials so far as plain records."""
+    """Returns a search algorithm with its trials so far as plain records."""
     search = source._search
     if search is None:
         return Results("search", "Ray Tune search", (), source.space)
@@ -72,7 +72,7 @@ def results_of_grid(
     metric: str | Sequence[str] | None = None,
     mode: str | Sequence[str] | None = None,
 ) -> Results:
-    """Return a ``ResultGrid`` or ``ExperimentAnalysis`` as plain records.
+    """Returns a ``ResultGrid`` or ``ExperimentAnalysis`` as plain records.
 
     Ray cannot tell a trial that a scheduler stopped from one that ended by itself; so complete is
     what trained as long as the longest, as the search ranks it too. The space and the stages are
@@ -153,7 +153,7 @@ def _results(
 
 
 def _saved_search(folder: Path) -> CoarseToFineSearch | None:
-    """Return the search whose state lies in an experiment's folder, if it is one of ours."""
+    """Returns the search whose state lies in an experiment's folder, if it is one of ours."""
     files = sorted(folder.glob("searcher-state-*"), key=lambda p: p.stat().st_mtime)
     for file in reversed(files):
         search = CoarseToFineSearch()
@@ -208,7 +208,7 @@ _OWN = (
 
 
 def _numbers(result: Mapping[str, Any] | None) -> dict[str, float]:
-    """Return the results that are numbers and the user's own, flat."""
+    """Returns the results that are numbers and the user's own, flat."""
     flat = _flat(result or {})
     return {
         key: float(value)
@@ -276,7 +276,7 @@ def _steps(frame: Any, metric: str) -> tuple[tuple[float, float], ...]:
 
 
 def _seen_space(configs: list[dict[str, Any]]) -> dict[str, Parameter]:
-    """Return ranges that hold the values seen; constants are no parameters."""
+    """Returns ranges that hold the values seen; constants are no parameters."""
     space: dict[str, Parameter] = {}
     names = dict.fromkeys(name for config in configs for name in config)
     for name in names:

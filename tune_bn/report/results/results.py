@@ -154,7 +154,7 @@ class Results:
         return next((t for t in self.ranked if t.state == "complete"), None)
 
     def loss(self, trial: TrialResult) -> float:
-        """Return the first objective value with the sign that makes smaller better."""
+        """Returns the first objective value with the sign that makes smaller better."""
         return -trial.value if self.maximize else trial.value
 
     def _as_ranked(self, trial: TrialResult) -> Trial:
@@ -169,7 +169,7 @@ class Results:
     def positions(
         self, name: str, trials: Sequence[TrialResult] | None = None
     ) -> npt.NDArray[np.float64]:
-        """Return where on its scale each trial's value of a parameter lies, from 0 to 1.
+        """Returns where on its scale each trial's value of a parameter lies, from 0 to 1.
 
         Args:
             name: A parameter of the space.
@@ -190,7 +190,7 @@ class Results:
         return np.array([position(trial) for trial in wanted], dtype=np.float64)
 
     def stage_name(self, trial: TrialResult) -> str:
-        """Return the name of the stage that a trial belongs to; "" where there are none."""
+        """Returns the name of the stage that a trial belongs to; "" where there are none."""
         return self._stage_names.get(trial.number, "")
 
     @cached_property

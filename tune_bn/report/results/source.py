@@ -9,7 +9,7 @@ __all__ = ["results_of"]
 
 
 def results_of(source: Any) -> Results:
-    """Return a search as plain records.
+    """Returns a search as plain records.
 
     Args:
         source: An Optuna study, a Ray Tune ``ResultGrid`` or ``ExperimentAnalysis``, a

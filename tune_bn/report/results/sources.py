@@ -27,7 +27,7 @@ _BUSY_S = 10
 
 
 def open_study(storage: str, name: str | None = None) -> "optuna.Study":
-    """Return a study of a storage.
+    """Returns a study of a storage.
 
     Args:
         storage: An SQLAlchemy address (``sqlite:///study.db``), or the path of an SQLite file or
@@ -59,7 +59,7 @@ def open_study(storage: str, name: str | None = None) -> "optuna.Study":
 
 
 def read_study(study: "optuna.Study") -> Results:
-    """Return an opened study as plain records.
+    """Returns an opened study as plain records.
 
     Raises:
         ReportError: If its storage cannot be read any more: it is damaged, locked or gone.
@@ -71,7 +71,7 @@ def read_study(study: "optuna.Study") -> Results:
 
 @contextmanager
 def _readable(got: str, storage: str = "") -> Iterator[None]:
-    """Turn what a storage raises into one line that says why, without the address's secrets."""
+    """Turns what a storage raises into one line that says why, without the address's secrets."""
     import optuna
     import sqlalchemy
 
@@ -116,7 +116,7 @@ def _no_such_study(storage: str, name: str | None, names: list[str]) -> str:
 
 
 def _address(storage: str) -> Any:
-    """Return an SQLAlchemy address, or a journal's path, after a look that the file is one."""
+    """Returns an SQLAlchemy address, or a journal's path, after a look that the file is one."""
     import sqlalchemy
 
     if "://" not in storage:
@@ -145,13 +145,13 @@ _IN_QUERY = re.compile(r"(?i)((?:pass|secret|token|key|pwd)[^=&]*=)[^&]*")
 
 
 def _shown(storage: str) -> str:
-    """Return a storage as a message may show it: whoever sees a log must not learn a password."""
+    """Returns a storage as a message may show it: whoever sees a log must not learn a password."""
     hidden = _AUTHORITY.sub(lambda m: f"{m[0].split(':')[0].rstrip('@')}:***@", storage)
     return repr(_IN_QUERY.sub(r"\1***", hidden))
 
 
 def _without_secrets(storage: str, text: str) -> str:
-    """Return what a driver says of a storage, without the secrets that it may repeat."""
+    """Returns what a driver says of a storage, without the secrets that it may repeat."""
     import sqlalchemy
 
     secrets = [found[0].partition("=")[2] for found in _IN_QUERY.finditer(storage)]
@@ -188,7 +188,7 @@ def _check_sqlite(path: Path, storage: str) -> None:
 
 
 def open_run(folder: str | Path) -> tuple["optuna.Study", Mapping[str, Any]]:
-    """Return the study of a folder that ``tune-bn tune`` wrote, and its scores once there are any.
+    """Returns the study of a folder that ``tune-bn tune`` wrote, and its scores once there are any.
 
     Raises:
         ReportError: If the folder holds no study, or its ``best.json`` is damaged.

@@ -21,7 +21,7 @@ _LONGEST_LABEL = 40
 
 
 def number_text(value: float, digits: int = 4) -> str:
-    """Return a number with ``digits`` significant digits, without trailing zeros.
+    """Returns a number with ``digits`` significant digits, without trailing zeros.
 
     Example:
         >>> number_text(0.012345678), number_text(64), number_text(float("nan"))
@@ -39,7 +39,7 @@ def number_text(value: float, digits: int = 4) -> str:
 
 
 def count_text(n: int, what: str) -> str:
-    """Return a number with what it counts, in the plural where it is not one.
+    """Returns a number with what it counts, in the plural where it is not one.
 
     Example:
         >>> count_text(1, "trial"), count_text(12345, "trial")
@@ -49,7 +49,7 @@ def count_text(n: int, what: str) -> str:
 
 
 def share_text(share: float) -> str:
-    """Return a share in percent; what is above 0 does not become 0.
+    """Returns a share in percent; what is above 0 does not become 0.
 
     Example:
         >>> share_text(0.123), share_text(0.0004), share_text(0.0)
@@ -59,7 +59,7 @@ def share_text(share: float) -> str:
 
 
 def value_text(value: Any, digits: int = 4) -> str:
-    """Return a parameter's value as text: numbers short, choices as Python shows them.
+    """Returns a parameter's value as text: numbers short, choices as Python shows them.
 
     Example:
         >>> value_text(0.123456), value_text("relu"), value_text(None)
@@ -73,7 +73,7 @@ def value_text(value: Any, digits: int = 4) -> str:
 
 
 def window_text(window: tuple[Any, ...], *, is_choice: bool) -> str:
-    """Return a window as text: ``low … high``, or the open choices.
+    """Returns a window as text: ``low … high``, or the open choices.
 
     Example:
         >>> window_text((0.001, 0.1), is_choice=False)
@@ -88,7 +88,7 @@ def window_text(window: tuple[Any, ...], *, is_choice: bool) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Return a duration in the units that a person would use.
+    """Returns a duration in the units that a person would use.
 
     Example:
         >>> duration_text(0.034), duration_text(75), duration_text(7300)
@@ -110,7 +110,7 @@ def duration_text(seconds: float) -> str:
 
 
 def label(text: str, longest: int = _LONGEST_LABEL) -> str:
-    """Return the text, cut in its middle if it is longer than a label should be.
+    """Returns the text, cut in its middle if it is longer than a label should be.
 
     Example:
         >>> label("a" * 50, 11)
@@ -123,7 +123,7 @@ def label(text: str, longest: int = _LONGEST_LABEL) -> str:
 
 
 def plotly_text(text: str, longest: int = _LONGEST_LABEL) -> str:
-    """Return a label that plotly shows as it is: plotly reads ``<b>``, ``$x$`` and entities.
+    """Returns a label that plotly shows as it is: plotly reads ``<b>``, ``$x$`` and entities.
 
     Example:
         >>> plotly_text("<b>lr")

@@ -44,12 +44,12 @@ class Finalist:
     """A configuration of the final.
 
     Args:
-        number: of its trial; None for one that no trial tried.
-        config: what is trained.
-        folds: how many folds it was trained on; less than `FOLDS` if it left after a round.
-        scores: mean over these of the metric and the loss; empty if its training diverged.
-        decay: of the kept averages the one that most folds picked; None if one was kept.
-        curve: every epoch of the training that held out the first fold.
+        number: Of its trial; None for one that no trial tried.
+        config: What is trained.
+        folds: How many folds it was trained on; less than `FOLDS` if it left after a round.
+        scores: Mean over these of the metric and the loss; empty if its training diverged.
+        decay: Of the kept averages the one that most folds picked; None if one was kept.
+        curve: Every epoch of the training that held out the first fold.
     """
 
     number: int | None
@@ -106,17 +106,17 @@ def play_final(
     unless the best is better than it by more than one standard error of their differences.
 
     Args:
-        candidates: trial number and configuration, at least one.
-        dataset: its test rows are left alone.
-        metric: what to rank by.
-        maximize: whether more of it is better.
-        seed: of the study.
-        epochs: passes over the rows for each fit.
-        device: where to train.
-        folds: how many of the folds are played, at least 1.
-        is_over: asked before each fit but the first; True ends the final with what it has.
-        on_fold: called after each fit with how many are done, of how many.
-        after_epoch: called after each epoch; may raise to end the final.
+        candidates: Trial number and configuration, at least one.
+        dataset: Its test rows are left alone.
+        metric: What to rank by.
+        maximize: Whether more of it is better.
+        seed: Of the study.
+        epochs: Passes over the rows for each fit.
+        device: Where to train.
+        folds: How many of the folds are played, at least 1.
+        is_over: Asked before each fit but the first; True ends the final with what it has.
+        on_fold: Called after each fit with how many are done, of how many.
+        after_epoch: Called after each epoch; may raise to end the final.
     """
     together = all_but_test(dataset).train
     fold_of = fold_numbers(together, dataset.task, seed, in_time=dataset.in_time)

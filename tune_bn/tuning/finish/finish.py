@@ -54,10 +54,10 @@ class WriteReport(Protocol):
         """Writes the page to ``path``.
 
         Args:
-            study: what was searched.
-            path: the file to write.
-            summary: the content of ``best.json``.
-            network: what `network_results` gives of the chosen network.
+            study: What was searched.
+            path: The file to write.
+            summary: The content of ``best.json``.
+            network: What `network_results` gives of the chosen network.
         """
 
 
@@ -66,8 +66,8 @@ class Outcome:
     """What a run found and where it is.
 
     Args:
-        summary: the content of ``best.json``, plain data.
-        files: the files of the folder: model, scores, study, report.
+        summary: The content of ``best.json``, plain data.
+        files: The files of the folder: model, scores, study, report.
     """
 
     summary: Mapping[str, Any]
@@ -87,8 +87,8 @@ def finish(
     """Chooses and trains the best configuration, scores it, and writes the folder's results.
 
     Raises:
-        TuneError: no trial is complete.
-        Stopped: the caller of the search asked to stop; earlier results are as they were.
+        TuneError: No trial is complete.
+        Stopped: The caller of the search asked to stop; earlier results are as they were.
     """
     metric = settings.metric_for(dataset.task)
     maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
@@ -256,7 +256,7 @@ def _train_and_test(
     """Trains on all rows but the test rows; returns the network and its scores on those.
 
     Raises:
-        TuneError: the training diverged.
+        TuneError: The training diverged.
     """
     training = fit(
         finalist.chosen,  # the rows that could pick a decay are trained on here

@@ -22,9 +22,9 @@ def network_results(
     """Returns plain data for a report.
 
     Args:
-        model: the trained network, on the CPU.
-        dataset: its training rows are those that the network was trained on.
-        curve: every epoch of one training of this configuration, with held-out rows.
+        model: The trained network, on the CPU.
+        dataset: Its training rows are those that the network was trained on.
+        curve: Every epoch of one training of this configuration, with held-out rows.
 
     Returns:
         ``epochs`` with ``epoch``, ``train_loss`` and ``loss``; ``layers``, for each batch norm

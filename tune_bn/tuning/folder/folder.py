@@ -30,10 +30,10 @@ def open_folder(path: str | Path) -> Iterator[Path]:
     The lock is the operating system's, so a process that is killed leaves nothing to clean up.
 
     Args:
-        path: the folder; its parents are made as needed.
+        path: The folder; its parents are made as needed.
 
     Raises:
-        TuneError: the folder cannot be made or written, or another process holds it.
+        TuneError: The folder cannot be made or written, or another process holds it.
     """
     folder = Path(path).expanduser().absolute()
     lock, holder = FileLock(folder / _LOCK), folder / _HOLDER
@@ -66,7 +66,7 @@ def open_folder(path: str | Path) -> Iterator[Path]:
 
 
 def _read(holder: Path) -> str:
-    """Return the number of the process that holds a folder; "unknown" if it cannot be told."""
+    """Returns the number of the process that holds a folder; "unknown" if it cannot be told."""
     try:
         number = holder.read_text(encoding="utf-8", errors="replace")[:20].strip()
     except OSError:
@@ -106,7 +106,7 @@ def replace_results(folder: Path) -> Iterator[Path]:
     new files are removed, when the block raises.
 
     Args:
-        folder: the output folder, on the same file system as its sub-folders.
+        folder: The output folder, on the same file system as its sub-folders.
     """
     staging = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
     try:

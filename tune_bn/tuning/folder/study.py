@@ -53,15 +53,15 @@ def open_study(
     Trials that a killed process left running are marked as failed: nothing runs them any more.
 
     Args:
-        folder: an output folder that this process holds.
-        identity: plain data; a study goes on only where it is equal.
-        direction: of the metric.
-        sampler: draws the configurations.
-        pruner: stops bad trials early.
-        first: params to begin with, unless a trial has tried them; None: all are drawn.
+        folder: An output folder that this process holds.
+        identity: Plain data; a study goes on only where it is equal.
+        direction: Of the metric.
+        sampler: Draws the configurations.
+        pruner: Stops bad trials early.
+        first: Params to begin with, unless a trial has tried them; None: all are drawn.
 
     Raises:
-        TuneError: the folder's study has another identity, or its file is no study.
+        TuneError: The folder's study has another identity, or its file is no study.
     """
     file = folder / STUDY
     # URL.create escapes what a path may hold and a URL may not.
@@ -118,7 +118,7 @@ def storage_errors(folder: Path) -> Iterator[None]:
     """Turns a failure to write the study or a file into one line that says what to do.
 
     Raises:
-        TuneError: the disk is full, was removed, or became read-only.
+        TuneError: The disk is full, was removed, or became read-only.
     """
     try:
         yield

@@ -33,10 +33,10 @@ class Ended:
     """How a trial ended.
 
     Args:
-        number: of the trial.
+        number: Of the trial.
         state: "complete", "pruned", "failed", or "interrupted" if it does not count.
-        value: the metric after its last epoch, None if there is none.
-        reason: why it failed, None if it did not.
+        value: The metric after its last epoch, None if there is none.
+        reason: Why it failed, None if it did not.
     """
 
     number: int
@@ -51,14 +51,14 @@ class Progress:
 
     Args:
         doing: "search", or what is done after it.
-        finished: trials that are finished and count.
-        trials: trials asked for.
-        stage: the name of the stage of the latest trial ("given", "coarse", "fine 1"), None
+        finished: Trials that are finished and count.
+        trials: Trials asked for.
+        stage: The name of the stage of the latest trial ("given", "coarse", "fine 1"), None
             before any.
-        best: the best value so far, None before any.
-        elapsed_s: seconds since this process began its search.
-        left_s: an estimate of the seconds to the end of the run, None before any trial finished.
-        ended: the trial that has just ended, if this is why the report is made.
+        best: The best value so far, None before any.
+        elapsed_s: Seconds since this process began its search.
+        left_s: An estimate of the seconds to the end of the run, None before any trial finished.
+        ended: The trial that has just ended, if this is why the report is made.
     """
 
     doing: str
@@ -75,11 +75,11 @@ class Tally:
     """The count of one search, from the trials that its study holds already.
 
     Args:
-        study: an opened study; its finished trials count.
-        settings: how many trials, for how long.
-        on_progress: called by `report`.
-        is_stopped: whether the caller wants the search to end.
-        clock: seconds from any fixed point.
+        study: An opened study; its finished trials count.
+        settings: How many trials, for how long.
+        on_progress: Called by `report`.
+        is_stopped: Whether the caller wants the search to end.
+        clock: Seconds from any fixed point.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Tally:
         """Reports that a trial begins.
 
         Args:
-            stage: the index of the stage that drew it; None if none did.
+            stage: The index of the stage that drew it; None if none did.
         """
         if stage is None:
             self._stage = "given"
@@ -175,12 +175,12 @@ class Tally:
         """Reports that a trial ended.
 
         Args:
-            number: of the trial.
-            state: how it ended.
-            value: the metric after its last epoch.
-            reason: why it failed.
+            number: Of the trial.
+            state: How it ended.
+            value: The metric after its last epoch.
+            reason: Why it failed.
             counts: False for a trial that is to be run again.
-            seconds: how long its training took; None if that is not known.
+            seconds: How long its training took; None if that is not known.
         """
         if state == TrialState.COMPLETE:
             assert value is not None

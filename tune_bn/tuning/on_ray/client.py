@@ -91,20 +91,20 @@ def tune_from_afar(
 
     Args:
         tune: `tune_bn.tuning.on_ray.run.tune`.
-        dataset: as there.
-        out: as there; a folder that both sides see under this name.
-        settings: as there.
-        ray_settings: as there.
-        resume: as there.
-        write_report: as there.
-        on_progress: as there; it hears of each step a moment later.
-        is_stopped: as there.
+        dataset: As there.
+        out: As there; a folder that both sides see under this name.
+        settings: As there.
+        ray_settings: As there.
+        resume: As there.
+        write_report: As there.
+        on_progress: As there; it hears of each step a moment later.
+        is_stopped: As there.
 
     Raises:
-        TuneError: the cluster sees another folder, or has another version of this package; or
+        TuneError: The cluster sees another folder, or has another version of this package; or
             as there.
-        ConfigError: as there.
-        Stopped: as there.
+        ConfigError: As there.
+        Stopped: As there.
     """
     folder = Path(out).expanduser().absolute()
     untyped: Any = ray  # whose types know no actor options beside a class

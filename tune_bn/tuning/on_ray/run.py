@@ -70,19 +70,19 @@ def tune(
     """Searches with Ray Tune, trains the best configuration, scores it, and writes the results.
 
     Args:
-        dataset: as for `tune_bn.tuning.optuna_run.tune`.
-        out: the output folder; on a cluster of several machines one that all of them see.
-        settings: how many trials, with which seed, and so on; ``jobs`` is not used.
-        ray_settings: resources, scheduler, cluster.
-        resume: as for `tune_bn.tuning.optuna_run.tune`.
-        write_report: as there.
-        on_progress: as there.
-        is_stopped: asked several times a second.
-        clock: seconds from any fixed point; a run from afar takes its own.
+        dataset: As for `tune_bn.tuning.optuna_run.tune`.
+        out: The output folder; on a cluster of several machines one that all of them see.
+        settings: How many trials, with which seed, and so on; ``jobs`` is not used.
+        ray_settings: Resources, scheduler, cluster.
+        resume: As for `tune_bn.tuning.optuna_run.tune`.
+        write_report: As there.
+        on_progress: As there.
+        is_stopped: Asked several times a second.
+        clock: Seconds from any fixed point; a run from afar takes its own.
 
     Raises:
-        ConfigError: the device is not there.
-        TuneError: a setting, the folder, its study or the cluster cannot be used, Ray has no
+        ConfigError: The device is not there.
+        TuneError: A setting, the folder, its study or the cluster cannot be used, Ray has no
             room for the data, or no configuration could be trained.
         Stopped: ``is_stopped`` said so; finished trials are kept and the same call goes on.
     """
@@ -217,7 +217,7 @@ def _ray(settings: RaySettings) -> Iterator[None]:
     """Connects to a cluster, or starts a quiet Ray of this process's own; ends what it began.
 
     Raises:
-        TuneError: there is no cluster at the address.
+        TuneError: There is no cluster at the address.
     """
     quiet = dict(_QUIET) if settings.address is not None else {**_QUIET, **_LOOPBACK}
     # `ray.init` sets the last one, which every later process would inherit.
@@ -323,7 +323,7 @@ def _require_loopback() -> None:
     """Ends the Ray that was started if other machines could reach it.
 
     Raises:
-        TuneError: a node of it has another address than this machine's own.
+        TuneError: A node of it has another address than this machine's own.
     """
     untyped: Any = ray
     addresses = [str(node["NodeManagerAddress"]) for node in untyped.nodes()]

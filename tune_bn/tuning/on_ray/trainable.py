@@ -65,8 +65,8 @@ class SeededSearch(CoarseToFineSearch):
     """The search, which also tells each trial the seed to train with.
 
     Args:
-        run_seed: seed of the run.
-        options: as for `CoarseToFineSearch`.
+        run_seed: Seed of the run.
+        options: As for `CoarseToFineSearch`.
     """
 
     def __init__(self, run_seed: int, **options: Any) -> None:
@@ -110,14 +110,14 @@ class Study(tune.Callback):
     """Writes each ended trial into the study; stops the run when asked; reports its progress.
 
     Args:
-        study: the opened study of the folder.
-        search: what draws the configurations; it learns the trials that the study holds.
-        settings: how many trials, for how long.
-        metric: what is tuned for.
-        on_progress: called for each epoch and each ended trial.
-        is_stopped: asked at each step of the run.
-        storage: the folder of Ray's files; None for none.
-        clock: seconds from any fixed point.
+        study: The opened study of the folder.
+        search: What draws the configurations; it learns the trials that the study holds.
+        settings: How many trials, for how long.
+        metric: What is tuned for.
+        on_progress: Called for each epoch and each ended trial.
+        is_stopped: Asked at each step of the run.
+        storage: The folder of Ray's files; None for none.
+        clock: Seconds from any fixed point.
     """
 
     def __init__(

@@ -35,11 +35,11 @@ class Search:
     """The trials of one search, from the first that is missing to the last that is wanted.
 
     Args:
-        study: an opened study; its finished trials count.
-        settings: how many trials, for how long, how many at once.
-        on_progress: called after each epoch and each ended trial.
-        is_stopped: asked after each epoch; True ends the search within that epoch.
-        clock: seconds from any fixed point.
+        study: An opened study; its finished trials count.
+        settings: How many trials, for how long, how many at once.
+        on_progress: Called after each epoch and each ended trial.
+        is_stopped: Asked after each epoch; True ends the search within that epoch.
+        clock: Seconds from any fixed point.
     """
 
     def __init__(

@@ -35,17 +35,17 @@ def opened_study(
     failure to write is one line that says what to do.
 
     Args:
-        dataset: what is tuned on; part of the study's identity.
-        out: the output folder; made as needed.
-        settings: part of the study's identity.
-        space: version of the search space.
+        dataset: What is tuned on; part of the study's identity.
+        out: The output folder; made as needed.
+        settings: Part of the study's identity.
+        space: Version of the search space.
         resume: True: there must be a study. False: set it aside. None: go on where there is one.
-        sampler: as for `open_study`.
-        pruner: as for `open_study`.
-        first: as for `open_study`.
+        sampler: As for `open_study`.
+        pruner: As for `open_study`.
+        first: As for `open_study`.
 
     Raises:
-        TuneError: the folder or its study cannot be used.
+        TuneError: The folder or its study cannot be used.
     """
     identity = settings.identity(task=dataset.task, fingerprint=dataset.fingerprint, space=space)
     with open_folder(out) as folder, storage_errors(folder), one_thread():
