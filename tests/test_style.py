@@ -52,3 +52,37 @@ def i():
     """Names it."""
 '''
     assert commands(list(first_words(ast.parse(source)))) == {"Return"}
+
+
+# The same thing for its framework, or for its room, may have the same name.
+SHARED = {"__init__", "errors", "folder", "search", "space", "stages"}
+
+
+def repeated(names: list[str]) -> set[str]:
+    """Returns the names that come more than once."""
+    return {name for name in names if names.count(name) > 1}
+
+
+def test_no_two_modules_have_one_name():
+    """But for those that are the same thing for another framework."""
+    names = [path.stem for path in PACKAGE.rglob("*.py")]
+    assert len(names) > 100
+    assert repeated(names) - SHARED - {"__main__"} == set()
+    assert repeated(["a", "b", "a"]) == {"a"}
+
+
+def test_no_two_classes_have_one_name():
+    """Nor the name of what a framework gives us: a callback of Ray's is no ``Study``."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")]
+    names = [
+        node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    ]
+    assert repeated(names) == set()
+    assert not {"Study", "ResultGrid", "Tuner", "Module", "Sampler", "Searcher"} & set(names)
+
+
+def test_imports_are_absolute():
+    """A moved module keeps its imports, and a reader sees the room in each."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            assert not isinstance(node, ast.ImportFrom) or node.level == 0, path

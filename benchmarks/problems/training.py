@@ -39,11 +39,11 @@ def _space() -> dict[str, Parameter]:
 
 
 def _loss(dataset: "Dataset") -> Callable[[Params], float]:
-    from tune_bn.training import Config, DivergedError, fit
+    from tune_bn.training import Config, DivergedError, Fit
 
     def loss(params: Params) -> float:
         try:
-            metrics = list(fit(Config(**params), dataset, epochs=_EPOCHS, seed=0))
+            metrics = list(Fit(Config(**params), dataset, epochs=_EPOCHS, seed=0))
         except DivergedError:
             return _WORST
         return min(float(metrics[-1].loss), _WORST)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from benchmarks.problems.suites import DEVELOPMENT
-from benchmarks.search.compare import Results
+from benchmarks.search.compare import Comparison
 from benchmarks.search.methods import CHECKPOINTS, THROUGH_OPTUNA
 
 __all__ = ["chart"]
@@ -93,7 +93,7 @@ def _bars(left: float, milliseconds: Mapping[str, float]) -> Iterator[str]:
     yield _text(left + 90, bottom + 33, "ms a trial", text_anchor="middle", font_size="11")
 
 
-def chart(results: Results, suites: Sequence[str] = DEVELOPMENT) -> str:
+def chart(results: Comparison, suites: Sequence[str] = DEVELOPMENT) -> str:
     """Returns the picture as SVG text.
 
     Args:

@@ -34,11 +34,11 @@ def _sensitivity_rows(folder: Path) -> list[dict[str, Any]]:
 
 def _report(folder: Path) -> None:
     from benchmarks.search.chart import chart
-    from benchmarks.search.compare import Results
+    from benchmarks.search.compare import Comparison
     from benchmarks.search.figures import write_figures
     from benchmarks.search.summary import fill
 
-    results = Results(read_rows(sorted(folder.glob("*.jsonl"))))
+    results = Comparison(read_rows(sorted(folder.glob("*.jsonl"))))
     page, sensitivity = folder / "RESULTS.md", _sensitivity_rows(folder)
     if page.exists():
         text = fill(page.read_text(encoding="utf-8"), results, sensitivity)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.search.runs import Row
 
-__all__ = ["Results", "WinRate"]
+__all__ = ["Comparison", "WinRate"]
 
 Losses = NDArray[np.float64]
 _BUDGET_KNOWN = "budget known"
@@ -32,7 +32,7 @@ class WinRate:
         return f"{self.rate:.2f} ± {(self.high - self.low) / 2:.2f}"
 
 
-class Results:
+class Comparison:
     """Rows, looked up by method, suite and problem.
 
     Args:

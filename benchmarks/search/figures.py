@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from benchmarks.problems.suites import DEVELOPMENT
-from benchmarks.search.compare import Results
+from benchmarks.search.compare import Comparison
 from benchmarks.search.methods import CHECKPOINTS, THROUGH_OPTUNA
 
 __all__ = ["progress", "sensitivity_figure", "win_matrix", "write_figures"]
@@ -17,7 +17,9 @@ _ALLOWED = 0.05  # what no setting should cost when it is halved or doubled
 _COLOURS = {"tune_bn": "#D55E00", "tpe": "#1f83c6", "random": "#7c8796", "gp": "#009E73"}
 
 
-def progress(results: Results, suites: Sequence[str] = DEVELOPMENT, most: int = 400) -> go.Figure:
+def progress(
+    results: Comparison, suites: Sequence[str] = DEVELOPMENT, most: int = 400
+) -> go.Figure:
     """Returns the best value by trials for random search, TPE and ours, and the cost of a trial."""
     titles = [*suites, "the search's own time"]
     figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles)
@@ -55,7 +57,7 @@ def progress(results: Results, suites: Sequence[str] = DEVELOPMENT, most: int = 
 
 
 def win_matrix(
-    results: Results, budget: int = 100, suites: Sequence[str] = DEVELOPMENT
+    results: Comparison, budget: int = 100, suites: Sequence[str] = DEVELOPMENT
 ) -> go.Figure:
     """Returns the win rate of each method (row) against each other one (column)."""
     methods = [m for m in results.methods if "workers" not in m and m != THROUGH_OPTUNA]
@@ -116,7 +118,7 @@ def sensitivity_figure(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
 
 
 def write_figures(
-    results: Results, folder: Path, sensitivity: Sequence[Mapping[str, Any]] = ()
+    results: Comparison, folder: Path, sensitivity: Sequence[Mapping[str, Any]] = ()
 ) -> list[Path]:
     """Writes all figures into a folder; returns the files.
 

@@ -39,14 +39,14 @@ def train(config: dict[str, Any], *, dataset: Any, norm: str, seed: int) -> None
     from ray import tune
 
     from tune_bn.nn import to_torch
-    from tune_bn.training import DivergedError, evaluate, fit
+    from tune_bn.training import DivergedError, Fit, evaluate
     from tune_bn.tuning.space import suggest_config
 
     torch.set_num_threads(1)
     network = suggest_config(optuna.trial.FixedTrial(config))
     if norm == "torch":  # whose layers keep one average; its own default is this one
         network = replace(network, decay=0.9)
-    training = fit(network, dataset, epochs=_EPOCHS, seed=seed)
+    training = Fit(network, dataset, epochs=_EPOCHS, seed=seed)
     if norm == "torch":
         training.model = to_torch(training.model)  # around the same tensors
     try:

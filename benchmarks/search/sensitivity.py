@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.problems.problem import Problem
 from benchmarks.problems.suites import DEVELOPMENT, problems
-from benchmarks.search.compare import Results
+from benchmarks.search.compare import Comparison
 from benchmarks.search.methods import by_hand
 from benchmarks.search.runs import Row
 from tune_bn.core.draws.narrowing import Narrowing
@@ -103,7 +103,7 @@ def sensitivity(
     with ProcessPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
         found = map(_runs, tasks) if pool is None else pool.map(_runs, tasks)
         for name, factor, narrowing in wanted:
-            results = Results([*peers, *(row for _ in DEVELOPMENT for row in next(found))])
+            results = Comparison([*peers, *(row for _ in DEVELOPMENT for row in next(found))])
             rates: dict[str, list[float]] = {}
             for suite in DEVELOPMENT:
                 wins = [results.win_rate("variant", peer, [suite], n, resamples=1) for n in budgets]

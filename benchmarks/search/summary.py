@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks import markdown
 from benchmarks.problems.suites import DEVELOPMENT, LONG, TEST
-from benchmarks.search.compare import Results
+from benchmarks.search.compare import Comparison
 
 __all__ = ["BUDGETS", "PEERS", "TABLES", "fill", "sensitivity_table"]
 
@@ -23,7 +23,9 @@ PEERS = {
 _OURS = ("tune_bn", "tune_bn, budget known")
 
 
-def _win_rates(results: Results, method: str, peer: str, suites: Sequence[str]) -> list[list[str]]:
+def _win_rates(
+    results: Comparison, method: str, peer: str, suites: Sequence[str]
+) -> list[list[str]]:
     name, factor = PEERS[peer]
     lines = []
     for suite in suites:
@@ -35,8 +37,8 @@ def _win_rates(results: Results, method: str, peer: str, suites: Sequence[str]) 
     return lines
 
 
-def _against(peer: str, suites: Sequence[str]) -> Callable[[Results], str]:
-    def table(results: Results) -> str:
+def _against(peer: str, suites: Sequence[str]) -> Callable[[Comparison], str]:
+    def table(results: Comparison) -> str:
         lines: list[list[str]] = []
         for method in _OURS:
             lines += [[method, *line] for line in _win_rates(results, method, peer, suites)]
@@ -46,8 +48,8 @@ def _against(peer: str, suites: Sequence[str]) -> Callable[[Results], str]:
     return table
 
 
-def _peers(suites: Sequence[str]) -> Callable[[Results], str]:
-    def table(results: Results) -> str:
+def _peers(suites: Sequence[str]) -> Callable[[Comparison], str]:
+    def table(results: Comparison) -> str:
         lines = []
         for peer, (name, factor) in PEERS.items():
             with_rows = [
@@ -64,8 +66,8 @@ def _peers(suites: Sequence[str]) -> Callable[[Results], str]:
     return table
 
 
-def _regret(suites: Sequence[str]) -> Callable[[Results], str]:
-    def table(results: Results) -> str:
+def _regret(suites: Sequence[str]) -> Callable[[Comparison], str]:
+    def table(results: Comparison) -> str:
         lines = []
         for method in results.methods:
             for suite in suites:
@@ -77,7 +79,7 @@ def _regret(suites: Sequence[str]) -> Callable[[Results], str]:
     return table
 
 
-def _ranks(results: Results) -> str:
+def _ranks(results: Comparison) -> str:
     known = ("tune_bn", "marsopt", "tpe", "random", "textbook")
     methods = [m for m in known if m in results.methods]
     by_budget = [results.rank(methods, DEVELOPMENT, n) for n in BUDGETS]
@@ -85,13 +87,13 @@ def _ranks(results: Results) -> str:
     return markdown.table(["method", *(f"{n} trials" for n in BUDGETS)], lines)
 
 
-def _cost(results: Results) -> str:
+def _cost(results: Comparison) -> str:
     seconds = results.seconds_per_trial(DEVELOPMENT)
     lines = [[m, f"{1e3 * s:.2f}"] for m, s in sorted(seconds.items(), key=lambda kv: kv[1])]
     return markdown.table(["method", "ms a trial"], lines)
 
 
-def _workers(results: Results) -> str:
+def _workers(results: Comparison) -> str:
     lines = []
     for method, peer in (
         ("tune_bn", "tpe"),
@@ -106,7 +108,7 @@ def _workers(results: Results) -> str:
     return markdown.table(["method", "peer", "suite", *(f"{n} trials" for n in BUDGETS)], lines)
 
 
-def _thousand(results: Results) -> str:
+def _thousand(results: Comparison) -> str:
     budgets = (100, 400, 1000)
     lines = []
     for problem in results.problems(LONG):
@@ -121,7 +123,7 @@ def _thousand(results: Results) -> str:
     return markdown.table(["function", *head], lines) + f"\nWin rate at 1,000 trials: {rate}.\n"
 
 
-TABLES: dict[str, Callable[[Results], str]] = {
+TABLES: dict[str, Callable[[Comparison], str]] = {
     "tpe": _against("tpe", DEVELOPMENT),
     "peers": _peers(DEVELOPMENT),
     "regret": _regret(DEVELOPMENT),
@@ -150,7 +152,7 @@ def sensitivity_table(rows: Iterable[Mapping[str, Any]]) -> str:
     return markdown.table(["setting", "halved", "as it is", "doubled"], lines)
 
 
-def fill(text: str, results: Results, sensitivity: Iterable[Mapping[str, Any]] = ()) -> str:
+def fill(text: str, results: Comparison, sensitivity: Iterable[Mapping[str, Any]] = ()) -> str:
     """Returns the text with every marked table made anew.
 
     Args:

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.problems.problem import Problem
 from benchmarks.problems.suites import DEVELOPMENT, LONG, TEST, bbob_problem, problems
 from benchmarks.search import command as search
-from benchmarks.search.compare import Results
+from benchmarks.search.compare import Comparison
 from benchmarks.search.methods import METHODS, by_hand, can_run, run
 from benchmarks.search.runs import Row, file_of, measure, read_rows
 from benchmarks.search.sensitivity import sensitivity, variants
@@ -161,11 +161,11 @@ def test_win_rate_counts_pairs_and_halves_ties():
     """Two seeds against two: one pair won, one tied, two lost is 0.375."""
     a = [row("a", 0, {50: 1.0}), row("a", 1, {50: 3.0})]
     b = [row("b", 0, {50: 1.0}), row("b", 1, {50: 2.0})]
-    rate = Results([*a, *b]).win_rate("a", "b", ["hpobench"], 50)
+    rate = Comparison([*a, *b]).win_rate("a", "b", ["hpobench"], 50)
     assert rate is not None
     assert rate.rate == 0.375
     assert rate.low <= rate.rate <= rate.high
-    reverse = Results([*a, *b]).win_rate("b", "a", ["hpobench"], 50)
+    reverse = Comparison([*a, *b]).win_rate("b", "a", ["hpobench"], 50)
     assert reverse is not None
     assert reverse.rate == 0.625
 
@@ -173,7 +173,7 @@ def test_win_rate_counts_pairs_and_halves_ties():
 def test_a_peer_with_twice_the_trials_is_read_at_twice_the_budget():
     """The factor looks the peer's loss up later in its run."""
     rows = [row("a", 0, {50: 1.5}), row("random", 0, {50: 2.0, 100: 1.0})]
-    results = Results(rows)
+    results = Comparison(rows)
     once = results.win_rate("a", "random", ["hpobench"], 50)
     twice = results.win_rate("a", "random", ["hpobench"], 50, factor=2)
     assert (once and once.rate, twice and twice.rate) == (1.0, 0.0)
@@ -183,8 +183,8 @@ def test_a_known_budget_counts_with_runs_of_that_length():
     """A longer run of a schedule made for more trials says nothing of a shorter one."""
     method = "tune_bn, budget known"
     rows = [row(method, 0, {50: 1.0}), row(method, 0, {50: 9.0, 100: 0.5})]
-    assert Results(rows).losses(method, "hpobench", "p", 50).tolist() == [1.0]
-    assert Results(rows).losses(method, "hpobench", "p", 100).tolist() == [0.5]
+    assert Comparison(rows).losses(method, "hpobench", "p", 50).tolist() == [1.0]
+    assert Comparison(rows).losses(method, "hpobench", "p", 100).tolist() == [0.5]
 
 
 def test_ranks_and_regret():
@@ -194,7 +194,7 @@ def test_ranks_and_regret():
         row("b", 0, {10: 4.0, 50: 1.0}),
         row("random", 0, {10: 5.0, 50: 3.0}),
     ]
-    results = Results(rows)
+    results = Comparison(rows)
     assert results.rank(["a", "b", "random"], ["hpobench"], 50) == {"a": 1.5, "b": 1.5, "random": 3}
     assert results.regret("a", "hpobench", 50) == 0.0
     assert results.regret("random", "hpobench", 10) == 1.0
@@ -279,4 +279,4 @@ def test_the_sensitivity_table_shows_both_directions():
 def test_an_unknown_table_is_an_error():
     """A mark that names no table does not stay as it was in silence."""
     with pytest.raises(KeyError, match="no-such"):
-        fill("<!-- table: no-such -->\n<!-- end -->", Results([]))
+        fill("<!-- table: no-such -->\n<!-- end -->", Comparison([]))

@@ -30,7 +30,7 @@ def test_a_storage_that_goes_away_is_one_line(error, tmp_path, monkeypatch):
             return one(study)
         raise error
 
-    monkeypatch.setattr("tune_bn.report.results.sources.results_of", look)
+    monkeypatch.setattr("tune_bn.report.results.storages.results_of", look)
     words = ["watch", "--storage", url, "--every", "0.01", "--timeout", "60"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2

@@ -101,7 +101,7 @@ def _read_summary(path: Path) -> None:
     from tune_bn.report.pages.page import page
     from tune_bn.report.pages.terminal import text_report
     from tune_bn.report.results.source import results_of
-    from tune_bn.report.results.sources import open_run
+    from tune_bn.report.results.storages import open_run
 
     folder = path.parent / "run"
     if not folder.exists():

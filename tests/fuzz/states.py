@@ -17,7 +17,7 @@ from ray import tune
 from tests.fuzz.mutate import NUMBERS, TEXTS, damaged, damaged_json, spoiled_text
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.ray import CoarseToFineSearch
-from tune_bn.training import Config, fit, load_dataset
+from tune_bn.training import Config, Fit, load_dataset
 from tune_bn.training.model_file import save_model
 
 __all__ = ["core_state", "model_file", "ray_state", "summary_file"]
@@ -161,7 +161,7 @@ def _model_seeds() -> Sequence[bytes]:
             table.write_text("\n".join(rows))
             data = load_dataset(table, target=target)
             for config in (Config(width=4, depth=1), Config(width=3, depth=2, decay=0.9)):
-                training = fit(config, data, epochs=1)
+                training = Fit(config, data, epochs=1)
                 list(training)
                 save_model(
                     path,

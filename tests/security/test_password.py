@@ -16,7 +16,7 @@ from tests.support.postgres import Server, find_binaries, running_server
 from tune_bn.cli import app
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.report.errors import ReportError
-from tune_bn.report.results.sources import open_study
+from tune_bn.report.results.storages import open_study
 
 RIGHT, WRONG = "p@ss/w:rd%41 ünsafe", "wr@ng/0ne:%42 x"
 STUDY = "s"

@@ -22,7 +22,7 @@ from tune_bn.report.errors import ReportError
 from tune_bn.report.pages.page import page
 from tune_bn.report.results.from_ray import results_of_ray_folder
 from tune_bn.report.results.source import results_of
-from tune_bn.report.results.sources import open_run
+from tune_bn.report.results.storages import open_run
 from tune_bn.training import Config, DataError, load_dataset
 from tune_bn.training.model_file import ModelFileError, load_model
 from tune_bn.tuning.on_ray import trainable as ray_trials

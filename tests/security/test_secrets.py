@@ -13,7 +13,7 @@ import optuna
 import pytest
 
 from tune_bn.report.errors import ReportError
-from tune_bn.report.results.sources import open_study
+from tune_bn.report.results.storages import open_study
 
 SECRET = "s3cr3t!pw"
 ADDRESSES = [

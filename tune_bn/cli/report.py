@@ -46,7 +46,7 @@ def read_search(
         from tune_bn.report.results.from_ray import results_of_ray_folder
 
         return results_of_ray_folder(ray, metric=metric, mode=mode), {}
-    from tune_bn.report.results.sources import open_run, open_study, read_study
+    from tune_bn.report.results.storages import open_run, open_study, read_study
 
     if run is not None:
         found, summary = open_run(run)

@@ -32,7 +32,7 @@ def watch(
 
         from tune_bn.report.errors import ReportError
         from tune_bn.report.pages.terminal import watch_view
-        from tune_bn.report.results.sources import open_study, read_study
+        from tune_bn.report.results.storages import open_study, read_study
 
         logging.getLogger("optuna").setLevel(logging.ERROR)
         if (run is None) == (storage is None):

@@ -29,21 +29,22 @@ class SyncBatchNorm(EwaBatchNorm):
     to call it equally often; their batches may differ in size and may be empty.
 
     Args:
-        num_features: As for ``EwaBatchNorm``, and so are the others.
-        eps: See there.
-        momentum: See there.
-        affine: See there.
-        track_running_stats: See there.
+        num_features: Channels C, the size of the input's second dimension.
+        eps: Added to the variance under the root; above 0.
+        momentum: ``1 - decay``, torch's word for it; None is the plain average over all batches.
+        affine: Learn a scale γ (and, with ``bias``, a shift β) per channel.
+        track_running_stats: False uses batch statistics at inference too, as in torch.
         process_group: The processes that share statistics; None is all.
-        device: See there.
-        dtype: See there.
-        bias: See there.
-        decay: See there.
-        decays: See there.
-        variance: See there.
-        skip_nonfinite: See there.
-        accumulate: See there.
-        single_value: See there; counts the values of this process only while there is one process.
+        device: As in torch.
+        dtype: As in torch; statistics are kept in float32 at least.
+        bias: False leaves out β.
+        decay: Weight of the past, in [0, 1]; default 0.9. 1 is the plain average.
+        decays: Averages to keep beside the one in use, each in [0, 1).
+        variance: "biased" (divided by m) or "unbiased" (by m − 1), m over all processes.
+        skip_nonfinite: Leave a batch out of the averages if a statistic is infinite or NaN.
+        accumulate: So many forward passes are pooled before they enter the average as one batch.
+        single_value: One value per channel in all processes together has no variance: "raise", or
+            normalise it by the "running" statistics.
 
     Example:
         >>> from tune_bn.nn import BatchNorm1d

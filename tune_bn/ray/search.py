@@ -35,8 +35,7 @@ from tune_bn.ray.findings import Findings
 from tune_bn.ray.folder import FolderTrial, recorded_trials
 from tune_bn.ray.objectives import as_values, check_objectives, names_of
 from tune_bn.ray.past import PastResult, past_results, progress_of, values_of
-from tune_bn.ray.space import Space
-from tune_bn.ray.state import (
+from tune_bn.ray.saved import (
     decode,
     decode_last,
     decode_past,
@@ -44,6 +43,7 @@ from tune_bn.ray.state import (
     encode_last,
     encode_past,
 )
+from tune_bn.ray.space import Space
 from tune_bn.ray.tree import NotPlainError, decode_tree, encode_tree, read_config
 
 __all__ = ["CoarseToFineSearch"]

@@ -7,7 +7,7 @@ trains one `Config` and gives the metrics after each epoch.
 from tune_bn.training.config import ACTIVATIONS, NORMS, Config
 from tune_bn.training.data import Dataset, Split, load_dataset
 from tune_bn.training.errors import ConfigError, DataError, DivergedError
-from tune_bn.training.fit import EpochMetrics, Fit, fit
+from tune_bn.training.fit import EpochMetrics, Fit
 from tune_bn.training.metrics import evaluate
 from tune_bn.training.preprocessing import Preprocessing
 
@@ -24,6 +24,5 @@ __all__ = [
     "Preprocessing",
     "Split",
     "evaluate",
-    "fit",
     "load_dataset",
 ]

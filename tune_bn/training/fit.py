@@ -34,7 +34,7 @@ from tune_bn.training.data import Dataset
 from tune_bn.training.errors import ConfigError, DivergedError
 from tune_bn.training.metrics import CLASS_SCORES, evaluate, loss_of
 
-__all__ = ["EpochMetrics", "Fit", "build_model", "fit", "step_size_factor"]
+__all__ = ["EpochMetrics", "Fit", "build_model", "step_size_factor"]
 
 _WARMUP_SHARE = 0.05
 _LONGEST_GRADIENT = 1.0
@@ -368,10 +368,6 @@ class Fit:
             select_decay(self.model, self.decay)
         self._optimizer.load_state_dict(state["optimizer"])
         self.epoch = int(state["epoch"])
-
-
-fit = Fit
-"""Another name of `Fit`, for a loop: ``for metrics in fit(config, dataset): …``."""
 
 
 def _loss_of(measured: Mapping[str, float]) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 import optuna
 
 from tune_bn.optuna import CoarseToFineSampler
-from tune_bn.training import Config, Dataset, fit
+from tune_bn.training import Config, Dataset, Fit
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
@@ -54,7 +54,7 @@ def tune(
     """
     settings = settings or Settings()
     metric = settings.metric_for(dataset.task)
-    fit(Config(), dataset, epochs=1, device=settings.device)  # refuses an unknown device by itself
+    Fit(Config(), dataset, epochs=1, device=settings.device)  # refuses an unknown device by itself
     with opened_study(
         dataset,
         out,

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tune_bn.cli import app
 from tune_bn.report import ReportError, explain, results_of
 from tune_bn.report.pages.terminal import text_report, watch_view
-from tune_bn.report.results.sources import open_run, open_study, read_study
+from tune_bn.report.results.storages import open_run, open_study, read_study
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path):
 
 def test_a_locked_database_is_said_to_be_locked(storage: Path, monkeypatch):
     """A file that another process holds is refused as locked, after a short wait."""
-    monkeypatch.setattr("tune_bn.report.results.sources._BUSY_S", 0.1)
+    monkeypatch.setattr("tune_bn.report.results.storages._BUSY_S", 0.1)
     connection = sqlite3.connect(storage, isolation_level=None)
     connection.execute("BEGIN EXCLUSIVE")
     try:

@@ -1,4 +1,4 @@
-"""Driving a cluster from outside: the same results, heard of as they come."""
+"""Driving a cluster from outside: the same results, reported as they come."""
 
 import json
 import os
@@ -18,8 +18,8 @@ from tune_bn.tuning.on_ray import client as ray_client
 FOLDER = Path(__file__).parent
 
 
-def test_a_run_from_afar(blobs, tmp_path):
-    """It is heard of, stops when asked, goes on with the same call, and leaves its files."""
+def test_a_run_through_ray_client(blobs, tmp_path):
+    """It reports, stops when asked, goes on with the same call, and leaves its files."""
     cluster = subprocess.Popen(
         [sys.executable, str(FOLDER / "cluster_with_client.py")],
         # Ray's proxy forks while gRPC's threads run, which gRPC's own fork handlers do not survive.
@@ -36,7 +36,7 @@ def test_a_run_from_afar(blobs, tmp_path):
         reachable = open_to_others(cluster.pid)
         out = tmp_path / "out"
         done = subprocess.run(
-            [sys.executable, str(FOLDER / "far_run.py"), address, str(blobs), str(out)],
+            [sys.executable, str(FOLDER / "client_run.py"), address, str(blobs), str(out)],
             capture_output=True,
             text=True,
             timeout=240,
@@ -62,7 +62,7 @@ def test_a_run_from_afar(blobs, tmp_path):
 def answering(monkeypatch, version: str, is_seen: bool) -> SimpleNamespace:
     """Returns what stands for the actor of a cluster that gives these answers."""
     monkeypatch.setattr("ray.get", lambda answer: answer)
-    return SimpleNamespace(looks=SimpleNamespace(remote=lambda mark: (version, is_seen)))
+    return SimpleNamespace(ping=SimpleNamespace(remote=lambda mark: (version, is_seen)))
 
 
 @pytest.mark.parametrize(

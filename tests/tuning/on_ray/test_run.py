@@ -19,7 +19,13 @@ from tune_bn.tuning.errors import Stopped, TuneError
 from tune_bn.tuning.folder.study import REASON
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.on_ray.run import tune
-from tune_bn.tuning.on_ray.trainable import FIT_SEED, SeededSearch, Study, ray_space, train_trial
+from tune_bn.tuning.on_ray.trainable import (
+    FIT_SEED,
+    SeededSearch,
+    StudyCallback,
+    ray_space,
+    train_trial,
+)
 from tune_bn.tuning.settings import RaySettings, Settings
 from tune_bn.tuning.space import params_of, suggest_config
 from tune_bn.tuning.trials.life import fit_seed
@@ -61,7 +67,7 @@ class Driver:
     def __init__(self, study: optuna.Study, storage: Path | None = None, **options: Any) -> None:
         self.search = made(**options)
         self.seen: list[Progress] = []
-        self.record = Study(
+        self.record = StudyCallback(
             study,
             self.search,
             SETTINGS,

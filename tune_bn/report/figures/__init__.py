@@ -1,16 +1,16 @@
 """Figures of a search; each function returns a ``plotly.graph_objects.Figure``."""
 
+from tune_bn.report.figures.course import (
+    plot_best_value,
+    plot_durations,
+    plot_intermediate_values,
+)
 from tune_bn.report.figures.drawn import plot_narrowing
 from tune_bn.report.figures.fitted import (
     plot_confusion,
     plot_inference_statistics,
     plot_loss_curves,
     plot_predictions,
-)
-from tune_bn.report.figures.progress import (
-    plot_best_value,
-    plot_durations,
-    plot_intermediate_values,
 )
 from tune_bn.report.figures.relations import plot_importances, plot_parallel, plot_pareto
 from tune_bn.report.figures.windows import plot_windows

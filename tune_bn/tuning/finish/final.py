@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Split, fit
+from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Fit, Split
 from tune_bn.tuning.trials.life import fit_seed
 
 __all__ = [
@@ -260,7 +260,7 @@ def _train(
     """Trains on one fold's rows and returns every epoch; none if the training diverged."""
     done = []
     try:
-        training = fit(config, dataset, epochs=epochs, seed=seed, device=device, metric=metric)
+        training = Fit(config, dataset, epochs=epochs, seed=seed, device=device, metric=metric)
         for metrics in training:
             done.append(metrics)
             after_epoch()

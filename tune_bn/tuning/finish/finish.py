@@ -18,7 +18,7 @@ from torch import nn
 from tune_bn import __version__
 from tune_bn.optuna import stages
 from tune_bn.plain.files import write_atomically
-from tune_bn.training import Config, Dataset, DivergedError, evaluate, fit
+from tune_bn.training import Config, Dataset, DivergedError, Fit, evaluate
 from tune_bn.training.baselines import BOOSTING, fitted_baselines
 from tune_bn.training.model_file import save_model
 from tune_bn.tuning.errors import TuneError
@@ -258,7 +258,7 @@ def _train_and_test(
     Raises:
         TuneError: The training diverged.
     """
-    training = fit(
+    training = Fit(
         finalist.chosen,  # the rows that could pick a decay are trained on here
         all_but_test(dataset),
         epochs=settings.epochs,

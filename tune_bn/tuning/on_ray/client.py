@@ -1,4 +1,4 @@
-"""A run driven from afar: a process of the cluster does it, and this one hears and can stop it.
+"""A run through Ray Client: an actor of the cluster does it, this process follows and can stop it.
 
 Through Ray Client ("ray://host:port") Tune would give its callbacks to a process of the cluster,
 and nobody here would hear of a trial before the end. So the whole run is done there, by an actor
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from tune_bn.tuning.folder.tally import Progress
     from tune_bn.tuning.settings import RaySettings, Settings
 
-__all__ = ["is_far", "tune_from_afar"]
+__all__ = ["is_client_address", "tune_through_client"]
 
 _SCHEME = "ray://"
-_TURN_S = 0.3
+_POLL_S = 0.3
 
 
-def is_far(address: str | None) -> bool:
+def is_client_address(address: str | None) -> bool:
     """Tells whether an address is that of a Ray Client server.
 
     Example:
-        >>> is_far("ray://head:10001"), is_far("auto"), is_far(None)
-        (True, False, False)
+        >>> [is_client_address(a) for a in ("ray://head:10001", "auto", None)]
+        [True, False, False]
     """
     return address is not None and address.startswith(_SCHEME)
 
@@ -43,10 +43,10 @@ class _Driver:
     """Does the run on the cluster; one of its threads works, the other answers."""
 
     def __init__(self) -> None:
-        self._heard: list[Progress] = []
+        self._progress: list[Progress] = []
         self._is_stopped = False
 
-    def looks(self, mark: str) -> tuple[str, bool]:
+    def ping(self, mark: str) -> tuple[str, bool]:
         """Returns this side's version, and whether it sees a file of the other side's."""
         return __version__, Path(mark).exists()
 
@@ -57,17 +57,17 @@ class _Driver:
         try:
             return tune(
                 *args,
-                on_progress=self._heard.append,
+                on_progress=self._progress.append,
                 is_stopped=lambda: self._is_stopped,
                 **options,
             )
         except (ConfigError, Stopped, TuneError) as error:
             return error  # raised, it would come as an error of Ray's
 
-    def heard(self) -> "list[Progress]":
+    def progress(self) -> "list[Progress]":
         """Returns the progress since the last time."""
-        news = self._heard[:]
-        del self._heard[: len(news)]
+        news = self._progress[:]
+        del self._progress[: len(news)]
         return news
 
     def stop(self) -> None:
@@ -75,7 +75,7 @@ class _Driver:
         self._is_stopped = True
 
 
-def tune_from_afar(
+def tune_through_client(
     tune: "Callable[..., Outcome]",
     dataset: "Dataset",
     out: str | Path,
@@ -90,21 +90,21 @@ def tune_from_afar(
     """Returns what ``tune`` returns on the cluster that this process is connected to.
 
     Args:
-        tune: `tune_bn.tuning.on_ray.run.tune`.
-        dataset: As there.
-        out: As there; a folder that both sides see under this name.
-        settings: As there.
-        ray_settings: As there.
-        resume: As there.
-        write_report: As there.
-        on_progress: As there; it hears of each step a moment later.
-        is_stopped: As there.
+        tune: `tune_bn.tuning.on_ray.run.tune`, which takes the rest.
+        dataset: The data, which are sent to the cluster.
+        out: The run's folder; one that both sides see under this name.
+        settings: How to search.
+        ray_settings: How to use Ray; the address has been used already.
+        resume: Whether to go on with a run of the folder; None where it is the same run.
+        write_report: Writes the page at the end.
+        on_progress: Called for each epoch and each ended trial, a moment later.
+        is_stopped: Asked again and again whether to stop.
 
     Raises:
-        TuneError: The cluster sees another folder, or has another version of this package; or
-            as there.
-        ConfigError: As there.
-        Stopped: As there.
+        TuneError: The cluster sees another folder, has another version of this package, or is
+            lost; or what ``tune`` raises.
+        ConfigError: Raised by ``tune``.
+        Stopped: Raised by ``tune``.
     """
     folder = Path(out).expanduser().absolute()
     untyped: Any = ray  # whose types know no actor options beside a class
@@ -122,8 +122,8 @@ def tune_from_afar(
         )
         is_asked = False
         while True:
-            done, _ = ray.wait([running], timeout=_TURN_S)
-            for progress in ray.get(driver.heard.remote()):
+            done, _ = ray.wait([running], timeout=_POLL_S)
+            for progress in ray.get(driver.progress.remote()):
                 on_progress(progress)
             if done:
                 break
@@ -145,7 +145,7 @@ def tune_from_afar(
 
 
 def _check_sides(driver: Any, folder: Path) -> None:
-    """Finds out before any work whether both sides see one folder and speak one version."""
+    """Raises before any work unless both sides see one folder and have one version."""
     mark = folder / f".{secrets.token_hex(8)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,7 @@ def _check_sides(driver: Any, folder: Path) -> None:
             f"({error.strerror or error}). Choose another folder."
         ) from error
     try:
-        version, is_seen = ray.get(driver.looks.remote(str(mark)))
+        version, is_seen = ray.get(driver.ping.remote(str(mark)))
     except ray.exceptions.RayError as error:
         raise TuneError(
             "A run through Ray Client needs tune-bn on the cluster too, but the cluster said: "

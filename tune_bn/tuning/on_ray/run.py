@@ -23,17 +23,17 @@ from ray import tune as ray_tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler, TrialScheduler
 
 from tune_bn.core.draws.narrowing import Narrowing
-from tune_bn.training import Config, Dataset, fit
+from tune_bn.training import Config, Dataset, Fit
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress
-from tune_bn.tuning.on_ray.client import is_far, tune_from_afar
+from tune_bn.tuning.on_ray.client import is_client_address, tune_through_client
 from tune_bn.tuning.on_ray.trainable import (
     FIT_SEED,
     OutOfTime,
     SeededSearch,
-    Study,
+    StudyCallback,
     ray_space,
     train_trial,
 )
@@ -70,15 +70,15 @@ def tune(
     """Searches with Ray Tune, trains the best configuration, scores it, and writes the results.
 
     Args:
-        dataset: As for `tune_bn.tuning.optuna_run.tune`.
+        dataset: Training rows for fitting, validation rows for the search, test rows for one score.
         out: The output folder; on a cluster of several machines one that all of them see.
         settings: How many trials, with which seed, and so on; ``jobs`` is not used.
         ray_settings: Resources, scheduler, cluster.
-        resume: As for `tune_bn.tuning.optuna_run.tune`.
-        write_report: As there.
-        on_progress: As there.
+        resume: True: go on with the folder's study. False: start over. None: as the folder is.
+        write_report: Makes the report's page; None: no report.
+        on_progress: Called after each epoch and each ended trial.
         is_stopped: Asked several times a second.
-        clock: Seconds from any fixed point; a run from afar takes its own.
+        clock: Seconds from any fixed point; through Ray Client it is the cluster's own.
 
     Raises:
         ConfigError: The device is not there.
@@ -88,9 +88,9 @@ def tune(
     """
     settings, ray_settings = settings or Settings(), ray_settings or RaySettings()
     metric = settings.metric_for(dataset.task)
-    if is_far(ray_settings.address):
+    if is_client_address(ray_settings.address):
         with _ray(ray_settings):
-            return tune_from_afar(
+            return tune_through_client(
                 tune,
                 dataset,
                 out,
@@ -101,7 +101,7 @@ def tune(
                 on_progress=on_progress,
                 is_stopped=is_stopped,
             )
-    fit(Config(), dataset, epochs=1, device=settings.device)  # refuses an unknown device by itself
+    Fit(Config(), dataset, epochs=1, device=settings.device)  # refuses an unknown device by itself
     with opened_study(
         dataset,
         out,
@@ -125,7 +125,7 @@ def tune(
             narrowing=Narrowing.for_budget(settings.trials),
         )
         storage = _new_storage(folder)
-        record = Study(
+        record = StudyCallback(
             study,
             search,
             settings,
@@ -160,7 +160,7 @@ def _new_storage(folder: Path) -> Path:
 
 def _run(
     search: SeededSearch,
-    record: Study,
+    record: StudyCallback,
     dataset: Dataset,
     settings: Settings,
     ray_settings: RaySettings,

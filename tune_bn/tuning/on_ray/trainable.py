@@ -22,14 +22,14 @@ from ray import tune
 from tune_bn.core.draws.mark import MARK_KEY
 from tune_bn.plain.files import write_atomically
 from tune_bn.ray import CoarseToFineSearch
-from tune_bn.training import Config, Dataset, DivergedError, fit
+from tune_bn.training import Config, Dataset, DivergedError, Fit
 from tune_bn.tuning.folder.study import REASON, STORAGE_ERRORS
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import params_of, suggest_config
 from tune_bn.tuning.trials.life import VALIDATION, fit_seed
 
-__all__ = ["FIT_SEED", "OutOfTime", "SeededSearch", "Study", "ray_space", "train_trial"]
+__all__ = ["FIT_SEED", "OutOfTime", "SeededSearch", "StudyCallback", "ray_space", "train_trial"]
 
 FIT_SEED = "fit_seed"
 _CHECKPOINT = "fit.pt"
@@ -86,7 +86,7 @@ def train_trial(
     torch.set_num_threads(1)
     params = {name: value for name, value in config.items() if name != FIT_SEED}
     network = suggest_config(optuna.trial.FixedTrial(params))
-    training = fit(
+    training = Fit(
         network, dataset, epochs=epochs, seed=config[FIT_SEED], device=device, metric=metric
     )
     checkpoint = tune.get_checkpoint()
@@ -106,7 +106,7 @@ def train_trial(
         tune.report({metric: math.nan, "loss": math.nan, "score": math.nan, "reason": str(error)})
 
 
-class Study(tune.Callback):
+class StudyCallback(tune.Callback):
     """Writes each ended trial into the study; stops the run when asked; reports its progress.
 
     Args:

@@ -18,7 +18,7 @@ from typing import Protocol, TypeAlias
 
 import torch
 
-from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, fit
+from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Fit
 
 __all__ = ["Job", "Listener", "one_thread", "run_here", "run_in_workers"]
 
@@ -33,16 +33,16 @@ class Job:
 
 
 class Listener(Protocol):
-    """Hands out jobs and hears of them; `tune_bn.tuning.trials.life.Search` is one."""
+    """Hands out jobs and takes their reports; `tune_bn.tuning.trials.life.Search` is one."""
 
     def begin(self) -> Job | None:
         """Returns the next job, or None when none is left to begin."""
 
     def epoch(self, job: Job, metrics: EpochMetrics) -> bool:
-        """Hears of a finished epoch; returns whether to go on."""
+        """Takes in a finished epoch; returns whether to go on."""
 
     def fail(self, job: Job, reason: str) -> None:
-        """Hears that a job cannot be trained."""
+        """Takes in that a job cannot be trained."""
 
 
 def run_here(
@@ -56,7 +56,7 @@ def run_here(
     """Trains one job after the other in this process until there is none left."""
     while (job := jobs.begin()) is not None:
         try:
-            training = fit(
+            training = Fit(
                 job.config, dataset, epochs=epochs, seed=job.seed, device=device, metric=metric
             )
             for metrics in training:
@@ -190,7 +190,7 @@ def _hear(connection: Connection, workers: _Workers, jobs: Listener, setup: byte
 
 
 def _work(connection: Connection) -> None:
-    """A worker's life: hear a job, train it, report each epoch, until the parent hangs up.
+    """A worker's life: take a job, train it, report each epoch, until the parent disconnects.
 
     The answer to a report is None (go on) or the next job (leave this one).
     """
@@ -203,7 +203,7 @@ def _work(connection: Connection) -> None:
         while job is not None:
             following: Job | None = None
             try:
-                for metrics in fit(
+                for metrics in Fit(
                     job.config, dataset, epochs=epochs, seed=job.seed, device=device, metric=metric
                 ):
                     connection.send(metrics)
