@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check
 PYTHONS ?= 3.10 3.12 3.13
 
-.PHONY: demo test lint types test-only test-slow test-fuzz test-mutation audit docs dist test-wheel test-pythons \
+.PHONY: release demo test lint types test-only test-slow test-fuzz test-mutation audit docs dist test-wheel test-pythons \
 	test-floors test-floor check clean
 .SECONDARY: # the environments of the pattern rules are kept
 
@@ -75,9 +75,20 @@ docs: $(VENV)/.docs-installed
 
 # --- A release: dist/ -----------------------------------------------------------------------
 
-dist: $(VENV)/.installed
+.venv-dist/.installed: constraints.txt
+	test -x .venv-dist/bin/python || $(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python $(PIP) install -q -c constraints.txt --upgrade pip
+	.venv-dist/bin/python $(PIP) install -q -c constraints.txt hatchling
+	touch $@
+
+dist: .venv-dist/.installed
 	rm -rf dist
-	$(BIN)/python -m hatchling build
+	.venv-dist/bin/python -m hatchling build
+
+release:
+	@! grep -n 'github.com/OWNER' pyproject.toml || { echo "A release needs the repository's" \
+		"address, but got a placeholder. Set it in pyproject.toml, [project.urls]."; exit 1; }
+	$(MAKE) dist
 
 # The tests of the sdist, against the wheel, in a folder without the source.
 test-wheel: dist

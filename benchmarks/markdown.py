@@ -1,7 +1,8 @@
-"""Tables in Markdown, and the pages that hold them.
+"""Tables and figures in Markdown, and the pages that hold them.
 
-A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; what is between is made from
-rows, and nothing in it is typed by hand.
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->`` on lines of their own, a single
+figure between ``<!-- figure: NAME -->`` and ``<!-- end -->`` within one; what is between is made
+from rows, and nothing in it is typed by hand.
 """
 
 import re
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["filled", "table"]
 
-_MARKS = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_MARKS = re.compile(r"(<!-- (?:table|figure): ([\w-]+) -->\n?).*?(<!-- end -->)", re.DOTALL)
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[object]]) -> str:
@@ -20,9 +21,9 @@ def table(head: Sequence[str], body: Iterable[Sequence[object]]) -> str:
 
 
 def filled(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
-    """Returns a page with every marked table made anew.
+    """Returns a page with every marked table and figure made anew.
 
     Raises:
-        KeyError: If a mark names no table.
+        KeyError: If a mark names neither.
     """
     return _MARKS.sub(lambda m: m[1] + tables[m[2]]() + m[3], text)

@@ -8,11 +8,15 @@ import json
 import math
 import statistics
 from collections.abc import Callable, Hashable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from benchmarks.markdown import filled, table
+from benchmarks.problems.suites import DEVELOPMENT
 from benchmarks.rows import RESULTS
+from benchmarks.search.compare import Results
+from benchmarks.search.runs import read_rows
 
 __all__ = ["TABLES", "fill", "main"]
 
@@ -52,6 +56,25 @@ def overhead() -> str:
     ]
     head = ["storage", "trials", "space", "beside", "CPU time ×", "wall time ×", "promised ×"]
     return table([*head, "memory ×"], body)
+
+
+def _dearest(peer: str) -> Row:
+    """Returns the row of five floats in memory in which a trial costs most beside a peer's."""
+    rows = _latest(_rows("overhead"), lambda r: (r["storage"], r["trials"], r["space"], r["peer"]))
+    alike = [
+        r for r in rows if (r["peer"], r["storage"], r["space"]) == (peer, "memory", "5 floats")
+    ]
+    return max(alike, key=lambda r: float(r["cpu_ratio"]))
+
+
+def cost_of_random() -> str:
+    """Returns what a trial costs beside `RandomSampler`'s, where it costs most."""
+    return f"{_dearest('RandomSampler')['cpu_ratio']:.1f}"
+
+
+def cost_of_tpe() -> str:
+    """Returns how many times as much a trial of `TPESampler` costs."""
+    return f"{1 / _dearest('TPESampler')['cpu_ratio']:.0f}"
 
 
 def demo() -> str:
@@ -263,6 +286,82 @@ def footprint() -> str:
     return table(["what", "measured"], body)
 
 
+_EXTRAS = {
+    "": "plain loops",
+    "optuna": "the sampler",
+    "ray": "the search algorithm of Ray Tune",
+    "torch": "batch norm",
+    "report": "pages and figures",
+    "cli": "`tune-bn`, all of it but Ray",
+}
+
+
+def extras() -> str:
+    """Returns what each extra is for and brings along."""
+    rows = _latest(
+        (r for r in _rows("footprint") if r["part"] == "dependencies"), lambda r: r["extra"]
+    )
+    body = [
+        (
+            f"`[{r['extra']}]`" if r["extra"] else "none",
+            _EXTRAS[r["extra"]],
+            len(r["names"]),
+            f"{r['bytes'] / 1e6:,.0f}",
+        )
+        for r in rows
+    ]
+    return table(["extra", "for", "packages", "MB installed"], body)
+
+
+_PROBLEMS = {  # suite -> what it is, and its number of parameters
+    "training": "real training",
+    "hpolib": "HPOLib tables",
+    "nasbench201": "NAS-Bench-201",
+    "hpobench": "HPOBench tables",
+    "hpobench-noisy": "HPOBench tables, noisy",
+    "branches": "conditional spaces",
+    "bbob-2d": "BBOB, 2 parameters",
+    "bbob-3d": "BBOB, 3 parameters",
+    "bbob-5d": "BBOB, 5 parameters",
+    "bbob-10d": "BBOB, 10 parameters",
+    "bbob-20d": "BBOB, 20 parameters",
+}
+_SHORT = ("training", "hpolib", "hpobench", "hpobench-noisy", "bbob-5d", "bbob-20d")
+
+
+@lru_cache
+def _against_tpe(suite: str) -> tuple[str, ...]:
+    """Returns the shares of pairs won against TPE on a suite, at each number of trials."""
+    rates = [_found().win_rate("tune_bn", "tpe", [suite], n) for n in _TRIALS]
+    return tuple("" if rate is None else str(rate) for rate in rates)
+
+
+@lru_cache
+def _found() -> Results:
+    return Results(read_rows([RESULTS / "search" / f"{name}.jsonl" for name in ("tune_bn", "tpe")]))
+
+
+_TRIALS = (50, 100, 200, 400)
+
+
+def finds(suites: Iterable[str] = _SHORT) -> str:
+    """Returns the shares of pairs of runs that are won against Optuna's TPE, real problems first."""
+    body = [
+        (
+            _PROBLEMS[suite],
+            "development" if suite in DEVELOPMENT else "kept aside",
+            *_against_tpe(suite),
+        )
+        for suite in suites
+    ]
+    return table(["problems", "", *(f"{n} trials" for n in _TRIALS)], body)
+
+
+def finds_all() -> str:
+    """Returns the same for every suite."""
+    return finds(_PROBLEMS)
+
+
 _LOADS = {
     "memory": "one study in memory",
     "ray": "a Ray search by hand",
@@ -315,6 +414,11 @@ def soak() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "cost-of-random": cost_of_random,
+    "cost-of-tpe": cost_of_tpe,
+    "extras": extras,
+    "finds": finds,
+    "finds-all": finds_all,
     "overhead": overhead,
     "hypervolume": hypervolume,
     "suggest": suggest,

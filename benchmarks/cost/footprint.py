@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from packaging.requirements import Requirement
 import tune_bn
 from benchmarks.rows import RESULTS, environment, write_rows
 
-__all__ = ["dependencies", "import_ms", "main", "wheel_size"]
+__all__ = ["dependencies", "import_ms", "installed_bytes", "main", "wheel_size"]
 
 _IMPORTS = {  # module -> what it stands on
     "tune_bn": "numpy",
@@ -88,6 +89,20 @@ def dependencies(name: str, extra: str = "") -> set[str]:
     return found - {_canonical(name)}
 
 
+def installed_bytes(names: Iterable[str]) -> int:
+    """Returns the bytes of the files of some distributions as installed here.
+
+    Args:
+        names: Distributions; what an interpreter compiles later does not count.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: If one of them is not installed here.
+    """
+    files = (file for name in names for file in metadata.files(name) or ())
+    paths = (Path(str(file.locate())) for file in files if file.suffix != ".pyc")
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
 def wheel_size() -> dict[str, int] | None:
     """Returns the wheel's bytes and number of files; None where there is no source to build."""
     source = Path(tune_bn.__file__).parents[1]
@@ -117,7 +132,8 @@ def main(arguments: list[str] | None = None) -> None:
         except metadata.PackageNotFoundError as missing:
             print(f"[{extra}] left out: {missing.name} is not installed", file=sys.stderr)
             continue
-        rows.append({"part": "dependencies", "extra": extra, "names": names, **where})
+        size = {"names": names, "bytes": installed_bytes(names)}
+        rows.append({"part": "dependencies", "extra": extra, **size, **where})
     for module, before in _IMPORTS.items():
         if importlib.util.find_spec(before.split(".")[0]) is None:
             print(f"{module} left out: {before} is not installed", file=sys.stderr)

@@ -21,6 +21,15 @@ def test_an_unknown_package_is_an_error():
     """What is not installed cannot be counted."""
     with pytest.raises(PackageNotFoundError):
         footprint.dependencies("no-such-package")
+    with pytest.raises(PackageNotFoundError):
+        footprint.installed_bytes(["no-such-package"])
+
+
+def test_installed_files_are_weighed():
+    """Numpy is tens of megabytes, and two distributions weigh what each does."""
+    numpy, packaging = (footprint.installed_bytes([name]) for name in ("numpy", "packaging"))
+    assert 10_000_000 < numpy < 200_000_000
+    assert footprint.installed_bytes(["numpy", "packaging"]) == numpy + packaging > numpy
 
 
 def test_an_import_is_timed_beyond_what_it_stands_on():
