@@ -345,7 +345,7 @@ _TRIALS = (50, 100, 200, 400)
 
 
 def finds(suites: Iterable[str] = _SHORT) -> str:
-    """Returns the shares of pairs of runs that are won against Optuna's TPE, real problems first."""
+    """Returns the shares of pairs of runs that are won against TPE, real problems first."""
     body = [
         (
             _PROBLEMS[suite],

@@ -132,8 +132,9 @@ def main(arguments: list[str] | None = None) -> None:
         except metadata.PackageNotFoundError as missing:
             print(f"[{extra}] left out: {missing.name} is not installed", file=sys.stderr)
             continue
-        size = {"names": names, "bytes": installed_bytes(names)}
-        rows.append({"part": "dependencies", "extra": extra, **size, **where})
+        weight = installed_bytes(names)
+        row = {"part": "dependencies", "extra": extra, "names": names, "bytes": weight}
+        rows.append(row | where)
     for module, before in _IMPORTS.items():
         if importlib.util.find_spec(before.split(".")[0]) is None:
             print(f"{module} left out: {before} is not installed", file=sys.stderr)
