@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.markdown import filled, table
 from benchmarks.problems.suites import DEVELOPMENT
 from benchmarks.rows import RESULTS
-from benchmarks.search.compare import Results
+from benchmarks.search.compare import Comparison
 from benchmarks.search.runs import read_rows
 
 __all__ = ["TABLES", "fill", "main"]
@@ -337,8 +337,10 @@ def _against_tpe(suite: str) -> tuple[str, ...]:
 
 
 @lru_cache
-def _found() -> Results:
-    return Results(read_rows([RESULTS / "search" / f"{name}.jsonl" for name in ("tune_bn", "tpe")]))
+def _found() -> Comparison:
+    return Comparison(
+        read_rows([RESULTS / "search" / f"{name}.jsonl" for name in ("tune_bn", "tpe")])
+    )
 
 
 _TRIALS = (50, 100, 200, 400)
