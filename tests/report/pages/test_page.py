@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tests.report.chromium import check_in_chromium, console_messages, seconds_to_open
+from tests.report.chromium import check_in_chromium, console_messages
 from tune_bn import CoarseToFine, Float
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import NetworkResults, ReportError, explain, results_of, write_report
@@ -69,9 +69,16 @@ def test_page_fetches_nothing(demo: str):
     assert "default-src 'none'" in demo
 
 
-def test_page_is_below_six_megabytes(demo: str):
+def test_page_of_sixty_trials_is_below_400_kilobytes(demo: str):
     """It can be sent by mail."""
-    assert len(demo.encode()) < 6_000_000
+    assert len(demo.encode()) < 400_000
+
+
+def test_figures_need_no_script(demo: str):
+    """Without its scripts the page still has every figure; a script adds what a pointer finds."""
+    bare = re.sub("<script.*?</script>", "", demo, flags=re.DOTALL)
+    assert bare.count('<svg class="wide"') == demo.count('role="img"') >= 6
+    assert demo.count("<script>") == 1
 
 
 def test_headings_go_down_one_by_one(demo: str):
@@ -112,7 +119,6 @@ def test_page_tells_why_trials_were_tried(demo: str, staged: optuna.Study):
     assert best is not None
     assert explain(staged, best.number) in text
     assert text.count("ranked trials") >= 5
-    assert '<ul class="key" aria-label="Bars">' in demo
     for part in ("Drawn from", "box of the 10 best", "Usual width", "around good values"):
         assert part in text
 
@@ -297,18 +303,15 @@ def test_chromium_opens_every_search(name: str, fewest: int, tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_ten_thousand_trials_open_in_three_seconds(tmp_path: Path):
-    """Points are thinned, and that is said; the page opens in the time of a blank one and 3 s."""
+def test_ten_thousand_trials_are_a_small_page(tmp_path: Path):
+    """Points are thinned, and that is said: the page can still be sent by mail."""
     search = CoarseToFine({f"x{i}": Float(-5, 5) for i in range(16)}, seed=0)
     for _ in range(10_000):
         trial = search.ask()
         search.tell(trial, sum(x * x for x in trial.params.values()))
     check_in_chromium(tmp_path, search, fewest=10)
-    file, blank = tmp_path / "report.html", tmp_path / "blank.html"
-    assert "10,000 trials" in Outline(file.read_text(encoding="utf-8")).text
-    blank.write_text("<!doctype html><title>blank</title>")
-    opened, alone = (min(seconds_to_open(f) for _ in range(3)) for f in (file, blank))
-    assert opened - alone < 3
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "10,000 trials" in Outline(text).text
 
 
 def test_chromium_would_report_an_error(tmp_path: Path):

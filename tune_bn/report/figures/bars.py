@@ -1,7 +1,7 @@
 """The interval in which each trial was drawn, as a thin bar behind its dot.
 
 A value that was kept or given has no bar: nothing was drawn. Kinds of regions are told apart by
-thickness and caps as well as by colour, the same in the page's figure and in the SVG.
+thickness and caps as well as by colour.
 """
 
 import math
@@ -19,7 +19,6 @@ from tune_bn.report.results.results import TrialResult
 __all__ = [
     "LOOKS",
     "BarLook",
-    "bar_path",
     "bar_traces",
     "bars_of",
     "kinds_of",
@@ -94,20 +93,11 @@ def bars_of(
     return bars
 
 
-def thinner(look: BarLook, n_trials: int, *, width_px: float = _FIGURE_PX) -> tuple[float, float]:
+def thinner(look: BarLook, n_trials: int) -> tuple[float, float]:
     """Returns thickness and caps in pixels of the bars where so many trials share the width."""
-    room = width_px / max(n_trials, 1)
+    room = _FIGURE_PX / max(n_trials, 1)
     thickness = min(look.px, max(0.5 * room * look.px / 6 + 0.5, 1.0))
     return thickness, look.cap_px if room >= 8 else 0.0
-
-
-def bar_path(look: BarLook, x: float, top: float, bottom: float, cap_px: float) -> str:
-    """Returns a bar as an SVG path in pixels: upright, with its caps."""
-    caps = ""
-    if cap_px:
-        width = look.px + 2 * cap_px
-        caps = "".join(f"M{x - width / 2:.1f} {y:.1f}h{width:.1f}" for y in (top, bottom))
-    return f"M{x:.1f} {top:.1f}V{bottom:.1f}{caps}"
 
 
 def bar_traces(

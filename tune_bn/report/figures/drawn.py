@@ -75,13 +75,9 @@ def plot_narrowing(
 
 
 def narrowing_figure(
-    results: Results,
-    params: Sequence[str] | None,
-    max_trials: int | None,
-    *,
-    has_bar_key: bool = True,
+    results: Results, params: Sequence[str] | None, max_trials: int | None
 ) -> go.Figure:
-    """Returns what `plot_narrowing` returns, with or without the bars in its legend."""
+    """Returns what `plot_narrowing` returns."""
     title = "How the search narrowed" if results.stages else "Draws of each parameter"
     names = chosen_params(results, params)
     trials, note = shown_trials(results, max_trials)
@@ -104,7 +100,7 @@ def narrowing_figure(
         axis = axis_for(results.space[name])
         if results.stages:
             figure.add_trace(_band(results, name, axis, is_first=row == 1), row=row, col=1)
-            for trace in bar_traces(trials, name, axis, has_key=has_bar_key and row == 1):
+            for trace in bar_traces(trials, name, axis, has_key=row == 1):
                 figure.add_trace(trace, row=row, col=1)
         for trace in looks.traces(name, axis, is_first=row == 1):
             figure.add_trace(trace, row=row, col=1)

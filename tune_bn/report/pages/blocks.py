@@ -12,11 +12,10 @@ from tune_bn.report.figures import (
     plot_pareto,
     plot_windows,
 )
-from tune_bn.report.figures.bars import kinds_of
 from tune_bn.report.figures.drawn import narrowing_figure
 from tune_bn.report.figures.relations import importances
 from tune_bn.report.pages import listings as tables
-from tune_bn.report.pages.markup import bar_key, figure_block
+from tune_bn.report.pages.markup import figure_block
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.wording import count_text
 
@@ -91,10 +90,9 @@ def _narrowing_figures(results: Results, names: list[str]) -> list[str]:
     return [
         figure_block(
             f"plot-narrowing-{i}",
-            _part_of(narrowing_figure(results, part, most, has_bar_key=False), i, parts),
+            _part_of(narrowing_figure(results, part, most), i, parts),
             caption if i == 1 else "",
             tables.best_trials_table(results, params=part),
-            key=bar_key(kinds_of(results.trials)),
         )
         for i, part in enumerate(parts, start=1)
     ]

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Iterable
-from html import escape, unescape
-from typing import Any
+from html import escape
 
-import plotly.io
+import plotly.graph_objects as go
 
 from tune_bn.plain.text import visible
-from tune_bn.report.figures.bars import LOOKS, bar_path
+from tune_bn.report.figures.drawing import Drawing, draw
+from tune_bn.report.figures.hover import plain_text
 from tune_bn.report.pages.listings import Table
 
-__all__ = ["bar_key", "code_block", "figure_block", "plain", "section", "table_block"]
+__all__ = ["code_block", "figure_block", "plain", "section", "table_block"]
 
 
 def plain(text: str) -> str:
@@ -57,54 +57,35 @@ def code_block(title: str, code: str) -> str:
     )
 
 
-def bar_key(kinds: Iterable[str]) -> str:
-    """Returns what the bars of each kind of region look like, in a row that wraps."""
-    items = []
-    for look in (LOOKS[kind] for kind in kinds):
-        path = bar_path(look, 7, 2, 14, look.cap_px)
-        items.append(
-            f'<li><svg width="14" height="16" aria-hidden="true"><path d="{path}" '
-            f'stroke="rgb({look.colour})" stroke-opacity="{look.opacity}" '
-            f'stroke-width="{look.px}"/></svg>{plain(look.name)}</li>'
-        )
-    return f'<ul class="key" aria-label="Bars">{"".join(items)}</ul>' if items else ""
+_WIDE_PX, _NARROW_PX = 908, 340
 
 
-def figure_block(
-    name: str, figure: Any, caption: str, table: Table | None, *, key: str = ""
-) -> str:
+def figure_block(name: str, figure: go.Figure, caption: str, table: Table | None) -> str:
     """Returns a figure with its heading, a sentence on how to read it, and its table.
 
-    The figure's own title becomes the heading, so that a screen reader finds it.
+    It is drawn twice, for a desk and for a phone, as text of one size in both; the page shows one
+    of them. The figure's own title becomes the heading, so that a screen reader finds it.
 
     Args:
         name: Id of the element; letters and hyphens.
         figure: A plotly figure.
         caption: How to read it.
         table: The same as numbers; None for none.
-        key: What its marks mean, as HTML.
     """
-    layout = figure.layout
-    meta = layout.meta if isinstance(layout.meta, dict) else {}
-    title = _unescaped(str(layout.title.text or ""))
+    meta = figure.layout.meta if isinstance(figure.layout.meta, dict) else {}
+    title = plain_text(str(figure.layout.title.text or "").split("<br>")[0])
     note = str(meta.get("note", ""))
-    data = json.loads(plotly.io.to_json(figure, validate=False))
-    shown = data["layout"]
-    shown.pop("title", None)
-    margin = shown.setdefault("margin", {})
-    spare = 34 if "<sup>" not in str(layout.title.text) else 46
-    margin["t"] = max(margin.get("t", 76) - spare, 20)
-    shown["height"] = shown.get("height", 400) - spare
-    # "</script>" and "<!--" in a name must not end the element.
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    wide = draw(figure, width=_WIDE_PX)
+    narrow = draw(figure, width=_NARROW_PX, is_narrow=True)
     parts = [
         f'<div class="figure"><h3>{plain(title)}</h3>',
         f'<p class="caption">{plain(caption)}</p>' if caption else "",
         f'<p class="note">{plain(note)}</p>' if note else "",
-        key,
-        f'<div class="plot" id="{plain(name)}" role="img" aria-label="{plain(title)}" '
-        f'style="min-height:{int(shown["height"])}px"></div>',
-        f'<script type="application/json" id="{plain(name)}-data">{text}</script>',
+        f'<div class="plot" id="{plain(name)}" role="img" aria-label="{plain(title)}">',
+        _svg(wide, "wide"),
+        _svg(narrow, "narrow"),
+        _points(wide),
+        "</div>",
     ]
     if table is not None and table.rows:
         parts.append(
@@ -114,5 +95,18 @@ def figure_block(
     return "\n".join(part for part in parts if part) + "</div>"
 
 
-def _unescaped(title: str) -> str:
-    return unescape(title.split("<br>")[0])
+def _svg(drawing: Drawing, kind: str) -> str:
+    area = " ".join(f"{number:.0f}" for number in drawing.area)
+    return (
+        f'<svg class="{kind}" viewBox="0 0 {drawing.width} {drawing.height}" '
+        f'width="{drawing.width}" height="{drawing.height}" data-area="{area}">{drawing.svg}</svg>'
+    )
+
+
+def _points(drawing: Drawing) -> str:
+    """Returns what a pointer finds, once for both widths: places are shares of the area."""
+    if not drawing.points:
+        return ""
+    # "</script>" and "<!--" in a name must not end the element.
+    text = json.dumps(drawing.points, separators=(",", ":"), ensure_ascii=False)
+    return f'<script type="application/json">{text.replace("<", chr(92) + "u003c")}</script>'
