@@ -10,6 +10,7 @@ from tune_bn.core.draws.mark import Mark
 from tune_bn.core.draws.origin import Origin
 from tune_bn.core.draws.stages import Stage, group_stages
 from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
+from tune_bn.optuna.record import ranked_trial
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -57,11 +58,13 @@ def stages_of(
         origins: Where those that recorded something were drawn from, by number.
     """
     is_single = len(study.directions) == 1
+    complete = [t for t in trials if is_single and t.state == TrialState.COMPLETE]
+    ranked = [ranked_trial(study.directions, t) for t in complete]
     return group_stages(
         marks,
         origins,
         latest_parameters(trials),
         {t.number: t.params for t in trials},
-        {t.number: t.values[0] for t in trials if is_single and t.state == TrialState.COMPLETE},
+        [t for t in ranked if t is not None],
         maximize=study.directions[0] == StudyDirection.MAXIMIZE,
     )

@@ -142,7 +142,7 @@ def test_a_stage_of_an_early_version_spans_the_windows_around_its_trials():
     marks = {i: Mark(0, 1.0) for i in range(2)} | {2: Mark(1, 0.2, (0, 1, 77))}
     params = {0: {"x": 0.3}, 1: {"x": 0.6}, 2: {"x": 0.4}}
     space = {"x": Float(0, 1)}
-    _, fine = group_stages(marks, {}, space, params, {0: 1.0, 1: 2.0, 2: 3.0})
+    _, fine = group_stages(marks, {}, space, params, [])
     assert fine.windows["x"] == pytest.approx((0.2, 0.7))
     assert fine.n_unknown == 1
     assert fine.usual_width is None

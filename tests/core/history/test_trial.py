@@ -43,7 +43,15 @@ FEASIBLE = Trial(5, {}, (9.0,))
         (Trial(5, {}, (1.0,)), Trial(0, {}, (9.0,))),
         (Trial(0, {}, (1.0,)), Trial(5, {}, (1.0,))),
         (Trial(5, {}, (1e308,)), Trial(0, {}, (math.inf,))),
-        (Trial(5, {}, (-math.inf,)), Trial(0, {}, (-1e308,))),
+        (Trial(5, {}, (1e308,)), Trial(0, {}, (-math.inf,))),
+        (
+            Trial(5, {}, (9.0,), is_complete=False, progress=1),
+            Trial(0, {}, (-math.inf,), progress=9),
+        ),
+        (FEASIBLE, Trial(0, {}, (math.inf,), goal=1.0)),
+        (Trial(5, {}, (9.0,), progress=2, goal=2.0), Trial(0, {}, (1.0,), progress=9)),
+        (Trial(5, {}, (1.0,), goal=9.0), Trial(0, {}, (9.0,), goal=2.0)),
+        (Trial(5, {}, (1.0,), goal=2.0), Trial(0, {}, (1.0,), goal=9.0)),
     ],
     ids=[
         "feasible first",
@@ -54,7 +62,12 @@ FEASIBLE = Trial(5, {}, (9.0,))
         "the smaller loss",
         "the earlier of equals",
         "inf is the worst loss",
-        "-inf is the best",
+        "-inf is no better",
+        "nor if it alone is complete",
+        "nor if it reached a goal",
+        "a goal reached before none",
+        "of goals the smaller loss",
+        "of equal ones the sooner",
     ],
 )
 def test_order(better, worse):

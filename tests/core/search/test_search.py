@@ -222,6 +222,82 @@ def test_stopped_trials_rank_behind_complete_ones():
     assert search.best.value == 5.0
 
 
+@pytest.mark.parametrize(("direction", "sign"), [("minimize", 1), ("maximize", -1)])
+@pytest.mark.parametrize("infinite", [math.inf, -math.inf])
+def test_an_infinite_value_is_never_the_best(direction, sign, infinite):
+    """Not where a finite one exists, whatever its sign; nor does the search zoom there."""
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0, directions=direction)
+    for i in range(40):
+        trial = search.ask()
+        diverged = trial.params["x"] > 0.9 or i == 0
+        value = infinite if diverged else sign * abs(trial.params["x"] - 0.2)
+        search.tell(trial, value, progress=9 if diverged else 3)
+    assert math.isfinite(search.best.value)
+    assert all(
+        stage.best_value is None or math.isfinite(stage.best_value) for stage in stages_of(search)
+    )
+    late = [t.params["x"] for t in search.trials[20:]]
+    assert sum(late) / len(late) < 0.4
+
+
+def stages_of(search):
+    """Returns the stages that have a finite value."""
+    finite = {t.number for t in search.trials if math.isfinite(t.value)}
+    return [stage for stage in search.stages() if finite & set(stage.trials)]
+
+
+def test_a_trial_that_ended_by_itself_got_as_far_as_any():
+    """With patience, say: then the value decides; one whose end is unknown is judged by progress.
+
+    The stages and the state on disk say the same.
+    """
+    search = CoarseToFine(SPACE, seed=0)
+    search.tell(search.ask(), 0.3, progress=3, end="itself")
+    search.tell(search.ask(), 0.1, progress=4)
+    search.tell(search.ask(), 0.5, progress=20)
+    assert (search.best.number, search.best.progress) == (0, 3)
+    assert [s.best_value for s in search.stages()] == [0.3]
+    again = CoarseToFine.from_json(search.to_json())
+    assert again.trials == search.trials
+    assert again.best == search.best
+
+
+def test_a_goal_that_was_reached_ranks_first():
+    """Among such trials the better value, then the sooner."""
+    search = CoarseToFine(SPACE, seed=0, directions="maximize")
+    search.tell(search.ask(), 0.99, progress=50, end="itself")
+    for value, progress in ((0.95, 9), (0.97, 8), (0.97, 3)):
+        search.tell(search.ask(), value, progress=progress, end="goal")
+    assert search.best.number == 3
+    again = CoarseToFine.from_json(search.to_json())
+    assert again.best == search.best
+
+
+def test_what_is_told_last_counts():
+    """A trial that went on after it had ended is corrected, as if the first end had not been."""
+    search, straight = CoarseToFine(SPACE, seed=0), CoarseToFine(SPACE, seed=0)
+    for known in (search, straight):
+        run(known, 12)
+    trial = search.ask()
+    straight.ask()
+    search.tell(trial, None, state="failed")
+    search.correct(trial.number, 7.0, progress=1)
+    search.correct(trial.number, -1.0)
+    straight.tell(trial.number, -1.0)
+    assert search.best.number == trial.number
+    assert search.ask() == straight.ask()
+    assert search.to_json() == straight.to_json()
+    with pytest.raises(TrialError, match="needs a trial that was told, but trial 77 was not"):
+        search.correct(77, 1.0)
+
+
+def test_an_unknown_end_is_refused():
+    """With the ends that there are."""
+    search = CoarseToFine(SPACE, seed=0)
+    with pytest.raises(TrialError, match="needs 'unknown', 'itself' or 'goal'.*'tired'"):
+        search.tell(search.ask(), 1.0, end="tired")  # type: ignore[arg-type]
+
+
 def test_trials_from_elsewhere_count():
     """Results that were added fill the coarse stage and are centres of the first windows."""
     search = CoarseToFine(SPACE, seed=0, narrowing=Narrowing(coarse_trials=3))

@@ -15,6 +15,7 @@ from typing import Any
 from tune_bn.core.draws.mark import Mark, stage_name
 from tune_bn.core.draws.origin import Origin
 from tune_bn.core.errors import SpaceError
+from tune_bn.core.history.trial import Trial, rank_key
 from tune_bn.core.space import Parameter
 from tune_bn.core.space.window import Window
 from tune_bn.plain.html import html_table
@@ -35,8 +36,9 @@ class Stage:
         windows: For each parameter (lowest, highest) value between which the trials of this stage
             were drawn, in the parameter's own units; of a category the choices that could be. No
             value that the stage drew lies outside. The whole range where nothing is known.
-        best_value: Best objective value among the stage's finished trials; None if it has none,
-            or if there are several objectives.
+        best_value: Objective value of the best of the stage's ranked trials, which one that was
+            stopped early is only where none trained further; None if it has none, or if there are
+            several objectives.
         usual_width: The median width of what single values were redrawn in, as a share of the
             scale: so a few wide draws do not hide the narrowing. None if nothing is known, or only
             categories were redrawn.
@@ -93,7 +95,7 @@ def group_stages(
     origins: Mapping[int, Origin],
     space: Mapping[str, Parameter],
     params: Mapping[int, Mapping[str, Any]],
-    values: Mapping[int, float],
+    ranked: Iterable[Trial],
     *,
     maximize: bool = False,
 ) -> list[Stage]:
@@ -106,7 +108,7 @@ def group_stages(
         origins: Where the trials that recorded something were drawn from, by number.
         space: The parameters by name.
         params: Parameter values by trial number.
-        values: Objective values by trial number, of the trials that finished.
+        ranked: The trials of which each stage's best is chosen; none of several objectives.
         maximize: Whether the largest value is the best.
     """
     numbers: dict[int, list[int]] = {}
@@ -118,7 +120,7 @@ def group_stages(
             current = mark.stage
             drawn.setdefault(current, []).append(number)
         numbers.setdefault(current, []).append(number)
-    best = max if maximize else min
+    losses = {t.number: t.losses[0] for t in sorted(ranked, key=rank_key)}
     stages = []
     # The coarse stage covers the whole range by design, however few trials it has had so far.
     for index in sorted(numbers):
@@ -144,7 +146,8 @@ def group_stages(
             for window in origin.moved.values()
             if (share := window.share) is not None
         ]
-        found = [values[n] for n in trials if n in values]
+        inside = set(trials)
+        best = next((loss for n, loss in losses.items() if n in inside), None)
         stages.append(
             Stage(
                 index,
@@ -158,7 +161,7 @@ def group_stages(
                     )
                     for name, parameter in space.items()
                 },
-                best(found) if found else None,
+                -best if maximize and best is not None else best,
                 median(shares) if shares and index > 0 else None,
                 n_unknown,
             )

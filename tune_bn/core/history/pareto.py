@@ -1,9 +1,10 @@
 """Ranking by several objectives: Pareto fronts that grow trial by trial, and crowding.
 
-Notation: a trial *dominates* another if it is better in `group_key` (less violation, complete,
-further), or equal there, no worse in every loss and better in one; this is the constrained
-dominance of Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II" (IEEE
-TEVC 2002, section VI). Front 0 is dominated by nobody, front 1 only by trials of front 0, …
+Notation: a trial *dominates* another if it is better in `group_key` (less violation, finite,
+complete, further), or equal there, no worse in every loss and better in one; this is the
+constrained dominance of Deb et al., "A fast and elitist multiobjective genetic algorithm:
+NSGA-II" (IEEE TEVC 2002, section VI). Front 0 is dominated by nobody, front 1 only by trials of
+front 0, …
 
 Inserting a trial moves others to later fronts only, never to earlier ones. So the first fronts stay
 exact when the last ones are forgotten, and the memory of a search of any length is bounded.

@@ -11,6 +11,7 @@ from tune_bn.core.errors import TrialError
 
 __all__ = [
     "Direction",
+    "End",
     "Finished",
     "State",
     "Suggestion",
@@ -20,6 +21,7 @@ __all__ = [
 
 Direction = Literal["minimize", "maximize"]
 State = Literal["complete", "stopped", "failed"]
+End = Literal["unknown", "itself", "goal"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Finished:
         state: ``"complete"``, ``"stopped"`` (early) or ``"failed"``.
         progress: How far it got, as it was told; None is as far as the furthest.
         violation: By how much it violates constraints, as it was told.
+        end: Why it ended, as it was told.
     """
 
     number: int
@@ -58,6 +61,7 @@ class Finished:
     state: State
     progress: float | None = 0.0
     violation: float = 0.0
+    end: End = "unknown"
 
     @property
     def value(self) -> float:

@@ -19,6 +19,7 @@ from tune_bn.core.history.history import History
 from tune_bn.core.history.trial import Trial
 from tune_bn.core.search.records import (
     Direction,
+    End,
     Finished,
     State,
     Suggestion,
@@ -42,6 +43,7 @@ from tune_bn.plain.reading import UNREADABLE, brief, decode_number
 __all__ = [
     "CoarseToFine",
     "Direction",
+    "End",
     "Finished",
     "State",
     "Suggestion",
@@ -168,6 +170,7 @@ class CoarseToFine:
         state: State = "complete",
         progress: float | None = 0.0,
         violation: float = 0.0,
+        end: End = "unknown",
     ) -> None:
         """Reports how a trial ended.
 
@@ -177,12 +180,17 @@ class CoarseToFine:
 
         Args:
             trial: What `ask` returned, or its number.
-            value: Objective value, or one for each objective; ±inf counts as a value.
+            value: Objective value, or one for each objective; ±inf counts as a value, but is
+                never the best where a finite one exists.
             state: ``"complete"``, ``"stopped"`` early, or ``"failed"``.
             progress: How far it got, in a unit that is the same for all trials. Compared before
                 the value. None is as far as the furthest, also of trials to come: for a final
                 result of which nothing else is known.
             violation: Sum of the positive parts of violated constraints; 0 is feasible.
+            end: Why it ended, where trials differ in how far they get. ``"itself"``: by its own
+                rule, as patience is one; it counts as having got as far as any. ``"goal"``: it
+                reached the value at which trials end; it ranks above all that did not, and of
+                equal values the sooner is the better. ``"unknown"``: as its progress says.
 
         Raises:
             TrialError: If the trial was never asked for or is told again, or if what is told
@@ -193,8 +201,36 @@ class CoarseToFine:
         if known is None or (isinstance(known, Finished) and known.state != "failed"):
             told = "was told already" if known else "was never asked for"
             raise TrialError(f"tell needs a trial that is running, but trial {number!r} {told}.")
-        self._finish(number, known.params, value, state, progress, violation)
+        self._finish(number, known.params, value, state, progress, violation, end)
         self._pending.pop(number, None)
+
+    def correct(
+        self,
+        number: int,
+        value: float | Sequence[float] | None,
+        *,
+        state: State = "complete",
+        progress: float | None = 0.0,
+        violation: float = 0.0,
+        end: End = "unknown",
+    ) -> None:
+        """Reports a trial that has ended once more: what is told last counts.
+
+        Args:
+            number: Number of the trial.
+            value: As for `tell`.
+            state: As for `tell`.
+            progress: As for `tell`.
+            violation: As for `tell`.
+            end: As for `tell`.
+
+        Raises:
+            TrialError: If the trial has not ended, or as for `tell`.
+        """
+        if number not in self._finished:
+            raise TrialError(f"correct needs a trial that was told, but trial {number!r} was not.")
+        params = self._finished[number].params
+        self._finish(number, params, value, state, progress, violation, end)
 
     def add(
         self,
@@ -204,6 +240,7 @@ class CoarseToFine:
         state: State = "complete",
         progress: float | None = 0.0,
         violation: float = 0.0,
+        end: End = "unknown",
     ) -> int:
         """Takes in a trial that was run elsewhere; returns the number that it gets here.
 
@@ -214,6 +251,7 @@ class CoarseToFine:
             state: As for `tell`.
             progress: As for `tell`.
             violation: As for `tell`.
+            end: As for `tell`.
 
         Raises:
             SpaceError: If a name is unknown or a value cannot be one of its parameter.
@@ -221,7 +259,7 @@ class CoarseToFine:
         """
         self._check_params(params)
         number = self._next_number
-        self._finish(number, dict(params), value, state, progress, violation)
+        self._finish(number, dict(params), value, state, progress, violation, end)
         self._marks[number] = None
         self._next_number += 1
         return number
@@ -242,7 +280,13 @@ class CoarseToFine:
         state: State,
         progress: float | None,
         violation: float,
+        end: End,
     ) -> None:
+        if end not in ("unknown", "itself", "goal"):
+            raise TrialError(
+                f"A trial needs 'unknown', 'itself' or 'goal' as its end, but trial {number} got "
+                f"{end!r}."
+            )
         if state not in ("complete", "stopped", "failed"):
             raise TrialError(
                 "A trial needs 'complete', 'stopped' or 'failed' as its state, but trial "
@@ -259,7 +303,7 @@ class CoarseToFine:
         if not values or any(math.isnan(v) for v in values):
             state, values = "failed", ()
         reached = None if progress is None else float(progress)
-        finished = Finished(number, params, values, state, reached, float(violation))
+        finished = Finished(number, params, values, state, reached, float(violation), end)
         if number in self._finished:  # a repeated trial: as if it had not failed before
             del self._finished[number], self._encoded[number]
             self._rank_all_again()
@@ -274,9 +318,9 @@ class CoarseToFine:
     def _rank(self, trial: Finished) -> None:
         """Takes a trial into the history; one that got further raises those that are "furthest"."""
         ranked = self._ranked(trial)
-        if trial.progress is None:
+        if trial.progress is None or trial.end != "unknown":
             self._is_any_open = True
-        elif trial.progress > self._furthest:
+        if trial.progress is not None and trial.progress > self._furthest:
             self._furthest = trial.progress
             if self._is_any_open:
                 self._rank_all_again()
@@ -297,13 +341,21 @@ class CoarseToFine:
         losses = tuple(
             v if d == "minimize" else -v for v, d in zip(trial.values, self.directions, strict=True)
         )
-        is_complete = trial.state == "complete"
-        progress = self._furthest if trial.progress is None else trial.progress
-        return Trial(trial.number, trial.params, losses, is_complete, progress, trial.violation)
+        is_open = trial.progress is None or trial.end != "unknown"
+        progress = self._furthest if is_open else trial.progress
+        return Trial(
+            trial.number,
+            trial.params,
+            losses,
+            trial.state == "complete",
+            progress or 0.0,
+            trial.violation,
+            (trial.progress or 0.0) if trial.end == "goal" else None,
+        )
 
     @property
     def best(self) -> Finished:
-        """The best trial: feasible, complete, furthest, then by value.
+        """The best trial: feasible, finite, at its goal, complete, furthest, then by value.
 
         Of several objectives, one end of the Pareto front; see `best_trials`.
 
@@ -376,14 +428,13 @@ class CoarseToFine:
 
     def stages(self) -> list[Stage]:
         """Returns the stages so far: trials, width, windows, and best value of each."""
-        one = len(self.directions) == 1
-        values = {n: t.value for n, t in self._finished.items() if t.values} if one else {}
+        is_single = len(self.directions) == 1
         return group_stages(
             self._marks,
             self.origins(),
             self.space,
             {n: t.params for n, t in self._finished.items()},
-            values,
+            [self._ranked(t) for t in self._finished.values() if t.values and is_single],
             maximize=self.directions[0] == "maximize",
         )
 
@@ -442,12 +493,13 @@ class CoarseToFine:
         search._conditions = checked_conditions(
             search.space, decode_conditions(space, state["conditions"])
         )
-        for number, encoded, mark, ended, values, progress, violation in state["trials"]:
+        for number, encoded, mark, ended, values, progress, violation, *end in state["trials"]:
             search._take_number(number, mark)
             params = decode_params(space, encoded)
             told = tuple(map(float, values)) or None
             reached = None if progress is None else float(progress)
-            search._finish(number, params, told, ended, reached, float(violation))
+            why: list[End] = end or ["unknown"]
+            search._finish(number, params, told, ended, reached, float(violation), *why)
         for number, encoded, mark in state["pending"]:
             search._take_number(number, mark)
             params = decode_params(space, encoded)

@@ -108,6 +108,7 @@ def encode_trial(space: Mapping[str, Parameter], trial: Finished, mark: Mark | N
             [encode_number(v) for v in trial.values],
             None if trial.progress is None else encode_number(trial.progress),
             encode_number(trial.violation),
+            *([] if trial.end == "unknown" else [trial.end]),
         ]
     )
 
