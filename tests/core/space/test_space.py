@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from tests.support.judges import equal_counts_p, uniform_p
 from tune_bn import Categorical, Float, Int, SpaceError
 from tune_bn.core.draws.dice import uniforms
-from tune_bn.core.space import Parameter, is_same_choice, parameter_from_json
+from tune_bn.core.space import (
+    Multiples,
+    Normal,
+    Parameter,
+    is_same_choice,
+    parameter_from_json,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 quantile = st.floats(0, 1, exclude_max=True)
@@ -386,3 +392,84 @@ def test_the_ends_of_a_log_scale_are_told_apart_where_logarithms_cannot():
     low = 1e300
     narrow = Float(low, math.nextafter(low, math.inf), log=True)
     assert (narrow.position(narrow.low), narrow.position(narrow.high)) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "scale", "is_whole", "spacing"),
+    [
+        (Float(0, 1), "linear", False, None),
+        (Float(0, 1, step=0.5), "linear", False, 0.5),
+        (Float(1e-4, 1, log=True), "log", False, None),
+        (Float(0.9, 0.99, one_minus_log=True), "one-minus-log", False, None),
+        (Int(1, 9, step=2), "linear", True, 2),
+        (Int(1, 9, log=True), "log", True, 1),
+        (Multiples(1, 4, 0.5), "linear", False, 0.5),
+        (Multiples(1, 4, 3, log=True), "log", True, 3),
+        (Normal(0, 1), "normal", False, None),
+        (Normal(0, 1, 0.5), "normal", False, 0.5),
+        (Categorical([1, 2]), "choices", False, None),
+    ],
+)
+def test_a_parameter_says_of_what_kind_it_is(parameter, scale, is_whole, spacing):
+    """Its scale, whether its values are ints, and how far apart they are."""
+    assert (parameter.scale, parameter.is_whole, parameter.spacing) == (scale, is_whole, spacing)
+    assert all(isinstance(v, int) is is_whole for v in parameter.bounds) or scale == "choices"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "low", "high", "wanted"),
+    [
+        (Float(0, 1), -1.0, 3, Float(-1.0, 3)),
+        (Float(0, 1, step=0.25), 0.5, 2.0, Float(0.5, 2.0, step=0.25)),
+        (Float(1e-4, 1, log=True), 1e-2, 2.0, Float(1e-2, 2.0, log=True)),
+        (Float(0.9, 0.99, one_minus_log=True), 0.5, 0.9, Float(0.5, 0.9, one_minus_log=True)),
+        (Int(0, 9, step=3), 2.5, 11.5, Int(2, 12, step=3)),
+        (Int(4, 9, log=True), 0.5, 11.5, Int(1, 12, log=True)),
+        (Multiples(1, 4, 0.1), 0.3, 0.7, Multiples(3, 7, 0.1)),
+        (Multiples(1, 4, 0.5), 0.6, 2.6, Multiples(1, 6, 0.5)),
+        (Multiples(2, 4, 3, log=True), 0, 7, Multiples(1, 3, 3, log=True)),
+        (Normal(0, 1), -0.5, 2.0, Float(-0.5, 2.0)),
+        (Normal(0, 1, 0.5), -0.6, 2.0, Multiples(-2, 4, 0.5)),
+        (Normal(1e300, 1e300, 1e-10), 0.0, 1e300, Float(0.0, 1e300)),
+    ],
+)
+def test_other_ends(parameter, low, high, wanted):
+    """The same kind and scale; ends go outwards to a value where there is a spacing."""
+    assert parameter.between(low, high) == wanted
+
+
+@pytest.mark.parametrize(
+    ("parameter", "wanted"),
+    [
+        (Float(0, 100, step=0.5), Float(1, 100, log=True)),
+        (Int(0, 100, step=5), Int(1, 100, log=True)),
+        (Multiples(0, 50, 2), Multiples(1, 50, 2, log=True)),
+        (Float(0, 100, log=False), Float(1, 100, log=True)),
+        (Normal(5, 1, 0.5), Multiples(2, 200, 0.5, log=True)),
+    ],
+)
+def test_other_ends_on_another_scale(parameter, wanted):
+    """A step that the scale does not go with is dropped, a quantum is kept."""
+    assert parameter.between(1, 100, scale="log") == wanted
+
+
+@pytest.mark.parametrize(
+    ("parameter", "low", "high"),
+    [
+        (Float(1, 2, log=True), 0.0, 1.0),
+        (Float(0, 1), 2.0, 1.0),
+        (Multiples(0, 1, 1e-300), 0.0, 1e300),
+        (Categorical([1, 2]), 1, 2),
+    ],
+)
+def test_ends_that_cannot_be(parameter, low, high):
+    """They are refused as in a parameter that is made with them."""
+    with pytest.raises(SpaceError):
+        parameter.between(low, high)
+
+
+@given(st.one_of(floats(), ints()))
+def test_its_own_ends_make_the_same_parameter(parameter):
+    """So that one end can be moved alone."""
+    assert parameter.between(*parameter.ends) == parameter
+    assert parameter.between(*parameter.ends).bounds == parameter.bounds

@@ -65,6 +65,10 @@ class Categorical(Parameter):
     __hash__ = None  # type: ignore[assignment]  # choices may be unhashable
 
     @property
+    def scale(self) -> str:  # noqa: D102
+        return "choices"
+
+    @property
     def n_cells(self) -> int:  # noqa: D102
         return len(self.choices)
 

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from tune_bn.core.errors import SpaceError
+
 __all__ = ["Parameter", "Window"]
 
 
@@ -43,6 +45,21 @@ class Parameter(ABC):
 
     @property
     @abstractmethod
+    def scale(self) -> str:
+        """``"linear"``, ``"log"``, ``"one-minus-log"``, ``"normal"``, or ``"choices"``."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its values are ints."""
+        return False
+
+    @property
+    def spacing(self) -> float | None:
+        """Distance between neighbouring values; None of a continuum and of choices."""
+        return None
+
+    @property
+    @abstractmethod
     def n_cells(self) -> int | None:
         """Number of different values, or None if it is a continuum."""
 
@@ -51,14 +68,33 @@ class Parameter(ABC):
     def bounds(self) -> tuple[Any, ...]:
         """(lowest, highest) value of the whole range, or all choices."""
 
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The `bounds` as they were given, where they were: a float's may be ints."""
+        return self.bounds
+
+    def between(self, low: Any, high: Any, *, scale: str | None = None) -> "Parameter":
+        """Returns a parameter of this kind with other ends, which may lie outside of these.
+
+        Args:
+            low: Lowest value; where the values have a spacing, the next one below that fits.
+            high: Highest value; likewise, above.
+            scale: Another scale, which drops a step that it does not go with; None keeps this one.
+                What is normally distributed becomes uniform: it has no ends.
+
+        Raises:
+            SpaceError: If the ends do not suit the scale, or there is none.
+        """
+        del low, high, scale
+        raise SpaceError(f"{type(self).__name__} has no scale, so nothing lies between two values.")
+
     @abstractmethod
     def draw(self, r: float) -> Any:
         """Returns the value at quantile ``r`` (0 ≤ r < 1) of the whole range."""
 
     def at(self, cell: int) -> Any:
         """Returns the value of a cell, 0 ≤ cell < `n_cells`; only of a parameter that has cells."""
-        assert self.n_cells is not None
-        return self.draw((cell + 0.5) / self.n_cells)
+        return self.draw((cell + 0.5) / (self.n_cells or 1))
 
     @abstractmethod
     def around(self, centre: Any, width: float) -> Window:

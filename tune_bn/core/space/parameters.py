@@ -116,7 +116,29 @@ class Float(Parameter):
         object.__setattr__(self, "n_cells", cells)
 
     @property
-    def bounds(self) -> tuple[float, float]:  # noqa: D102 - documented in Parameter
+    def scale(self) -> str:  # noqa: D102 - documented in Parameter
+        return self._scale.kind
+
+    @property
+    def spacing(self) -> float | None:  # noqa: D102
+        return self.step
+
+    @property
+    def ends(self) -> tuple[float, float]:  # noqa: D102
+        return self.low, self.high
+
+    def between(self, low: float, high: float, *, scale: str | None = None) -> "Float":  # noqa: D102
+        scale = scale or self.scale
+        return Float(
+            low,
+            high,
+            log=scale == "log",
+            one_minus_log=scale == "one-minus-log",
+            step=self.step if scale == "linear" else None,
+        )
+
+    @property
+    def bounds(self) -> tuple[float, float]:  # noqa: D102
         last = float(self.high) if self.n_cells is None else self._cell_value(self.n_cells - 1)
         return float(self.low), last
 
@@ -125,9 +147,8 @@ class Float(Parameter):
         return min(value, float(self.high))
 
     def _cell(self, value: float) -> int:
-        if self.step is None:
+        if self.step is None or self.n_cells is None:
             return 0
-        assert self.n_cells is not None
         inside = min(max(value, self.low), self.high)
         return min(round((inside - self.low) / self.step), self.n_cells - 1)
 
@@ -261,6 +282,27 @@ class Int(Parameter):
         scale = Scale("log", self.low - 0.5, self.high + 0.5) if self.log else None
         object.__setattr__(self, "n_cells", (self.high - self.low) // self.step + 1)
         object.__setattr__(self, "_scale", scale)
+
+    @property
+    def scale(self) -> str:  # noqa: D102
+        return "log" if self.log else "linear"
+
+    @property
+    def is_whole(self) -> bool:  # noqa: D102
+        return True
+
+    @property
+    def spacing(self) -> int:  # noqa: D102
+        return self.step
+
+    @property
+    def ends(self) -> tuple[int, int]:  # noqa: D102
+        return self.low, self.high
+
+    def between(self, low: float, high: float, *, scale: str | None = None) -> "Int":  # noqa: D102
+        log = (scale or self.scale) == "log"
+        first, last = math.floor(low), math.ceil(high)
+        return Int(max(first, 1) if log else first, last, log=log, step=1 if log else self.step)
 
     @property
     def bounds(self) -> tuple[int, int]:  # noqa: D102

@@ -8,7 +8,7 @@ from typing import Any
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.space.parameter import Parameter
-from tune_bn.core.space.parameters import Int
+from tune_bn.core.space.parameters import Float, Int
 from tune_bn.core.space.window import Interval, Mapped, Window
 
 __all__ = ["Multiples", "Normal"]
@@ -60,7 +60,22 @@ class Multiples(Parameter):
         return self._int.nearest(min(max(value, -largest), largest) / self.q)
 
     @property
-    def n_cells(self) -> int:  # noqa: D102 - documented in Parameter
+    def scale(self) -> str:  # noqa: D102 - documented in Parameter
+        return self._int.scale
+
+    @property
+    def is_whole(self) -> bool:  # noqa: D102
+        return isinstance(self.q, int)
+
+    @property
+    def spacing(self) -> float:  # noqa: D102
+        return self.q
+
+    def between(self, low: float, high: float, *, scale: str | None = None) -> "Multiples":  # noqa: D102
+        return _multiples_between(low, high, self.q, log=(scale or self.scale) == "log")
+
+    @property
+    def n_cells(self) -> int:  # noqa: D102
         return self._int.n_cells
 
     @property
@@ -89,6 +104,22 @@ class Multiples(Parameter):
         }
 
 
+def _multiples_between(low: float, high: float, q: float, *, log: bool) -> Multiples:
+    """Returns the multiples of q from the one at or below ``low`` to the one at or above ``high``.
+
+    An end that is a multiple but for rounding is that multiple.
+    """
+    ends = []
+    for value, whole in ((low, math.floor), (high, math.ceil)):
+        ratio = value / q
+        if not math.isfinite(ratio):
+            raise SpaceError(f"A quantised domain needs finite ends, but got {value!r}.")
+        nearest = round(ratio)
+        ends.append(nearest if math.isclose(ratio, nearest) else whole(ratio))
+    first, last = ends
+    return Multiples(max(first, 1) if log else first, last, q, log)
+
+
 @dataclass(frozen=True)
 class Normal(Parameter):
     """A normally distributed parameter. Windows are shares of its probability, not of a range.
@@ -115,7 +146,21 @@ class Normal(Parameter):
             raise SpaceError(f"A normal domain needs a finite q > 0, but got q={self.q!r}.")
 
     @property
-    def n_cells(self) -> None:  # noqa: D102 - documented in Parameter
+    def scale(self) -> str:  # noqa: D102 - documented in Parameter
+        return "normal"
+
+    @property
+    def spacing(self) -> float | None:  # noqa: D102
+        return self.q
+
+    def between(self, low: float, high: float, *, scale: str | None = None) -> Parameter:
+        """Returns uniform values between the ends: what is normally distributed has none."""
+        if self.q is not None and not math.isinf(max(abs(low), abs(high)) / self.q):
+            return _multiples_between(low, high, self.q, log=scale == "log")
+        return Float(low, high).between(low, high, scale=scale)
+
+    @property
+    def n_cells(self) -> None:  # noqa: D102
         return None
 
     @property

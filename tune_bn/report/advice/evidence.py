@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from tune_bn.core.space import Categorical, Parameter
+from tune_bn.core.space import Parameter
 from tune_bn.report.advice.rank_statistics import blocks_of
 from tune_bn.report.results.results import Results, TrialResult
 
@@ -72,7 +72,7 @@ class Evidence:
         return tuple(
             name
             for name, p in self.results.space.items()
-            if not isinstance(p, Categorical) and p.n_cells != 1 and self._is_common(name)
+            if not p.is_unordered and p.n_cells != 1 and self._is_common(name)
         )
 
     @cached_property
@@ -81,7 +81,7 @@ class Evidence:
         return tuple(
             name
             for name, p in self.results.space.items()
-            if isinstance(p, Categorical) and len(p.choices) > 1 and self._is_common(name)
+            if p.is_unordered and len(p.bounds) > 1 and self._is_common(name)
         )
 
     def _is_common(self, name: str) -> bool:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from tune_bn.core.space import Float, Int, Parameter
+from tune_bn.core.space import Parameter
 from tune_bn.report.advice.evidence import Advice, Evidence
 from tune_bn.report.advice.rank_statistics import normal_tail, within_blocks_z
 from tune_bn.report.results.wording import number_text, value_text
@@ -64,7 +64,9 @@ def _edge(
     wider = _wider(parameter, is_high)
     side, verb = ("upper", "raise") if is_high else ("lower", "lower")
     what = f"The best trials pile up at the {side} end of {name} ({value_text(end)})"
-    if wider is None:
+    if parameter.scale == "normal":
+        text = f"The best trials lie in the {side} tail of {name}: move its mean there."
+    elif wider is None:
         text = f"{what}. If that is no natural limit, {verb} it."
     else:
         new = wider.bounds[-1] if is_high else wider.bounds[0]
@@ -78,15 +80,15 @@ def _edge(
 
 def _wider(parameter: Parameter, is_high: bool) -> Parameter | None:
     """Returns the range longer by a half at one end; None at what seems a natural limit."""
-    assert isinstance(parameter, (Float, Int))
     low, high = float(parameter.bounds[0]), float(parameter.bounds[-1])
-    one_minus = isinstance(parameter, Float) and parameter.one_minus_log
-    if one_minus:
+    if parameter.scale == "normal":
+        return None  # it has no end
+    if parameter.scale == "one-minus-log":
         if is_high:
             high = 1 - _round((1 - high) / 10)
         else:
             low = max(1 - _round((1 - low) * 3), 0.0)
-    elif parameter.log:
+    elif parameter.scale == "log":
         factor = min(max(math.sqrt(high / low), 2.0), 10.0)
         if is_high:
             high = _round(high * factor)
@@ -100,21 +102,9 @@ def _wider(parameter: Parameter, is_high: bool) -> Parameter | None:
             high = 1.0 if low >= 0 and high < 1 <= high + half else _round(high + half)
         else:
             low = 0.0 if low > 0 >= low - half else _round(low - half)
-    if isinstance(parameter, Int):
-        whole_low = parameter.low if is_high else math.floor(low)
-        whole_high = math.ceil(high) if is_high else parameter.high
-        if parameter.log and whole_low < 1:
-            whole_low = 1
-        if (whole_low, whole_high) == (parameter.low, parameter.high):
-            return None
-        return Int(whole_low, whole_high, log=parameter.log, step=parameter.step)
-    return Float(
-        low if not is_high else parameter.low,
-        high if is_high else parameter.high,
-        log=parameter.log,
-        one_minus_log=parameter.one_minus_log,
-        step=parameter.step,
-    )
+    first, last = parameter.ends
+    wider = parameter.between(first, high) if is_high else parameter.between(low, last)
+    return None if wider == parameter else wider
 
 
 def log_scale(evidence: Evidence) -> list[Advice]:
@@ -127,12 +117,10 @@ def log_scale(evidence: Evidence) -> list[Advice]:
     found = []
     for name in evidence.numeric:
         parameter = evidence.results.space[name]
-        if not isinstance(parameter, (Float, Int)) or parameter.log:
-            continue
         low, high = float(parameter.bounds[0]), float(parameter.bounds[-1])
-        if (isinstance(parameter, Float) and parameter.one_minus_log) or low < 0:
+        if parameter.scale != "linear" or low < 0:
             continue
-        if (low > 0 and high / low < 99) or (isinstance(parameter, Int) and high < 99):
+        if (low > 0 and high / low < 99) or (parameter.is_whole and high < 99):
             continue
         position = evidence.position(name)
         best = position[np.argsort(evidence.rank)[: evidence.n_best]]
@@ -145,12 +133,11 @@ def log_scale(evidence: Evidence) -> list[Advice]:
         if low == 0 and within_blocks_z(outer, evidence.rank, evidence.block) > -1.28:
             continue  # for all that is known the best is 0 itself, which no log scale has
         values = _values(evidence, name)
-        if isinstance(parameter, Int):
-            suggestion: Parameter = Int(max(parameter.low, 1), int(high), log=True)
-        else:
+        end = low
+        if low == 0:
             positive = values[values > 0]
-            end = low if low > 0 else _round(float(positive.min(initial=high)) / 10)
-            suggestion = Float(end, high, log=True)
+            end = parameter.spacing or _round(float(positive.min(initial=high)) / 10)
+        suggestion = parameter.between(end, high, scale="log")
         top = float(np.median(_best_values(evidence, name)))
         wasted = float(np.mean(position > _OUTER))
         text = (
@@ -175,10 +162,10 @@ def one_minus_log_scale(evidence: Evidence) -> list[Advice]:
     found = []
     for name in evidence.numeric:
         parameter = evidence.results.space[name]
-        if not isinstance(parameter, Float) or parameter.log or parameter.one_minus_log:
+        low, high = parameter.ends
+        if parameter.scale != "linear" or parameter.spacing is not None:
             continue
-        low, high = parameter.low, parameter.high
-        if not 0 <= low < high <= 1 or (1 - low) < 20 * (1 - high) or parameter.step is not None:
+        if not 0 <= low < high <= 1 or (1 - low) < 20 * (1 - high):
             continue
         position = evidence.position(name)
         best = position[np.argsort(evidence.rank)[: evidence.n_best]]
@@ -198,7 +185,7 @@ def one_minus_log_scale(evidence: Evidence) -> list[Advice]:
             f"{wasted:.0%} of the draws so far were spent below the highest tenth; larger is "
             f"better (rank test within stages, {_p_text(p)})."
         )
-        suggestion = Float(low, end, one_minus_log=True)
+        suggestion = parameter.between(low, end, scale="one-minus-log")
         found.append(Advice("one-minus-log scale", text, name, numbers, suggestion))
     return found
 

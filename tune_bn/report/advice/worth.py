@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.core.space import Categorical, Parameter
 from tune_bn.report.advice.evidence import Advice, Evidence
 from tune_bn.report.advice.rank_statistics import (
     adjusted_z,
@@ -38,11 +38,11 @@ def category(evidence: Evidence) -> list[Advice]:
     spaces = {name: evidence.results.space[name] for name in evidence.categorical}
     n_tests = sum(p.n_cells or 0 for p in spaces.values())
     for name, parameter in spaces.items():
-        assert isinstance(parameter, Categorical)
-        index = _indices(evidence.position(name), len(parameter.choices))
+        choices = parameter.bounds
+        index = _indices(evidence.position(name), len(choices))
         bad: list[int] = []
         worst_p = 0.0
-        for i in range(len(parameter.choices)):
+        for i in range(len(choices)):
             has = (index == i).astype(float)
             if has.sum() < 5 or has[order].any():
                 continue
@@ -52,8 +52,8 @@ def category(evidence: Evidence) -> list[Advice]:
                 worst_p = max(worst_p, p)
         if not bad:
             continue
-        kept = [c for i, c in enumerate(parameter.choices) if i not in bad]
-        names = " and ".join(value_text(parameter.choices[i]) for i in bad)
+        kept = [c for i, c in enumerate(choices) if i not in bad]
+        names = " and ".join(value_text(choices[i]) for i in bad)
         tried = sum(int(np.sum(index == i)) for i in bad)
         found.append(
             Advice(
@@ -217,11 +217,7 @@ def _choice_p(evidence: Evidence, columns: _Columns) -> float:
 
 
 def _fixed(parameter: Parameter, value: Any) -> Parameter | None:
-    if isinstance(parameter, Int):
-        return Int(value, value)
-    if isinstance(parameter, Float) and value is not None:
-        return Float(float(value), float(value))
-    return None
+    return None if value is None else parameter.between(value, value, scale="linear")
 
 
 def failures(evidence: Evidence) -> list[Advice]:
@@ -250,7 +246,7 @@ def _lost_regions(evidence: Evidence, lost: tuple[str, ...], word: str) -> list[
         position = evidence.results.positions(name, trials)
         parameter = evidence.results.space[name]
         n_cells = parameter.n_cells or 1
-        is_choice = isinstance(parameter, Categorical)
+        is_choice = parameter.is_unordered
         n_tests = 2 * len(names) * (n_cells if is_choice else 1)
         if is_choice:
             cells = _indices(position, n_cells)
@@ -298,26 +294,16 @@ def _region(
     values: list[Any],
 ) -> tuple[str, Parameter | None]:
     """Returns the region in words, and the range without it."""
-    if isinstance(parameter, Categorical):
-        rest = [c for c in parameter.choices if c not in values]
+    if parameter.is_unordered:
+        rest = [c for c in parameter.bounds if c not in values]
         return f"= {value_text(values[0])}", Categorical(rest) if rest else None
-    assert isinstance(parameter, (Float, Int))
     is_high = float(np.nanmean(position[region])) > float(np.nanmean(position[~region]))
     border = min(values) if is_high else max(values)
-    if isinstance(parameter, Float):
+    if parameter.spacing is None:
         border = float(f"{border:.2g}") if 0 < border < 0.9 or border > 1 else border
-    step = parameter.step if isinstance(parameter, Int) else 0
+    step = parameter.spacing or 0
     low, high = parameter.bounds
     low, high = (low, border - step) if is_high else (border + step, high)
     words = f"≥ {value_text(border)}" if is_high else f"≤ {value_text(border)}"
-    if not low < high:
-        return words, None
-    if isinstance(parameter, Int):
-        return words, Int(int(low), int(high), log=parameter.log, step=parameter.step)
-    return words, Float(
-        float(low),
-        float(high),
-        log=parameter.log,
-        one_minus_log=parameter.one_minus_log,
-        step=parameter.step,
-    )
+    has_rest = low < high and parameter.scale != "normal"  # whose ends nobody chose
+    return words, parameter.between(low, high) if has_rest else None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.core.space import Parameter
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures.style import (
     AMBER,
@@ -90,22 +90,22 @@ def importances(results: Results, *, objective: int = 0) -> dict[str, float]:
 def _distribution(parameter: Parameter) -> Any:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    if isinstance(parameter, Categorical):
-        return CategoricalDistribution(range(len(parameter.choices)))
+    if parameter.is_unordered:
+        return CategoricalDistribution(range(parameter.n_cells or 1))
     low, high = parameter.bounds
-    if isinstance(parameter, Int):
-        return IntDistribution(low, high, log=parameter.log, step=parameter.step)
-    assert isinstance(parameter, Float)
-    if parameter.one_minus_log:
+    if parameter.scale == "one-minus-log":
         return FloatDistribution(1 - high, 1 - low, log=True)
-    return FloatDistribution(low, high, log=parameter.log, step=parameter.step)
+    step = parameter.spacing if parameter.scale == "linear" else None
+    if parameter.is_whole:
+        return IntDistribution(low, high, log=parameter.scale == "log", step=int(step or 1))
+    return FloatDistribution(low, high, log=parameter.scale == "log", step=step)
 
 
 def _stored(parameter: Parameter, value: Any) -> Any:
     """Returns what Optuna would hold: an index, a value within its range, a distance from 1."""
-    if isinstance(parameter, Categorical):
-        return parameter.index(value)
-    if isinstance(parameter, Float) and parameter.one_minus_log:
+    if parameter.is_unordered:
+        return int(parameter.position(value) * (parameter.n_cells or 1))
+    if parameter.scale == "one-minus-log":
         low, high = parameter.bounds
         return min(max(1 - parameter.nearest(value), 1 - high), 1 - low)
     return parameter.nearest(value)
@@ -244,7 +244,7 @@ def _parallel_label(results: Results, name: str) -> str:
     """Returns a parameter's name with its range, from the left end of its line to the right one."""
     parameter = results.space[name]
     shown = plotly_text(name, 22)
-    if isinstance(parameter, Categorical):
+    if parameter.is_unordered:
         return shown
     ends = plotly_text(window_text(parameter.bounds, is_choice=False), 26)
     return f"{shown}<br><span style='font-size:10px'>{ends}</span>"
@@ -252,9 +252,9 @@ def _parallel_label(results: Results, name: str) -> str:
 
 def _choice_marks(parameter: Parameter) -> list[tuple[float, str]]:
     """Returns what is written along a parameter's line: its choices, where they are few."""
-    if not isinstance(parameter, Categorical) or len(parameter.choices) > 5:
+    if not parameter.is_unordered or len(parameter.bounds) > 5:
         return []
-    return [(parameter.position(c), value_text(c)) for c in parameter.choices]
+    return [(parameter.position(c), value_text(c)) for c in parameter.bounds]
 
 
 def plot_pareto(

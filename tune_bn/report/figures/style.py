@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.core.space import Parameter
 from tune_bn.report.results.wording import number_text, plotly_text, value_text
 
 __all__ = [
@@ -161,8 +161,9 @@ class Axis:
             return math.nan  # a gap in the figure; the tables show the value
 
     def _placed(self, value: Any) -> float:
-        if isinstance(self.parameter, Categorical):
-            return float(self.parameter.index(value))
+        if self.parameter.is_unordered:
+            n = self.parameter.n_cells or 1
+            return float(int(self.parameter.position(value) * n))
         number = float(value)
         if self.kind == "log":
             return math.log10(number)
@@ -176,8 +177,8 @@ class Axis:
             places = [float(p) for p in self.place(window) if not math.isnan(p)]
             return (min(places, default=0.0) - 0.5, max(places, default=0.0) + 0.5)
         low, high = self.place(window)
-        if isinstance(self.parameter, Int) and self.kind == "linear":
-            half = self.parameter.step / 2
+        if self.parameter.is_whole and self.kind == "linear":
+            half = (self.parameter.spacing or 0) / 2
             return float(low) - half, float(high) + half
         return float(low), float(high)
 
@@ -193,25 +194,25 @@ class Axis:
 def axis_for(parameter: Parameter) -> Axis:
     """Returns the axis on which a parameter was drawn: its own scale, its own units."""
     bounds = parameter.bounds
-    if isinstance(parameter, Categorical):
+    if parameter.is_unordered:
         text = tuple(plotly_text(value_text(choice), 18) for choice in bounds)
         places = tuple(float(i) for i in range(len(bounds)))
         return Axis(parameter, "choices", -0.5, len(bounds) - 0.5, places, text)
     low, high = float(bounds[0]), float(bounds[-1])
-    if isinstance(parameter, Float) and parameter.one_minus_log:
+    if parameter.scale == "one-minus-log":
         ticks = log_ticks(1.0 - high, 1.0 - low)
         places = tuple(-math.log10(t) for t in ticks)
         text = tuple(number_text(1.0 - t, 8) for t in ticks)
         ends = -math.log10(1.0 - low), -math.log10(1.0 - high)
         return Axis(parameter, "one-minus-log", *ends, places, text)
-    if isinstance(parameter, (Float, Int)) and parameter.log:
+    if parameter.scale == "log":
         ticks = log_ticks(low, high)
         places = tuple(math.log10(t) for t in ticks)
         text = tuple(number_text(t) for t in ticks)
         return Axis(parameter, "log", math.log10(low), math.log10(high), places, text)
-    if isinstance(parameter, Int) and len(range(int(low), int(high) + 1, parameter.step)) <= 6:
-        values = range(int(low), int(high) + 1, parameter.step)
-        half = parameter.step / 2
+    if parameter.is_whole and (parameter.n_cells or math.inf) <= 6:
+        values = [parameter.at(cell) for cell in range(parameter.n_cells or 0)]
+        half = (parameter.spacing or 0) / 2
         places = tuple(map(float, values))
         return Axis(parameter, "linear", low - half, high + half, places, tuple(map(str, values)))
     return Axis(parameter, "linear", low, high, (), ())

@@ -6,7 +6,6 @@ from typing import Any
 import plotly.graph_objects as go
 
 from tune_bn.core.draws.stages import Stage
-from tune_bn.core.space import Categorical
 from tune_bn.report.figures.shared import chosen_params, some_stages
 from tune_bn.report.figures.style import BLUE_RGB, add_note, base_figure, empty_figure
 from tune_bn.report.results.results import Results
@@ -38,7 +37,7 @@ def plot_windows(
     names = [
         name
         for name in chosen_params(results, params)
-        if params is not None or not isinstance(results.space[name], Categorical)
+        if params is not None or not results.space[name].is_unordered
     ]
     if not results.stages or not names:
         return empty_figure(title, "No trial recorded a stage: another sampler drew them.")
@@ -68,7 +67,7 @@ def plot_windows(
         for i, stage in enumerate(stages):
             window = stage.windows.get(name, parameter.bounds)
             low, high = _share(results, name, window)
-            text = window_text(window, is_choice=isinstance(parameter, Categorical))
+            text = window_text(window, is_choice=parameter.is_unordered)
             shade = 0.32 + 0.68 * i / max(len(stages) - 1, 1)
             for start, width, colour in (
                 (0.0, 1.0, "rgba(125,135,150,0.13)"),
@@ -145,8 +144,8 @@ def _usually(stage: Stage) -> str:
 def _share(results: Results, name: str, window: tuple[Any, ...]) -> tuple[float, float]:
     """Returns the window's ends as positions on the scale, whole cells included."""
     parameter = results.space[name]
-    if isinstance(parameter, Categorical):
-        return 0.0, len(window) / len(parameter.choices)
+    if parameter.is_unordered:
+        return 0.0, len(window) / len(parameter.bounds)
     ends = (parameter.position(end) for end in window)
     half = 0.5 / parameter.n_cells if parameter.n_cells else 0.0
     low, high = (

@@ -1,5 +1,6 @@
 """The best configuration as Python to paste: to try again, and to search on from."""
 
+import dataclasses
 import keyword
 import math
 from collections.abc import Iterable, Mapping
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.core.space import Categorical, Parameter
 from tune_bn.report.results.results import Results, TrialResult
 
 __all__ = [
@@ -102,9 +103,10 @@ def refined_space(results: Results) -> dict[str, Parameter]:
             continue  # a value of another type than the range's
         if not values:
             continue
-        if isinstance(parameter, Categorical):
-            used = {parameter.index(v) for v in values}
-            refined[name] = Categorical([c for i, c in enumerate(parameter.choices) if i in used])
+        if parameter.is_unordered:
+            used = {parameter.position(v) for v in values}
+            choices = [c for c in parameter.bounds if parameter.position(c) in used]
+            refined[name] = Categorical(choices)
             continue
         low = parameter.window(min(values), 0.2)[0]
         high = parameter.window(max(values), 0.2)[1]
@@ -113,14 +115,9 @@ def refined_space(results: Results) -> dict[str, Parameter]:
 
 
 def _with_bounds(parameter: Parameter, low: Any, high: Any) -> Parameter:
-    if isinstance(parameter, Int):
-        return Int(int(low), int(high), log=parameter.log, step=parameter.step)
-    assert isinstance(parameter, Float)
-    if parameter.step is None:
-        low, high = _shorter(low, parameter.low), _shorter(high, parameter.high)
-    return Float(
-        low, high, log=parameter.log, one_minus_log=parameter.one_minus_log, step=parameter.step
-    )
+    if parameter.spacing is None:
+        low, high = map(_shorter, (low, high), parameter.ends)
+    return parameter.between(low, high)
 
 
 def _shorter(value: float, end: float) -> float:
@@ -196,31 +193,24 @@ def _variables(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _options(parameter: Parameter) -> str:
-    if not isinstance(parameter, (Float, Int)):
-        return ""
-    text = ", log=True" if parameter.log else ""
-    if isinstance(parameter, Float) and parameter.one_minus_log:
-        text += ", one_minus_log=True"
-    if parameter.step not in (None, 1) or (isinstance(parameter, Float) and parameter.step):
-        text += f", step={parameter.step!r}"
-    return text
-
-
 def _suggest_code(name: str, parameter: Parameter) -> str:
-    if isinstance(parameter, Categorical):
-        choices = value_code(list(parameter.choices)) or repr(list(parameter.choices))
+    if parameter.is_unordered:
+        choices = value_code(list(parameter.bounds)) or repr(list(parameter.bounds))
         return f"trial.suggest_categorical({name!r}, {choices})"
-    assert isinstance(parameter, (Float, Int))
-    low, high = parameter.low, parameter.high
-    if isinstance(parameter, Float) and parameter.one_minus_log:
+    low, high = parameter.ends
+    scale, step = parameter.scale, parameter.spacing
+    if scale == "one-minus-log":
         return f"suggest_one_minus_log(trial, {name!r}, {low!r}, {high!r})"
-    if isinstance(parameter, Float) and parameter.log and name.startswith(_COMPLEMENT) and high < 1:
+    is_log = scale == "log"
+    if is_log and not parameter.is_whole and name.startswith(_COMPLEMENT) and high < 1:
         bare = name.removeprefix(_COMPLEMENT)
         ends = f"{_complement(high)!r}, {_complement(low)!r}"
         return f"suggest_one_minus_log(trial, {bare!r}, {ends})"
-    kind = "int" if isinstance(parameter, Int) else "float"
-    return f"trial.suggest_{kind}({name!r}, {low!r}, {high!r}{_options(parameter)})"
+    kind = "int" if parameter.is_whole else "float"
+    options = ", log=True" if is_log else ""
+    if step is not None and scale == "linear" and not (parameter.is_whole and step == 1):
+        options = f", step={step!r}"
+    return f"trial.suggest_{kind}({name!r}, {low!r}, {high!r}{options})"
 
 
 def _complement(value: float) -> float:
@@ -228,26 +218,38 @@ def _complement(value: float) -> float:
 
 
 def _core_code(parameter: Parameter) -> str | None:
-    if isinstance(parameter, Categorical):
-        choices = value_code(list(parameter.choices))
+    if parameter.is_unordered:
+        choices = value_code(list(parameter.bounds))
         return None if choices is None else f"Categorical({choices})"
-    assert isinstance(parameter, (Float, Int))
-    kind = type(parameter).__name__
-    return f"{kind}({parameter.low!r}, {parameter.high!r}{_options(parameter)})"
+    as_data: Any = parameter
+    given = [field for field in dataclasses.fields(as_data) if field.init]
+    needed = [f"{getattr(parameter, f.name)!r}" for f in given if f.default is dataclasses.MISSING]
+    options = [
+        f"{field.name}={getattr(parameter, field.name)!r}"
+        for field in given
+        if field.default not in (dataclasses.MISSING, getattr(parameter, field.name))
+    ]
+    return f"{type(parameter).__name__}({', '.join([*needed, *options])})"
 
 
 def _ray_code(parameter: Parameter) -> str | None:
-    if isinstance(parameter, Categorical):
-        choices = value_code(list(parameter.choices))
+    if parameter.is_unordered:
+        choices = value_code(list(parameter.bounds))
         return None if choices is None else f"tune.choice({choices})"
-    assert isinstance(parameter, (Float, Int))
-    low, high = parameter.low, parameter.high
-    if isinstance(parameter, Int):  # Ray leaves the upper end out
-        if parameter.step != 1:
-            return f"tune.qrandint({low!r}, {high!r}, {parameter.step!r})"
-        return f"tune.{'lograndint' if parameter.log else 'randint'}({low!r}, {high + 1!r})"
-    if parameter.one_minus_log:
+    low, high = parameter.ends
+    scale, step = parameter.scale, parameter.spacing
+    if scale == "one-minus-log":
         return f"one_minus_loguniform({low!r}, {high!r})"
-    if parameter.step is not None:
-        return f"tune.quniform({low!r}, {high!r}, {parameter.step!r})"
-    return f"tune.{'loguniform' if parameter.log else 'uniform'}({low!r}, {high!r})"
+    if scale == "normal":
+        of = parameter.to_json()
+        shape = f"{of['mean']!r}, {of['sd']!r}"
+        return f"tune.randn({shape})" if step is None else f"tune.qrandn({shape}, {step!r})"
+    log = "log" if scale == "log" else ""
+    if step == 1 and parameter.is_whole:  # Ray leaves the upper end out
+        return f"tune.{log}randint({low!r}, {high + 1!r})"
+    kind = "randint" if parameter.is_whole else "uniform"
+    if step is None:
+        return f"tune.{log}{kind}({low!r}, {high!r})"
+    is_multiple = math.isclose(round(low / step) * step, low, abs_tol=1e-9 * step)
+    # Ray counts the steps from 0: other values cannot be declared.
+    return f"tune.q{log}{kind}({low!r}, {high!r}, {step!r})" if is_multiple else None

@@ -11,7 +11,6 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from tune_bn.core.space import Categorical
 from tune_bn.plain.text import visible
 from tune_bn.report.advice.advise import advise
 from tune_bn.report.pages import listings as tables
@@ -49,7 +48,7 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
     ]
     if results.stages:
         # A category's window is all of its choices, in every stage.
-        scaled = [n for n, p in results.space.items() if not isinstance(p, Categorical)]
+        scaled = [n for n, p in results.space.items() if not p.is_unordered]
         stages = tables.stage_table(results, params=scaled, most=_MOST_COLUMNS)
         note = [_indented(stages.note, style="dim")] if stages.note else []
         blocks.append(("Stages", [_turned(stages), *note]))
