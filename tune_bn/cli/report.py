@@ -34,8 +34,9 @@ def read_search(
     mode: str | None,
 ) -> tuple["Results", dict[str, Any]]:
     """Returns the search that the options name, and what is known beside it."""
+    one_place = InputError("A report needs one of --run, --storage and --ray. Give exactly one.")
     if sum(place is not None for place in (run, storage, ray)) != 1:
-        raise InputError("A report needs one of --run, --storage and --ray. Give exactly one.")
+        raise one_place
     if study is not None and storage is None:
         raise InputError("--study needs --storage beside it.")
     if ray is None and (metric is not None or mode is not None):
@@ -51,7 +52,8 @@ def read_search(
     if run is not None:
         found, summary = open_run(run)
         return read_study(found), dict(summary)
-    assert storage is not None
+    if storage is None:
+        raise one_place
     return read_study(open_study(storage, study)), {}
 
 

@@ -80,12 +80,11 @@ def bars_of(
     """
     bars: dict[str, list[tuple[int, float, float]]] = {}
     for trial in trials:
-        window = None
-        if trial.origin is not None and trial.origin.windows is not None:
-            window = trial.origin.windows.get(name)
+        if trial.origin is None:
+            continue
+        window = (trial.origin.windows or {}).get(name)
         if window is None or isinstance(window, Kept):
             continue
-        assert trial.origin is not None
         low, high = axis.window(window.bounds)
         if not (math.isnan(low) or math.isnan(high)):
             kind = trial.origin.mark.kind

@@ -7,7 +7,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tune_bn.core.space import Parameter
 from tune_bn.plain.files import write_atomically
 from tune_bn.report.advice.advise import advise
 from tune_bn.report.advice.evidence import Advice
@@ -184,7 +183,7 @@ def _advice(results: Results, advice: Sequence[Advice]) -> list[str]:
         return []
     items = "".join(
         f"<li><p>{plain(a.text)}</p>"
-        + (f"<code>{plain(_range_code(results, a))}</code>" if a.suggestion is not None else "")
+        + _suggestion(results, a)
         + f'<p class="evidence">{plain(a.evidence)}</p></li>'
         for a in advice
     )
@@ -195,9 +194,11 @@ def _advice(results: Results, advice: Sequence[Advice]) -> list[str]:
     ]
 
 
-def _range_code(results: Results, advice: Advice) -> str:
-    assert isinstance(advice.suggestion, Parameter)
-    return parameter_code(results, advice.parameter or "", advice.suggestion)
+def _suggestion(results: Results, advice: Advice) -> str:
+    if advice.suggestion is None:
+        return ""
+    code = parameter_code(results, advice.parameter or "", advice.suggestion)
+    return f"<code>{plain(code)}</code>"
 
 
 def _best_configuration(results: Results, summary: Mapping[str, Any]) -> list[str]:

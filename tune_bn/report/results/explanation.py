@@ -155,7 +155,6 @@ def _region(results: Results, origin: Origin) -> str:
         if around is not None:
             return f"around trial {around}, one of {elites}"
         return f"around one of {elites} ({named})"
-    assert mark.kind == WINDOWS
     return f"around good values, each from one of {elites} ({named})"
 
 
