@@ -26,6 +26,7 @@ from tune_bn.report.figures import (
     plot_parallel,
     plot_pareto,
     plot_predictions,
+    plot_slices,
     plot_windows,
 )
 from tune_bn.report.pages.dashboard import DashboardCallback
@@ -55,6 +56,7 @@ __all__ = [
     "plot_parallel",
     "plot_pareto",
     "plot_predictions",
+    "plot_slices",
     "plot_windows",
     "results_of",
     "write_report",

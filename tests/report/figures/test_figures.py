@@ -1,6 +1,7 @@
 """Figures show the trials that there are, on the scale on which they were drawn."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import optuna
@@ -22,12 +23,14 @@ from tune_bn.report import (
     plot_parallel,
     plot_pareto,
     plot_predictions,
+    plot_slices,
     plot_windows,
     results_of,
 )
 from tune_bn.report.figures.bars import LOOKS
 from tune_bn.report.figures.fitted import confusion_counts
 from tune_bn.report.figures.relations import importances
+from tune_bn.report.figures.shared import highlights
 from tune_bn.report.figures.style import axis_for, log_ticks
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.results.wording import share_text
@@ -35,10 +38,10 @@ from tune_bn.report.results.wording import share_text
 OF_ONE = (
     plot_best_value,
     plot_durations,
-    plot_importances,
     plot_intermediate_values,
     plot_narrowing,
     plot_parallel,
+    plot_slices,
     plot_windows,
 )
 
@@ -61,7 +64,7 @@ def test_each_figure_of_a_study(plot, staged: optuna.Study):
     assert len(figure.data) > 0
 
 
-@pytest.mark.parametrize("plot", OF_ONE)
+@pytest.mark.parametrize("plot", [*OF_ONE, plot_importances])
 def test_each_figure_of_nothing_says_so(plot):
     """Without trials a figure says that there is nothing to see."""
     figure = plot(optuna.create_study())
@@ -224,28 +227,100 @@ def test_best_value_runs_to_the_best(staged: optuna.Study):
 
 
 def test_one_exploded_value_does_not_flatten_the_rest():
-    """A value far off is left outside of the axis, and that is said."""
+    """A value far off is a mark at the edge of the axis, which says what it is."""
     study = optuna.create_study()
     study.optimize(lambda t: 1e12 if t.number == 3 else t.suggest_float("x", 0, 1), n_trials=20)
     figure = plot_best_value(study)
-    assert figure.layout.yaxis.range[1] < 100
-    assert "1 worse value lies outside" in figure.layout.title.text
+    high = figure.layout.yaxis.range[1]
+    assert high < 100
+    edge = next(t for t in figure.data if t.name == "beyond the edge")
+    assert (list(edge.x), list(edge.y), list(edge.customdata)) == ([3], [high], [1e12])
 
 
-def test_importances_are_shares(staged: optuna.Study):
-    """Importances sum to one, the largest on top."""
-    bars = plot_importances(staged).data[0]
+def test_every_value_is_drawn(staged: optuna.Study):
+    """No trial with a value is left out of the best value by trial, however bad it is."""
+    figure = plot_best_value(staged)
+    shown = {
+        int(n) for t in figure.data if t.mode == "markers" for n in t.x if t.name.find("best") < 0
+    }
+    assert shown == {t.number for t in results_of(staged).trials if t.is_ranked}
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        plot_best_value,
+        plot_durations,
+        plot_intermediate_values,
+        plot_narrowing,
+        plot_parallel,
+        plot_slices,
+    ],
+)
+def test_the_chosen_trial_is_in_every_figure(plot, staged: optuna.Study):
+    """What was chosen in the end has its own mark where it is not the best of the search."""
+    results = results_of(staged)
+    other = results.ranked[7]
+    names = [t.name for t in plot(replace(results, chosen=other.number)).data if t.name]
+    assert any(name.startswith("chosen") for name in names)
+    assert not any(name.startswith("chosen") for name in [t.name or "" for t in plot(results).data])
+
+
+def test_the_best_is_said_to_be_chosen(staged: optuna.Study):
+    """Where both are one trial the star says so."""
+    results = results_of(staged)
+    assert results.best is not None
+    found = highlights(replace(results, chosen=results.best.number))
+    assert [what for what, _, _ in found] == [f"best, and chosen (trial {results.best.number})"]
+
+
+def test_slices_show_every_trial_in_each_panel(staged: optuna.Study):
+    """A panel holds the complete trials, at their value, and those beyond the axis at its edge."""
+    results = results_of(staged)
+    figure = plot_slices(results)
+    for i in range(len(results.space)):
+        axis = "y" if i == 0 else f"y{i + 1}"
+        n = sum(
+            len(t.x)
+            for t in figure.data
+            if (t.yaxis or "y") == axis and t.legendgroup in ("complete", "edge")
+        )
+        assert n == len(results.complete)
+
+
+@pytest.fixture(scope="module")
+def one_matters() -> optuna.Study:
+    """Sixty random trials, of which one parameter decides the value."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda t: t.suggest_float("x", 0, 1) ** 2 + 0 * t.suggest_float("y", 0, 1), 60)
+    return study
+
+
+def test_importances_are_shares(one_matters: optuna.Study):
+    """Importances sum to one, the largest on top, each within its interval."""
+    (bars,) = plot_importances(one_matters).data
     assert sum(bars.x) == pytest.approx(1)
     assert bars.x[-1] == max(bars.x)
+    found = importances(results_of(one_matters))
+    assert next(iter(found)) == "x"
+    for one in found.values():
+        assert 0 <= one.low <= one.share <= one.high <= 1
+    assert found["x"].low > found["y"].high
+
+
+def test_importances_of_few_trials_are_left_out(one_matters: optuna.Study):
+    """Below fifty complete trials the estimate is noise, and none is shown."""
+    results = results_of(one_matters)
+    assert importances(replace(results, trials=results.trials[:49])) == {}
+    assert importances(replace(results, trials=results.trials[:50])) != {}
 
 
 def test_importances_need_values_that_differ():
     """Where nearly all trials are equally bad none is said to matter, and nothing is warned of."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    study.optimize(lambda t: float(t.suggest_float("x", 0, 1) > 0.03), 30)
+    study.optimize(lambda t: float(t.suggest_float("x", 0, 1) > 0.03), 60)
     assert len({t.value for t in study.trials}) == 2
-    by_forest = {"x": 1.0}  # Optuna 4 assesses by another method, which has an answer
-    assert importances(results_of(study)) == (by_forest if optuna.__version__ < "5" else {})
+    assert importances(results_of(study)) == {}
 
 
 def test_pareto_marks_the_front(two_objectives: optuna.Study):

@@ -13,6 +13,7 @@ from tune_bn.report.figures.fitted import (
     plot_predictions,
 )
 from tune_bn.report.figures.relations import plot_importances, plot_parallel, plot_pareto
+from tune_bn.report.figures.slices import plot_slices
 from tune_bn.report.figures.windows import plot_windows
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "plot_parallel",
     "plot_pareto",
     "plot_predictions",
+    "plot_slices",
     "plot_windows",
 ]

@@ -1,30 +1,43 @@
 """How the search went along: best value by trial, intermediate values, time."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from tune_bn.report.errors import ReportError
-from tune_bn.report.figures.shared import stage_labels, stage_spans, trial_axis
+from tune_bn.report.figures.shared import (
+    RING,
+    STAR,
+    highlights,
+    stage_labels,
+    stage_spans,
+    trial_axis,
+)
 from tune_bn.report.figures.style import (
-    AMBER,
     BLUE,
     BLUE_RGB,
+    GREEN,
     GREY,
-    INK,
     VERMILLION,
     add_note,
     base_figure,
     empty_figure,
 )
 from tune_bn.report.figures.thinning import shown_trials
-from tune_bn.report.results.results import Results
+from tune_bn.report.results.results import Results, TrialResult
 from tune_bn.report.results.source import results_of
 from tune_bn.report.results.wording import number_text, plotly_text
 
-__all__ = ["plot_best_value", "plot_durations", "plot_intermediate_values"]
+__all__ = [
+    "at_the_edge",
+    "plot_best_value",
+    "plot_durations",
+    "plot_intermediate_values",
+    "value_range",
+]
 
 _MOST_SHADED = 200
 
@@ -51,17 +64,16 @@ def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None =
     if not results.complete:
         return empty_figure(title, "No trial has run to its end with a value.")
     shown, note = shown_trials(results, max_trials, states=("complete", "pruned"))
-    low, high, hidden = _value_range(results, objective)
+    low, high = value_range(results, objective)
+    outside: list[TrialResult] = []
     figure = go.Figure()
     for state, marker in (
         ("pruned", {"symbol": "triangle-down-open", "size": 7, "color": GREY}),
         ("complete", {"symbol": "circle", "size": 6, "color": GREY, "opacity": 0.75}),
     ):
         trials = [t for t in shown if t.state == state and t.is_ranked]
-        if state == "pruned" and len(results.directions) == 1:
-            inside = [t for t in trials if low <= t.value <= high]
-            hidden += len(trials) - len(inside)
-            trials = inside
+        outside += [t for t in trials if not low <= t.values[objective] <= high]
+        trials = [t for t in trials if low <= t.values[objective] <= high]
         if trials:
             figure.add_trace(
                 go.Scatter(
@@ -73,6 +85,8 @@ def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None =
                     hovertemplate="trial %{x}<br>%{y:.6g}<extra></extra>",
                 )
             )
+    if outside:
+        figure.add_trace(at_the_edge(outside, objective, (low, high)))
     numbers, best = _best_so_far(results, objective)
     figure.add_trace(
         go.Scatter(
@@ -90,12 +104,7 @@ def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None =
             x=[found],
             y=[best[-1]],
             mode="markers",
-            marker={
-                "symbol": "star",
-                "size": 15,
-                "color": AMBER,
-                "line": {"width": 1.2, "color": INK},
-            },
+            marker=STAR,
             name=f"best: {number_text(float(best[-1]), 5)} (trial {found})",
             hovertemplate="trial %{x}<br>%{y:.6g}<extra>best</extra>",
         )
@@ -104,9 +113,19 @@ def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None =
     figure.update_yaxes(range=[low, high], title_text=plotly_text(name))
     figure.update_xaxes(trial_axis(results), title_text="Trial")
     _shade_stages(figure, results)
-    if hidden:
-        what = "1 worse value lies" if hidden == 1 else f"{hidden:,} worse values lie"
-        note = f"{note} {what} outside.".strip()
+    for what, trial, marker in highlights(results):
+        if marker is RING and trial.values:
+            value = trial.values[objective]
+            figure.add_trace(
+                go.Scatter(
+                    x=[trial.number],
+                    y=[min(max(value, low), high)],
+                    mode="markers",
+                    marker=marker,
+                    name=f"{what}: {number_text(value, 5)}",
+                    hovertemplate="trial %{x}<br>%{y:.6g}<extra>chosen</extra>",
+                )
+            )
     if note:
         add_note(figure, note)
     figure.update_layout(margin={"t": 98}, legend={"y": 1.07})
@@ -125,9 +144,25 @@ def _best_so_far(results: Results, objective: int) -> tuple[Any, Any]:
     return np.r_[numbers[keep], last], np.r_[best[keep], best[-1]]
 
 
+def at_the_edge(
+    trials: Sequence[TrialResult], objective: int, ends: tuple[float, float]
+) -> go.Scatter:
+    """Returns the trials whose values lie beyond the axis, as marks at that edge of it."""
+    values = np.array([t.values[objective] for t in trials])
+    return go.Scatter(
+        x=np.array([t.number for t in trials]),
+        y=np.clip(values, *ends),
+        customdata=values,
+        mode="markers",
+        marker={"symbol": "diamond", "size": 7, "color": VERMILLION},
+        name="beyond the edge",
+        hovertemplate="trial %{x}<br>%{customdata:.6g}<extra>beyond the edge</extra>",
+    )
+
+
 @np.errstate(over="ignore")  # values of ±1e308 have no difference
-def _value_range(results: Results, objective: int) -> tuple[float, float, int]:
-    """Returns the ends of the value axis, and how many values lie beyond it.
+def value_range(results: Results, objective: int) -> tuple[float, float]:
+    """Returns the ends of an axis of values.
 
     A single exploded loss would flatten everything else, so what lies further from the median
     than four times the distance of the best, or of the middle half, is left outside.
@@ -135,7 +170,7 @@ def _value_range(results: Results, objective: int) -> tuple[float, float, int]:
     values = np.array([t.values[objective] for t in results.complete])
     finite = values[np.isfinite(values)]
     if not finite.size:
-        return -1.0, 1.0, len(values)
+        return -1.0, 1.0
     first, median, third = np.quantile(finite, [0.25, 0.5, 0.75])
     maximize = results.directions[objective] == "maximize"
     best = finite.max() if maximize else finite.min()
@@ -144,9 +179,8 @@ def _value_range(results: Results, objective: int) -> tuple[float, float, int]:
         low, high = max(finite.min(), median - reach), best
     else:
         low, high = best, min(finite.max(), median + reach)
-    hidden = int(np.sum((values < low) | (values > high)))
     pad = 0.06 * (high - low) or 0.05 * max(abs(high), 1e-12)
-    return max(float(low - pad), -1e300), min(float(high + pad), 1e300), hidden
+    return max(float(low - pad), -1e300), min(float(high + pad), 1e300)
 
 
 def _shade_stages(figure: go.Figure, results: Results) -> None:
@@ -168,7 +202,7 @@ def _shade_stages(figure: go.Figure, results: Results) -> None:
         for _, left, right in spans[::2]
         if len(spans) <= _MOST_SHADED
     ]
-    labels = stage_labels(spans, y=1, yref="y domain")
+    labels = stage_labels(results, spans, y=1, yref="y domain")
     figure.update_layout(shapes=shades, annotations=labels)
 
 
@@ -185,21 +219,24 @@ def plot_intermediate_values(source: Any, *, max_trials: int = 200) -> go.Figure
     if not with_steps:
         return empty_figure(title, "No trial reported values on its way.")
     shown, note = shown_trials(results, max_trials)
-    best = results.best
+    own = {trial.number: what for what, trial, _ in highlights(results)}
+    marked = [trial for _, trial, _ in highlights(results)]
     figure = go.Figure()
-    kinds = (
+    kinds: list[tuple[str, dict[str, Any], float]] = [
         ("failed", {"width": 1, "color": VERMILLION, "dash": "dot"}, 0.6),
         ("pruned", {"width": 1, "color": GREY}, 0.45),
         ("complete", {"width": 1.2, "color": BLUE}, 0.55),
-        ("best", {"width": 3, "color": VERMILLION}, 1.0),
-    )
+        *(
+            (own[trial.number], {"width": 3, "color": colour}, 1.0)
+            for trial, colour in zip(marked, (VERMILLION, GREEN), strict=False)
+        ),
+    ]
     for kind, line, opacity in kinds:
         x: list[float] = []
         y: list[float] = []
         numbers: list[float] = []
-        for trial in shown:
-            own = "best" if best is not None and trial.number == best.number else trial.state
-            if own != kind or not trial.steps:
+        for trial in {t.number: t for t in (*shown, *marked)}.values():
+            if own.get(trial.number, trial.state) != kind or not trial.steps:
                 continue
             x += [step for step, _ in trial.steps] + [math.nan]
             y += [v if math.isfinite(v) else math.nan for _, v in trial.steps] + [math.nan]
@@ -211,10 +248,10 @@ def plot_intermediate_values(source: Any, *, max_trials: int = 200) -> go.Figure
                     y=np.array(y),
                     customdata=np.array(numbers),
                     mode="lines+markers",
-                    marker={"size": 3 if kind != "best" else 6},
+                    marker={"size": 3 if line["width"] < 3 else 6},
                     line=line,
                     opacity=opacity,
-                    name=kind if kind != "best" else f"best (trial {best.number if best else ''})",
+                    name=kind,
                     hovertemplate="trial %{customdata}<br>step %{x}: %{y:.6g}<extra></extra>",
                 )
             )
@@ -271,6 +308,18 @@ def plot_durations(source: Any, *, max_trials: int | None = 2000) -> go.Figure:
             )
     if not figure.data:
         return empty_figure(title, "No trial recorded its time.")
+    for what, trial, marker in highlights(results):
+        if trial.seconds is not None:
+            figure.add_trace(
+                go.Scatter(
+                    x=[trial.number],
+                    y=[trial.seconds],
+                    mode="markers",
+                    marker=marker,
+                    name=what,
+                    hovertemplate="trial %{x}<br>%{y:.3g} s<extra></extra>",
+                )
+            )
     base_figure(figure, title=title, height=340)
     figure.update_xaxes(trial_axis(results), title_text="Trial")
     figure.update_yaxes(title_text="Seconds", rangemode="tozero", tickformat="~g")

@@ -11,13 +11,15 @@ from plotly.subplots import make_subplots
 from tune_bn.report.figures.bars import bar_traces, n_unknown
 from tune_bn.report.figures.shared import (
     MOST_SPANS,
+    RING,
+    STAR,
     chosen_params,
+    highlights,
     stage_labels,
     stage_spans,
     trial_axis,
 )
 from tune_bn.report.figures.style import (
-    AMBER,
     BLUE_RGB,
     GREY,
     INK,
@@ -37,7 +39,7 @@ from tune_bn.report.results.wording import count_text, number_text, plotly_text,
 
 __all__ = ["Looks", "narrowing_figure", "plot_narrowing"]
 
-_ROW_PX = 112
+_ROW_PX, _LOW_ROW_PX, _FEW_ROWS = 104, 84, 4
 _GAP_PX = 34
 _TOP_PX, _BOTTOM_PX = 100, 112
 _LEGEND_PX = 29  # of each of its lines
@@ -52,7 +54,8 @@ def plot_narrowing(
     Trials run along x, a parameter's own scale along y. A bar behind a dot is the interval in which
     the value was drawn; a dot without one was kept from another trial, or given. The pale band is
     all that a stage drew from: the hull of its bars. Colour and size tell how a trial ranks among
-    the complete ones; pruned trials are open triangles, failed ones crosses, the best a star.
+    the complete ones; pruned trials are open triangles, failed ones crosses, the best a star, and
+    the one that was chosen in the end a ring.
 
     Args:
         source: What `results_of` takes: an Optuna study, a Ray result grid, a `CoarseToFine`.
@@ -84,7 +87,8 @@ def narrowing_figure(
     if not names or not trials:
         return empty_figure(title, "No finished trial has a parameter yet.")
     rows = len(names)
-    inner = rows * _ROW_PX + (rows - 1) * _GAP_PX
+    row_px = _ROW_PX if rows <= _FEW_ROWS else _LOW_ROW_PX
+    inner = rows * row_px + (rows - 1) * _GAP_PX
     figure = make_subplots(
         rows=rows,
         cols=1,
@@ -105,7 +109,7 @@ def narrowing_figure(
         for trace in looks.traces(name, axis, is_first=row == 1):
             figure.add_trace(trace, row=row, col=1)
         figure.update_yaxes(axis.options(), row=row, col=1)
-    for label in stage_labels(stage_spans(results), y=1, yref="y domain", yshift=21):
+    for label in stage_labels(results, stage_spans(results), y=1, yref="y domain", yshift=21):
         figure.add_annotation(label)
     figure.update_xaxes(trial_axis(results))
     figure.update_xaxes(title_text="Trial", row=rows, col=1)
@@ -182,6 +186,7 @@ class Looks:
         self.complete.sort(key=lambda t: self.goodness[t.number])
         self.pruned = [t for t in trials if t.state == "pruned"]
         self.failed = [t for t in trials if t.state == "failed"]
+        self.chosen = [t for _, t, marker in highlights(results) if marker is RING]
         self.has_values = bool(self.goodness)
 
     def scale_text(self) -> list[str]:
@@ -222,16 +227,8 @@ class Looks:
                     "line": {"width": 0},
                 },
             ),
-            (
-                "best" if len(self.results.directions) == 1 else "Pareto front",
-                self.best,
-                {
-                    "symbol": "star",
-                    "size": 15,
-                    "color": AMBER,
-                    "line": {"width": 1.2, "color": INK},
-                },
-            ),
+            ("best" if len(self.results.directions) == 1 else "Pareto front", self.best, STAR),
+            ("chosen", self.chosen, RING),
         ]
         traces = [
             self._trace(kind, trials, marker, name, axis, is_first)

@@ -145,7 +145,7 @@ def _mark(symbol: str, x: float, y: float, size: float) -> str:
     if symbol == "star":
         scale = size / 15
         return f"M{x:.1f} {y:.1f}" + (_STAR if scale == 1 else _star(scale))
-    if symbol == "triangle-down-open":
+    if symbol in ("triangle-down", "triangle-down-open"):
         return f"M{x - half:.1f} {y - 0.43 * size:.1f}h{size:g}l{-half:g} {0.87 * size:.1f}z"
     if symbol == "triangle-up":
         return f"M{x - half:.1f} {y + 0.43 * size:.1f}h{size:g}l{-half:g} {-0.87 * size:.1f}z"

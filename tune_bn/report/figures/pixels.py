@@ -99,7 +99,7 @@ def _round_numbers(axis: PixelAxis) -> list[float]:
     low, high = sorted((axis.low, axis.high))
     if not low < high or not math.isfinite(high - low):
         return [v for v in dict.fromkeys((low, high)) if abs(v) < 1e300]
-    most = max(axis.length / (84 if axis.is_x else 42), 2)
+    most = max(axis.length / (64 if axis.is_x else 38), 2)
     step = float(axis.options.get("dtick") or 0)
     if not step:
         power = 10.0 ** math.floor(math.log10((high - low) / most))

@@ -6,12 +6,15 @@ from typing import Any
 
 from tune_bn.core.draws.stages import Stage
 from tune_bn.report.errors import ReportError
-from tune_bn.report.figures.style import BLUE
-from tune_bn.report.results.results import Results
+from tune_bn.report.figures.style import AMBER, BLUE, INK
+from tune_bn.report.results.results import Results, TrialResult
 
 __all__ = [
     "MOST_SPANS",
+    "RING",
+    "STAR",
     "chosen_params",
+    "highlights",
     "some_stages",
     "stage_labels",
     "stage_spans",
@@ -38,12 +41,15 @@ def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
     return [(stage, start, end) for stage, start, end in spans if end > start]
 
 
-def stage_labels(spans: Sequence[tuple[Stage, float, float]], **place: Any) -> list[dict[str, Any]]:
+def stage_labels(
+    results: Results, spans: Sequence[tuple[Stage, float, float]], **place: Any
+) -> list[dict[str, Any]]:
     """Returns annotations with the names of the stages where they begin, those that have room.
 
     They are called "stage", so that a page can leave out more of them where it is narrow.
 
     Args:
+        results: The search.
         spans: What `stage_spans` returned.
         place: Options of each annotation: its place along y.
     """
@@ -56,7 +62,7 @@ def stage_labels(spans: Sequence[tuple[Stage, float, float]], **place: Any) -> l
         labels.append(
             {
                 "name": "stage",
-                "text": stage.name,
+                "text": results.stage_title(stage.index),
                 "x": left,
                 "xanchor": "left",
                 "yanchor": "bottom",
@@ -98,3 +104,24 @@ def chosen_params(results: Results, params: Sequence[str] | None) -> list[str]:
                 f"A figure needs parameters that the search has, but got {name!r}. It has: {known}."
             )
     return list(params)
+
+
+STAR = {"symbol": "star", "size": 15, "color": AMBER, "line": {"width": 1.2, "color": INK}}
+RING = {"symbol": "diamond-open", "size": 15, "color": INK, "line": {"width": 2.2}}
+
+
+def highlights(results: Results) -> list[tuple[str, TrialResult, dict[str, Any]]]:
+    """Returns the trials to be found in every figure: what they are, which, and their mark.
+
+    They are the best one of the search, and the one that was chosen in the end, where that is
+    another.
+    """
+    best = results.best if len(results.directions) == 1 else None
+    chosen = None if results.chosen is None else results.by_number.get(results.chosen)
+    found = []
+    if best is not None:
+        what = "best, and chosen" if chosen is best else "best"
+        found.append((f"{what} (trial {best.number})", best, STAR))
+    if chosen is not None and chosen is not best:
+        found.append((f"chosen (trial {chosen.number})", chosen, RING))
+    return found

@@ -86,7 +86,8 @@ def plot_windows(
                 )
             texts.append(f"\u2002{plotly_text(text, 26)}")
             about.append(
-                f"{plotly_text(name)}, {stage.name}<br>{plotly_text(text, 80)}"
+                f"{plotly_text(name)}, {results.stage_title(stage.index)}"
+                f"<br>{plotly_text(text, 80)}"
                 f"<br>{share_text(high - low)} of the scale{_usually(stage)}"
             )
             places.append(place)
@@ -110,7 +111,7 @@ def plot_windows(
     figure.update_yaxes(
         range=[place - 0.3, -0.2],
         tickvals=places,
-        ticktext=[_stage_text(stage) for _ in names for stage in stages],
+        ticktext=[_stage_text(results, stage) for _ in names for stage in stages],
         showgrid=False,
     )
     figure.update_xaxes(
@@ -129,9 +130,9 @@ def plot_windows(
     return figure
 
 
-def _stage_text(stage: Stage) -> str:
+def _stage_text(results: Results, stage: Stage) -> str:
     usual = "" if stage.usual_width is None else f", {share_text(stage.usual_width)}"
-    return plotly_text(f"{stage.name}{usual}")
+    return plotly_text(f"{results.stage_title(stage.index)}{usual}")
 
 
 def _usually(stage: Stage) -> str:

@@ -2,7 +2,6 @@
 
 import plotly.graph_objects as go
 
-from tune_bn.core.space import Categorical
 from tune_bn.report.figures import (
     plot_best_value,
     plot_durations,
@@ -10,44 +9,56 @@ from tune_bn.report.figures import (
     plot_intermediate_values,
     plot_parallel,
     plot_pareto,
-    plot_windows,
 )
 from tune_bn.report.figures.drawn import narrowing_figure
-from tune_bn.report.figures.relations import importances
+from tune_bn.report.figures.relations import FEWEST_ASSESSED, Importance, importances
+from tune_bn.report.figures.slices import slices_figure
 from tune_bn.report.pages import listings as tables
-from tune_bn.report.pages.markup import figure_block
+from tune_bn.report.pages.markup import figure_block, folded, plain, table_block
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.wording import count_text
 
-__all__ = ["parameter_figures", "search_figures"]
+__all__ = ["further_figures", "parameter_figures", "search_figures"]
 
 _MOST_PARAMS = 16
-_MOST_ROWS = 5  # of parameters in one figure, so that it fits on a sheet of paper
-_MOST_WINDOWS = 4
+_MOST_ROWS = 7  # of parameters in one figure, so that it fits on a sheet of paper
+_MOST_SLICES = 9
 _MOST_POINTS = 800
+_WIDE = 0.6  # the share of a scale from which on it has not narrowed
+_FEW_STEPS = 3  # which say little more than the value
+_FEWEST_SIDE_BY_SIDE = 10
 
 
 def search_figures(results: Results) -> list[str]:
     """Returns the figures of how a search went, as HTML; those that have something to show."""
     if not results.trials:
         return []
-    names = _shown_names(results)
-    blocks = _value_figures(results) + _narrowing_figures(results, names)
-    numeric = [n for n in names if not isinstance(results.space[n], Categorical)]
-    if results.stages and numeric:
-        blocks += _window_figures(results, numeric)
-    if any(t.steps for t in results.trials):
-        blocks.append(
-            figure_block(
-                "plot-steps",
-                plot_intermediate_values(results),
-                "What trials reported on their way; those that were stopped early are faint.",
-                tables.steps_table(results),
-            )
+    return _narrowing_figures(results, _shown_names(results)) + _value_figures(results)
+
+
+def further_figures(results: Results) -> list[str]:
+    """Returns what only some readers look for, folded: steps, times, the best side by side."""
+    blocks = []
+    if any(len(t.steps) > _FEW_STEPS for t in results.trials):
+        block = figure_block(
+            "plot-steps",
+            plot_intermediate_values(results),
+            "What trials reported on their way; those that were stopped early are faint.",
+            tables.steps_table(results),
         )
+        blocks.append(folded("What trials reported on their way", block))
+    if len(results.complete) >= _FEWEST_SIDE_BY_SIDE and len(results.space) >= 2:
+        block = figure_block(
+            "plot-parallel",
+            plot_parallel(results),
+            "A line for each of the best trials across the parameters; lines that meet agree.",
+            tables.best_trials_table(results),
+        )
+        blocks.append(folded("The best trials side by side", block))
     if any(t.seconds is not None for t in results.trials):
         figure = plot_durations(results, max_trials=_MOST_POINTS)
-        blocks.append(figure_block("plot-time", figure, "", tables.durations_table(results)))
+        block = figure_block("plot-time", figure, "", tables.durations_table(results))
+        blocks.append(folded("How long trials took", block))
     return blocks
 
 
@@ -85,9 +96,13 @@ def _narrowing_figures(results: Results, names: list[str]) -> list[str]:
     if len(results.space) > len(names):
         hidden = count_text(len(results.space) - len(names), "more parameter")
         caption += f" Not shown here: {hidden}."
+    wide = [n for n in names if results.latest_shares.get(n, 0.0) >= _WIDE]
+    if len(wide) == len(names):
+        wide = []
+    names = [n for n in names if n not in wide]
     parts = _parts(names, _MOST_ROWS)
     most = _most_points(names)
-    return [
+    blocks = [
         figure_block(
             f"plot-narrowing-{i}",
             _part_of(narrowing_figure(results, part, most), i, parts),
@@ -96,23 +111,15 @@ def _narrowing_figures(results: Results, names: list[str]) -> list[str]:
         )
         for i, part in enumerate(parts, start=1)
     ]
-
-
-def _window_figures(results: Results, names: list[str]) -> list[str]:
-    caption = (
-        "How much of each parameter's scale all draws of a stage span together, and where. In "
-        "percent, the usual width of a single draw: a few wide ones do not hide the narrowing."
-    )
-    parts = _parts(names, _MOST_WINDOWS)
-    return [
-        figure_block(
-            f"plot-windows-{i}",
-            _part_of(plot_windows(results, params=part), i, parts),
-            caption if i == 1 else "",
-            tables.stage_table(results, params=part),
+    if wide:
+        listed = ", ".join(wide)
+        blocks.append(
+            f'<p class="note">Not narrowed, drawn from most of the range to the end: '
+            f"{plain(listed)}.</p>"
         )
-        for i, part in enumerate(parts, start=1)
-    ]
+    if results.stages:
+        blocks.append(folded("Stages and windows", table_block(tables.stage_table(results))))
+    return blocks
 
 
 def _parts(names: list[str], most: int) -> list[list[str]]:
@@ -145,29 +152,39 @@ def _shown_names(results: Results) -> list[str]:
 
 def parameter_figures(results: Results) -> list[str]:
     """Returns the figures of what the parameters do, as HTML; none where too few trials ended."""
+    if not results.complete or not results.space:
+        return []
     blocks = []
     for i in range(min(len(results.directions), 3)):
         try:
             found = importances(results, objective=i)
         except ModuleNotFoundError:
-            break  # Optuna works them out; everything else needs none
+            found = {}  # Optuna works them out; everything else needs none
+        names = sorted(_shown_names(results), key=lambda n: -found[n].share if n in found else 0.0)
+        figure = slices_figure(results, names[:_MOST_SLICES], i, _most_points(names), found)
+        caption = "Each point is a complete trial." + _importance_caption(results, found)
+        if len(names) > _MOST_SLICES:
+            caption += f" The first {_MOST_SLICES} of {len(results.space)} parameters."
+        best = tables.best_trials_table(results)
+        blocks.append(figure_block(f"plot-slices-{i}", figure, caption, best))
         if found:
-            blocks.append(
-                figure_block(
-                    f"plot-importances-{i}",
-                    plot_importances(results, objective=i),
-                    "Optuna's estimate of how much each parameter decides the value. After a "
-                    "search has narrowed it says what still matters there.",
-                    tables.importance_table(found),
-                )
+            block = figure_block(
+                f"plot-importances-{i}",
+                plot_importances(results, objective=i),
+                "After a search has narrowed they say what still matters there.",
+                tables.importance_table(found),
             )
-    if len(results.complete) >= 10 and len(results.space) >= 2:
-        blocks.append(
-            figure_block(
-                "plot-parallel",
-                plot_parallel(results),
-                "A line for each of the best trials across the parameters; lines that meet agree.",
-                tables.best_trials_table(results),
-            )
-        )
+            of = f" for {results.objectives[i]}" if len(results.directions) > 1 else ""
+            blocks.append(folded(f"Importances{of}", block))
     return blocks
+
+
+def _importance_caption(results: Results, found: dict[str, Importance]) -> str:
+    if found:
+        return (
+            " What a parameter decides is its importance by PED-ANOVA, with where 90 % of the "
+            "estimates lie when the trials are resampled; other methods may rank otherwise."
+        )
+    if len(results.complete) < FEWEST_ASSESSED:
+        return f" Importances are left out: below {FEWEST_ASSESSED} complete trials they are noise."
+    return ""

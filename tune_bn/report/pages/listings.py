@@ -9,6 +9,7 @@ import numpy as np
 
 from tune_bn.core.draws.stages import Stage
 from tune_bn.core.space import Categorical
+from tune_bn.report.figures.relations import Importance
 from tune_bn.report.figures.shared import some_stages
 from tune_bn.report.results.explanation import explanation, source_text
 from tune_bn.report.results.results import Results, TrialResult
@@ -91,7 +92,9 @@ def stage_table(results: Results, *, params: Sequence[str] | None = None, most: 
         own = (best,) if is_single else ()
         usual = "–" if stage.usual_width is None else share_text(stage.usual_width)
         width = share_text(stage.width)
-        rows.append((stage.name, str(len(stage.trials)), *own, width, usual, *windows))
+        rows.append(
+            (results.stage_title(stage.index), str(len(stage.trials)), *own, width, usual, *windows)
+        )
     columns = ("Stage", "Trials", *(("Best value",) if is_single else ()), "Width", "Usual width")
     unknown = sum(stage.n_unknown for stage in results.stages)
     if unknown:
@@ -116,9 +119,7 @@ def best_trials_table(
         most: How many trials at most.
     """
     names = list(results.space) if params is None else list(params)
-    best = [t for t in results.ranked if t.state == "complete"][:most]
-    if len(results.directions) > 1:
-        best = list(results.front[:most])
+    best = _best_trials(results, most)
     rows = tuple(_trial_row(results, trial, names) for trial in best)
     what = "Pareto front" if len(results.directions) > 1 else "Best trials"
     stage = ("Stage",) if results.stages else ()
@@ -129,12 +130,10 @@ def best_trials_table(
 
 def reasons_table(results: Results, *, most: int = 10) -> Table | None:
     """Returns why each of the best trials was tried, best first; None where no trial says it."""
-    best = [t for t in results.ranked if t.state == "complete"][:most]
-    if len(results.directions) > 1:
-        best = list(results.front[:most])
+    best = _best_trials(results, most)
     if not any(t.origin is not None for t in best):
         return None
-    rows = tuple((str(t.number), explanation(results, t)) for t in best)
+    rows = tuple((_number_text(results, t), explanation(results, t)) for t in best)
     return Table("Why the best were tried", ("Trial", "Why it was tried"), rows, n_text_columns=2)
 
 
@@ -143,7 +142,21 @@ def _trial_row(results: Results, trial: TrialResult, names: Sequence[str]) -> tu
     params = (value_text(trial.params[n]) if n in trial.params else "–" for n in names)
     values = (number_text(v, 6) for v in trial.values)
     source = (source_text(trial) or "not recorded",) if results.stages else ()
-    return (str(trial.number), *stage, *values, *params, *source)
+    return (_number_text(results, trial), *stage, *values, *params, *source)
+
+
+def _number_text(results: Results, trial: TrialResult) -> str:
+    """Returns a trial's number, with a word where it is the one that was chosen in the end."""
+    return f"{trial.number}, chosen" if trial.number == results.chosen else str(trial.number)
+
+
+def _best_trials(results: Results, most: int) -> list[TrialResult]:
+    """Returns the best trials, best first, or those of the front; the chosen one among them."""
+    best = [t for t in results.ranked if t.state == "complete"][:most]
+    if len(results.directions) > 1:
+        best = list(results.front[:most])
+    chosen = None if results.chosen is None else results.by_number.get(results.chosen)
+    return best if chosen is None or chosen in best else [*best, chosen]
 
 
 def improvements_table(results: Results, *, most: int = 30) -> Table:
@@ -154,7 +167,8 @@ def improvements_table(results: Results, *, most: int = 30) -> Table:
         if results.loss(trial) < best:
             best = results.loss(trial)
             stage = (results.stage_name(trial),) if results.stages else ()
-            rows.append((str(trial.number), *stage, number_text(trial.value, 6)))
+            row = (_number_text(results, trial), *stage, number_text(trial.value, 6))
+            rows.append(row)
     note = f"The last {most} of {len(rows)} improvements." if len(rows) > most else ""
     stage_column = ("Stage",) if results.stages else ()
     columns = ("Trial", *stage_column, results.objectives[0])
@@ -169,26 +183,32 @@ def steps_table(results: Results, *, most: int = 50) -> Table:
         for step, value in trial.steps:
             if math.isfinite(value):
                 by_step.setdefault(step, []).append(value)
-    own = dict(best.steps) if best is not None else {}
+    chosen = None if results.chosen is None else results.by_number.get(results.chosen)
+    special = {"Best trial": best, "Chosen trial": chosen if chosen is not best else None}
+    own = {name: dict(trial.steps) for name, trial in special.items() if trial is not None}
     steps = sorted(by_step)
     shown = steps if len(steps) <= most else [steps[i * len(steps) // most] for i in range(most)]
     rows = tuple(
         (
             number_text(step),
-            number_text(own[step], 5) if step in own else "–",
+            *(number_text(values[step], 5) if step in values else "–" for values in own.values()),
             number_text(float(np.median(by_step[step])), 5),
             str(len(by_step[step])),
         )
         for step in shown
     )
-    columns = ("Step", "Best trial", "Median", "Trials that reached it")
+    columns = ("Step", *own, "Median", "Trials that reached it")
     return Table("Intermediate values", columns, rows, n_text_columns=0)
 
 
-def importance_table(found: Mapping[str, float]) -> Table:
+def importance_table(found: Mapping[str, Importance]) -> Table:
     """Returns the importance of each parameter, the largest first."""
-    rows = tuple((name, f"{share:.1%}") for name, share in found.items())
-    return Table("Importance of each parameter", ("Parameter", "Share"), rows)
+    rows = tuple(
+        (name, f"{one.share:.1%}", f"{one.low:.1%} to {one.high:.1%}")
+        for name, one in found.items()
+    )
+    columns = ("Parameter", "Share", "90 % of resampled")
+    return Table("Importance of each parameter (PED-ANOVA)", columns, rows)
 
 
 def durations_table(results: Results) -> Table:

@@ -11,7 +11,7 @@ from tune_bn.report.figures.drawing import Drawing, draw
 from tune_bn.report.figures.hover import plain_text
 from tune_bn.report.pages.listings import Table
 
-__all__ = ["code_block", "figure_block", "plain", "section", "table_block"]
+__all__ = ["code_block", "figure_block", "folded", "plain", "section", "table_block"]
 
 
 def plain(text: str) -> str:
@@ -46,6 +46,11 @@ def table_block(table: Table, *, with_title: bool = False) -> str:
         f'<div class="scroll" tabindex="0" role="region" aria-label="{plain(table.title)}">'
         f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def folded(title: str, inside: str) -> str:
+    """Returns what is shown only to who asks for it; the inside is HTML already."""
+    return f'<details class="fold"><summary>{plain(title)}</summary>\n{inside}\n</details>'
 
 
 def code_block(title: str, code: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import plotly.graph_objects as go
 
 from tune_bn.report.figures import (
     plot_confusion,
@@ -14,8 +15,9 @@ from tune_bn.report.figures import (
     plot_predictions,
 )
 from tune_bn.report.figures.fitted import confusion_counts
+from tune_bn.report.figures.hover import plain_text
 from tune_bn.report.pages.listings import Table
-from tune_bn.report.pages.markup import figure_block
+from tune_bn.report.pages.markup import figure_block, folded
 from tune_bn.report.results.wording import number_text, value_text
 
 __all__ = ["NetworkResults", "network_figures"]
@@ -43,10 +45,10 @@ class NetworkResults:
 
 def network_figures(network: NetworkResults) -> list[str]:
     """Returns the figures of a network as HTML, those for which there is something to show."""
-    blocks = []
+    blocks: list[tuple[str, go.Figure, str, Table]] = []
     if network.epochs:
         blocks.append(
-            figure_block(
+            (
                 "plot-loss",
                 plot_loss_curves(network.epochs),
                 "A validation loss that rises while the training loss falls is overfitting.",
@@ -55,7 +57,7 @@ def network_figures(network: NetworkResults) -> list[str]:
         )
     if network.layers:
         blocks.append(
-            figure_block(
+            (
                 "plot-statistics",
                 plot_inference_statistics(network.layers),
                 "One marker for each feature of a batch-norm layer. Where the lines cross, the "
@@ -73,8 +75,12 @@ def network_figures(network: NetworkResults) -> list[str]:
             )
             caption = "Each point is a test row; on the dashed line the prediction is right."
         table = _prediction_table(network)
-        blocks.append(figure_block("plot-predictions", figure, caption, table))
-    return blocks
+        blocks.append(("plot-predictions", figure, caption, table))
+    return [folded(_title(block[1]), figure_block(*block)) for block in blocks]
+
+
+def _title(figure: go.Figure) -> str:
+    return plain_text(str(figure.layout.title.text).split("<br>")[0])
 
 
 def _epoch_table(epochs: Sequence[Mapping[str, float]]) -> Table:

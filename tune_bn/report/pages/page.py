@@ -11,8 +11,8 @@ from tune_bn.plain.files import write_atomically
 from tune_bn.report.advice.advise import advise
 from tune_bn.report.advice.evidence import Advice
 from tune_bn.report.pages import listings as tables
-from tune_bn.report.pages.blocks import parameter_figures, search_figures
-from tune_bn.report.pages.markup import code_block, plain, section, table_block
+from tune_bn.report.pages.blocks import further_figures, parameter_figures, search_figures
+from tune_bn.report.pages.markup import code_block, folded, plain, section, table_block
 from tune_bn.report.pages.network import NetworkResults, network_figures
 from tune_bn.report.pages.snippets import (
     enqueue_code,
@@ -25,7 +25,7 @@ from tune_bn.report.pages.summary import (
     chosen_trial,
     key_numbers,
     title_of,
-    with_metric_name,
+    with_summary,
 )
 from tune_bn.report.results.explanation import explanation
 from tune_bn.report.results.results import Results
@@ -82,17 +82,15 @@ def page(
 ) -> str:
     """Returns what `write_report` writes, as text."""
     given = dict(summary or {})
-    results = with_metric_name(results_of(source), given)
+    results = with_summary(results_of(source), given)
     advice = advise(results)
     blocks = [
         ("summary", "Summary", _summary(results, given, advice)),
-        ("advice", "Advice", _advice(results, advice)),
         ("search", "How the search went", search_figures(results)),
         ("parameters", "What the parameters do", parameter_figures(results)),
-        ("network", "The best network", network_figures(network) if network else []),
         ("best", "Best configuration", _best_configuration(results, given)),
-        ("stages", "Stages", _stages(results)),
-        ("run", "How it was run", [table_block(tables.run_table(results, given))]),
+        ("network", "The chosen network", network_figures(network) if network else []),
+        ("more", "More about the search", [*further_figures(results), _run(results, given)]),
     ]
     blocks = [block for block in blocks if any(block[2])]
     links = "".join(f'<li><a href="#{name}">{plain(text)}</a></li>' for name, text, _ in blocks)
@@ -174,24 +172,31 @@ def _summary(results: Results, summary: Mapping[str, Any], advice: Sequence[Advi
     scores = tables.scores_table(summary)
     return [
         f'<dl class="answers">{rows}</dl>',
+        _advice(results, advice),
         "" if scores is None else f"<h3>{plain(scores.title)}</h3>{table_block(scores)}",
     ]
 
 
-def _advice(results: Results, advice: Sequence[Advice]) -> list[str]:
+def _run(results: Results, summary: Mapping[str, Any]) -> str:
+    table = tables.run_table(results, summary)
+    return folded(table.title, table_block(table))
+
+
+def _advice(results: Results, advice: Sequence[Advice]) -> str:
     if not advice:
-        return []
+        return ""
     items = "".join(
         f"<li><p>{plain(a.text)}</p>"
         + _suggestion(results, a)
         + f'<p class="evidence">{plain(a.evidence)}</p></li>'
         for a in advice
     )
-    return [
+    return folded(
+        f"Advice with its evidence, and ranges to copy ({len(advice)})",
         '<p class="caption">Each rule speaks only where chance is an unlikely explanation; all '
-        "together they are wrong in about one of twenty searches that have nothing to find.</p>",
+        "together they are wrong in about one of twenty searches that have nothing to find.</p>"
         f'<ul class="advice">{items}</ul>',
-    ]
+    )
 
 
 def _suggestion(results: Results, advice: Advice) -> str:
@@ -223,13 +228,13 @@ def _best_configuration(results: Results, summary: Mapping[str, Any]) -> list[st
     narrower = code_block("Search on in a narrower space", refined_space_code(results))
     reasons = tables.reasons_table(results)
     why = f'<p class="why">{plain(explanation(results, best))}</p>' if best.origin else ""
-    others = (
-        ""
-        if reasons is None
-        else f"<details><summary>{plain(reasons.title)}</summary>{table_block(reasons)}</details>"
-    )
-    return [of_several, table_block(table), why, others, *codes, narrower]
-
-
-def _stages(results: Results) -> list[str]:
-    return [table_block(tables.stage_table(results))] if results.stages else []
+    return [
+        of_several,
+        table_block(table),
+        why,
+        "" if reasons is None else folded(reasons.title, table_block(reasons)),
+        folded(
+            "Code to try it again, and to search on in a narrower space",
+            "".join([*codes, narrower]),
+        ),
+    ]

@@ -1,12 +1,11 @@
 """The search in plain words: what was searched, what was found, how sure, what next."""
 
 import math
-import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tune_bn.core.draws.stages import Stage
 from tune_bn.report.advice.budget import repeat_noise
 from tune_bn.report.advice.evidence import Advice
 from tune_bn.report.results.results import Results, TrialResult
@@ -19,7 +18,7 @@ __all__ = [
     "key_numbers",
     "title_of",
     "wall_seconds",
-    "with_metric_name",
+    "with_summary",
 ]
 
 _FEW = 20
@@ -36,12 +35,17 @@ def title_of(results: Results, summary: Mapping[str, Any]) -> str:
     return results.source if is_nameless else f"{results.source} “{results.name}”"
 
 
-def with_metric_name(results: Results, summary: Mapping[str, Any]) -> Results:
-    """Returns the results with a nameless objective called by the metric that the summary names."""
+def with_summary(results: Results, summary: Mapping[str, Any]) -> Results:
+    """Returns the results with what the summary says of them.
+
+    A nameless objective is called by its metric, and the chosen trial is marked.
+    """
     metric = summary.get("metric")
     if isinstance(metric, str) and results.objectives == ("value",):
-        return replace(results, objectives=(metric,))
-    return results
+        results = replace(results, objectives=(metric,))
+    chosen = summary.get("best")
+    number = chosen.get("trial") if isinstance(chosen, Mapping) else None
+    return replace(results, chosen=number) if type(number) is int else results
 
 
 def chosen_trial(results: Results, summary: Mapping[str, Any]) -> TrialResult | None:
@@ -75,23 +79,46 @@ def _searched(results: Results) -> str:
         f"{count_text(n, 'parameter')} ({shown}{more}) in "
         f"{count_text(len(results.trials), 'trial')}: {counts_text(results)}."
     )
-    if len(results.stages) > 1 and results.stages[-1].index > 0:
-        text += (
-            " The search drew at random, first in the whole space, then in narrower and narrower "
-            f"regions around the best trials{_usual_text(results.stages)}."
-        )
+    text += _drawn_by(results)
     if not results.is_space_known:
         text += " The ranges are not recorded; shown are those of the values that were tried."
     return text
 
 
-def _usual_text(stages: Sequence[Stage]) -> str:
-    """Returns how wide the draws of the last three stages usually were."""
-    widths = [stage.usual_width for stage in stages[-3:] if stage.usual_width is not None]
-    if not widths:
+def _drawn_by(results: Results) -> str:
+    """Returns whose trials they are, and how the latest were drawn."""
+    if not results.stages:
         return ""
-    usual = share_text(statistics.median(widths)).replace("<", "under ")
-    return f"; lately a value was usually redrawn in {usual} of its range"
+    earlier = next((stage for stage in results.stages if stage.index < 0), None)
+    text = " The search drew at random, first in the whole space"
+    if earlier is not None:
+        n = len(earlier.trials)
+        names = Counter(results.by_number[i].drawn_by for i in earlier.trials)
+        told = [f"{m:,} of them by {name}" for name, m in names.items() if name and m < n]
+        whole = next((f" by {name}" for name, m in names.items() if name and m == n), "")
+        whose = ", ".join([f"{count_text(n, 'earlier trial')}{whole}", *told])
+        rest = len(results.trials) - n
+        begun = f" It began with {whose}"
+        if not rest:
+            return f"{begun}."
+        coarse = any(stage.index == 0 for stage in results.stages)
+        where = "first in the whole space" if coarse else "from the start around the best of these"
+        text = f"{begun}; the {rest:,} since then were drawn at random, {where}"
+    if results.stages[-1].index <= 0:
+        return f"{text}."
+    widths = _widths_text(results)
+    lately = f"; lately a value was usually redrawn in {widths}" if widths else ""
+    return f"{text}, then in narrower and narrower regions around the best trials{lately}."
+
+
+def _widths_text(results: Results) -> str:
+    """Returns in how much of a range the last stages drew: ``"6% to 32% of its range"``."""
+    found = results.latest_shares
+    shares = sorted(s for name, s in found.items() if not results.space[name].is_unordered)
+    if not shares:
+        return ""
+    low, high = share_text(shares[0]), share_text(shares[-1])
+    return f"{low} of its range" if low == high else f"{low} to {high} of its range"
 
 
 def _found(results: Results, summary: Mapping[str, Any]) -> str:
@@ -110,11 +137,7 @@ def _found(results: Results, summary: Mapping[str, Any]) -> str:
     chosen = summary.get("best")
     if not isinstance(chosen, Mapping):
         return text
-    number = chosen.get("trial", best.number)
-    if number is None or chosen.get("is_default"):
-        text += " In the final comparison the default configuration did better and was chosen."
-    elif number != best.number:
-        text += f" In the final comparison trial {number} did better and was chosen."
+    text += _why_chosen(best, summary, chosen)
     test = chosen.get("test")
     metric = str(summary.get("metric", ""))
     if isinstance(test, Mapping) and isinstance(test.get(metric), (int, float)):
@@ -123,6 +146,29 @@ def _found(results: Results, summary: Mapping[str, Any]) -> str:
             f"{metric} {number_text(test[metric])}."
         )
     return text
+
+
+def _why_chosen(best: TrialResult, summary: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
+    """Returns why the best trial of the search is not the one that was chosen; "" where it is."""
+    number = chosen.get("trial", best.number)
+    if number == best.number:
+        return ""
+    is_default = number is None or bool(chosen.get("is_default"))
+    who = "the default configuration" if is_default else f"trial {number}"
+    metric, final = str(summary.get("metric", "")), summary.get("final")
+    scores = {}
+    for finalist in final if isinstance(final, Sequence) else ():
+        values = finalist.get("cross_validation") if isinstance(finalist, Mapping) else None
+        if isinstance(values, Mapping) and isinstance(values.get(metric), (int, float)):
+            scores[finalist.get("trial")] = float(values[metric])
+    text = (
+        " That best value is one measurement, the luckiest of many; in the final comparison, "
+        f"repeated on other rows, {who} did better"
+    )
+    if number in scores and best.number in scores:
+        own, other = number_text(scores[number]), number_text(scores[best.number])
+        text += f" ({metric} {own} against {other} of trial {best.number})"
+    return f"{text} and was chosen."
 
 
 def _found_of_several(results: Results) -> str:
@@ -238,9 +284,10 @@ def key_numbers(results: Results, summary: Mapping[str, Any]) -> list[tuple[str,
         numbers.append(("On the test rows", number_text(test[metric]), metric))
     numbers.append(("Trials", f"{len(results.trials):,}", counts_text(results)))
     if results.stages:
-        narrowest = results.stages[-1].width
-        width = f"windows down to {share_text(narrowest)}" if narrowest < 1 else "not narrowed yet"
-        numbers.append(("Stages", f"{len(results.stages):,}", width))
+        widths = _widths_text(results)
+        about = f"lately each in {widths}" if widths else "not narrowed yet"
+        n_stages = sum(stage.index >= 0 for stage in results.stages)
+        numbers.append(("Stages", f"{n_stages:,}", about))
     seconds = wall_seconds(results)
     if seconds is not None:
         numbers.append(("Time", duration_text(seconds), "first start to last end"))

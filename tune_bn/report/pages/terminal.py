@@ -21,7 +21,7 @@ from tune_bn.report.pages.summary import (
     counts_text,
     key_numbers,
     title_of,
-    with_metric_name,
+    with_summary,
 )
 from tune_bn.report.results.explanation import explanation
 from tune_bn.report.results.results import Results
@@ -41,7 +41,7 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
         summary: As for `tune_bn.report.write_report`.
     """
     given = dict(summary or {})
-    results = with_metric_name(results, given)
+    results = with_summary(results, given)
     advice = advise(results)
     blocks: list[tuple[str, list[RenderableType]]] = [
         (question, [_indented(answer)]) for question, answer in answers(results, given, advice)

@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.narrowing import MOST_CANDIDATES
 from tune_bn.core.draws.origin import Origin
 from tune_bn.core.draws.regions import AROUND_ONE, AROUND_THE_BEST, BOX, STRATUM, UNTRIED, WINDOWS
@@ -102,7 +101,7 @@ def _sentences(results: Results, trial: TrialResult) -> Iterable[str]:
     if origin.windows == {} and given:
         yield f"{name}: all of its values were given, enqueued or fixed: {_listed(given)}."
         return
-    head = f"{name}, stage {stage_name(mark.stage)}"
+    head = f"{name}, stage {results.stage_title(mark.stage)}"
     if not mark.kind:
         yield (
             f"{head}, was drawn by an earlier version, which recorded the stage, but not between "

@@ -22,6 +22,16 @@ _STATES: dict[TrialState, State] = {
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
 }
+_TRACES = {
+    "tpe:": "TPE",
+    "cma:": "CMA-ES",
+    "cmaes:": "CMA-ES",
+    "nsga2:": "NSGA-II",
+    "NSGAIISampler:": "NSGA-II",
+    "NSGAIIISampler:": "NSGA-III",
+    "grid_id": "a grid",
+    "fixed_params": "hand",
+}
 _REASON_KEYS = ("tune_bn:reason", "fail_reason")
 
 
@@ -81,7 +91,14 @@ def _record(
         seconds=None if duration is None else duration.total_seconds(),
         violation=0.0 if ranked is None else ranked.violation,
         reason=_reason(trial),
+        drawn_by=_drawn_by(trial) if mark is None else "",
     )
+
+
+def _drawn_by(trial: FrozenTrial) -> str:
+    """Returns which of Optuna's samplers drew a trial, of those that leave a trace in it."""
+    keys = " ".join(trial.system_attrs)
+    return next((name for start, name in _TRACES.items() if start in keys), "")
 
 
 def _reason(trial: FrozenTrial) -> str:

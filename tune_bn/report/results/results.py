@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from statistics import median
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.origin import Origin
 from tune_bn.core.draws.stages import Stage
 from tune_bn.core.errors import SpaceError
@@ -47,6 +49,7 @@ class TrialResult:
         seconds: How long it took.
         violation: Sum of the violated constraints; 0 is feasible.
         reason: Why it failed, if it says so.
+        drawn_by: Which other sampler drew it, if it says so.
     """
 
     number: int
@@ -61,6 +64,7 @@ class TrialResult:
     seconds: float | None = None
     violation: float = 0.0
     reason: str = ""
+    drawn_by: str = ""
 
     @property
     def value(self) -> float:
@@ -93,6 +97,7 @@ class Results:
         versions: Package → version, of those that took part.
         is_space_known: Whether ``space`` is what was searched; otherwise its ranges are those of
             the values that were seen.
+        chosen: Number of the trial that was chosen in the end, where that is known.
     """
 
     name: str
@@ -105,6 +110,7 @@ class Results:
     sampler: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     is_space_known: bool = True
+    chosen: int | None = None
 
     @property
     def maximize(self) -> bool:
@@ -193,6 +199,43 @@ class Results:
         """Returns the name of the stage that a trial belongs to; "" where there are none."""
         return self._stage_names.get(trial.number, "")
 
+    def stage_title(self, index: int) -> str:
+        """Returns what a reader should call a stage, so that none is looked for that is not there.
+
+        Where other trials stand in for the coarse stage, the first fine one is "fine 1", whatever
+        the schedule counts.
+        """
+        if index < 0:
+            return "earlier trials"
+        indices = [stage.index for stage in self.stages if stage.index >= 0]
+        first = min(indices, default=0)
+        return stage_name(index - first + 1 if first > 1 and index >= first else index)
+
     @cached_property
     def _stage_names(self) -> dict[int, str]:
-        return {number: stage.name for stage in self.stages for number in stage.trials}
+        return {
+            number: self.stage_title(stage.index)
+            for stage in self.stages
+            for number in stage.trials
+        }
+
+    @cached_property
+    def latest_shares(self) -> dict[str, float]:
+        """The median share of a parameter's scale in which the last three fine stages drew it.
+
+        Of a category: the share of its choices that could be. Without a parameter that these
+        stages never drew anew.
+        """
+        latest = {stage.index for stage in self.stages[-3:] if stage.index > 0}
+        shares: dict[str, list[float]] = {}
+        for trial in self.trials:
+            if trial.origin is None or trial.stage not in latest:
+                continue
+            for name, window in trial.origin.moved.items():
+                if name not in self.space:
+                    continue
+                share = window.share
+                if share is None:
+                    share = len(window.bounds) / max(len(self.space[name].bounds), 1)
+                shares.setdefault(name, []).append(share)
+        return {name: median(shares[name]) for name in self.space if name in shares}
