@@ -1,6 +1,7 @@
 """The command line from outside: whole runs on small tables, in this process."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import tune_bn
 from tune_bn.cli import app
 from tune_bn.tuning import load_model
 
-FILES = ["best.json", "model.pt", "report.html", "study.db"]
+FILES = ["best.json", "model.pt", "network.json", "report.html", "study.db"]
 
 
 def command(*words: object) -> Result:
@@ -55,8 +56,32 @@ def tuned(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     return out, command("tune", *words)
 
 
+def test_report_writes_the_page_of_the_run_again(tuned, tmp_path):
+    """Into the run's folder, the same but for the minute; elsewhere only where that is asked."""
+    out, _ = tuned
+    page = out / "report.html"
+    first = page.read_text(encoding="utf-8")
+    assert "Predictions on the test rows" in first
+    page.unlink()
+    assert command("report", "--run", out).exit_code == 0
+    again = page.read_text(encoding="utf-8")
+    written = re.compile(r"Written [^<]*")
+    assert written.sub("", again) == written.sub("", first)
+
+
+def test_report_as_json(tuned):
+    """--json prints plain data: the answers, the trials, what was chosen; and writes nothing."""
+    out, _ = tuned
+    before = sorted(file.stat().st_mtime_ns for file in out.iterdir())
+    data = json.loads(command("report", "--run", out, "--json").output)
+    assert len(data["trials"]) == 3
+    assert data["answers"].keys() >= {"What was searched", "What next"}
+    assert data["summary"] == json.loads((out / "best.json").read_text())
+    assert sorted(file.stat().st_mtime_ns for file in out.iterdir()) == before
+
+
 def test_a_run_writes_its_files_and_nothing_else(tuned):
-    """The folder holds the four files, and the lock that says who writes."""
+    """The folder holds the five files, and the lock that says who writes."""
     out, result = tuned
     assert result.exit_code == 0, result.output
     assert sorted(file.name for file in out.iterdir()) == [".lock", *FILES]

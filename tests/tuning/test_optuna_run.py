@@ -89,6 +89,7 @@ def test_the_report_is_written_beside_the_other_results(tiny, tmp_path):
     assert [file.name for file in outcome.files] == [
         "best.json",
         "model.pt",
+        "network.json",
         "report.html",
         "study.db",
     ]

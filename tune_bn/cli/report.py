@@ -64,7 +64,10 @@ def report(
     ray: Annotated[Path | None, typer.Option(help="Folder of a Ray Tune experiment.")] = None,
     metric: Annotated[str | None, typer.Option(help="Of --ray: the result to rank by.")] = None,
     mode: Annotated[str | None, typer.Option(help="Of --ray: min or max.")] = None,
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The file to write: report.html, of --run the one in its folder."),
+    ] = None,
     figure: Annotated[
         Path | None,
         typer.Option(help="Write only the figure of how it narrowed, as this SVG file."),
@@ -73,15 +76,21 @@ def report(
         int | None, typer.Option(help="Print why the trial with this number was tried.")
     ] = None,
     text: Annotated[bool, typer.Option("--text", help="Print it here; write no file.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print it as JSON, for scripts; write no file.")
+    ] = False,
 ) -> None:
     """Show how a search narrowed, what it found, and what to do next: as a page or as text."""
     with end_in_one_line(), warnings.catch_warnings():
-        if figure is not None and (text or figure.suffix != ".svg"):
+        asked = {"--trial": trial is not None, "--figure": figure is not None, "--text": text}
+        given = [name for name, is_given in {**asked, "--json": as_json}.items() if is_given]
+        if len(given) > 1:
             raise InputError(
-                f"--figure needs a file that ends in .svg, and no --text, but got {str(figure)!r}."
+                f"A report needs one of --trial, --figure, --text and --json, but got "
+                f"{' and '.join(given)}. Give one."
             )
-        if figure is not None and trial is not None:
-            raise InputError("--trial prints a few sentences and --figure writes a file. Give one.")
+        if figure is not None and figure.suffix != ".svg":
+            raise InputError(f"--figure needs a file that ends in .svg, but got {str(figure)!r}.")
         warnings.simplefilter("ignore")  # of frameworks, about their own future
         logging.getLogger("optuna").setLevel(logging.ERROR)
         results, summary = read_search(run, storage, study, ray, metric, mode)
@@ -89,6 +98,11 @@ def report(
             from tune_bn.report import explain
 
             print(explain(results, trial))
+            return
+        if as_json:
+            from tune_bn.report.pages.plain_data import report_json
+
+            print(report_json(results, summary))
             return
         if text:
             from rich.console import Console
@@ -102,12 +116,18 @@ def report(
         from tune_bn.report.figures.svg import narrowing_svg
         from tune_bn.report.results.wording import count_text
 
-        option, file = ("--figure", figure) if figure is not None else ("--out", out)
+        network: dict[str, Any] | None = None
+        if run is not None:
+            from tune_bn.report.results.storages import read_network
+
+            network = dict(read_network(run)) or None
+        place = out or (run or Path()) / "report.html"
+        option, file = ("--figure", figure) if figure is not None else ("--out", place)
         try:
             if figure is not None:
                 write_atomically(figure, narrowing_svg(results))
             else:
-                write_report(results, out, summary=summary)
+                write_report(results, place, summary=summary, network=network)
         except OSError as error:
             raise InputError(
                 f"{option} needs a file that can be written, but {str(file)!r} cannot "

@@ -247,7 +247,7 @@ def test_a_run_without_scores_yet(tmp_path: Path):
         (("report", "--run", "nowhere"), "has no study.db"),
         (("report", "--storage", "://"), "--storage needs"),
         (("report", "--run", "b", "--figure", "x.png"), "ends in .svg"),
-        (("report", "--run", "b", "--figure", "x.svg", "--text"), "no --text"),
+        (("report", "--run", "b", "--figure", "x.svg", "--text"), "--figure and --text"),
         (("report", "--run", "b", "--figure", "x.svg", "--trial", "3"), "Give one"),
         (("watch",), "Give exactly one"),
         (("watch", "--storage", "x", "--every", "0"), "above 0"),

@@ -21,7 +21,7 @@ from tune_bn.report.results.source import results_of
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["open_run", "open_study", "read_study"]
+__all__ = ["open_run", "open_study", "read_network", "read_study"]
 
 _BUSY_S = 10
 
@@ -200,17 +200,29 @@ def open_run(folder: str | Path) -> tuple["optuna.Study", Mapping[str, Any]]:
             f"--run needs a folder that `tune-bn tune` wrote, but {str(folder)!r} has no study.db."
         )
     study = open_study(str(database))
-    best = folder / "best.json"
-    if not best.is_file():
-        return study, {}
+    return study, _json_file(folder / "best.json")
+
+
+def read_network(folder: str | Path) -> Mapping[str, Any]:
+    """Returns what a run's folder holds of its network for the page; empty if it holds nothing.
+
+    Raises:
+        ReportError: If its ``network.json`` is damaged.
+    """
+    return _json_file(Path(folder) / "network.json")
+
+
+def _json_file(file: Path) -> Mapping[str, Any]:
+    if not file.is_file():
+        return {}
     try:
-        summary = json.loads(best.read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
         raise ReportError(
-            f"--run needs a best.json that can be read, but {str(best)!r} cannot "
+            f"--run needs a {file.name} that can be read, but {str(file)!r} cannot "
             f"({_first_line(error)}). Run `tune-bn tune` again: it keeps the finished trials."
         ) from error
-    return study, summary if isinstance(summary, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _first_line(error: BaseException) -> str:

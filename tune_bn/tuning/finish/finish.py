@@ -25,7 +25,7 @@ from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.final import Finalist, all_but_test, plan_final, play_final
 from tune_bn.tuning.finish.remarks import gains_of, remarks
 from tune_bn.tuning.finish.shown import network_results
-from tune_bn.tuning.folder.folder import STUDY, replace_results
+from tune_bn.tuning.folder.folder import NETWORK, STUDY, replace_results
 from tune_bn.tuning.folder.study import REASON, counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally, after_fits_s
 from tune_bn.tuning.settings import Settings
@@ -195,6 +195,8 @@ def finish(
         if write_report is not None:
             network = network_results(model, all_but_test(dataset), winner.curve)
             write_report(study, staging / "report.html", summary=summary, network=network)
+            # So that `tune-bn report --run` can write the same page again. A loss may be infinite.
+            write_atomically(staging / NETWORK, json.dumps(network) + "\n")
         write_atomically(
             staging / "best.json", json.dumps(summary, indent=2, allow_nan=False) + "\n"
         )

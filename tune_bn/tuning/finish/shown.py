@@ -68,7 +68,7 @@ def _layers(model: nn.Module, x: torch.Tensor) -> dict[str, dict[str, Any]]:
             "var": other.running_var,
         }
         layers[name] = {
-            key: value.detach().cpu().numpy()
+            key: value.detach().cpu().tolist()
             for key, value in statistics.items()
             if isinstance(value, torch.Tensor)
         }

@@ -15,10 +15,11 @@ from filelock import FileLock, Timeout
 
 from tune_bn.tuning.errors import TuneError
 
-__all__ = ["RESULTS", "STUDY", "open_folder", "replace_results", "set_aside"]
+__all__ = ["NETWORK", "RESULTS", "STUDY", "open_folder", "replace_results", "set_aside"]
 
 STUDY = "study.db"
-RESULTS = ("model.pt", "report.html", "best.json")
+NETWORK = "network.json"
+RESULTS = ("model.pt", "report.html", NETWORK, "best.json")
 _LOCK = ".lock"
 _HOLDER = ".lock-holder"  # who holds it: opening a lock may empty it
 
