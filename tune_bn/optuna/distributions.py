@@ -1,5 +1,6 @@
 """Optuna's distributions as parameters of the core, and the scale that Optuna lacks."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from optuna.distributions import (
@@ -11,10 +12,32 @@ from optuna.distributions import (
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.core.space.categorical import is_equal
 
 __all__ = ["is_same_distribution", "parameter_for", "suggest_one_minus_log"]
 
 _SIGNIFICANT_DIGITS = 12
+
+
+class _StoredChoices(Categorical):
+    """Choices of which Optuna stores some as another: it looks for them by ``==`` (1 as True)."""
+
+    @staticmethod
+    def of(choices: Sequence[Any]) -> Categorical:
+        """Returns the choices; of this class only if it makes a difference."""
+        plain = Categorical(choices)
+        if all(_stored(i, plain.choices) == i for i in range(len(plain.choices))):
+            return plain
+        return _StoredChoices(choices)
+
+    def index(self, value: Any) -> int:
+        """Returns the number of the choice that is stored, counted from 0."""
+        return _stored(super().index(value), self.choices)
+
+
+def _stored(i: int, choices: Sequence[Any]) -> int:
+    """Returns the first choice that is equal to the one of number ``i``, as Optuna looks for it."""
+    return next((j for j in range(i) if is_equal(choices[j], choices[i])), i)
 
 
 def parameter_for(distribution: BaseDistribution) -> Parameter:
@@ -32,7 +55,7 @@ def parameter_for(distribution: BaseDistribution) -> Parameter:
             distribution.low, distribution.high, log=distribution.log, step=distribution.step
         )
     if isinstance(distribution, CategoricalDistribution):
-        return Categorical(distribution.choices)
+        return _StoredChoices.of(distribution.choices)
     raise SpaceError(
         "CoarseToFineSampler needs a Float-, Int- or CategoricalDistribution, but got "
         f"{distribution!r}. Use one of these."

@@ -110,7 +110,7 @@ def drawn_again(trials: Sequence[FrozenTrial], mark: Mark) -> Drawn | None:
 
     None if that cannot be: trials that it names are gone or changed.
     """
-    if not mark.kind or not mark.is_whole or mark.kind == UNTRIED:
+    if not mark.kind or not mark.is_whole or (mark.kind == UNTRIED and not mark.attempt):
         return None
     origins = StudyOrigins(trials)
     plan = Plan(mark.stage, mark.width)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Drawn", "StudyRecord", "Together", "ranked_trial"]
 
 _OLD_CONSTRAINTS_KEY = "constraints"
+_FEW = 32  # trials that are read one by one
 _MOST_DRAWN = 4096  # running trials whose draw is kept at hand; others are worked out again
 
 
@@ -74,7 +75,8 @@ class StudyRecord:
         self._distribution_from: dict[str, int] = {}
         self._n_seen = 0
         self._caught_up_for = -1
-        self._unfinished: set[int] = set()
+        # Of each trial that has not ended what was seen of it; None for nothing yet.
+        self._unfinished: dict[int, FrozenTrial | None] = {}
         # The best trials, the names of their parameters, and these.
         self._space_of: tuple[tuple[Trial, ...], Collection[str], Together] = _NOTHING
         self.changed: dict[str, int] = {}
@@ -114,36 +116,56 @@ class StudyRecord:
         # All is read before anything is noted: a storage that fails in between loses no trial.
         trials, missing, n_seen = self._new_trials(study, number)
         self._caught_up_for, self._n_seen = number, n_seen
-        self._unfinished.update(missing)
+        self._unfinished.update(dict.fromkeys(missing))
+        running = []
         for trial in trials:
             if trial.state.is_finished():
-                self._unfinished.discard(trial.number)
+                self._unfinished.pop(trial.number, None)
                 self.drawn.pop(trial.number, None)
+                self.history.tried.end(trial.number)
                 self._take_in(study.directions, trial)
             else:
-                self._unfinished.add(trial.number)
-                if trial.params:  # another worker's: what it is trying should not be tried twice
-                    self.history.remember(self.parameters, trial.params)
+                running.append(trial)
+        for trial in running:  # now that all parameters are known
+            # What another worker is trying should not be tried twice; no trial is in its own way.
+            is_known = trial.number == number or self.history.tried.run(
+                trial.number, self.parameters, trial.params
+            )
+            self._unfinished[trial.number] = trial if is_known else None
 
     def _new_trials(self, study: "Study", number: int) -> tuple[list[FrozenTrial], list[int], int]:
         """Returns what is new, the numbers that cannot be had yet, and how many are seen then."""
         storage, study_id = study._storage, study._study_id
-        wanted = [*self._unfinished, *range(self._n_seen, number)]
+        new = range(self._n_seen, number)
         # Even a shallow list of all trials costs time in proportion to their number, and of a
         # database a query. The trials before `number` exist; later ones will be seen when they
         # matter.
-        if isinstance(storage, InMemoryStorage):
+        if isinstance(storage, InMemoryStorage) and len(self._unfinished) <= _FEW:
             to_id = storage.get_trial_id_from_study_id_trial_number
-            found = [storage.get_trial(to_id(study_id, n)) for n in wanted]
+            found = [storage.get_trial(to_id(study_id, n)) for n in (*self._unfinished, *new)]
             return found, [], max(self._n_seen, number)
         cached = _cached_trials(storage, study_id)
         if cached is not None:
             # What another process began since `Study.ask` looked is missing; it is not finished.
+            wanted = [*self._unfinished, *new]
             missing = [n for n in wanted if n not in cached]
-            return [cached[n] for n in wanted if n in cached], missing, max(self._n_seen, number)
+            found = self._changed({n: cached[n] for n in wanted if n in cached})
+            return found, missing, max(self._n_seen, number)
         trials = study._get_trials(deepcopy=False, use_cache=True)
-        wanted = [*self._unfinished, *range(self._n_seen, len(trials))]
-        return [trials[n] for n in wanted], [], max(self._n_seen, len(trials))
+        if not isinstance(storage, InMemoryStorage):
+            new = range(self._n_seen, len(trials))
+        found = self._changed({n: trials[n] for n in self._unfinished})
+        return found + trials[new.start : new.stop], [], max(self._n_seen, new.stop)
+
+    def _changed(self, trials: dict[int, FrozenTrial]) -> list[FrozenTrial]:
+        """Returns the trials that are not as they were seen: thousands may have been killed."""
+        seen = self._unfinished
+        return [
+            trial
+            for number, trial in trials.items()
+            if (old := seen.get(number)) is not trial
+            and (old is None or trial.state.is_finished() or trial.params != old.params)
+        ]
 
     def _take_in(self, directions: list[StudyDirection], trial: FrozenTrial) -> None:
         number, latest = trial.number, self._distribution_from
@@ -163,9 +185,9 @@ class StudyRecord:
         ranked = ranked_trial(directions, trial)
         if ranked is not None:
             self.history.add(ranked)
+            self.history.remember(self.parameters, trial.params)
         elif trial.params:
-            self.history.avoid(trial.number, trial.params)
-        self.history.remember(self.parameters, trial.params)
+            self.history.avoid(trial.number, self.parameters, trial.params)
 
 
 def _cached_trials(storage: BaseStorage, study_id: int) -> dict[int, FrozenTrial] | None:

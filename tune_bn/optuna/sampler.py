@@ -34,10 +34,10 @@ class CoarseToFineSampler(BaseSampler):
     what it did. Each trial carries the user attribute ``"tune_bn:stage"``, a line of text: its
     stage, the kind of region that it was drawn from, and the trials of which that was made.
 
-    A draw depends on the seed, the trial's number and the finished trials, never on the sampler
-    object. So one seed gives the same coarse points sequentially, with ``n_jobs=2`` and in two
-    processes; two workers with one seed never draw the same point, as long as one parameter is a
-    real number without steps (of a finite space they may, if they ask at the same moment); and a
+    A draw depends on the seed, the trial's number and the trials in the storage, never on the
+    sampler object. So one seed gives the same coarse points sequentially, with ``n_jobs=2`` and in
+    two processes; two workers with one seed never draw the same point, as long as one parameter is
+    a real number without steps (of a finite space they may, if they ask at the same moment); and a
     new sampler continues an old study, also one that another sampler began.
 
     Args:
@@ -151,8 +151,6 @@ class CoarseToFineSampler(BaseSampler):
             if not _is_same_space(search_space, drawn.distributions):
                 # Another sampler around this one fixes some, or has a space of its own.
                 drawn = self._draw_others(study, trial, record, drawn, search_space)
-            if drawn.params:
-                record.history.remember(record.parameters, drawn.params)
             return drawn.params
 
     def sample_independent(
@@ -218,7 +216,12 @@ class CoarseToFineSampler(BaseSampler):
     ) -> Drawn:
         """Draws the values of a trial, and records in it from where."""
         number, history, space = trial.number, record.history, together.parameters
-        proposal = propose(self._seed, number, space, history, self._narrowing, plan)
+        fixed: Any = trial.system_attrs.get("fixed_params")
+        known, others = record.parameters, {}
+        if len(known) > len(space):  # of other branches, or with one value only
+            others = {name: known[name] for name in known if name not in space}
+        given = {name: fixed[name] for name in known if name in fixed} if fixed else {}
+        proposal = propose(self._seed, number, space, history, self._narrowing, plan, given, others)
         ranges = None
         if record.changed:
             ranges = {name: record.changed[name] for name in space if name in record.changed}

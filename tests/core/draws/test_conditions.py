@@ -165,8 +165,8 @@ def test_choices_that_never_agree_still_give_a_whole_trial(monkeypatch, coarse_t
     narrowing = Narrowing(coarse_trials=coarse_trials)
     passes = []
 
-    def unsettled(seed, number, space, history, narrowing, plan):
-        proposal = propose(seed, number, space, history, narrowing, plan)
+    def unsettled(seed, number, space, history, narrowing, plan, given):
+        proposal = propose(seed, number, space, history, narrowing, plan, given)
         params = proposal.params
         passes.append(sorted(space))
         is_open = "momentum" not in space

@@ -16,6 +16,7 @@ from tune_bn.core.draws.proposal import coarse_value
 from tune_bn.core.history.history import History, rank_weights
 from tune_bn.core.history.spacing import Spacing
 from tune_bn.core.history.trial import Trial
+from tune_bn.core.history.tried import Tried
 
 SPACE = {
     "alpha": Float(1e-4, 1.0, log=True),
@@ -412,16 +413,24 @@ def test_choices_may_be_arrays():
         history.remember(space, params)
 
 
-class _Tried(History):
-    """A history in which everything was tried; it keeps what it was asked about."""
+class _AllTried(Tried):
+    """Everything was tried; it keeps what it was asked about."""
 
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[dict] = []
 
-    def is_tried(self, space, params) -> bool:
+    def has(self, space, params, **options) -> bool:
         self.asked.append(dict(params))
         return True
+
+
+class _AllTriedHistory(History):
+    """A history in which everything was tried."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tried: _AllTried = _AllTried()
 
 
 @pytest.mark.parametrize("zoom", [0.0, 1.0])
@@ -430,11 +439,11 @@ def test_every_attempt_at_a_trial_is_another_one(zoom):
     space = {name: Int(0, 10**6) for name in "abcd"}
     narrowing = Narrowing(coarse_trials=1, zoom=zoom, zoom_trials=3, vary=3.0)
     for number in range(8, 20):
-        history = _Tried()
+        history = _AllTriedHistory()
         for i, value in enumerate((400_000, 500_000, 600_000)):
             history.add(Trial(i, dict.fromkeys(space, value), (float(i),)))
         propose(0, number, space, history, narrowing)
-        asked = [tuple(params.values()) for params in history.asked]
+        asked = [tuple(params.values()) for params in history.tried.asked]
         assert len(asked) > 16
         assert len(set(asked)) > 0.9 * len(asked)
 
@@ -444,14 +453,14 @@ def test_a_zoom_that_was_tried_out_ends_halfway():
     space = {name: Int(0, 10**6) for name in "abcd"}
     narrowing = Narrowing(coarse_trials=1, zoom=1.0, zoom_trials=3, vary=1e-9, spread=1.0)
     centres = {400_000, 500_000, 600_000}
-    history = _Tried()
+    history = _AllTriedHistory()
     for i, value in enumerate(sorted(centres)):
         history.add(Trial(i, dict.fromkeys(space, value), (float(i),)))
     found = set()
     for number in range(8, 40):
-        history.asked.clear()
+        history.tried.asked.clear()
         propose(0, number, space, history, narrowing)
-        moved = [sum(value not in centres for value in p.values()) for p in history.asked]
+        moved = [sum(value not in centres for value in p.values()) for p in history.tried.asked]
         half, rest = len(moved) // 2, len(moved) - len(moved) // 2
         assert moved in ([4] * half + [1] * rest, [1] * (half + rest))  # a zoom, or windows
         found.add(moved[0])

@@ -74,5 +74,5 @@ def test_minus_one_is_not_minus_two():
     space = {"n": Int(-2, -1)}
     history = History()
     history.remember(space, {"n": -1})
-    assert history.is_tried(space, {"n": -1})
-    assert not history.is_tried(space, {"n": -2})
+    assert history.tried.has(space, {"n": -1})
+    assert not history.tried.has(space, {"n": -2})

@@ -5,12 +5,18 @@ where draws are meant to change: every search is played by hand, through Optuna 
 search algorithm, over finite, conditional and changing spaces, several objectives, failed, pruned
 and enqueued trials, and every kind of `Narrowing`. A digest covers the values of all trials of one
 search, to the last bit, and the stage that each search says a trial is of.
+
+``draws_changed.json`` (``python -m tests.faults.golden.draws changed``) has those of the searches
+that were meant to change: the first draw that differs repeated a trial, or an enqueued value was
+not looked at, or what was drawn and never run was taken for tried. Every one is of a space that is
+finite, has branches, or whose real values were all given.
 """
 
 import hashlib
 import json
 import math
 import random
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +29,7 @@ from tune_bn.optuna import CoarseToFineSampler
 
 DIRECTIONS: list[Literal["minimize", "maximize"]] = ["minimize", "maximize"]
 FILE = Path(__file__).parent / "draws.json"
+CHANGED_FILE = Path(__file__).parent / "draws_changed.json"
 
 SPACES: dict[str, dict[str, Parameter]] = {
     "floats": {"x": Float(0, 1), "y": Float(-5, 5)},
@@ -273,9 +280,29 @@ def played(route: str, step: int = 1) -> Iterator[tuple[int, list[Any]]]:
         yield case, play(case).done()
 
 
+def expected(route: str) -> dict[int, list[Any]]:
+    """Returns the digest of each search of a route, as it was written down last."""
+    changed = json.loads(CHANGED_FILE.read_text())[route]
+    digests = json.loads(FILE.read_text())[route]
+    return {case: changed.get(str(case), digest) for case, digest in enumerate(digests)}
+
+
+def write_changed() -> None:
+    """Writes the digests that differ from the first ones."""
+    first = json.loads(FILE.read_text())
+    changed = {
+        route: {str(case): digest for case, digest in played(route) if digest != first[route][case]}
+        for route in ROUTES
+    }
+    CHANGED_FILE.write_text(json.dumps(changed, indent=0) + "\n")
+
+
 def main() -> None:
     """Writes the digests."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if sys.argv[1:] == ["changed"]:
+        write_changed()
+        return
     found = {route: [digest for _, digest in played(route)] for route in ROUTES}
     lines = [
         f"{json.dumps(route)}: [\n" + ",\n".join(json.dumps(d) for d in digests) + "\n]"

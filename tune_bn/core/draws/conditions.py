@@ -107,14 +107,15 @@ def propose_open(
         where choices and what they open did not settle; the rest was then drawn one by one.
     """
     if not conditions:
-        proposal = propose(seed, number, space, history, narrowing, plan)
+        proposal = propose(seed, number, space, history, narrowing, plan, fixed)
         return proposal, {**proposal.params, **fixed} if fixed else proposal.params
     # How a parameter is drawn depends on how many there are, and these on the choices: repeat
     # until they agree, nearly always the second time.
     names = list(space)
     for _ in range(_MOST_PASSES):
         part = {name: space[name] for name in names}
-        proposal = propose(seed, number, part, history, narrowing, plan)
+        given = {name: fixed[name] for name in names if name in fixed}
+        proposal = propose(seed, number, part, history, narrowing, plan, given)
         params = {name: fixed.get(name, value) for name, value in proposal.params.items()}
         names = [name for name in space if is_open(name, space, conditions, params)]
         if names == list(params):

@@ -107,7 +107,7 @@ class Origins:
         """Returns the values that were drawn together; None if they cannot be told.
 
         Args:
-            mark: What the trial recorded; of a fine stage, and not of what was left untried.
+            mark: What the trial recorded; of a fine stage.
             together: As for `origin`.
         """
         history = self._history(mark)
@@ -151,7 +151,7 @@ class Origins:
         drawn: dict[str, Any] = {}
         found: dict[str, Window] = {}
         if mark.stage and together:
-            if mark.kind == UNTRIED:  # what was tried by then is not recorded
+            if mark.kind == UNTRIED and not mark.attempt:  # of a version that did not say which
                 found = {n: Interval(p) for n, p in together.items()}
                 drawn = {n: params[n] for n in together if n in params}
             else:

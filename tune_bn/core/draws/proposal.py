@@ -6,7 +6,8 @@ through Ray, and what lets workers agree without talking to each other.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from tune_bn.core.draws.dice import throw, uniforms
@@ -27,7 +28,7 @@ from tune_bn.core.draws.regions import (
 )
 from tune_bn.core.history.history import History
 from tune_bn.core.space import Parameter
-from tune_bn.core.space.window import Window
+from tune_bn.core.space.window import Interval, Window
 
 __all__ = ["Proposal", "coarse_value", "fine_value", "propose", "windows_of"]
 
@@ -35,6 +36,7 @@ _MAX_ATTEMPTS = 24
 _PATIENCE = 4
 _LARGEST_ENUMERATION = 2000
 _LARGEST_SPACE = 10**12
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Proposal(NamedTuple):
@@ -43,7 +45,8 @@ class Proposal(NamedTuple):
     Args:
         params: The values by name.
         kind: Kind of the region; see `tune_bn.core.draws.regions`.
-        attempt: Which throw of the dice it is, counted from 0.
+        attempt: Which throw of the dice it is, counted from 0. Of what was left untried the place
+            among all configurations, counted from 1.
         chance: The region's probability that a parameter leaves its centre.
         n_best: How many of the best trials span the region's box; 0 of one without.
     """
@@ -105,13 +108,16 @@ def propose(
     history: History,
     narrowing: Narrowing,
     plan: Plan,
+    given: Mapping[str, Any] = _NOTHING,
+    others: Mapping[str, Parameter] | None = None,
 ) -> Proposal:
     """Returns the parameter values of the trial with this number.
 
     In a fine stage ``narrowing.candidates`` points of the trial's region are spread evenly over
     it, and the one is proposed that is farthest from what was tried in vain. A configuration that
     was tried before is redrawn, in wider windows after a few attempts, and of a small space until
-    all have been tried.
+    all have been tried. Then those are tried again that failed or still run
+    (`tune_bn.core.history.tried`).
 
     Args:
         seed: Seed of the search, 0 ≤ seed < 2⁶⁴.
@@ -120,6 +126,9 @@ def propose(
         history: The trials finished so far.
         narrowing: The schedule.
         plan: Stage and width of the trial, as `stage_for` returned them.
+        given: Values that the trial will have in place of those that are drawn.
+        others: Parameters that the trial may have beside these, drawn by `fine_value`; None if it
+            has all of ``space`` and no others.
     """
     if plan.stage == 0:
         coarse = {n: coarse_value(seed, number, n, p, narrowing) for n, p in space.items()}
@@ -128,11 +137,69 @@ def propose(
         return Proposal({}, WINDOWS)
     dimensions = max(len(history.best.params.keys() & space.keys()), 1)
     chance = 1.0 if narrowing.vary is None else narrowing.vary / dimensions
-    region = choose(seed, number, space, history, narrowing, plan.width, chance)
-    is_endless = None in [parameter.n_cells for parameter in space.values()]
+    attempts = _attempts(seed, number, space, history, narrowing, plan, chance)
     most = _candidates(narrowing)
-    first: tuple[dict[str, Any], Region, int] | None = None
-    found: list[tuple[dict[str, Any], Region, int]] = []
+    whole = {**space, **others} if others else space
+    is_endless = None in [p.n_cells for name, p in whole.items() if name not in given]
+    can_repeat = history.tried.can_repeat(whole, given, by_branch=others is not None)
+    if can_repeat and others:
+        beside = {
+            name: fine_value(seed, number, name, parameter, history, narrowing, plan.width)
+            for name, parameter in others.items()
+        }
+        given = {**beside, **given}
+
+    def is_tried(params: dict[str, Any], without_result: bool = True) -> bool:
+        params = {**params, **given} if given else params
+        return history.tried.has(
+            whole, params, by_branch=others is not None, without_result=without_result
+        )
+
+    if is_endless:
+        found = list(islice(attempts, most))
+        chosen = _farthest(found, space, history, narrowing)
+        if can_repeat and is_tried(chosen.params):  # of another branch than what it changes
+            left = [attempt for attempt in found if not is_tried(attempt.params)]
+            left = left or [next((a for a in attempts if not is_tried(a.params)), chosen)]
+            chosen = _farthest(left, space, history, narrowing)
+        return chosen.proposal()
+    repeated: list[_Attempt] = []
+    found = []
+    for attempt in attempts:
+        (repeated if can_repeat and is_tried(attempt.params) else found).append(attempt)
+        if len(found) == most:
+            break
+    if found:
+        return _farthest(found, space, history, narrowing).proposal()
+    # Where nothing is left to try, a repetition near the best says most about noise.
+    untried = _untried(seed, number, space, history, is_tried)
+    return repeated[0].proposal() if untried is None else untried
+
+
+class _Attempt(NamedTuple):
+    """A point of a region, and which throw of the dice it is."""
+
+    params: dict[str, Any]
+    region: Region
+    attempt: int
+
+    def proposal(self) -> Proposal:
+        region = self.region
+        return Proposal(self.params, region.kind, self.attempt, region.chance, region.n_best)
+
+
+def _attempts(
+    seed: int,
+    number: int,
+    space: Mapping[str, Parameter],
+    history: History,
+    narrowing: Narrowing,
+    plan: Plan,
+    chance: float,
+) -> Iterator[_Attempt]:
+    """Yields points of a trial's region, wider and wider; from half of them on, of its windows."""
+    region = choose(seed, number, space, history, narrowing, plan.width, chance)
+    most = _candidates(narrowing)
     for attempt in range(_MAX_ATTEMPTS):
         if attempt == _MAX_ATTEMPTS // 2:  # everything there was tried
             width = plan.width
@@ -141,30 +208,21 @@ def propose(
         if i == 0:
             rolls = _Dice(seed, number, space, block)
         widening = _widening(attempt, most) if attempt >= most else 1.0
-        params = point(region, rolls, i / most, widening, narrowing)
-        if is_endless or not history.is_tried(space, params):
-            found.append((params, region, attempt))
-            if len(found) == most:
-                break
-        elif first is None:
-            first = params, region, attempt
-    if found:
-        chosen = 0
-        if len(found) > 1:
-            # In vain was also what failed; otherwise a region that fails would look unexplored.
-            spared = history.elites(narrowing.spared)
-            chosen = history.spacing.farthest([params for params, _, _ in found], space, spared)
-        return _proposal(*found[chosen])
-    untried = _untried(seed, number, space, history)
-    if untried is not None:
-        return Proposal(untried, UNTRIED)
-    # Where nothing is left to try, a repetition near the best says most about noise.
-    assert first is not None
-    return _proposal(*first)
+        yield _Attempt(point(region, rolls, i / most, widening, narrowing), region, attempt)
 
 
-def _proposal(params: dict[str, Any], region: Region, attempt: int) -> Proposal:
-    return Proposal(params, region.kind, attempt, region.chance, region.n_best)
+def _farthest(
+    found: Sequence[_Attempt],
+    space: Mapping[str, Parameter],
+    history: History,
+    narrowing: Narrowing,
+) -> _Attempt:
+    """Returns the attempt that is farthest from what was tried in vain."""
+    if len(found) == 1:
+        return found[0]
+    # In vain was also what failed; otherwise a region that fails would look unexplored.
+    spared = history.elites(narrowing.spared)
+    return found[history.spacing.farthest([a.params for a in found], space, spared)]
 
 
 def windows_of(
@@ -188,6 +246,9 @@ def windows_of(
         proposal: What `propose` returned; its ``params`` are not looked at.
     """
     kind = proposal.kind
+    if kind == UNTRIED:
+        left = {name: Interval(parameter) for name, parameter in space.items()}
+        return _configuration(space, proposal.attempt - 1), {**left}
     region = region_of(
         kind,
         space,
@@ -208,25 +269,37 @@ def windows_of(
 
 
 def _untried(
-    seed: int, number: int, space: Mapping[str, Parameter], history: History
-) -> dict[str, Any] | None:
+    seed: int,
+    number: int,
+    space: Mapping[str, Parameter],
+    history: History,
+    is_tried: Callable[..., bool],
+) -> Proposal | None:
     """Returns a random one of the configurations that were not tried; None if none is found.
 
     It looks at no more than `_LARGEST_ENUMERATION` of them, from a random one on: a larger space
-    is not exhausted by any search, only its windows are.
+    is not exhausted by any search, only its windows are. If all were tried, it is one of those
+    that have no result.
     """
-    names = sorted(space)
-    sizes = [space[name].n_cells or 1 for name in names]  # a continuous one is never tried
-    total = math.prod(sizes)
+    total = math.prod([parameter.n_cells or 1 for parameter in space.values()])
     if total > _LARGEST_SPACE:
         return None
     start = int(uniforms(seed, number, "", _MAX_ATTEMPTS)[2] * total)
-    for i in range(min(total, _LARGEST_ENUMERATION)):
-        rest = (start + i) % total
-        params = {}
-        for name, size in zip(names, sizes, strict=True):
-            rest, cell = divmod(rest, size)
-            params[name] = space[name].at(cell)
-        if not history.is_tried(space, params):
-            return {name: params[name] for name in space}
+    for without_result in (True, False) if history.tried.is_any_without_result else (True,):
+        for i in range(min(total, _LARGEST_ENUMERATION)):
+            place = (start + i) % total
+            params = _configuration(space, place)
+            if not is_tried(params, without_result):
+                return Proposal(params, UNTRIED, place + 1)
     return None
+
+
+def _configuration(space: Mapping[str, Parameter], place: int) -> dict[str, Any]:
+    """Returns the configuration at a place among all of them, counted from 0."""
+    params = {}
+    for name in sorted(space):
+        parameter = space[name]
+        place, cell = divmod(place, parameter.n_cells or 1)
+        # A continuous one is here only where its value is given.
+        params[name] = parameter.draw(0.5) if parameter.n_cells is None else parameter.at(cell)
+    return {name: params[name] for name in space}

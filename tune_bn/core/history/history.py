@@ -14,7 +14,8 @@ from tune_bn.core.errors import SpaceError
 from tune_bn.core.history.pareto import Fronts
 from tune_bn.core.history.spacing import Spacing
 from tune_bn.core.history.trial import Trial, rank_key
-from tune_bn.core.space import Categorical, Float, Parameter
+from tune_bn.core.history.tried import Tried
+from tune_bn.core.space import Float, Parameter
 
 __all__ = ["History"]
 
@@ -32,10 +33,10 @@ class History:
         self.n_objectives = n_objectives
         self.n_ranked = 0
         self.spacing = Spacing()
+        self.tried = Tried()
         self._best: list[Trial] = []
         self._keys: list[tuple[Any, ...]] = []  # of one objective: what they are ordered by
         self._fronts = Fronts(_KEPT) if n_objectives > 1 else None
-        self._tried: set[int] = set()
         self._centres: dict[
             tuple[str, int], tuple[Parameter, tuple[tuple[Any, ...], tuple[int, ...]]]
         ] = {}
@@ -96,9 +97,10 @@ class History:
         history.n_ranked = len(trials)
         return history
 
-    def avoid(self, number: int, params: Mapping[str, Any]) -> None:
+    def avoid(self, number: int, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
         """Notes a trial that failed: it has no rank, but draws keep away from it."""
         self.spacing.add(number, params)
+        self.tried.fail(space, params)
 
     @property
     def best(self) -> Trial:
@@ -222,19 +224,8 @@ class History:
         return places
 
     def remember(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
-        """Notes a configuration as tried, so that it is not drawn again."""
-        key = _key(space, params)
-        if key is not None:
-            self._tried.add(key)
-
-    def is_tried(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> bool:
-        """Tells whether the configuration was tried before.
-
-        One with a continuous parameter counts as new: every draw moves one of these, if only a
-        little, so two are never the same.
-        """
-        key = _key(space, params)
-        return key is not None and key in self._tried
+        """Notes a configuration as tried, with a result, so that it is not drawn again."""
+        self.tried.add(space, params)
 
 
 def _position(parameter: Parameter, value: Any) -> float:
@@ -245,27 +236,6 @@ def _position(parameter: Parameter, value: Any) -> float:
         return parameter.position(parameter.nearest(value))
     except SpaceError:
         return math.nan
-
-
-def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int | None:
-    """Returns a number that stands for the configuration, whatever the order of its parameters.
-
-    None if one is continuous. A hash is kept in place of the configuration: of 100,000 trials two
-    have the same by accident with a probability below 1e-9, and then one of them is drawn anew.
-    """
-    cells = []
-    for name, value in params.items():
-        parameter = space.get(name)
-        if parameter is None or parameter.n_cells is None:
-            return None
-        if parameter.is_unordered:
-            assert isinstance(parameter, Categorical)
-            try:
-                value = parameter.index(value)  # noqa: PLW2901 - choices may be unhashable
-            except SpaceError:
-                continue  # no longer a choice
-        cells.append((name, value < 0, abs(value)))  # hash(-1) is hash(-2)
-    return hash(frozenset(cells))
 
 
 def rank_weights(n: int, power: float) -> Sequence[float]:

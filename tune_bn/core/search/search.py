@@ -156,7 +156,7 @@ class CoarseToFine:
             given=tuple(name for name in fixed or {} if name in params),
             names=None if is_settled else tuple(proposal.params),
         )
-        self._history.remember(self.space, params)
+        self._history.tried.run(number, self.space, params)
         self._next_number += 1
         suggestion = Suggestion(number, params, plan.stage, plan.width)
         self._pending[number] = suggestion
@@ -309,9 +309,10 @@ class CoarseToFine:
             self._rank_all_again()
         if state != "failed":
             self._rank(finished)
+            self._history.remember(self.space, params)
         else:
-            self._history.avoid(number, params)
-        self._history.remember(self.space, params)
+            self._history.avoid(number, self.space, params)
+        self._history.tried.end(number)
         self._finished[number] = finished
         self._encoded[number] = encode_trial(self.space, finished, self._marks.get(number))
 
@@ -331,11 +332,11 @@ class CoarseToFine:
         for finished in self._finished.values():
             if finished.state != "failed":
                 self._history.add(self._ranked(finished))
+                self._history.remember(self.space, finished.params)
             else:
-                self._history.avoid(finished.number, finished.params)
-            self._history.remember(self.space, finished.params)
+                self._history.avoid(finished.number, self.space, finished.params)
         for suggestion in self._pending.values():
-            self._history.remember(self.space, suggestion.params)
+            self._history.tried.run(suggestion.number, self.space, suggestion.params)
 
     def _ranked(self, trial: Finished) -> Trial:
         losses = tuple(
@@ -507,7 +508,7 @@ class CoarseToFine:
                 raise ValueError(f"trial {number} has {list(params)!r}")
             plan = search._marks[number] or Mark(0, 1.0)
             search._pending[number] = Suggestion(number, params, plan.stage, plan.width)
-            search._history.remember(space, params)
+            search._history.tried.run(number, space, params)
         search._next_number = decode_number(state["next_number"])
         if search._marks and max(search._marks) >= search._next_number:
             raise ValueError(f"the next trial would be {search._next_number}")

@@ -8,7 +8,7 @@ from tune_bn.core.errors import SpaceError
 from tune_bn.core.space.parameter import Parameter
 from tune_bn.core.space.window import Choices, Window
 
-__all__ = ["Categorical", "is_same_choice"]
+__all__ = ["Categorical", "is_equal", "is_same_choice"]
 
 
 def is_same_choice(a: Any, b: Any) -> bool:
@@ -17,10 +17,11 @@ def is_same_choice(a: Any, b: Any) -> bool:
     NaN is the same as NaN. Arrays and other objects whose ``==`` is not a truth value are
     compared by identity.
     """
-    return a is b or (type(a) is type(b) and _is_equal(a, b))
+    return a is b or (type(a) is type(b) and is_equal(a, b))
 
 
-def _is_equal(a: Any, b: Any) -> bool:
+def is_equal(a: Any, b: Any) -> bool:
+    """Tells whether two choices are equal, of whatever types; NaN is NaN."""
     try:
         return bool(a == b) or bool(a != a and b != b)
     except (ValueError, TypeError, RuntimeError):
@@ -86,7 +87,7 @@ class Categorical(Parameter):
             if is_same_choice(choice, value):
                 return i
         for i, choice in enumerate(self.choices):
-            if _is_equal(choice, value):  # stored and read again, 1.0 may have become 1
+            if is_equal(choice, value):  # stored and read again, 1.0 may have become 1
                 return i
         raise SpaceError(f"Categorical has the choices {self.choices!r}, but got {value!r}.")
 

@@ -278,6 +278,8 @@ def _comparison(results: Results, origin: Origin) -> str:
     is_endless = any(
         parameter.n_cells is None for name, parameter in results.space.items() if name in together
     )
+    if again and is_endless:  # a branch in which all that it changed is closed
+        return again.strip()
     upto = "" if is_endless else "up to "
     new = "" if is_endless else ", not tried before,"
     those = f"Of {upto}{_number(n)} such draws{new}"
