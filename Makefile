@@ -1,5 +1,6 @@
-# `make demo` and `make test` set everything up themselves and are safe to run again;
-# `make check` is all that CI runs.
+# Every target sets up what it needs, and is safe to run again. The rings of tests, from the inside:
+# `make test-quick` while working, `make test` before a change lands, `make test-long` before a
+# release; `.ci/run` runs the last two.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,8 +8,8 @@ BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check
 PYTHONS ?= 3.10 3.12 3.13
 
-.PHONY: release demo test lint types test-only test-slow test-fuzz test-mutation audit docs dist test-wheel test-pythons \
-	test-floors test-floor check clean
+.PHONY: release demo test-quick test test-long lint types test-only test-slow test-fuzz test-mutation test-soak canary \
+	audit docs dist test-wheel test-pythons test-floors test-floor clean
 .SECONDARY: # the environments of the pattern rules are kept
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -21,6 +22,19 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: $(VENV)/.installed
 	$(BIN)/tune-bn tune --data digits --out runs/demo
 
+# --- The rings of tests ---------------------------------------------------------------------
+
+# Several processes share the tests; tests/conftest.py says which stay together.
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+WORKERS ?= $(shell echo $$(( $(CORES) < 4 ? $(CORES) : 4 )))
+PARALLEL := -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
+# What one runs while working: nothing that starts processes, compiles or opens a browser.
+test-quick: $(VENV)/.installed
+	$(BIN)/python -m pytest $(PARALLEL) -m "not heavy and not alone and not slow" \
+		tests/core tests/optuna tests/nn tests/report
+
+# What a change must pass. Tests that need the machine for themselves run after the others.
 test: lint types test-only
 
 lint: $(VENV)/.installed
@@ -31,22 +45,46 @@ types: $(VENV)/.installed
 	$(BIN)/mypy
 
 test-only: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not alone"
+	$(BIN)/python -m pytest -q -m "alone and not slow" || [ $$? = 5 ] # 5: there are none
 
-test-slow: $(VENV)/.installed
-	$(BIN)/python -m pytest -m slow
-
-# 100,000 generated files of every format that people hand over; about ten minutes of one core.
-test-fuzz: $(VENV)/.installed
-	$(BIN)/python -m tests.fuzz.drive all --start 100000
-
-# Breaks the core in 70 places, one at a time; about ten minutes of one core.
-test-mutation: $(VENV)/.installed
-	$(BIN)/python -m tests.mutation.run --count 70
-
-# Everything that a change must pass. The wheel and the other Pythons repeat the tests of the
+# All the rest that a release must pass. The wheel and the other Pythons repeat the tests of the
 # core and the Optuna side only, which run anywhere.
-check: test docs test-wheel test-pythons test-floor-3.10 test-floor
+test-long: docs test-wheel test-pythons test-floors test-slow test-fuzz test-mutation test-soak
+
+# Long versions of tests that have a short form in `make test`.
+test-slow: $(VENV)/.installed
+	$(BIN)/python -m pytest $(PARALLEL) -m "slow and not alone"
+	$(BIN)/python -m pytest -q -m "slow and alone" || [ $$? = 5 ]
+
+# Generated files of every format that people hand over; 100,000 take about ten minutes of one core.
+FILES ?= 100000
+test-fuzz: $(VENV)/.installed
+	$(BIN)/python -m tests.fuzz.drive all --start 100000 --count $(FILES)
+
+# Breaks the core in so many places, one at a time; 70 take about ten minutes of one core.
+MUTANTS ?= 70
+test-mutation: $(VENV)/.installed
+	$(BIN)/python -m tests.mutation.run --count $(MUTANTS)
+
+# One process that tunes for so long: what it leaves behind in memory, threads and files.
+MINUTES ?= 30
+test-soak: $(VENV)/.installed
+	mkdir -p build
+	$(BIN)/python -m benchmarks soak --minutes $(MINUTES) --out build/soak.jsonl
+
+# Whether both adapters keep their contracts on the newest Optuna and Ray that are published. What
+# these need comes with them; everything else stays as it is pinned.
+canary: .venv-canary/.installed
+	.venv-canary/bin/python $(PIP) install -q --upgrade optuna "ray[tune]"
+	.venv-canary/bin/python -m pytest $(PARALLEL) -p no:cacheprovider -m "not slow" tests/optuna tests/ray
+
+.venv-canary/.installed: pyproject.toml constraints.txt
+	test -x .venv-canary/bin/python || $(PYTHON) -m venv .venv-canary
+	.venv-canary/bin/python $(PIP) install -q -c constraints.txt --upgrade pip
+	.venv-canary/bin/python $(PIP) install -q -c constraints.txt torch hatchling editables
+	.venv-canary/bin/python $(PIP) install -q -c constraints.txt --no-build-isolation -e '.[optuna,ray,report]' --group test
+	touch $@
 
 # Whether a pinned package has a known vulnerability. It needs PyPI's own JSON pages, which mirrors
 # and proxies often lack; where none of them answers it says that nothing was checked, and fails.
@@ -99,7 +137,7 @@ test-wheel: dist
 	.venv-wheel/bin/python $(PIP) install -q -c constraints.txt --upgrade pip
 	.venv-wheel/bin/python $(PIP) install -q -c constraints.txt "$$(echo dist/*.whl)[cli]" --group test
 	.venv-wheel/bin/python $(PIP) check
-	cd build/wheel && ../../.venv-wheel/bin/python -m pytest -q -m "not slow" --without ray \
+	cd build/wheel && ../../.venv-wheel/bin/python -m pytest $(PARALLEL) -m "not slow" --without ray \
 		tests/core tests/optuna tests/cli/test_commands.py tests/cli/test_main.py
 
 # --- Other Pythons, and the floors of every dependency --------------------------------------
@@ -146,20 +184,21 @@ python-%: # prints the interpreter of a version, or fails
 # The variable is what old versions of Ray ask for in a warning; they also leave files open. Where
 # a node goes away, Ray 2.50 itself ends one run of three with "Can't find actor".
 test-floor: .venv-floor/.installed
-	RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO=0 .venv-floor/bin/python -m pytest -q -m "not slow" \
+	RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO=0 .venv-floor/bin/python -m pytest $(PARALLEL) -m "not slow" \
 		-W ignore::ResourceWarning -p no:cacheprovider \
 		--deselect tests/ray/test_cluster.py::test_a_removed_node_loses_no_trial \
 		tests/ray tests/report tests/training tests/tuning tests/cli
 
 test-python-%: .venv-%/.installed
-	.venv-$*/bin/python -m pytest -q -m "not slow" -p no:cacheprovider $(WITHOUT) $(SMALL)
+	.venv-$*/bin/python -m pytest $(PARALLEL) -m "not slow" -p no:cacheprovider $(WITHOUT) $(SMALL)
 
 test-floor-%: .venv-floor-%/.installed
-	.venv-floor-$*/bin/python -m pytest -q -m "not slow" -p no:cacheprovider $(WITHOUT) $(SMALL)
+	.venv-floor-$*/bin/python -m pytest $(PARALLEL) -m "not slow" -p no:cacheprovider $(WITHOUT) $(SMALL)
 
 test-pythons: $(PYTHONS:%=test-python-%)
 
-test-floors: $(PYTHONS:%=test-floor-%)
+# The oldest Python has the oldest of everything.
+test-floors: test-floor $(addprefix test-floor-,$(firstword $(PYTHONS)))
 
 clean:
 	rm -rf .venv* runs build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@ import importlib
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -34,6 +35,22 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay in one process, where several share them, and begin with the long ones.
+
+    The tests of a file do, for the fixtures of their module; so do all that use `local_ray`, which
+    is started once. What lies directly in ``tests/`` shares nothing and is dealt out one by one.
+    """
+    here = Path(__file__).parent
+    for item in items:
+        if "local_ray" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("ray"))
+        elif item.path.parent != here:
+            file = item.path.relative_to(here.parent).with_suffix("")
+            item.add_marker(pytest.mark.xdist_group(file.as_posix()))
+    items.sort(key=lambda item: item.get_closest_marker("heavy") is None)
 
 
 @pytest.fixture

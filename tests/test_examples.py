@@ -170,7 +170,6 @@ def run(name: str, folder: Path, *options: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
     )
     assert result.returncode == 0, result.stderr[-3000:]
     assert "Warning" not in result.stderr, result.stderr[-3000:]

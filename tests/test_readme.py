@@ -16,6 +16,7 @@ PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
+FOR_DEVELOPERS = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", ".ci/run")
 README = PAGES["README.md"]
 ISSUES = "../../issues"  # beside the source, where a repository is shown
 
@@ -54,7 +55,6 @@ def run(code: str, folder: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -113,6 +113,15 @@ def test_the_readme_is_short():
     """A stranger reads 700 words."""
     assert words(README) <= 700
     assert words("one, [two](three/four.md) | five |\n```\nsix\n```") == 3
+
+
+@pytest.mark.parametrize("page", [*PAGES, *FOR_DEVELOPERS])
+def test_what_is_to_be_made_is_a_target(page):
+    """Whoever types a ``make …`` of a page gets what it says."""
+    targets = re.findall(r"(?m)^([\w.-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for words in re.findall(r"(?m)(?:^|`)make ((?:[a-z][\w-]*(?: (?=[a-z]))?)+)", text):
+        assert set(words.split()) <= {*targets}, words
 
 
 def test_links_lead_into_the_repository_elsewhere():

@@ -8,13 +8,16 @@ __all__ = ["main"]
 def main() -> None:
     """Runs the command that ``sys.argv`` names and exits; says which extra is missing."""
     try:
-        import rich
-        import typer
-    except ModuleNotFoundError as error:
-        sys.exit(_missing(error))
-    del rich, typer  # only looked for, so that a defect of ours is not taken for a missing extra
-    from tune_bn.cli import app
-
+        try:
+            import rich
+            import typer
+        except ModuleNotFoundError as error:
+            sys.exit(_missing(error))
+        del rich, typer  # only looked for: a defect of ours is not taken for a missing extra
+        from tune_bn.cli import app
+    except KeyboardInterrupt:
+        print("tune-bn: Stopped before anything was changed.", file=sys.stderr)
+        sys.exit(130)
     app()
 
 

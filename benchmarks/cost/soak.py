@@ -30,10 +30,11 @@ from benchmarks.rows import RESULTS, environment, write_rows
 from tune_bn.core import CoarseToFine
 from tune_bn.optuna import CoarseToFineSampler
 
-__all__ = ["main", "run"]
+__all__ = ["growth_of", "main", "run"]
 
 _TUNE_EVERY = 5  # rounds
 _WARM_UP = 0.2  # share of the rounds in which caches and pools may still grow
+_MOST_MEMORY = 1.1  # times what the process held after it had warmed up
 
 
 def run(out: Path, *, minutes: float, rounds: int | None = None) -> dict[str, Any]:
@@ -84,6 +85,14 @@ def run(out: Path, *, minutes: float, rounds: int | None = None) -> dict[str, An
     write_rows(out, [row])
     print(json.dumps({k: v for k, v in row.items() if k != "versions"}), flush=True)
     return row
+
+
+def growth_of(row: dict[str, Any]) -> list[str]:
+    """Returns what a row says to have been left behind, in words; nothing is none."""
+    grown = [what for what in ("threads", "open_files") if row[what][1] > row[what][0]]
+    if row["memory_ratio"] > _MOST_MEMORY:
+        grown.append("memory_mib")
+    return [f"{what} grew: {row[what][0]} → {row[what][1]}" for what in grown]
 
 
 def _ends(series: Sequence[float]) -> tuple[float, float]:
@@ -185,13 +194,15 @@ def _works() -> dict[str, Callable[[int], int]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the benchmark from the command line."""
+    """Runs the benchmark from the command line; fails where something was left behind."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS / "load.jsonl")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rounds", type=int, help="end after so many rounds")
     options = parser.parse_args(arguments)
-    run(options.out, minutes=options.minutes, rounds=options.rounds)
+    row = run(options.out, minutes=options.minutes, rounds=options.rounds)
+    if grown := growth_of(row):
+        raise SystemExit("; ".join(grown))
 
 
 if __name__ == "__main__":

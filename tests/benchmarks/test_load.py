@@ -72,3 +72,12 @@ def test_a_round_of_the_soak(tmp_path):
 def test_what_grows_is_seen(series, ratio):
     """The last quarter is compared with the first."""
     assert soak._ratio(series) == ratio
+
+
+def test_what_is_left_behind_is_said():
+    """Threads, files and memory that grow end the command with a word; what is flat does not."""
+    flat = {"threads": [1, 1], "open_files": [6, 6], "memory_mib": [9.0, 9.5], "memory_ratio": 1.06}
+    assert soak.growth_of(flat) == []
+    grown = {"threads": [1, 2], "open_files": [6, 7], "memory_mib": [9, 18], "memory_ratio": 2.0}
+    said = ["threads grew: 1 → 2", "open_files grew: 6 → 7", "memory_mib grew: 9 → 18"]
+    assert soak.growth_of(grown) == said

@@ -45,3 +45,18 @@ def test_the_list_of_commands_fits_80_columns():
     listed = run_without("torch", "--help").stdout
     assert "…" not in listed
     assert "..." not in listed.split("Commands:")[1]
+
+
+@pytest.mark.heavy
+def test_ctrl_c_while_it_starts(tmp_path):
+    """The command line itself is imported for a while: one line, and the code of an interrupt."""
+    (tmp_path / "rich.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "tune_bn", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+    )
+    assert ended.stderr == "tune-bn: Stopped before anything was changed.\n"
+    assert ended.returncode == 130

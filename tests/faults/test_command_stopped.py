@@ -32,7 +32,7 @@ def test_ctrl_c_typed_twice(table, tmp_path, jobs):
         terminal.wait_for("3/100000")
         terminal.type("\x03\x03")
         shown = terminal.read_rest()
-        assert terminal.process.wait(60) == 130
+        assert terminal.process.wait() == 130
     assert "Go on with: tune-bn tune" in shown
     assert "Traceback" not in shown
     require_goes_on(table, out, 3)
@@ -45,7 +45,7 @@ def test_the_terminal_is_closed(table, tmp_path, jobs):
     with in_terminal(command(table, out, "--trials", 100_000, "--jobs", jobs)) as terminal:
         terminal.wait_for("3/100000")
         terminal.close()
-        assert terminal.process.wait(60) == 128 + signal.SIGHUP
+        assert terminal.process.wait() == 128 + signal.SIGHUP
     assert all(t.state.is_finished() for t in trials_of(out))
     require_goes_on(table, out, 3)
 
@@ -57,7 +57,7 @@ def test_nobody_reads_on(table, tmp_path):
     wait_for(process, "trial 1/")
     assert process.stderr is not None
     process.stderr.close()
-    assert process.wait(60) == 0
+    assert process.wait() == 0
     assert (out / "best.json").exists()
     assert len(trials_of(out)) == 4
 
@@ -91,6 +91,6 @@ def test_two_commands_on_one_folder_and_a_kill(table, tmp_path, kills):
         assert f"process {first.pid} is writing" in line
         wait_for(first, f"trial {n_before + 4}/")
         os.kill(first.pid, signal.SIGKILL)
-        first.communicate(timeout=60)
+        first.communicate()
         assert len(finished_in(out)) >= n_before + 2
     require_goes_on(table, out, 2 * kills)

@@ -26,10 +26,8 @@ RAY = ("--backend", "ray", "--max-concurrent", "2", "--trials", "100000")
 
 
 def require_no_ray(pid: int) -> None:
-    """Fails unless all that a driver started is gone within half a minute."""
-    deadline = time.monotonic() + 30
-    while left := [p for p in _commands() if f"_{pid}/" in p and "/session_" in p]:
-        assert time.monotonic() < deadline, left
+    """Waits until all that a driver started is gone."""
+    while any(f"_{pid}/" in p and "/session_" in p for p in _commands()):
         time.sleep(0.1)  # for an event, not for a time
 
 
@@ -54,7 +52,7 @@ def test_ctrl_c_typed(keys, code, table, tmp_path):
         terminal.wait_for("3/100000")
         terminal.type(keys)
         shown = terminal.read_rest()
-        assert terminal.process.wait(60) == code
+        assert terminal.process.wait() == code
         assert "Go on with: tune-bn tune" in shown
         assert "Traceback" not in shown
         require_no_ray(terminal.process.pid)
@@ -69,7 +67,7 @@ def test_signals(number, table, tmp_path):
     process = start(command(table, out, *RAY))
     wait_for(process, "trial 3/")
     process.send_signal(number)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate()
     code = -number if number == signal.SIGKILL else 128 + number
     assert process.returncode == code, errors
     assert "Traceback" not in errors
@@ -119,7 +117,7 @@ def test_the_storage_goes_away(fault, where, cause, table, tmp_path):
     process = start(command(table, out, *RAY), prefix=prefix)
     wait_for(process, "trial 3/")
     fault((out / where).resolve())
-    require_one_line(process, *cause.split("|"), timeout_s=120)
+    require_one_line(process, *cause.split("|"))
     require_no_ray(process.pid)
     if fault is forbid:
         for folder in (out, *out.rglob("*")):
@@ -141,6 +139,6 @@ def test_the_storage_fills_up(table):
         process = start(command(table, disk / "out", *RAY))
         wait_for(process, "trial 3/")
         filler = fill(disk)
-        require_one_line(process, "full", "no space left", timeout_s=240)
+        require_one_line(process, "full", "no space left")
         filler.unlink()
         require_goes_on(table, disk / "out", 3)

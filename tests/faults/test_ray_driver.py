@@ -41,7 +41,6 @@ def drive(cluster: Any, folder: Path, n: int, event: str, count: int) -> dict[st
         [sys.executable, "-m", "tests.faults.ray_driver", *words],
         capture_output=True,
         text=True,
-        timeout=240,
         check=False,
         env=os.environ | {"RAY_enable_metrics_collection": "0"},
     )

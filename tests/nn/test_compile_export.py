@@ -14,6 +14,8 @@ from torch._dynamo.backends.common import aot_autograd
 from tests.support.batchnorm import LAYERS, normal
 from tune_bn.nn import BatchNorm1d, BatchNorm2d, freeze_stats, no_stats_update, unfreeze_stats
 
+pytestmark = pytest.mark.heavy
+
 
 def f32(*shape: int, seed: int = 0) -> Tensor:
     return normal(*shape, seed=seed, dtype=torch.float32)

@@ -9,6 +9,7 @@ from tests.support.batchnorm import normal
 from tune_bn.nn import ewa
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("momentum", [0.0, 1e-5, 0.1, 0.5, 1.0, None])
 @pytest.mark.parametrize("count", [1, 2, 1000, 10**7])
 def test_a_step_is_the_same_as_number_and_as_tensor(momentum: float | None, count: int) -> None:

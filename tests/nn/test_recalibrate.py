@@ -209,6 +209,7 @@ def a_layer(model: Any) -> Any:
     return model
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("compiled", [whole, in_place, a_submodule, its_forward, a_layer])
 def test_a_compiled_model_that_ran_before(compiled: Callable[[Any], Any]) -> None:
     """Its graphs have no hooks; it runs without them meanwhile, and with them afterwards."""
@@ -228,6 +229,7 @@ def test_a_compiled_model_that_ran_before(compiled: Callable[[Any], Any]) -> Non
         torch.testing.assert_close(model.eval()(X), expected.eval()(X))
 
 
+@pytest.mark.heavy
 def test_a_compiled_function() -> None:
     """A graph around a function that calls the model is left, too."""
     torch._dynamo.reset()
@@ -439,6 +441,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("case", ["joined", "wrapped"])
 def test_all_processes_end_with_the_statistics_of_all_data(
     found: list[dict[str, Any]], case: str
@@ -451,6 +454,7 @@ def test_all_processes_end_with_the_statistics_of_all_data(
             torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.heavy
 def test_one_process_may_recalibrate_alone(found: list[dict[str, Any]]) -> None:
     """across_processes=False neither waits for the others nor takes their data."""
     model = net()
@@ -459,6 +463,7 @@ def test_one_process_may_recalibrate_alone(found: list[dict[str, Any]]) -> None:
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.heavy
 def test_a_failure_in_one_process_ends_all(found: list[dict[str, Any]]) -> None:
     """None waits for ever; each says what happened, and has its old statistics."""
     assert found[0]["error"].startswith("BatchNormError: recalibrate needs every process to come")

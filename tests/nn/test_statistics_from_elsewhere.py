@@ -94,6 +94,7 @@ def compiled(layer: nn.Module) -> Any:
     return torch.compile(layer, backend="aot_eager", fullgraph=True)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("options", OPTIONS)
 def test_a_compiled_step_takes_them_as_mature_too(options: str) -> None:
     """Without a look at the count in Python."""
@@ -254,6 +255,7 @@ def test_a_reset_resets_all_that_the_layer_keeps(
     starts_fresh(layer)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("options", ["plain", "carry", "decays", "accumulate"])
 def test_a_reset_acts_in_compiled_code(options: str) -> None:
     """One compiled layer, reset in every way in turn, starts anew each time."""
@@ -643,7 +645,10 @@ def cut(layer: Any, keep: list[int], *, direct: bool) -> None:
 
 @pytest.mark.parametrize(
     ("direct", "rows", "is_compiled"),
-    [(False, 2, False), (True, 2, False), (False, 40, False), (True, 40, False), (False, 40, True)],
+    [
+        *[(False, 2, False), (True, 2, False), (False, 40, False), (True, 40, False)],
+        pytest.param(False, 40, True, marks=pytest.mark.heavy),
+    ],
 )
 @pytest.mark.parametrize("options", OPTIONS)
 def test_cut_channels(options: str, rows: int, direct: bool, is_compiled: bool) -> None:

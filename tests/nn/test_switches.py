@@ -142,6 +142,7 @@ def test_a_switch_acts_as_on_torchs_layer(change: str, kind: str, dims: int, row
     compare(made(kind, dims), change, dims, rows, call=lambda m: m)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", ["plain", "decays"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_switch_acts_in_compiled_code(change: str, kind: str) -> None:
@@ -271,7 +272,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 IDLE = ("momentum 0", "track_running_stats off", "no_stats_update", "batch statistics")
 
 
-@pytest.mark.parametrize("is_compiled", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize(
+    "is_compiled", [False, pytest.param(True, marks=pytest.mark.heavy)], ids=["eager", "compiled"]
+)
 @pytest.mark.parametrize("options", OPTIONS)
 def test_an_idle_pass_leaves_no_trace(options: str, is_compiled: bool) -> None:
     """Before, between and after steps: statistics, count, pool and tracks are as without it."""

@@ -14,6 +14,8 @@ from torch.nn.parallel import DistributedDataParallel
 from tests.support.batchnorm import normal, plain, stats
 from tune_bn.nn import BatchNorm1d, SyncBatchNorm
 
+pytestmark = pytest.mark.heavy
+
 SIZES = (5, 3)
 OPTIONS: dict[str, Any] = {"decays": (0.5,), "variance": "unbiased"}
 

@@ -205,6 +205,7 @@ assert not any("tune_bn" in type(f).__module__ for f in sys.meta_path)
 """
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("imports", ["import tune_bn.nn", "import opacus.validators"])
 def test_private_training_refuses_the_layers(tmp_path: Path, imports: str) -> None:
     """opacus lists them as it does torch's, whichever of the two is imported first."""

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -93,6 +92,7 @@ def fetch(url: str) -> bytes:
         return body
 
 
+@pytest.mark.heavy
 def test_the_dashboard_shows_the_stages(tmp_path):
     """optuna-dashboard opens a study of ours, and each trial's stage can be read in it."""
     storage = f"sqlite:///{tmp_path}/study.db"
@@ -108,13 +108,12 @@ def test_the_dashboard_shows_the_stages(tmp_path):
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 60
         while True:
             try:
                 studies = json.loads(fetch(f"http://127.0.0.1:{port}/api/studies"))
                 break
             except OSError:
-                assert time.monotonic() < deadline, "the dashboard did not start"
+                assert server.poll() is None, "the dashboard did not start"
                 threading.Event().wait(0.2)
         (summary,) = studies["study_summaries"]
         assert summary["study_name"] == "shown"
@@ -162,6 +161,7 @@ def test_the_optunahub_package_has_what_the_registry_asks_for():
     assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
+@pytest.mark.heavy
 def test_the_optunahub_example_runs():
     """The README's example and example.py run, with the module loaded from the folder."""
     folder = HUB / "samplers" / "coarse_to_fine"
@@ -181,6 +181,7 @@ def test_the_optunahub_example_runs():
 SPACE: dict[str, BaseDistribution] = {"alpha": FloatDistribution(1e-4, 1, log=True)}
 
 
+@pytest.mark.heavy
 def test_inside_rays_optuna_search_by_hand(tmp_path, needs):
     """OptunaSearch drives the sampler, and a search restored from its file goes on."""
     needs("ray.tune")
@@ -207,6 +208,7 @@ def test_inside_rays_optuna_search_by_hand(tmp_path, needs):
     assert min(abs(a - 0.01) for a in expected[20:]) < 0.002
 
 
+@pytest.mark.heavy
 def test_the_moved_study_of_the_example_narrows():
     """The example that moves a TPE study in one line runs and shows its stages."""
     result = subprocess.run(
@@ -214,7 +216,6 @@ def test_the_moved_study_of_the_example_narrows():
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
     )
     assert "given:  10 trials" in result.stdout
     assert "fine 1:" in result.stdout

@@ -54,6 +54,7 @@ def test_threads_draw_the_sequential_coarse_points(n_jobs):
     assert params_of(study, COARSE) == sequential()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_processes_draw_the_sequential_coarse_points_and_never_the_same(kind, tmp_path):
     """Two processes with one seed share the coarse points, and no draw is repeated."""
@@ -61,12 +62,13 @@ def test_processes_draw_the_sequential_coarse_points_and_never_the_same(kind, tm
     storage = open_storage(address)
     optuna.create_study(study_name="s", storage=storage)
     workers = [start(address, "s", "--seed", "0", "--trials", "12") for _ in range(2)]
-    assert [w.communicate(timeout=120)[0] for w in workers] == ["done\n"] * 2
+    assert [w.communicate()[0] for w in workers] == ["done\n"] * 2
     study = optuna.load_study(study_name="s", storage=storage)
     assert params_of(study, COARSE) == sequential()
     assert len({tuple(t.params.values()) for t in study.trials}) == 24
 
 
+@pytest.mark.heavy
 def test_the_same_in_another_process_with_another_hash_seed(tmp_path):
     """A whole search, coarse and fine, is the same wherever it runs."""
     results = []
@@ -74,7 +76,7 @@ def test_the_same_in_another_process_with_another_hash_seed(tmp_path):
         address = f"journal:{tmp_path}/{hash_seed}.log"
         optuna.create_study(study_name="s", storage=open_storage(address))
         worker = start(address, "s", "--seed", "5", "--trials", "40", hash_seed=hash_seed)
-        assert worker.communicate(timeout=120)[0] == "done\n"
+        assert worker.communicate()[0] == "done\n"
         study = optuna.load_study(study_name="s", storage=open_storage(address))
         results.append(params_of(study, 40))
     assert results[0] == results[1] == sequential(40, seed=5)

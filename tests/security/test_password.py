@@ -77,7 +77,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
         "sys.argv[0] = 'tune-bn'; runpy.run_module('tune_bn', run_name='__main__')"
     )
     command = [sys.executable, "-c", code, *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(

@@ -80,15 +80,14 @@ def without_rights_of_root() -> list[str]:
     return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 
-def require_one_line(process: subprocess.Popen[str], *words: str, timeout_s: float = 60) -> None:
+def require_one_line(process: subprocess.Popen[str], *words: str) -> None:
     """Fails unless a run that is going on ends with exit code 2 and a line that says what to do.
 
     Args:
         process: What `start` returned.
         words: One of them is in the line, as the cause.
-        timeout_s: How long it may take.
     """
-    _, errors = process.communicate(timeout=timeout_s)
+    _, errors = process.communicate()
     assert process.returncode == 2, errors
     assert "Traceback" not in errors
     last = errors.splitlines()[-1]

@@ -77,7 +77,7 @@ def _run(command: list[str]) -> None:
     """Runs a command, as the user ``postgres`` where we are root, whom the server refuses."""
     if os.geteuid() == 0:
         command = ["runuser", "-u", "postgres", "--", *command]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=60)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
 
 @contextmanager

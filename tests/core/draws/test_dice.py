@@ -52,6 +52,7 @@ def test_golden_values():
     assert permutation(7, "lr", 0, 6) == GOLDEN_PERMUTATION
 
 
+@pytest.mark.heavy
 def test_same_in_another_process_with_another_hash_seed():
     """Nothing depends on PYTHONHASHSEED."""
     code = (

@@ -353,16 +353,19 @@ def test_an_earlier_page_survives_a_failure(tmp_path: Path):
     assert file.read_text() == "old"
 
 
+@pytest.mark.heavy
 def test_chromium_opens_a_search_with_stages(tmp_path: Path, staged: optuna.Study):
     """In a real browser every figure is drawn and the console stays empty."""
     check_in_chromium(tmp_path, staged, fewest=6)
 
 
+@pytest.mark.heavy
 def test_chromium_opens_two_objectives(tmp_path: Path, two_objectives: optuna.Study):
     """The same with a Pareto front."""
     check_in_chromium(tmp_path, two_objectives, fewest=8)
 
 
+@pytest.mark.heavy
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "fewest"),
@@ -382,6 +385,7 @@ def test_chromium_opens_every_search(name: str, fewest: int, tmp_path: Path):
     check_in_chromium(tmp_path, {**SEARCHES, "evil": evil}[name](), fewest=fewest)
 
 
+@pytest.mark.heavy
 @pytest.mark.slow
 def test_ten_thousand_trials_are_a_small_page(tmp_path: Path):
     """Points are thinned, and that is said: the page can still be sent by mail."""
@@ -394,6 +398,7 @@ def test_ten_thousand_trials_are_a_small_page(tmp_path: Path):
     assert "10,000 trials" in Outline(text).text
 
 
+@pytest.mark.heavy
 def test_chromium_would_report_an_error(tmp_path: Path):
     """The judge above can fail."""
     file = tmp_path / "bad.html"

@@ -25,6 +25,8 @@ from tune_bn.report import ReportError, advise, explain, results_of
 from tune_bn.report.pages.page import page
 from tune_bn.report.results.from_ray import results_of_ray_folder
 
+pytestmark = pytest.mark.heavy
+
 SPACE = {"optimizer": {"rate": tune.loguniform(1e-4, 1)}, "kind": tune.choice(["a", "b"]), "n": 3}
 
 
