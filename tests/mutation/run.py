@@ -29,7 +29,7 @@ from pathlib import Path
 
 from tests.mutation.mutants import Mutant, chosen_mutants
 
-__all__ = ["EQUIVALENT", "is_caught", "sources", "why_equivalent", "working_copy"]
+__all__ = ["EQUIVALENT", "is_caught", "sources", "verdict", "why_equivalent", "working_copy"]
 
 EQUIVALENT = {
     (
@@ -62,6 +62,7 @@ EQUIVALENT = {
 
 _ROOT = Path(__file__).parents[2]
 _TIMEOUT_S = 240
+_LEAST = 0.7
 _WITHOUT_CODE = ("__init__", "errors")
 
 
@@ -107,8 +108,15 @@ def why_equivalent(module: str, mutant: Mutant) -> str | None:
     return EQUIVALENT.get((module, mutant.function, mutant.what))
 
 
+def verdict(caught: int, same: int, run: int) -> str | None:
+    """Returns why too few variants were caught to be content; None if enough were."""
+    if caught >= _LEAST * (run - same):
+        return None
+    return f"The tests of the core need to notice {_LEAST:.0%} of what breaks it; write some more."
+
+
 def main() -> None:
-    """Runs so many mutants and prints what survived."""
+    """Runs so many mutants and prints what survived; fails if those are many."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
@@ -118,6 +126,9 @@ def main() -> None:
     caught = run = same = 0
     with tempfile.TemporaryDirectory() as folder:
         copy = working_copy(Path(folder))
+        module, text = next(iter(sources().items()))
+        if is_caught(copy, module, Mutant("", 0, "nothing", text), args.tests):
+            raise SystemExit("The tests fail without any change: there is nothing to be found out.")
         for i, (module, mutant) in enumerate(chosen_mutants(sources(), args.count, args.seed)):
             if args.only is not None and i not in args.only:
                 continue
@@ -131,6 +142,7 @@ def main() -> None:
             seconds = round(time.monotonic() - begun, 1)
             print(json.dumps({**row, "is_caught": found, "s": seconds}), flush=True)
     print(f"{caught} of {run} variants were caught; {same} of the others change nothing.")
+    raise SystemExit(verdict(caught, same, run))
 
 
 if __name__ == "__main__":
