@@ -1,6 +1,7 @@
 """Figures show the trials that there are, on the scale on which they were drawn."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -405,3 +406,54 @@ def test_inference_statistics_are_relative():
     layer = {"running_mean": [1.0], "running_var": [8.0], "mean": [0.0], "var": [4.0]}
     (trace,) = plot_inference_statistics({"bn": layer}).data
     assert (trace.x[0], trace.y[0]) == (0.5, 2.0)
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(ink: str, ground: str) -> float:
+    dark, light = sorted((luminance(ink), luminance(ground)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def inks(figure: go.Figure) -> set[str]:
+    """Return the colours of all words of a figure."""
+    of_template = figure.layout.template.layout
+    ink = figure.layout.font.color or of_template.font.color
+    found = {ink}
+    for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
+        found |= {axis.tickfont.color or ink, axis.title.font.color or ink}
+    return found | {a.font.color or ink for a in figure.layout.annotations}
+
+
+@pytest.mark.parametrize("plot", [*OF_ONE, plot_importances])
+def test_words_can_be_read_in_light_and_dark(plot, staged: optuna.Study):
+    """A figure brings its own ground, so that a dark page or dashboard shows through nowhere."""
+    figure = plot(staged)
+    ground = figure.layout.paper_bgcolor
+    assert re.fullmatch("#[0-9a-f]{6}", ground)
+    assert min(contrast(ink, ground) for ink in inks(figure)) >= 4.5
+
+
+def test_contrast_would_find_grey_on_white():
+    """The judge above can fail."""
+    assert contrast("#999999", "#ffffff") < 4.5 < contrast("#000000", "#ffffff")
+
+
+@pytest.mark.parametrize("plot", [*OF_ONE, plot_importances])
+def test_a_template_decides_ink_and_ground(plot, staged: optuna.Study):
+    """In plotly's dark template words are light, and the ground is the template's."""
+    figure = plot(staged, template="plotly_dark")
+    assert figure.layout.paper_bgcolor is None
+    ground = "#111111"  # plotly_dark's, written as rgb(17,17,17)
+    assert figure.layout.template.layout.paper_bgcolor == "rgb(17,17,17)"
+    assert min(contrast(ink, ground) for ink in inks(figure)) >= 4.5
+
+
+def test_an_unknown_template_is_refused(staged: optuna.Study):
+    """The message names the templates that there are."""
+    with pytest.raises(ReportError, match=r"'dark'.*'plotly_dark'"):
+        plot_best_value(staged, template="dark")

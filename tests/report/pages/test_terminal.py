@@ -230,6 +230,30 @@ def test_a_journal_is_read(tmp_path: Path):
     assert open_study(str(tmp_path / "journal.log")).study_name == "kept"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        '{"epochs": 3}',
+        '{"epochs": [{"epoch": 1}]}',
+        '{"layers": {"bn": {"mean": [1.0]}}}',
+        '{"layers": {"bn": {"running_mean": [1], "running_var": [1], "mean": [1], "var": ["x"]}}}',
+        '{"true": [1.0], "predicted": []}',
+        '{"true": ["x"], "predicted": ["a"], "classes": ["a"]}',
+        '{"true": ["x"], "predicted": ["a"]}',
+        '{"else": 1}',
+    ],
+)
+def test_a_damaged_network_is_refused(tmp_path: Path, content: str):
+    """What a page could not show ends in one line that says what to do."""
+    optuna.create_study(study_name="tune_bn", storage=f"sqlite:///{tmp_path}/study.db")
+    (tmp_path / "network.json").write_text(content)
+    code, said = run("report", "--run", tmp_path)
+    assert code == 2
+    assert "network.json" in said
+    assert len(said.strip().splitlines()) == 1
+
+
 def test_a_run_without_scores_yet(tmp_path: Path):
     """A folder whose search still runs has a study and no scores."""
     optuna.create_study(study_name="tune_bn", storage=f"sqlite:///{tmp_path}/study.db")

@@ -25,6 +25,7 @@ from tune_bn.report.figures.style import (
     add_note,
     base_figure,
     empty_figure,
+    takes_template,
 )
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.results.results import Results, TrialResult
@@ -42,13 +43,17 @@ __all__ = [
 _MOST_SHADED = 200
 
 
-def plot_best_value(source: Any, *, objective: int = 0, max_trials: int | None = 2000) -> go.Figure:
+@takes_template
+def plot_best_value(
+    source: Any, *, objective: int = 0, max_trials: int | None = 2000, template: Any = None
+) -> go.Figure:
     """Returns a figure of each trial's value and the best one so far, with the stages shaded.
 
     Args:
         source: What `results_of` takes.
         objective: Which objective, counted from 0.
         max_trials: Show at most so many trials as points; None for all.
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
 
     Raises:
         ReportError: If there is no such objective, or the source is no search.
@@ -206,12 +211,16 @@ def _shade_stages(figure: go.Figure, results: Results) -> None:
     figure.update_layout(shapes=shades, annotations=labels)
 
 
-def plot_intermediate_values(source: Any, *, max_trials: int = 200) -> go.Figure:
+@takes_template
+def plot_intermediate_values(
+    source: Any, *, max_trials: int = 200, template: Any = None
+) -> go.Figure:
     """Returns a figure of the values that trials reported on their way; pruned ones are faint.
 
     Args:
         source: What `results_of` takes.
         max_trials: Show at most so many trials, the best among them.
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
     """
     results = results_of(source)
     title = "Intermediate values"
@@ -274,12 +283,16 @@ def _step_range(results: Results) -> list[float] | None:
     return [low - pad, high + pad]
 
 
-def plot_durations(source: Any, *, max_trials: int | None = 2000) -> go.Figure:
+@takes_template
+def plot_durations(
+    source: Any, *, max_trials: int | None = 2000, template: Any = None
+) -> go.Figure:
     """Returns a figure of how long each trial took, in seconds.
 
     Args:
         source: What `results_of` takes.
         max_trials: Show at most so many trials; None for all.
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
     """
     results = results_of(source)
     title = "Time of each trial"

@@ -27,7 +27,7 @@ from tune_bn.report.figures.marks import (
     words,
 )
 from tune_bn.report.figures.pixels import PixelAxis, ticks_of
-from tune_bn.report.figures.style import BLUE, GRID, MUTED, value_colour
+from tune_bn.report.figures.style import GRID, MUTED, STAGE, value_colour
 
 __all__ = ["Drawing", "draw"]
 
@@ -317,7 +317,7 @@ class _Painter:
             anchor = {"left": "start", "right": "end"}.get(str(a.get("xanchor")), "middle")
             drop = {"top": 0.95 * size, "bottom": -3.0}.get(str(a.get("yanchor")), 0.35 * size)
             colour = (a.get("font") or {}).get("color")
-            kind = {MUTED: "muted", BLUE: "accent"}.get(str(colour), "")
+            kind = {MUTED: "muted", STAGE: "accent"}.get(str(colour), "")
             yield words(x, y + drop, text, f"{kind} halo".strip(), anchor, size, bold_end, more)
 
     def _reference(self, value: float, name: str) -> float:

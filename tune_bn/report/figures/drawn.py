@@ -30,6 +30,7 @@ from tune_bn.report.figures.style import (
     axis_for,
     base_figure,
     empty_figure,
+    takes_template,
 )
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.results.explanation import window_source
@@ -46,8 +47,13 @@ _LEGEND_PX = 29  # of each of its lines
 _LINE_PX = 800  # of entries in one of them
 
 
+@takes_template
 def plot_narrowing(
-    source: Any, *, params: Sequence[str] | None = None, max_trials: int | None = 2000
+    source: Any,
+    *,
+    params: Sequence[str] | None = None,
+    max_trials: int | None = 2000,
+    template: Any = None,
 ) -> go.Figure:
     """Returns a figure with a row per parameter: its value in each trial, and where it was drawn.
 
@@ -61,6 +67,7 @@ def plot_narrowing(
         source: What `results_of` takes: an Optuna study, a Ray result grid, a `CoarseToFine`.
         params: Names of the parameters to show, in this order; None for all.
         max_trials: Show at most so many trials (≥ 10); None for all. The title says so.
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
 
     Raises:
         ReportError: If a name is none of the parameters, or the source is no search.

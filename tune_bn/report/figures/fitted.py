@@ -19,6 +19,7 @@ from tune_bn.report.figures.style import (
     base_figure,
     empty_figure,
     log_axis,
+    takes_template,
 )
 from tune_bn.report.results.wording import number_text, plotly_text, value_text
 
@@ -34,11 +35,13 @@ _MOST_CLASSES = 30
 _MOST_POINTS = 2000
 
 
-def plot_loss_curves(epochs: Sequence[Mapping[str, float]]) -> go.Figure:
+@takes_template
+def plot_loss_curves(epochs: Sequence[Mapping[str, float]], *, template: Any = None) -> go.Figure:
     """Returns a figure of training and validation loss by epoch.
 
     Args:
         epochs: For each epoch a mapping with ``epoch``, ``train_loss`` and ``loss`` (validation).
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
 
     Raises:
         ReportError: If an epoch lacks one of them.
@@ -81,8 +84,9 @@ def plot_loss_curves(epochs: Sequence[Mapping[str, float]]) -> go.Figure:
     return figure
 
 
+@takes_template
 def plot_inference_statistics(
-    layers: Mapping[str, Mapping[str, npt.ArrayLike]],
+    layers: Mapping[str, Mapping[str, npt.ArrayLike]], *, template: Any = None
 ) -> go.Figure:
     """Returns a figure of the statistics that a network infers with, against the exact ones.
 
@@ -92,6 +96,7 @@ def plot_inference_statistics(
     Args:
         layers: Name of a layer → ``running_mean``, ``running_var``, ``mean``, ``var``, each of
             shape (C,).
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
 
     Raises:
         ReportError: If a layer lacks one of them, or they differ in shape.
@@ -168,8 +173,9 @@ def _python(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+@takes_template
 def plot_confusion(
-    true: Sequence[Any], predicted: Sequence[Any], classes: Sequence[Any]
+    true: Sequence[Any], predicted: Sequence[Any], classes: Sequence[Any], *, template: Any = None
 ) -> go.Figure:
     """Returns a figure of the confusion matrix: rows are true classes, columns predicted ones.
 
@@ -177,6 +183,7 @@ def plot_confusion(
         true: Label of each row, N of them.
         predicted: Predicted label of each row.
         classes: All labels, in order; of more than 30 only the most frequent are shown.
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
 
     Raises:
         ReportError: If the two differ in length, or hold a label that is no class.
@@ -223,12 +230,16 @@ def plot_confusion(
     return figure
 
 
-def plot_predictions(true: Sequence[float], predicted: Sequence[float]) -> go.Figure:
+@takes_template
+def plot_predictions(
+    true: Sequence[float], predicted: Sequence[float], *, template: Any = None
+) -> go.Figure:
     """Returns a figure of predicted against true values; the diagonal is a perfect prediction.
 
     Args:
         true: Value of each row, N of them; of more than 2,000 rows evenly chosen ones are shown.
         predicted: Predicted value of each row.
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
 
     Raises:
         ReportError: If the two differ in length.

@@ -21,6 +21,7 @@ from tune_bn.report.figures.style import (
     base_figure,
     empty_figure,
     log_axis,
+    takes_template,
     value_colour,
 )
 from tune_bn.report.figures.thinning import shown_trials
@@ -162,7 +163,8 @@ def _stored(parameter: Parameter, value: Any) -> Any:
     return parameter.nearest(value)
 
 
-def plot_importances(source: Any, *, objective: int = 0) -> go.Figure:
+@takes_template
+def plot_importances(source: Any, *, objective: int = 0, template: Any = None) -> go.Figure:
     """Returns a figure of the importance of each parameter, the largest on top, with intervals.
 
     By Optuna's PED-ANOVA; the lines are where 90 % of the shares of resampled trials lie.
@@ -170,6 +172,7 @@ def plot_importances(source: Any, *, objective: int = 0) -> go.Figure:
     Args:
         source: What `results_of` takes.
         objective: Which objective, counted from 0.
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
 
     Raises:
         ModuleNotFoundError: If Optuna is not installed.
@@ -231,7 +234,10 @@ def importance_text(found: Importance) -> str:
     return f"{found.share:.0%} ({100 * found.low:.0f} to {found.high:.0%})"
 
 
-def plot_parallel(source: Any, *, max_trials: int = 50, max_params: int = 10) -> go.Figure:
+@takes_template
+def plot_parallel(
+    source: Any, *, max_trials: int = 50, max_params: int = 10, template: Any = None
+) -> go.Figure:
     """Returns a figure of parallel coordinates of the best tenth of the trials.
 
     Every horizontal line is a parameter on its own scale, every other line a trial; the best one
@@ -241,6 +247,7 @@ def plot_parallel(source: Any, *, max_trials: int = 50, max_params: int = 10) ->
         source: What `results_of` takes.
         max_trials: At most so many of the best tenth (≥ 1).
         max_params: At most so many parameters.
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
     """
     results = results_of(source)
     title = "The best tenth of the trials"
@@ -325,8 +332,13 @@ def _choice_marks(parameter: Parameter) -> list[tuple[float, str]]:
     return [(parameter.position(c), value_text(c)) for c in parameter.bounds]
 
 
+@takes_template
 def plot_pareto(
-    source: Any, *, objectives: tuple[int, int] = (0, 1), max_trials: int | None = 2000
+    source: Any,
+    *,
+    objectives: tuple[int, int] = (0, 1),
+    max_trials: int | None = 2000,
+    template: Any = None,
 ) -> go.Figure:
     """Returns a figure of two objectives, with the trials that no other one beats marked.
 
@@ -334,6 +346,7 @@ def plot_pareto(
         source: What `results_of` takes; of a search with several objectives.
         objectives: Which two, counted from 0.
         max_trials: Show at most so many trials; None for all.
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
 
     Raises:
         ReportError: If the search has one objective, or not these.

@@ -6,7 +6,7 @@ from typing import Any
 
 from tune_bn.core.draws.stages import Stage
 from tune_bn.report.errors import ReportError
-from tune_bn.report.figures.style import AMBER, BLUE, INK
+from tune_bn.report.figures.style import AMBER, INK, STAGE
 from tune_bn.report.results.results import Results, TrialResult
 
 __all__ = [
@@ -67,7 +67,7 @@ def stage_labels(
                 "xanchor": "left",
                 "yanchor": "bottom",
                 "showarrow": False,
-                "font": {"size": 11, "color": BLUE},
+                "font": {"size": 11, "color": STAGE},
                 **place,
             }
         )

@@ -10,7 +10,14 @@ from tune_bn.report.errors import ReportError
 from tune_bn.report.figures.course import at_the_edge, value_range
 from tune_bn.report.figures.relations import Importance, importance_text
 from tune_bn.report.figures.shared import chosen_params, highlights
-from tune_bn.report.figures.style import BLUE, add_note, axis_for, base_figure, empty_figure
+from tune_bn.report.figures.style import (
+    BLUE,
+    add_note,
+    axis_for,
+    base_figure,
+    empty_figure,
+    takes_template,
+)
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.source import results_of
@@ -23,12 +30,14 @@ _COLUMNS, _NARROW_COLUMNS = 3, 2
 _GAP = 0.05  # between columns, as a share of the width
 
 
+@takes_template
 def plot_slices(
     source: Any,
     *,
     params: Sequence[str] | None = None,
     objective: int = 0,
     max_trials: int | None = 2000,
+    template: Any = None,
 ) -> go.Figure:
     """Returns a figure with a panel for each parameter: the value of each trial against its own.
 
@@ -39,6 +48,7 @@ def plot_slices(
         params: Names of the parameters to show; None for all.
         objective: Which objective, counted from 0.
         max_trials: Show at most so many trials; None for all.
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
 
     Raises:
         ReportError: If there is no such objective or parameter, or the source is no search.

@@ -6,17 +6,20 @@ stands alone: state is also a marker's shape, value also its size, and every poi
 it is pointed at.
 """
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
+import plotly.io
 
 from tune_bn.core.space import Parameter
+from tune_bn.report.errors import ReportError
 from tune_bn.report.results.wording import number_text, plotly_text, value_text
 
 __all__ = [
@@ -28,7 +31,9 @@ __all__ = [
     "GREY",
     "INK",
     "MUTED",
+    "PAPER",
     "SERIES",
+    "STAGE",
     "VALUE_SCALE",
     "VERMILLION",
     "Axis",
@@ -38,14 +43,19 @@ __all__ = [
     "empty_figure",
     "log_axis",
     "log_ticks",
+    "takes_template",
     "value_colour",
 ]
 
+_P = ParamSpec("_P")
+
 INK = "#1f2733"
 MUTED = "#566173"
+PAPER = "#ffffff"
 GRID = "rgba(125,135,150,0.22)"
 GREY = "#7c8796"
 BLUE = "#1f83c6"
+STAGE = "#0b62a4"  # of the names of stages: a blue that can be read
 BLUE_RGB = "31,131,198"
 VERMILLION = "#D55E00"
 GREEN = "#009E73"
@@ -78,7 +88,8 @@ def base_figure(figure: go.Figure, *, title: str, height: int) -> go.Figure:
             "font": {"size": 16},
         },
         font={"family": FONT, "size": 13, "color": INK},
-        paper_bgcolor="rgba(0,0,0,0)",
+        # A ground of its own: dark ink on a dark page, of a notebook say, could not be read.
+        paper_bgcolor=PAPER,
         plot_bgcolor="rgba(0,0,0,0)",
         height=height,
         margin={"l": 64, "r": 16, "t": 76, "b": 52},
@@ -110,6 +121,48 @@ def base_figure(figure: go.Figure, *, title: str, height: int) -> go.Figure:
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
     return figure
+
+
+def takes_template(plot: Callable[_P, go.Figure]) -> Callable[_P, go.Figure]:
+    """Returns a function of figures that applies the ``template`` that it is given.
+
+    A template's ink and ground then stand in for ours; colours that mean something stay.
+    """
+
+    @functools.wraps(plot)
+    def with_template(*args: _P.args, **options: _P.kwargs) -> go.Figure:
+        figure, template = plot(*args, **options), options.get("template")
+        if template is not None:
+            _apply(figure, template)
+        return figure
+
+    return with_template
+
+
+def _apply(figure: go.Figure, template: Any) -> None:
+    try:
+        figure.update_layout(template=template)
+    except ValueError as error:
+        known = ", ".join(map(repr, plotly.io.templates))
+        raise ReportError(
+            f"A figure needs a template of plotly's, but got {template!r}. There are {known}, and "
+            "plotly.graph_objects.layout.Template(...)."
+        ) from error
+    figure.update_layout(paper_bgcolor=None, plot_bgcolor=None, font_color=None)
+    for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
+        axis.update(gridcolor=None, linecolor=None)
+        axis.tickfont.color = None
+        axis.title.font.color = None
+    for annotation in figure.layout.annotations:
+        if annotation.font.color in (INK, MUTED, STAGE):
+            annotation.font.color = None
+    ink = figure.layout.template.layout.font.color or INK
+    for trace in figure.data:
+        marker = getattr(trace, "marker", None)
+        if marker is not None and isinstance(marker.color, str) and marker.color == INK:
+            marker.color = ink
+        if marker is not None and marker.line.color == INK:
+            marker.line.color = ink
 
 
 def add_note(figure: go.Figure, note: str) -> None:

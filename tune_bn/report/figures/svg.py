@@ -13,7 +13,7 @@ from tune_bn.report.figures.drawn import narrowing_figure
 from tune_bn.report.figures.hover import plain_text
 from tune_bn.report.figures.marks import words
 from tune_bn.report.figures.shared import chosen_params
-from tune_bn.report.figures.style import BLUE, FONT, INK, MUTED
+from tune_bn.report.figures.style import FONT, INK, MUTED, STAGE
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.results.source import results_of
 
@@ -23,7 +23,7 @@ _WIDTH, _EDGE, _HEAD = 880, 16, 54
 _MOST_ROWS = 12
 _STYLE = f"""
 svg {{ color: {INK}; font-size: 12px; }} text {{ font-family: {FONT}; fill: currentColor; }}
-.paper {{ fill: #ffffff; }} .muted {{ fill: {MUTED}; }} .accent {{ fill: {BLUE}; }}
+.paper {{ fill: #ffffff; }} .muted {{ fill: {MUTED}; }} .accent {{ fill: {STAGE}; }}
 .bold {{ font-weight: 600; }} .dot {{ stroke-linecap: round; fill: none; }}
 .grid {{ stroke: #7d8796; stroke-opacity: .25; fill: none; }}
 @media (prefers-color-scheme: dark) {{

@@ -7,7 +7,13 @@ import plotly.graph_objects as go
 
 from tune_bn.core.draws.stages import Stage
 from tune_bn.report.figures.shared import chosen_params, some_stages
-from tune_bn.report.figures.style import BLUE_RGB, add_note, base_figure, empty_figure
+from tune_bn.report.figures.style import (
+    BLUE_RGB,
+    add_note,
+    base_figure,
+    empty_figure,
+    takes_template,
+)
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.source import results_of
 from tune_bn.report.results.wording import plotly_text, share_text, window_text
@@ -15,8 +21,9 @@ from tune_bn.report.results.wording import plotly_text, share_text, window_text
 __all__ = ["plot_windows"]
 
 
+@takes_template
 def plot_windows(
-    source: Any, *, params: Sequence[str] | None = None, max_stages: int = 8
+    source: Any, *, params: Sequence[str] | None = None, max_stages: int = 8, template: Any = None
 ) -> go.Figure:
     """Returns a figure with the windows of all parameters, stage by stage, over the full range.
 
@@ -28,6 +35,7 @@ def plot_windows(
         source: What `results_of` takes.
         params: Names of the parameters to show; None for all that are not categories.
         max_stages: Show at most so many stages, first and last among them (≥ 2).
+        template: A template of plotly's, such as ``"plotly_dark"``; None for the common look.
 
     Raises:
         ReportError: If a name is none of the parameters, or the source is no search.

@@ -209,7 +209,52 @@ def read_network(folder: str | Path) -> Mapping[str, Any]:
     Raises:
         ReportError: If its ``network.json`` is damaged.
     """
-    return _json_file(Path(folder) / "network.json")
+    file = Path(folder) / "network.json"
+    found = _json_file(file)
+    if found and not _is_network(found):
+        raise ReportError(
+            f"--run needs a network.json as `tune-bn tune` writes it, but {str(file)!r} holds "
+            "something else. Remove it for a page without the network, or tune again."
+        )
+    return found
+
+
+def _is_network(found: Mapping[str, Any]) -> bool:
+    """Tell whether plain data are what a page can show of a network."""
+    if not set(found) <= {"epochs", "layers", "true", "predicted", "classes"}:
+        return False
+    epochs, layers, classes = found.get("epochs", []), found.get("layers", {}), found.get("classes")
+    true, predicted = found.get("true", []), found.get("predicted", [])
+    if not (isinstance(epochs, list) and isinstance(layers, dict)):
+        return False
+    if not (isinstance(true, list) and isinstance(predicted, list)):
+        return False
+    are_epochs = all(
+        isinstance(e, dict) and all(_is_number(e.get(k)) for k in ("epoch", "train_loss", "loss"))
+        for e in epochs
+    )
+    are_layers = all(
+        isinstance(layer, dict) and _are_numbers_of_one_length(layer) for layer in layers.values()
+    )
+    if classes is None:
+        are_rows = all(map(_is_number, (*true, *predicted)))
+    else:
+        are_rows = isinstance(classes, list) and all(v in classes for v in (*true, *predicted))
+    return are_epochs and are_layers and are_rows and len(true) == len(predicted)
+
+
+def _are_numbers_of_one_length(layer: Mapping[str, Any]) -> bool:
+    columns = [layer.get(key) for key in ("running_mean", "running_var", "mean", "var")]
+    lists = [column for column in columns if isinstance(column, list)]
+    return (
+        len(lists) == len(columns)
+        and len({len(column) for column in lists}) == 1
+        and all(map(_is_number, (value for column in lists for value in column)))
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _json_file(file: Path) -> Mapping[str, Any]:
