@@ -13,9 +13,16 @@ __all__ = ["arrows", "imported", "picture"]
 
 PACKAGE = Path(__file__).parent.parent / "tune_bn"
 PICTURE = Path(__file__).parent / "assets" / "rooms.svg"
-_ROWS = (("cli",), ("tuning", "report"), ("optuna", "ray", "training"), ("core", "nn"), ("plain",))
+_ROWS = (
+    ("cli", "sklearn"),
+    ("tuning", "report"),
+    ("optuna", "ray", "training"),
+    ("core", "nn"),
+    ("plain",),
+)
 _SAYS = {
     "cli": ("the command tune-bn",),
+    "sklearn": ("two estimators",),
     "tuning": ("a table → a tuned network", "folder → trials → finish → on_ray"),
     "report": ("any search → page, advice", "results → advice, figures → pages"),
     "optuna": ("the sampler",),

@@ -39,6 +39,7 @@ ALLOWED = {
         {"optuna", "ray", "torch", "pandas", "sklearn"},
     ),
     "report": ({"core", "optuna", "ray", "nn", "training"}, FRAMEWORKS),
+    "sklearn": ({"training", "tuning", "report"}, {"pandas", "sklearn"}),
     "cli": ({"core", "training", "tuning", "report", "optuna", "ray"}, FRAMEWORKS),
 }
 # The floors of a room, from the ground up: a folder imports only those below it.
@@ -180,6 +181,7 @@ def test_the_front_door_loads_no_framework():
         ("tune_bn.ray", "ray", "ray"),
         ("tune_bn.nn", "torch", "torch"),
         ("tune_bn.report", "plotly", "report"),
+        ("tune_bn.sklearn", "sklearn", "cli"),
     ],
 )
 def test_a_missing_framework_names_the_extra(module, framework, extra):

@@ -1,7 +1,6 @@
-"""Who searches: Optuna in this process, or Ray Tune here or on a cluster."""
+"""Which options go with which backend."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tune_bn.cli.errors import InputError
@@ -18,7 +17,7 @@ def runner(backend: str, jobs: int, ray_options: dict[str, Any]) -> "Callable[..
     Args:
         backend: "optuna" or "ray".
         jobs: Of the command line; Ray has its own option for it.
-        ray_options: Options of `tune_bn.tuning.on_ray.run.RaySettings`; None for those not given.
+        ray_options: Options of `tune_bn.tuning.settings.RaySettings`; None for those not given.
 
     Raises:
         InputError: The backend is unknown, or an option belongs to the other one.
@@ -29,16 +28,16 @@ def runner(backend: str, jobs: int, ray_options: dict[str, Any]) -> "Callable[..
         if given:
             option = "--" + next(iter(given)).replace("_", "-")
             raise InputError(f"{option} is an option of Ray's. Add --backend ray, or leave it out.")
-        from tune_bn.tuning.optuna_run import tune as with_optuna
-
-        return with_optuna
-    if backend == "ray":
+    elif backend == "ray":
         if jobs != 1:
             raise InputError(
                 f"--jobs is not for --backend ray, but got {jobs}. Use --max-concurrent {jobs}."
             )
-        from tune_bn.tuning.on_ray.run import tune as with_ray
-        from tune_bn.tuning.settings import RaySettings
+    else:
+        raise InputError(
+            f"--backend needs optuna or ray, but got {backend!r}. Choose one of these."
+        )
+    from tune_bn.tuning import backends
+    from tune_bn.tuning.settings import RaySettings
 
-        return partial(with_ray, ray_settings=RaySettings(**given))
-    raise InputError(f"--backend needs optuna or ray, but got {backend!r}. Choose one of these.")
+    return backends.runner(backend, RaySettings(**given) if backend == "ray" else None)

@@ -5,7 +5,7 @@ trains one `Config` and gives the metrics after each epoch.
 """
 
 from tune_bn.training.config import ACTIVATIONS, NORMS, Config
-from tune_bn.training.data import Dataset, Split, load_dataset
+from tune_bn.training.data import Dataset, Split, dataset_of, load_dataset
 from tune_bn.training.errors import ConfigError, DataError, DivergedError
 from tune_bn.training.fit import EpochMetrics, Fit
 from tune_bn.training.metrics import evaluate
@@ -23,6 +23,7 @@ __all__ = [
     "Fit",
     "Preprocessing",
     "Split",
+    "dataset_of",
     "evaluate",
     "load_dataset",
 ]

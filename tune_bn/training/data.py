@@ -37,7 +37,7 @@ from tune_bn.training.splits import (
     split_by_group,
     split_by_time,
 )
-from tune_bn.training.tables import NPZ_TARGET, file_digest, read_table
+from tune_bn.training.tables import NPZ_TARGET, file_digest, read_table, require_unique
 from tune_bn.training.target import (
     TASKS,
     Label,
@@ -50,7 +50,7 @@ from tune_bn.training.target import (
 )
 from tune_bn.training.written import MISSING_WORDS
 
-__all__ = ["MIN_ROWS", "Dataset", "Split", "load_dataset", "split_rows"]
+__all__ = ["MIN_ROWS", "Dataset", "Split", "dataset_of", "load_dataset", "split_rows"]
 
 MIN_ROWS = 10
 """Rows a table needs: with fewer, validation or test would be a single row."""
@@ -171,11 +171,6 @@ def load_dataset(
         >>> len(data.train), len(data.validation), len(data.test), data.n_outputs
         (1078, 360, 359, 10)
     """
-    if task is not None and task not in TASKS:
-        raise DataError(
-            f"Data needs a task out of {', '.join(TASKS)}, but got {task!r}. "
-            "Choose one of these, or leave it out."
-        )
     missing = tuple(word for word in missing if word.strip())
     notes: list[str] = []
     words: dict[str, dict[str, int]] = {}
@@ -197,8 +192,59 @@ def load_dataset(
             target = _own_target(target, NPZ_TARGET, f"the NPZ file {name!r}")
     target = _require_target(table, target, name)
     asked = _Asked(target, task, seed, missing, tuple(categories), split, time, group)
-    asked.require_split(table, name)
     return _prepare(name, content, table, asked, notes=notes, words=words)
+
+
+def dataset_of(
+    table: pd.DataFrame,
+    *,
+    target: str,
+    name: str = "table",
+    task: Task | None = None,
+    seed: int = 0,
+    missing: Sequence[str] = MISSING_WORDS,
+    categories: Sequence[str] = (),
+    split: str = "random",
+    time: str | None = None,
+    group: str | None = None,
+) -> Dataset:
+    """Prepares a table in memory for training, as `load_dataset` does one in a file.
+
+    Args:
+        table: Rows with their target; the names of its columns are texts, and no two are equal.
+        target: The target column.
+        name: What the table is called in messages and reports.
+        task: As for `load_dataset`, and so are the others.
+        seed: As there.
+        missing: As there.
+        categories: As there.
+        split: As there.
+        time: As there.
+        group: As there.
+
+    Raises:
+        DataError: The data cannot be used; the message is one line that says what to change.
+
+    Example:
+        >>> table = pd.DataFrame({"size": range(20), "price": [2.5 * i for i in range(20)]})
+        >>> dataset_of(table, target="price").task
+        'regression'
+    """
+    names = list(table.columns)
+    wrong = next((each for each in names if not isinstance(each, str)), None)
+    if wrong is not None:
+        raise DataError(
+            f"Data needs column names of text, but {name!r} has {shown(wrong)}. "
+            "Rename it, as in table.columns = table.columns.astype(str)."
+        )
+    require_unique(names, name)
+    _require_target(table, target, name)
+    digest = hashlib.sha256(repr([(n, str(table[n].dtype)) for n in names]).encode())
+    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    missing = tuple(word for word in missing if word.strip())
+    asked = _Asked(target, task, seed, missing, tuple(categories), split, time, group)
+    table = table.reset_index(drop=True)
+    return _prepare(name, digest.hexdigest(), table, asked, notes=[], words={})
 
 
 def _digits() -> pd.DataFrame:
@@ -257,6 +303,13 @@ class _Asked:
     time: str | None
     group: str | None
 
+    def __post_init__(self) -> None:
+        if self.task is not None and self.task not in TASKS:
+            raise DataError(
+                f"Data needs a task out of {', '.join(TASKS)}, but got {self.task!r}. "
+                "Choose one of these, or leave it out."
+            )
+
     def require_split(self, table: pd.DataFrame, name: str) -> None:
         """Refuses a split that cannot be made of these columns."""
         if self.split not in ("random", "time"):
@@ -299,6 +352,7 @@ def _prepare(
     notes: list[str],
     words: dict[str, dict[str, int]],
 ) -> Dataset:
+    asked.require_split(table, name)
     target, task = asked.target, asked.task
     unknown = [column for column in asked.categories if column not in table.columns]
     if unknown:

@@ -7,6 +7,7 @@ JSON text (configuration, preprocessing, metrics) and the network's tensors. It 
 
 from __future__ import annotations
 
+import copy
 import io
 import itertools
 import json
@@ -14,7 +15,7 @@ import pickletools
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,14 @@ class TunedModel:
         preprocessing: The way from a table's row to the network's input, and the target.
         model: The network, on the CPU, in evaluation mode.
         metrics: What `save_model` was given, as plain data.
+        data: Name and fingerprint of the table that it was trained on.
     """
 
     config: Config
     preprocessing: Preprocessing
     model: nn.Module
     metrics: Mapping[str, Any]
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def task(self) -> str:
@@ -139,6 +142,41 @@ class TunedModel:
         assert probabilities is not None
         return probabilities
 
+    def save(self, path: str | Path) -> None:
+        """Writes the file that `load_model` reads; all of it or nothing.
+
+        Args:
+            path: The file, replaced if it exists.
+
+        Raises:
+            OSError: The file cannot be written; an earlier one is still there.
+            ModelFileError: The metrics are no plain data.
+        """
+        about = {
+            "config": self.config.to_dict(),
+            "metrics": dict(self.metrics),
+            "data": dict(self.data),
+        }
+        try:
+            text = json.dumps(about, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ModelFileError(
+                f"A model file needs metrics of finite numbers and text, but got {self.metrics!r} "
+                f"({error}). Convert them."
+            ) from error
+        buffer = io.BytesIO()
+        state = self.model.state_dict()
+        torch.save(
+            {
+                "format": _FORMAT,
+                "about": text,
+                "preprocessing": self.preprocessing.to_json(),
+                "state": {name: value.detach().cpu().clone() for name, value in state.items()},
+            },
+            buffer,
+        )
+        write_atomically(path, buffer.getvalue())
+
     def answer(self, rows: Rows) -> Answers:
         """Returns predictions, probabilities and what was unknown, of which nobody is warned.
 
@@ -150,7 +188,10 @@ class TunedModel:
         if len(x) == 0:
             outputs = np.zeros((0, target.n_outputs), np.float32)
         else:
-            outputs = predict_outputs(self.model, x).numpy()
+            # In double precision, because the rounding of a row's sums depends on how many rows
+            # are beside it; rounded to single precision, it does not show.
+            model = copy.deepcopy(self.model).double()
+            outputs = predict_outputs(model, x.double()).float().numpy()
         if target.classes is None:
             values = outputs[:, 0].astype(np.float64) * target.scale + target.mean
             return Answers(values, None, tuple(unknown))
@@ -200,30 +241,8 @@ def save_model(
         OSError: The file cannot be written; an earlier one is still there.
         ModelFileError: The metrics are no plain data.
     """
-    about = {
-        "config": model_config.to_dict(),
-        "metrics": dict(metrics),
-        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint},
-    }
-    try:
-        text = json.dumps(about, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ModelFileError(
-            f"A model file needs metrics of finite numbers and text, but got {metrics!r} "
-            f"({error}). Convert them."
-        ) from error
-    buffer = io.BytesIO()
-    state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-    torch.save(
-        {
-            "format": _FORMAT,
-            "about": text,
-            "preprocessing": dataset.preprocessing.to_json(),
-            "state": state,
-        },
-        buffer,
-    )
-    write_atomically(path, buffer.getvalue())
+    data = {"name": dataset.name, "fingerprint": dataset.fingerprint}
+    TunedModel(model_config, dataset.preprocessing, model, metrics, data).save(path)
 
 
 def load_model(path: str | Path) -> TunedModel:
@@ -262,10 +281,10 @@ def load_model(path: str | Path) -> TunedModel:
         _require_weights(state, config, preprocessing)
         model = build_model(config, preprocessing.n_features, preprocessing.target.n_outputs)
         model.load_state_dict(state)
-        metrics = dict(about["metrics"])
+        metrics, data = dict(about["metrics"]), dict(about.get("data", {}))
     except (*UNREADABLE, RuntimeError, MemoryError) as error:
         raise _refused(path, f"its parts do not fit together ({_line(error)})") from error
-    return TunedModel(config, preprocessing, model.eval(), metrics)
+    return TunedModel(config, preprocessing, model.eval(), metrics, data)
 
 
 def _require_archive(path: Path) -> None:

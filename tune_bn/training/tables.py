@@ -35,6 +35,7 @@ __all__ = [
     "read_rows",
     "read_rows_in_parts",
     "read_table",
+    "require_unique",
 ]
 
 SUFFIXES = (".csv", ".parquet", ".npz")
@@ -166,7 +167,7 @@ def read_rows_in_parts(path: Path, *, rows: int) -> Iterator[pd.DataFrame]:
         _parse_errors(path, "a Parquet", pa.ArrowException, *_PARSER_ERRORS),
         pq.ParquetFile(path) as file,
     ):
-        _require_unique(file.schema_arrow.names, path)
+        require_unique(file.schema_arrow.names, path.name)
         _require_plain_types(file.schema_arrow)
         for batch in file.iter_batches(batch_size=rows):
             yield pa.Table.from_batches([batch]).to_pandas(
@@ -255,12 +256,13 @@ def _require_proportion(path: Path, n_bytes: int, most: int, remedy: str) -> Non
         )
 
 
-def _require_unique(names: Sequence[str], path: Path) -> None:
+def require_unique(names: Sequence[str], table: str) -> None:
+    """Refuses a table that has two columns of one name."""
     counts = Counter(names)
     twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise DataError(
-            f"Data needs a different name for each column, but {path.name!r} has "
+            f"Data needs a different name for each column, but {table!r} has "
             f"{counts[twice[0]]} columns named {twice[0]!r}. Rename all but one."
         )
 
@@ -288,7 +290,7 @@ def _csv_names(path: Path) -> list[str]:
                 f"{names[0].count(separator)} {word} and no comma. Save it with commas "
                 "(and decimal points)."
             )
-    _require_unique(names, path)
+    require_unique(names, path.name)
     if len(names) > _WIDE and len(first) < len(names) / 2:
         raise DataError(
             f"Data needs a cell for each column, but {path.name!r} names {len(names):,} columns "
@@ -367,7 +369,7 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
         # One file is meant: read_table would also look for partitions in the names of folders.
         with pq.ParquetFile(path) as file:
             about, schema = file.metadata, file.schema_arrow
-        _require_unique(schema.names, path)
+        require_unique(schema.names, path.name)
         _require_plain_types(schema)
         groups = (about.row_group(i) for i in range(about.num_row_groups))
         needed = max(8 * about.num_rows * about.num_columns, sum(g.total_byte_size for g in groups))

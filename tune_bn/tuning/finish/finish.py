@@ -68,10 +68,12 @@ class Outcome:
     Args:
         summary: The content of ``best.json``, plain data.
         files: The files of the folder: model, scores, study, report.
+        network: What a report shows of the chosen network, as `network_results` gives it.
     """
 
     summary: Mapping[str, Any]
     files: tuple[Path, ...]
+    network: Mapping[str, Any]
 
 
 def finish(
@@ -184,6 +186,7 @@ def finish(
         "stages": _stage_rows(study),
         "versions": _versions(),
     }
+    network = network_results(model, all_but_test(dataset), winner.curve)
     with replace_results(folder) as staging:
         save_model(
             staging / "model.pt",
@@ -193,7 +196,6 @@ def finish(
             metrics={"test": test, "cross_validation": winner.scores},
         )
         if write_report is not None:
-            network = network_results(model, all_but_test(dataset), winner.curve)
             write_report(study, staging / "report.html", summary=summary, network=network)
             # So that `tune-bn report --run` can write the same page again. A loss may be infinite.
             write_atomically(staging / NETWORK, json.dumps(network) + "\n")
@@ -201,7 +203,7 @@ def finish(
             staging / "best.json", json.dumps(summary, indent=2, allow_nan=False) + "\n"
         )
         names = sorted(file.name for file in staging.iterdir())
-    return Outcome(summary, tuple(folder / name for name in [*names, STUDY]))
+    return Outcome(summary, tuple(folder / name for name in [*names, STUDY]), network)
 
 
 def _kept_s(settings: Settings, tally: Tally) -> float:

@@ -17,8 +17,10 @@ __all__ = [
     "REASON",
     "STORAGE_ERRORS",
     "STUDY_NAME",
+    "copied_study",
     "counted_trials",
     "open_study",
+    "quiet_optuna",
     "storage_errors",
 ]
 
@@ -64,14 +66,12 @@ def open_study(
         TuneError: The folder's study has another identity, or its file is no study.
     """
     file = folder / STUDY
-    # URL.create escapes what a path may hold and a URL may not.
-    url = sqlalchemy.URL.create("sqlite", database=str(file)).render_as_string()
     is_new = not file.exists()
     storage = None
     try:
         try:
             storage = optuna.storages.RDBStorage(
-                url, engine_kwargs={"connect_args": {"timeout": 60}}
+                _url(file), engine_kwargs={"connect_args": {"timeout": 60}}
             )
             study = optuna.create_study(
                 storage=storage,
@@ -102,6 +102,35 @@ def open_study(
         if storage is not None:
             storage.remove_session()
             storage.engine.dispose()
+
+
+def _url(file: Path) -> str:
+    # URL.create escapes what a path may hold and a URL may not.
+    return sqlalchemy.URL.create("sqlite", database=str(file)).render_as_string()
+
+
+def copied_study(folder: Path) -> optuna.Study:
+    """Returns the folder's study as a copy in memory, which does not need the folder any more."""
+    storage = optuna.storages.RDBStorage(_url(folder / STUDY))
+    copy = optuna.storages.InMemoryStorage()
+    try:
+        with quiet_optuna():
+            optuna.copy_study(from_study_name=STUDY_NAME, from_storage=storage, to_storage=copy)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+    return optuna.load_study(study_name=STUDY_NAME, storage=copy)
+
+
+class quiet_optuna:  # noqa: N801  used as a context manager, read as a verb phrase
+    """Keeps Optuna's line for each trial off the terminal; the progress bar says it."""
+
+    def __enter__(self) -> None:
+        self._before = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+    def __exit__(self, *_: object) -> None:
+        optuna.logging.set_verbosity(self._before)
 
 
 def counted_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:

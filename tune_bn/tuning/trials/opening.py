@@ -10,7 +10,7 @@ import optuna
 from tune_bn.training import Dataset
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.folder.folder import STUDY, open_folder, set_aside
-from tune_bn.tuning.folder.study import open_study, storage_errors
+from tune_bn.tuning.folder.study import open_study, quiet_optuna, storage_errors
 from tune_bn.tuning.settings import DIRECTIONS, Settings
 from tune_bn.tuning.trials.workers import one_thread
 
@@ -57,7 +57,7 @@ def opened_study(
         if resume is False:
             set_aside(folder)
         with (
-            _quiet_optuna(),
+            quiet_optuna(),
             open_study(
                 folder,
                 identity,
@@ -68,14 +68,3 @@ def opened_study(
             ) as study,
         ):
             yield folder, study
-
-
-class _quiet_optuna:  # noqa: N801  used as a context manager, read as a verb phrase
-    """Keeps Optuna's line for each trial off the terminal; the progress bar says it."""
-
-    def __enter__(self) -> None:
-        self._before = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-    def __exit__(self, *_: object) -> None:
-        optuna.logging.set_verbosity(self._before)
