@@ -51,9 +51,8 @@ def quick(kind: type[Any], **options: Any) -> Any:
     [quick(TunedClassifier), quick(TunedRegressor)],
     expected_failed_checks=lambda estimator: EXCEPTIONS[type(estimator)],
 )
-def test_scikit_learn_takes_them_for_its_own(estimator, check, monkeypatch):
+def test_scikit_learn_takes_them_for_its_own(estimator, check):
     """All of scikit-learn's checks pass but those that are listed above, each with its reason."""
-    monkeypatch.setenv("SCIPY_ARRAY_API", "0")
     check(estimator)
 
 
