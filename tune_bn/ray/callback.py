@@ -61,14 +61,13 @@ class StagesCallback(Callback):
         self._stage = latest.stage
         stages = self._search.stages()
         name = next((s.name for s in stages if s.index == latest.stage), "given")
-        best = min if self._search.mode == "min" else max
-        values = [s.best_value for s in stages if s.best_value is not None]
+        has_best = any(stage.best_value is not None for stage in stages)
         logger.info(
             "Stage %s: windows cover %.3g of each range, from trial %d on%s",
             name,
             latest.width,
             latest.number,
-            f"; best so far {best(values):.6g}" if values else "",
+            f"; best so far {self._search.best.value:.6g}" if has_best else "",
         )
         self._write(trial)
 

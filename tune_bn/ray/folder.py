@@ -7,17 +7,23 @@ config is shown as one, and what a report or a search that goes on needs beside 
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from tune_bn.core.errors import StateError
 from tune_bn.plain.reading import UNREADABLE, brief
 
-__all__ = ["FolderTrial", "RayFolder", "read_ray_folder", "recorded_trials"]
+__all__ = [
+    "FolderTrial",
+    "RayFolder",
+    "found_in",
+    "read_ray_folder",
+    "recorded_trials",
+    "saved_states",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +41,9 @@ class FolderTrial:
         status: As `ray.tune.experiment.Trial` calls it.
         last_result: What it reported last; empty for nothing.
         started: When it began, in seconds since 1970; None if it has not.
-        folder: The name of its own folder in the experiment's; None if it has none.
+        lasts: By flat name, what it reported last under this name, also where that was not in its
+            last result.
+        log: Returns the text of its ``result.json``; raises OSError where there is none.
     """
 
     trial_id: str
@@ -43,7 +51,44 @@ class FolderTrial:
     status: str
     last_result: Mapping[str, Any]
     started: float | None
-    folder: str | None = None
+    lasts: Mapping[str, Any] = field(default_factory=dict)
+    log: Callable[[], str] = field(default=str, compare=False, repr=False)
+
+    @cached_property
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """All that it reported, in order; empty where Tune kept no log, or none that is whole."""
+        try:
+            rows = [json.loads(line) for line in self.log().splitlines() if line.strip()]
+        except (*UNREADABLE, OSError):
+            return ()
+        return rows if all(isinstance(row, Mapping) for row in rows) else ()
+
+    def value(self, name: str) -> Any:
+        """Returns what it reported last under a flat name; None for nothing.
+
+        What JSON cannot hold in the last result, as a number of numpy's, is in the log as text.
+        """
+        for place in (self.last_result, self.lasts, *reversed(self.rows)):
+            value = found_in(place, name)
+            if value is not None and value != _OBJECT:
+                return value
+        return None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether its last result holds something that cannot be read."""
+        return _OBJECT in _leaves(self.last_result)
+
+    @property
+    def ended_itself(self) -> bool:
+        """Whether the training ended by its own rule; False where that cannot be told.
+
+        The last result of a function that returns is logged before Tune knows that it is the last
+        one; that of a trial that is stopped is logged as the last.
+        """
+        if self.status != "TERMINATED" or not self.last_result.get("done") or not self.rows:
+            return False
+        return self.rows[-1].get("done") is False
 
 
 @dataclass(frozen=True)
@@ -51,14 +96,32 @@ class RayFolder:
     """An experiment as Ray stored it.
 
     Args:
-        path: Its folder.
+        name: What the user calls it.
         trials: In the order in which they were made.
-        frames: For each trial's id what it reported, a row for each time; None if it is not there.
+        states: The files of its search algorithm, by name, the newest first; each as a function
+            that returns the text, and raises OSError where it cannot.
     """
 
-    path: Path
+    name: str
     trials: tuple[FolderTrial, ...]
-    frames: Mapping[str, Any]
+    states: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+
+
+def found_in(result: Mapping[str, Any], name: str) -> Any:
+    """Returns a result by its name, None if it is not there; "eval/loss" is found flat and nested.
+
+    Example:
+        >>> found_in({"eval": {"loss": 0.5}}, "eval/loss")
+        0.5
+    """
+    if name in result:
+        return result[name]
+    inner: Any = result
+    for key in name.split("/"):
+        if not isinstance(inner, Mapping) or key not in inner:
+            return None
+        inner = inner[key]
+    return inner
 
 
 def read_ray_folder(folder: str | Path) -> RayFolder:
@@ -76,8 +139,17 @@ def read_ray_folder(folder: str | Path) -> RayFolder:
             "Ray Tune needs the folder of an experiment, but Ray finds none in "
             f"{str(folder)!r}.{hint}"
         )
-    trials = _trials(file)
-    return RayFolder(folder, trials, {t.trial_id: _frame(folder, t.folder) for t in trials})
+    return RayFolder(folder.name, _trials(file), saved_states(folder))
+
+
+def saved_states(folder: str | Path) -> dict[str, Callable[[], str]]:
+    """Returns the files in which a search algorithm of ours was saved, the newest first.
+
+    Tune copies those of earlier sessions again whenever it saves, so that their times say nothing;
+    their names do.
+    """
+    files = sorted(Path(folder).glob("searcher-state-*.json"), reverse=True)
+    return {file.name: partial(_text, file) for file in files}
 
 
 def recorded_trials(folder: str | Path) -> tuple[FolderTrial, ...]:
@@ -102,10 +174,14 @@ def _newest(folder: Path) -> Path | None:
     return max(folder.glob("experiment_state-*.json"), default=None)
 
 
+def _text(file: Path) -> str:
+    return file.read_bytes().decode("utf-8", "replace")
+
+
 def _trials(file: Path) -> tuple[FolderTrial, ...]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-        return tuple(_trial(*map(json.loads, parts)) for parts in data["trial_data"])
+        return tuple(_trial(file.parent, *map(json.loads, parts)) for parts in data["trial_data"])
     except (*UNREADABLE, OSError) as error:
         raise StateError(
             f"Ray Tune needs the folder of an experiment, but its file {file.name!r} cannot be "
@@ -113,19 +189,22 @@ def _trials(file: Path) -> tuple[FolderTrial, ...]:
         ) from error
 
 
-def _trial(state: Mapping[str, Any], about: Mapping[str, Any]) -> FolderTrial:
-    started, folder = about.get("start_time"), state.get("relative_logdir")
+def _trial(folder: Path, state: Mapping[str, Any], about: Mapping[str, Any]) -> FolderTrial:
+    started, inside = about.get("start_time"), state.get("relative_logdir")
     config, result = _plain(state["config"]), _plain(about.get("last_result") or {})
     if not isinstance(config, Mapping) or not isinstance(result, Mapping):
         raise TypeError(f"trial {state['trial_id']!r} has no config or no result")
+    analysed = _plain(about.get("metric_analysis") or {})
+    # The name alone: a path might lead out of the experiment.
+    log = folder / Path(inside).name / "result.json" if isinstance(inside, str) else None
     return FolderTrial(
         str(state["trial_id"]),
         config,
         str(state["status"]),
         result,
         None if started is None else float(started),
-        # The name alone: a path might lead out of the experiment.
-        Path(folder).name if isinstance(folder, str) else None,
+        {name: of["last"] for name, of in analysed.items() if "last" in of},
+        str if log is None else partial(_text, log),
     )
 
 
@@ -138,13 +217,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _frame(folder: Path, inside: str | None) -> Any:
-    """Returns what a trial reported; None if it left no file, or one that cannot be read."""
-    if inside is None:
-        return None
-    try:
-        lines = (folder / inside / "result.json").read_text(encoding="utf-8")
-        rows = [json.loads(line) for line in lines.splitlines() if line.strip()]
-        return pd.json_normalize(rows, sep="/")
-    except (*UNREADABLE, NotImplementedError, OSError):
-        return None
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    return [value]

@@ -1,14 +1,27 @@
 """Results of trials that were run before, or elsewhere, in any form in which Tune has them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ray.tune import ExperimentAnalysis, Result, ResultGrid
 from ray.tune.experiment import Trial
 
-__all__ = ["PastResult", "past_results", "progress_of", "values_of"]
+from tune_bn.core.search.search import End
+from tune_bn.ray.ends import end_at, number_in
+from tune_bn.ray.folder import FolderTrial, found_in
+
+__all__ = [
+    "PastResult",
+    "past_results",
+    "progress_of",
+    "recorded",
+    "result_of",
+    "text_at",
+    "values_of",
+]
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,7 @@ class PastResult:
         is_failed: Whether it ended by an error.
         is_strict: Whether a config that does not fit the space is an error; otherwise what does
             not fit is left out.
+        end: Why it ended.
     """
 
     config: Mapping[str, Any]
@@ -29,25 +43,7 @@ class PastResult:
     progress: float | None
     is_failed: bool
     is_strict: bool = False
-
-
-def _found(result: Mapping[str, Any], name: str) -> Any:
-    """Returns a result by its name; "eval/loss" is found flat and nested."""
-    if name in result:
-        return result[name]
-    inner: Any = result
-    for key in name.split("/"):
-        if not isinstance(inner, Mapping) or key not in inner:
-            return None
-        inner = inner[key]
-    return inner
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
+    end: End = "unknown"
 
 
 def values_of(result: Mapping[str, Any], metrics: tuple[str, ...]) -> tuple[float, ...] | None:
@@ -57,25 +53,78 @@ def values_of(result: Mapping[str, Any], metrics: tuple[str, ...]) -> tuple[floa
         >>> values_of({"eval/loss": 0.5}, ("eval/loss",))
         (0.5,)
     """
-    found = [_number(_found(result, name)) for name in metrics]
+    found = [number_in(found_in(result, name)) for name in metrics]
     values = tuple(v for v in found if v is not None)
     return values if len(values) == len(metrics) else None
 
 
-def progress_of(result: Mapping[str, Any], time_attr: str) -> float | None:
+def progress_of(result: Mapping[str, Any], time_attr: str | None) -> float | None:
     """Returns how far a result says that the trial had trained; None if it does not say."""
-    progress = _number(_found(result, time_attr))
+    progress = None if time_attr is None else number_in(found_in(result, time_attr))
     return None if progress is None or math.isnan(progress) else progress
 
 
-def past_results(source: Any, metrics: tuple[str, ...], time_attr: str) -> list[PastResult]:
+def recorded(trial: Trial) -> FolderTrial:
+    """Returns a trial of Ray's as a plain record, with its log wherever it is stored."""
+    storage = trial.storage
+    log: Callable[[], str] = str
+    if storage is not None and trial.relative_logdir:
+        place = f"{storage.experiment_fs_path}/{trial.relative_logdir}/result.json"
+        log = partial(text_at, storage.storage_filesystem, place)
+    lasts = {name: of.get("last") for name, of in trial.metric_analysis.items()}
+    started = trial.run_metadata.start_time or None
+    return FolderTrial(
+        trial.trial_id, trial.config, trial.status, trial.last_result or {}, started, lasts, log
+    )
+
+
+def text_at(files: Any, path: str) -> str:
+    """Returns the text of a file on any filesystem of pyarrow's.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with files.open_input_stream(path) as stream:
+        return bytes(stream.read()).decode("utf-8", "replace")
+
+
+def result_of(
+    trial: FolderTrial,
+    objectives: Mapping[str, str],
+    time_attr: str | None,
+    stop: Mapping[str, float],
+) -> PastResult:
+    """Returns what a recorded trial says of its end.
+
+    Args:
+        trial: The trial.
+        objectives: Name of each result to optimise → ``"min"`` or ``"max"``.
+        time_attr: The result that tells how far a trial trained; None for no such thing.
+        stop: Result → bound at which a trial of the run ended.
+    """
+    found = [number_in(trial.value(name)) for name in objectives]
+    values = tuple(v for v in found if v is not None)
+    progress = progress_of({"": trial.value(time_attr)}, "") if time_attr is not None else None
+    end = end_at(trial.last_result, stop, objectives=objectives, time_attr=time_attr)
+    if end == "unknown" and trial.ended_itself:
+        end = "itself"
+    return PastResult(
+        trial.config,
+        values if len(values) == len(objectives) else None,
+        progress,
+        trial.status == Trial.ERROR,
+        end=end,
+    )
+
+
+def past_results(source: Any, metrics: tuple[str, ...], time_attr: str | None) -> list[PastResult]:
     """Returns the trials of a finished or interrupted experiment that have anything to tell.
 
     Args:
         source: A ``ResultGrid``, an ``ExperimentAnalysis``, a ``Result``, a ``Trial``, or a list
             of the last two.
         metrics: Names of the results to optimise.
-        time_attr: The result that tells how far a trial trained.
+        time_attr: The result that tells how far a trial trained; None for no such thing.
 
     Raises:
         TypeError: If the source is none of these.
@@ -89,18 +138,20 @@ def past_results(source: Any, metrics: tuple[str, ...], time_attr: str) -> list[
     found = []
     for item in source:
         if isinstance(item, Trial):
-            config: Any = item.config
-            result: Any = item.last_result
-            is_failed = item.status == Trial.ERROR
+            past = result_of(recorded(item), dict.fromkeys(metrics, ""), time_attr, {})
         elif isinstance(item, Result):
-            config, result, is_failed = item.config, item.metrics, item.error is not None
+            result: Mapping[str, Any] = item.metrics or {}
+            past = PastResult(
+                item.config or {},
+                values_of(result, metrics),
+                progress_of(result, time_attr),
+                item.error is not None,
+            )
         else:
             raise TypeError(
                 "add_evaluated_trials needs a ResultGrid, an ExperimentAnalysis, or Trials or "
                 f"Results, but got {item!r}."
             )
-        values = values_of(result or {}, metrics)
-        if values is not None or is_failed:
-            progress = progress_of(result or {}, time_attr)
-            found.append(PastResult(config or {}, values, progress, is_failed))
+        if past.values is not None or past.is_failed:
+            found.append(past)
     return found

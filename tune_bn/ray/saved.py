@@ -69,7 +69,8 @@ def encode_past(past: PastResult, config: Mapping[str, Any]) -> list[Any]:
     """Returns a past result as plain data, with ``config`` in the place of its own."""
     values = None if past.values is None else [*map(encode_number, past.values)]
     progress = None if past.progress is None else encode_number(past.progress)
-    return [dict(config), values, progress, past.is_failed, past.is_strict]
+    end = [] if past.end == "unknown" else [past.end]
+    return [dict(config), values, progress, past.is_failed, past.is_strict, *end]
 
 
 def decode_past(data: list[Any]) -> PastResult:
@@ -80,11 +81,13 @@ def decode_past(data: list[Any]) -> PastResult:
         TypeError: If the data are none.
         ValueError: If they describe no result.
     """
-    config, values, progress, is_failed, is_strict = data
+    config, values, progress, is_failed, is_strict, *end = data
     if not isinstance(config, Mapping):
         raise ValueError(f"a past result has the config {config!r}")
     found = tuple(map(float, values)) or None if values is not None else None
-    return PastResult(config, found, _reached(progress), bool(is_failed), is_strict=bool(is_strict))
+    return PastResult(
+        config, found, _reached(progress), bool(is_failed), bool(is_strict), *end or ["unknown"]
+    )
 
 
 def encode_last(progress: float | None, values: tuple[float, ...]) -> list[Any]:

@@ -1,21 +1,25 @@
 """The search algorithm for Ray Tune: coarse-to-fine random search as a `Searcher`.
 
-Tune tells a search algorithm little about how a trial ended: one that a scheduler stopped looks
-exactly like one that ran to its end. So nothing here depends on it: every trial that brought a
-value counts as complete, with how far it trained as its progress, and the core compares progress
-before the value.
+Tune tells a search algorithm little about how a trial ended (`tune_bn.ray.ends`). A trial of which
+it is certain that it ended by its own rule counts as having trained as far as any; of every other
+one that brought a value, how far it trained is its progress, and the core compares progress before
+the value.
 """
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ray.air.constants import TRAINING_ITERATION
-from ray.tune.result import DEFAULT_METRIC
+from ray.tune.experiment import Trial
+from ray.tune.result import DEFAULT_METRIC, DONE
 from ray.tune.search import UNDEFINED_METRIC_MODE, UNDEFINED_SEARCH_SPACE
+from ray.tune.search.repeater import TRIAL_INDEX
 from ray.tune.search.searcher import Searcher
 
 from tune_bn.core.draws.conditions import checked_conditions
@@ -23,6 +27,7 @@ from tune_bn.core.draws.narrowing import Narrowing
 from tune_bn.core.errors import StateError
 from tune_bn.core.search.search import (
     CoarseToFine,
+    Finished,
     State,
     Suggestion,
     checked_narrowing,
@@ -30,11 +35,12 @@ from tune_bn.core.search.search import (
 )
 from tune_bn.core.search.state import decode_params, decode_seed, encode_params
 from tune_bn.plain.files import write_atomically
-from tune_bn.plain.reading import UNREADABLE, brief, decode_number
+from tune_bn.plain.reading import UNREADABLE, brief, decode_number, encode_number
+from tune_bn.ray.ends import checked_stop, end_at
 from tune_bn.ray.findings import Findings
-from tune_bn.ray.folder import FolderTrial, recorded_trials
+from tune_bn.ray.folder import FolderTrial, recorded_trials, saved_states
 from tune_bn.ray.objectives import as_values, check_objectives, names_of
-from tune_bn.ray.past import PastResult, past_results, progress_of, values_of
+from tune_bn.ray.past import PastResult, past_results, progress_of, result_of, values_of
 from tune_bn.ray.saved import (
     decode,
     decode_last,
@@ -71,8 +77,10 @@ class CoarseToFineSearch(Findings, Searcher):
         narrowing: The schedule. None sizes it by ``num_samples``; ``Narrowing.off()`` is plain
             random search. With a ``Repeater``, which runs each point several times, give
             ``Narrowing.for_budget(num_samples // repeat)``.
-        time_attr: The result that tells how far a trial trained, as for the scheduler. Trials are
-            compared by it first, so it should be one that equal effort makes equal.
+        time_attr: The result that tells how far a trial trained, as for the scheduler. Trials that
+            a scheduler may have stopped are compared by it first, so it should be one that equal
+            effort makes equal. None where no scheduler stops trials, but a ``Stopper``, a function
+            or the trainable itself does: then the value alone counts.
 
     Raises:
         SpaceError: If the space holds what cannot be drawn, or a point does not fit it; a
@@ -102,7 +110,7 @@ class CoarseToFineSearch(Findings, Searcher):
         *,
         seed: int | None = None,
         narrowing: Narrowing | None = None,
-        time_attr: str = TRAINING_ITERATION,
+        time_attr: str | None = TRAINING_ITERATION,
     ) -> None:
         check_objectives(metric, mode)
         super().__init__(metric=metric, mode=mode)  # type: ignore[arg-type]  # lists are allowed
@@ -116,6 +124,10 @@ class CoarseToFineSearch(Findings, Searcher):
         self._numbers: dict[str, int] = {}
         self._encoded_numbers: list[str] = []  # as JSON, so that saving often stays cheap
         self._last: dict[str, tuple[float | None, tuple[float, ...]]] = {}
+        self._iterations: dict[str, Any] = {}  # of the last result of each running trial
+        self._resumed: set[str] = set()  # trials that had failed, and report again
+        self._stop: dict[str, float] = {}
+        self._records: Sequence[FolderTrial] = ()  # of Tune's own, as long as the space is unknown
         self._latest: Suggestion | None = None
         points = [dict(point) for point in points_to_evaluate or ()]
         past: list[PastResult] = []
@@ -148,9 +160,18 @@ class CoarseToFineSearch(Findings, Searcher):
 
         Returns:
             False if the config holds domains, but the search has another space already.
+
+        Raises:
+            ValueError: If the search has trials already that were judged by another metric or mode.
         """
         metric, mode = metric or self._metric, mode or self._mode
         check_objectives(metric, mode)
+        if self._search is not None and (metric, mode) != (self._metric, self._mode):
+            raise ValueError(
+                f"This CoarseToFineSearch has trials that were judged by metric={self._metric!r} "
+                f"and mode={self._mode!r}, but got metric={metric!r} and mode={mode!r}. Make a new "
+                "one."
+            )
         tree = read_config(dict(config))
         if self._space is None or tree.is_open:
             space = Space(tree)
@@ -158,8 +179,9 @@ class CoarseToFineSearch(Findings, Searcher):
                 return False
             self._set_space(space)
         self._metric, self._mode = metric, mode  # type: ignore[assignment]  # or lists
-        n_samples = spec.get("num_samples")
-        self._n_samples = n_samples if isinstance(n_samples, int) and n_samples > 0 else None
+        self._n_samples = _budget(spec.get("num_samples"))
+        self._stop = checked_stop(spec.get("stop"))
+        self._learn_records()
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
@@ -184,13 +206,22 @@ class CoarseToFineSearch(Findings, Searcher):
 
         Results of trials that have ended, or of an earlier iteration, change nothing.
         """
+        if self._is_finished(trial_id):
+            return
+        self._iterations[trial_id] = result.get(TRAINING_ITERATION)
         values = values_of(result, self._metrics)
-        if values is None or self._is_finished(trial_id):
+        if values is None:
             return
         progress = progress_of(result, self._time_attr)
         known = self._last.get(trial_id)
         if known is None or known[0] is None or progress is None or progress >= known[0]:
             self._last[trial_id] = (progress, values)
+            number = self._numbers.get(trial_id)
+            if number is None or self._search is None or self._search.state(number) == "running":
+                return
+            # It had failed and goes on. Of its end a limiter between us and Tune may not tell.
+            self._resumed.add(trial_id)
+            self._search.correct(number, values, progress=progress)
 
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
@@ -203,6 +234,7 @@ class CoarseToFineSearch(Findings, Searcher):
         """
         result = result or {}
         seen_progress, seen_values = self._last.pop(trial_id, (None, None))
+        iteration = self._iterations.pop(trial_id, None)
         if self._space is None or not self._metrics or self._is_finished(trial_id):
             return
         space, search = self._started()
@@ -211,9 +243,16 @@ class CoarseToFineSearch(Findings, Searcher):
         values = values_of(result, self._metrics) or seen_values
         progress = progress_of(result, self._time_attr)
         progress = seen_progress if progress is None else progress
+        end = end_at(result, self._stop, objectives=self._objectives, time_attr=self._time_attr)
+        if end == "unknown" and iteration is not None and result.get(DONE):
+            # A function that returned brings the result again that it reported last.
+            end = "itself" if result.get(TRAINING_ITERATION) == iteration else end
         if trial_id in self._numbers:
             state: State = "failed" if error else "complete"
-            search.tell(self._numbers[trial_id], values, state=state, progress=progress)
+            number = self._numbers[trial_id]
+            tell = search.correct if trial_id in self._resumed else search.tell
+            self._resumed.discard(trial_id)
+            tell(number, values, state=state, progress=progress, end=end)
             return
         prefix = "config/"
         config = {k[len(prefix) :]: v for k, v in result.items() if k.startswith(prefix)}
@@ -222,7 +261,7 @@ class CoarseToFineSearch(Findings, Searcher):
         params = space.values(config, is_strict=False)
         if params:
             logger.info("Trial %s was not known; learned from its config.", trial_id)
-            past = PastResult(params, values, progress, error)
+            past = PastResult(params, values, progress, error, end=end)
             self._note(trial_id, _add(search, past))
 
     def on_pause(self, trial_id: str) -> None:
@@ -288,12 +327,13 @@ class CoarseToFineSearch(Findings, Searcher):
             StateError: If the space is not known yet, and points hold what JSON cannot.
             OSError: If the file cannot be written.
         """
-        tree = None
+        tree = outline = None
         if self._space is not None:
             try:
                 tree = encode_tree(self._space.tree)
             except NotPlainError:
-                tree = None  # whoever restores it brings the space
+                outline = encode_tree(self._space.tree, names_only=True)  # to be read
+                # Whoever restores it to draw brings the space.
         if self._unread is not None:
             raise StateError(_NEEDS_SPACE)
         parameters = self._space.parameters if self._space is not None else {}
@@ -303,10 +343,12 @@ class CoarseToFineSearch(Findings, Searcher):
             "seed": self._seed,
             "narrowing": self._narrowing and self._narrowing.to_json(),
             "time_attr": self._time_attr,
+            "stop": {name: encode_number(bound) for name, bound in self._stop.items()},
             "num_samples": self._n_samples,
             "is_whole": self._is_whole,
             "has_space": self._space is not None,
             "space": tree,
+            "outline": outline,
             "last": {i: encode_last(p, v) for i, (p, v) in self._last.items()},
             "raw_points": self._raw_points,
             "raw_past": [encode_past(p, p.config) for p in self._raw_past],
@@ -328,7 +370,9 @@ class CoarseToFineSearch(Findings, Searcher):
                 then as it was.
             OSError: If the file cannot be read.
         """
-        text = Path(checkpoint_path).read_bytes().decode("utf-8", "replace")
+        self._restore(Path(checkpoint_path).read_bytes().decode("utf-8", "replace"))
+
+    def _restore(self, text: str) -> None:
         before = dict(self.__dict__)
         try:
             self._continue(decode(text))
@@ -346,12 +390,15 @@ class CoarseToFineSearch(Findings, Searcher):
             raise ValueError(f"the metric is {metric!r}")
         self._metric, self._mode = metric, mode
         self._seed = decode_seed(state["seed"])
-        self._time_attr = str(state["time_attr"])
+        time_attr = state["time_attr"]
+        self._time_attr = None if time_attr is None else str(time_attr)
+        self._stop = {str(name): float(bound) for name, bound in state.get("stop", {}).items()}
         narrowing = state["narrowing"]
         self._narrowing = None if narrowing is None else Narrowing.from_json(narrowing)
         n_samples = state["num_samples"]
-        self._n_samples = None if n_samples is None else decode_number(n_samples) or None
+        self._n_samples = None if n_samples is None else _budget(decode_number(n_samples))
         self._latest = None
+        self._iterations, self._resumed, self._records = {}, set(), ()
         self._numbers, self._encoded_numbers = {}, []
         for trial_id, number in state["numbers"].items():
             self._note(trial_id, decode_number(number))
@@ -377,49 +424,139 @@ class CoarseToFineSearch(Findings, Searcher):
 
         A driver that was killed while Tune saved may leave a state that is cut off, or older than
         the trials. Of several states the newest that can be read counts; a trial that the folder
-        knows better is learned from there, so that no result is lost and no draw repeated.
+        knows better is learned from there, so that no result is lost and no draw repeated. Where
+        no state can be read, but the space is known, the search begins anew with what the folder
+        says of the trials.
 
         Raises:
             RuntimeError: If there is no state.
-            StateError: If none can be read, or it does not fit the space.
+            StateError: If none can be read and the space is not known, or none fits the space.
             OSError: If a file cannot be read.
         """
-        pattern = self.CKPT_FILE_TMPL.format("*")
-        files = sorted(Path(checkpoint_dir).glob(pattern), reverse=True)
-        if not files:
+        states = saved_states(checkpoint_dir)
+        if not states:
+            pattern = self.CKPT_FILE_TMPL.format("*")
             raise RuntimeError(
                 f"CoarseToFineSearch needs a file {pattern!r} to restore, but there is none in "
                 f"{str(checkpoint_dir)!r}. Give the folder of an experiment."
             )
-        for place, file in enumerate(files):
-            try:
-                self.restore(str(file))
-                break
-            except StateError:
-                if place == len(files) - 1:
-                    raise
-                logger.warning("%s cannot be read; an older state is taken.", file)
-        self._catch_up(recorded_trials(checkpoint_dir))
+        self.restore_experiment(states, recorded_trials(checkpoint_dir))
 
-    def _catch_up(self, trials: Sequence[FolderTrial]) -> None:
+    def restore_experiment(
+        self,
+        states: Mapping[str, Callable[[], str]],
+        trials: Sequence[FolderTrial],
+        *,
+        for_reading: bool = False,
+    ) -> None:
+        """Does what `restore_from_dir` does with states and trials that were read already.
+
+        Args:
+            states: The states by name, the newest first; each as a function that returns its text.
+            trials: What Tune itself saved of the trials.
+            for_reading: Whether nothing will be drawn any more, so that the names of objects in
+                the space do as well as the objects.
+
+        Raises:
+            StateError: If no state can be read and the space is not known, or none fits the space.
+            OSError: If a state cannot be read.
+        """
+        failures: list[StateError] = []
+        for place, (name, read) in enumerate(states.items()):
+            try:
+                self._restore(read())
+                break
+            except StateError as error:
+                failures.append(error)
+                if place < len(states) - 1:
+                    logger.warning("%s cannot be read; an older state is taken.", name)
+        else:
+            if self._space is None or not trials or not _are_cut(states):
+                raise failures[0]
+            logger.warning(
+                "No state of the search can be read; it begins anew with what Tune saved of trials."
+            )
+        if for_reading and self._unread is not None and self._unread.get("outline") is not None:
+            self._set_space(Space(decode_tree(self._unread["outline"])))
+        self._records = trials
+        self._learn_records()
+
+    def _learn_records(self) -> None:
+        """Takes in what Tune's own records know better, as soon as the space is known."""
         if self._unread is not None or self._space is None or not self._metrics:
-            return  # the space is still to come
-        space, search = self._started()
-        if search is None:
             return
-        for trial in trials:
-            if trial.trial_id not in self._numbers:
-                params = space.values(trial.config, is_strict=False)
+        space, search = self._started()
+        records, self._records = self._records, ()
+        if search is None or not records:
+            return
+        points = {t.trial_id: space.values(t.config, is_strict=False) for t in records}
+        # Trials that Tune has no more, as where it restarts failed ones as new, have no copies.
+        known = {i: n for i, n in self._numbers.items() if i in points}
+        primaries = {_key(search.params(number)): number for number in known.values()}
+        copies: dict[int, list[FolderTrial]] = {}
+        for trial in records:
+            number = self._numbers.get(trial.trial_id)
+            params = points[trial.trial_id]
+            if number is None:
+                primary = primaries.get(_key(params))
+                is_same = primary is not None and _is_continuous(space, params)
+                if primary is not None and (TRIAL_INDEX in trial.config or is_same):
+                    copies.setdefault(primary, []).append(trial)  # a Repeater made it
+                    continue
                 if not params:
                     continue
                 if self._points and self._points[0].items() <= params.items():
                     del self._points[:1]
-                self._note(trial.trial_id, search.ask(params).number)
-            is_failed = trial.status == "ERROR"
-            if search.state(self._numbers[trial.trial_id]) == "running" and (
-                is_failed or trial.status == "TERMINATED"
-            ):
-                self.on_trial_complete(trial.trial_id, trial.last_result, error=is_failed)
+                number = search.ask(params).number
+                self._note(trial.trial_id, number)
+                primaries[_key(params)] = number
+            copies.setdefault(number, []).append(trial)
+        repeat = max(map(len, copies.values()), default=1)
+        told = {t.number: t for t in search.trials}
+        for number, trials in copies.items():
+            if repeat > 1:
+                self._learn_repeated(search, number, trials, repeat)
+            else:
+                self._learn(search, number, trials[0], told.get(number))
+
+    def _learn(
+        self, search: CoarseToFine, number: int, trial: FolderTrial, told: Finished | None
+    ) -> None:
+        """Takes in how a trial ended, where Tune's record of it knows more than the search."""
+        is_failed = trial.status == Trial.ERROR
+        is_ended = is_failed or trial.status == Trial.TERMINATED
+        if not is_ended or (is_failed and told is not None):
+            return
+        past = result_of(trial, self._objectives, self._time_attr, self._stop)
+        seen_progress, seen_values = self._last.pop(trial.trial_id, (None, None))
+        values = past.values or seen_values
+        progress = seen_progress if past.progress is None else past.progress
+        if values is None and not is_failed and trial.is_unread:
+            logger.warning(
+                "Trial %s ended with a result that only Ray can read; the search does not know it. "
+                "Report numbers of Python's own.",
+                trial.trial_id,
+            )
+            return
+        if told is None:
+            ended: State = "failed" if is_failed else "complete"
+            search.tell(number, values, state=ended, progress=progress, end=past.end)
+        elif told.state == "failed" or (told.progress or math.inf) < (progress or 0.0):
+            search.correct(number, values, progress=progress, end=past.end)
+
+    def _learn_repeated(
+        self, search: CoarseToFine, number: int, trials: Sequence[FolderTrial], repeat: int
+    ) -> None:
+        """Takes in the mean of a trial and its copies, once all ended, as a ``Repeater`` tells."""
+        ended = [t for t in trials if t.status in (Trial.ERROR, Trial.TERMINATED)]
+        if search.state(number) != "running" or len(ended) < repeat:
+            return
+        past = [result_of(t, self._objectives, self._time_attr, self._stop) for t in ended]
+        values = [
+            p.values for p in past if p.values is not None and not any(map(math.isnan, p.values))
+        ]
+        mean = tuple(sum(of) / len(of) for of in zip(*values, strict=True)) or None
+        search.tell(number, mean, progress=None)
 
     def _read_rest(self, space: Space) -> None:
         """Reads the part of a saved state that needs the space."""
@@ -451,6 +588,10 @@ class CoarseToFineSearch(Findings, Searcher):
     def _metrics(self) -> tuple[str, ...]:
         return names_of(self._metric)
 
+    @property
+    def _objectives(self) -> dict[str, str]:
+        return dict(zip(self._metrics, names_of(self._mode), strict=True))
+
     def _note(self, trial_id: str, number: int) -> None:
         self._numbers[trial_id] = number
         self._encoded_numbers.append(f"{json.dumps(trial_id)}: {number}")
@@ -461,6 +602,7 @@ class CoarseToFineSearch(Findings, Searcher):
             number is not None
             and self._search is not None
             and self._search.state(number) in ("complete", "stopped")
+            and trial_id not in self._resumed
         )
 
     def _set_space(self, space: Space) -> None:
@@ -525,4 +667,30 @@ _NEEDS_SPACE = (
 
 def _add(search: CoarseToFine, past: PastResult) -> int:
     state: State = "failed" if past.is_failed else "complete"
-    return search.add(past.config, past.values, state=state, progress=past.progress)
+    return search.add(past.config, past.values, state=state, progress=past.progress, end=past.end)
+
+
+def _budget(n_samples: Any) -> int | None:
+    """Returns the number of samples; None if it is unknown or has no end (Tune's −1)."""
+    is_known = isinstance(n_samples, int) and 0 < n_samples < sys.maxsize
+    return n_samples if is_known else None
+
+
+def _key(params: Mapping[str, Any]) -> str:
+    return repr(sorted(params.items(), key=lambda item: item[0]))
+
+
+def _is_continuous(space: Space, params: Mapping[str, Any]) -> bool:
+    """Tells whether the same values are never drawn twice."""
+    return any(space.parameters[name].n_cells is None for name in params)
+
+
+def _are_cut(states: Mapping[str, Callable[[], str]]) -> bool:
+    """Tells whether no state is one at all, as when a driver died while it was written."""
+    for read in states.values():
+        try:
+            decode(read())
+        except StateError:
+            continue
+        return False
+    return True

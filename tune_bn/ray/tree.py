@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from ray.tune.search import sample
 
 from tune_bn.core.errors import SpaceError
@@ -166,23 +167,58 @@ def build(node: Node, values: Mapping[str, Any], with_constants: bool) -> Any:
     return node.value
 
 
-def encode_tree(node: Node) -> Any:
+class Named(str):
+    """What stands for an object of which only the name is known."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def name_of(value: Any) -> str:
+    """Returns what to call an object: a class or function by its name, anything else as it prints.
+
+    Example:
+        >>> name_of(dict), name_of(None)
+        ('dict', 'None')
+    """
+    name = getattr(value, "__qualname__", None)
+    text = name if isinstance(name, str) else repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def encode_tree(node: Node, *, names_only: bool = False) -> Any:
     """Returns a tree as plain data for JSON.
+
+    Args:
+        node: The tree.
+        names_only: Whether to take the names of objects for the objects.
 
     Raises:
         NotPlainError: If there is an object in it, or a ``sample_from``.
     """
     if node.kind == "constant":
-        return {"constant": _encode_constant(node.value)}
+        try:
+            return {"constant": _encode_constant(node.value)}
+        except NotPlainError:
+            if not names_only:
+                raise
+            return {"constant": {"named": name_of(node.value)}}
     if node.kind == "parameter":
         assert node.parameter is not None
         return {"parameter": node.parameter.to_json()}
+    if names_only and node.kind == "function":
+        return {"constant": {"named": "sample_from"}}
+    if names_only and node.kind == "tuple":
+        node = Node("tuple", node.name, tuple, node.children)
     if node.kind == "function" or (node.kind == "tuple" and node.value is not tuple):
         raise NotPlainError(f"JSON cannot hold {node.value!r} at {node.name!r}.")
     keys = list(node.children)
     if not all(isinstance(key, (str, int)) for key in keys):
         raise NotPlainError(f"JSON cannot hold the keys {keys!r} at {node.name!r}.")
-    return {node.kind: [[key, encode_tree(child)] for key, child in node.children.items()]}
+    parts = [[k, encode_tree(child, names_only=names_only)] for k, child in node.children.items()]
+    return {node.kind: parts}
 
 
 def decode_tree(data: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Node:
@@ -213,6 +249,8 @@ def decode_tree(data: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Node:
 
 
 def _encode_constant(value: Any) -> Any:
+    if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0:
+        value = value.item()
     if value is None or type(value) in (bool, int, str):
         return value
     if type(value) is float:
@@ -226,5 +264,7 @@ def _decode_constant(data: Any) -> Any:
     if isinstance(data, Mapping):
         if "float" in data:
             return float(data["float"])
+        if "named" in data:
+            return Named(data["named"])
         return tuple(_decode_constant(item) for item in data["tuple"])
     return data

@@ -396,6 +396,17 @@ class CoarseToFine:
         known = self._pending.get(number)
         return known.params if known is not None else self._finished[number].params
 
+    def is_behind(self, number: int) -> bool:
+        """Tells whether a trial ranks behind the furthest, whatever its value.
+
+        So is one that was stopped early, or that got less far and did not end by itself.
+        """
+        finished = self._finished.get(number)
+        if finished is None or finished.state == "failed":
+            return False
+        ranked = self._ranked(finished)
+        return not ranked.is_complete or ranked.progress < self._furthest
+
     def mark(self, number: int) -> Mark | None:
         """Returns what a trial recorded of its own draw; None of one that was added.
 

@@ -134,6 +134,7 @@ def _found(results: Results, summary: Mapping[str, Any]) -> str:
     text = f"Trial {best.number} reached {_value(results, best.value)}."
     if best.violation > 0:
         text = f"No trial meets the constraints; the closest is trial {best.number}. {text}"
+    text = " ".join((text, *results.remarks))
     chosen = summary.get("best")
     if not isinstance(chosen, Mapping):
         return text

@@ -50,6 +50,8 @@ class TrialResult:
         violation: Sum of the violated constraints; 0 is feasible.
         reason: Why it failed, if it says so.
         drawn_by: Which other sampler drew it, if it says so.
+        progress: How far it got, if it says so; otherwise that is its last step.
+        is_at_goal: Whether it reached the goal at which the trials of its search end.
     """
 
     number: int
@@ -65,6 +67,8 @@ class TrialResult:
     violation: float = 0.0
     reason: str = ""
     drawn_by: str = ""
+    progress: float | None = None
+    is_at_goal: bool = False
 
     @property
     def value(self) -> float:
@@ -98,6 +102,7 @@ class Results:
         is_space_known: Whether ``space`` is what was searched; otherwise its ranges are those of
             the values that were seen.
         chosen: Number of the trial that was chosen in the end, where that is known.
+        remarks: What a reader should know who has seen another best trial elsewhere.
     """
 
     name: str
@@ -111,6 +116,7 @@ class Results:
     versions: Mapping[str, str] = field(default_factory=dict)
     is_space_known: bool = True
     chosen: int | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def maximize(self) -> bool:
@@ -156,8 +162,12 @@ class Results:
 
     @property
     def best(self) -> TrialResult | None:
-        """The best complete trial; None if there is none."""
-        return next((t for t in self.ranked if t.state == "complete"), None)
+        """The best complete trial; one stopped early where all of these are infinite.
+
+        None if there is no complete one.
+        """
+        best = next((t for t in self.ranked if t.state == "complete"), None)
+        return self.ranked[0] if best is not None and math.isinf(best.value) else best
 
     def loss(self, trial: TrialResult) -> float:
         """Returns the first objective value with the sign that makes smaller better."""
@@ -168,9 +178,19 @@ class Results:
             -v if d == "maximize" else v
             for v, d in zip(trial.values, self.directions, strict=False)
         )
-        progress = trial.steps[-1][0] if trial.state == "pruned" and trial.steps else 0.0
+        reached = trial.progress
+        if reached is None:
+            reached = trial.steps[-1][0] if trial.steps else 0.0
         is_complete = trial.state == "complete"
-        return Trial(trial.number, trial.params, losses, is_complete, progress, trial.violation)
+        return Trial(
+            trial.number,
+            trial.params,
+            losses,
+            is_complete,
+            0.0 if is_complete else reached,
+            trial.violation,
+            reached if trial.is_at_goal else None,
+        )
 
     def positions(
         self, name: str, trials: Sequence[TrialResult] | None = None

@@ -1,0 +1,403 @@
+"""Whole experiments: the search, its stages, the reports and Ray's own table name one truth."""
+
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.fs
+import pytest
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search import Repeater
+
+from tests.support.experiments import Outcome, judge, rank
+from tune_bn import Float, Narrowing
+from tune_bn.ray import CoarseToFineSearch, StagesCallback
+from tune_bn.report import ReportError, results_of
+from tune_bn.report.results.from_ray import results_of_ray_folder
+from tune_bn.report.results.results import Results, TrialResult
+
+pytestmark = pytest.mark.usefixtures("local_ray")
+
+SPACE = {"x": tune.uniform(0, 1)}
+QUICK = Narrowing(coarse_trials=3, stage_trials=3)
+
+
+def by_value(function: Any) -> Any:
+    """Returns a trainable that is pickled by value, so that workers need not import the tests."""
+    function.__module__ = "__main__"
+    return function
+
+
+def fitted(
+    path: Path,
+    train: Any,
+    search: Any,
+    *,
+    n: int = 8,
+    metric: str = "loss",
+    mode: str = "min",
+    space: Any = None,
+    run: dict[str, Any] | None = None,
+    **config: Any,
+) -> tune.ResultGrid:
+    """Runs an experiment quietly in a folder; the folder's name is the experiment's."""
+    return tune.Tuner(
+        by_value(train),
+        param_space=space or SPACE,
+        tune_config=tune.TuneConfig(
+            metric=metric,
+            mode=mode,
+            num_samples=n,
+            search_alg=search,
+            reuse_actors=True,
+            **config,
+        ),
+        run_config=tune.RunConfig(
+            **{"storage_path": str(path.parent), "name": path.name, "verbose": 0, **(run or {})}
+        ),
+    ).fit()
+
+
+def best_of(results: Results) -> TrialResult:
+    """Returns the best trial of a report."""
+    assert results.best is not None
+    return results.best
+
+
+def rays_best(grid: tune.ResultGrid) -> float:
+    """Returns the loss of Ray's own best result."""
+    metrics = grid.get_best_result().metrics
+    assert metrics is not None
+    return float(metrics["loss"])
+
+
+def at_its_end(
+    time_attr: str = "training_iteration", metric: str = "loss"
+) -> Callable[[tune.Result], Outcome]:
+    """Returns an outcome for experiments in which every trial ends by itself."""
+
+    def outcome(result: tune.Result) -> Outcome:
+        metrics = result.metrics or {}
+        how = "failed" if result.error or metric not in metrics else "itself"
+        return how, float(metrics.get(time_attr, 0)), float(metrics.get(metric, np.nan))
+
+    return outcome
+
+
+def test_another_time_attr(tmp_path):
+    """Trials of as many epochs, but of other numbers of reports, are all complete."""
+
+    def train(config: dict[str, Any]) -> None:
+        for epoch in range(1, 3):
+            for _ in range(config["reports"]):
+                loss = (config["x"] - 0.4) ** 2 + 0.1 * config["reports"] + 1 / epoch
+                tune.report({"loss": loss, "epoch": epoch})
+
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK, time_attr="epoch")
+    space = {**SPACE, "reports": tune.choice([1, 2, 4])}
+    grid = fitted(tmp_path / "epochs", train, search, space=space)
+    results = judge(grid, search, at_its_end("epoch"))
+    assert len(results.complete) == 8
+
+
+def test_a_metric_with_any_name_and_of_numpy(tmp_path, monkeypatch):
+    """One that begins like Tune's own, that the last result lacks, and that is no Python number."""
+    monkeypatch.setenv("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
+
+    def train(config: dict[str, Any]) -> None:
+        for step in range(1, 4):
+            result = {"done_ratio": step / 3, "accuracy": config["x"]}
+            if step == 2:
+                result["time_to_target"] = np.int64(1000 * config["x"])
+            tune.report(result)
+
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    grid = fitted(tmp_path / "names", train, search, metric="time_to_target", n=5)
+    results = results_of(grid)
+    assert [t.state for t in results.trials] == ["complete"] * 5
+    assert best_of(results).value == search.best.value == min(t.value for t in search.trials)
+    found = best_of(results_of_ray_folder(grid.experiment_path))
+    assert (found.number, found.value) == (search.best.number, search.best.value)
+
+
+def test_repeated_trials_count_once(tmp_path):
+    """The mean of the copies counts, a single lucky copy does not, and their index is nothing."""
+
+    def train(config: dict[str, Any]) -> None:
+        lucky = config["__trial_index__"] == 1 and config["x"] > 0.5
+        tune.report({"loss": config["x"] - 3.0 * lucky + 3.0 * (config["__trial_index__"] == 2)})
+
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    grid = fitted(tmp_path / "repeated", train, Repeater(search, repeat=3), n=12)
+    results = judge(grid, search, at_its_end(), is_repeated=True)
+    assert len(results.trials) == 4
+    assert list(results.space) == ["x"]
+    for trial in results.trials:
+        x = trial.params["x"]
+        assert trial.value == pytest.approx(np.mean([x, x - 3 * (x > 0.5), x + 3]))
+    # Nothing is lost where only the records of Tune are left.
+    again = CoarseToFineSearch(SPACE, "loss", "min", seed=0)
+    (state,) = Path(grid.experiment_path).glob("searcher-state-*")
+    state.write_text("")
+    again.restore_from_dir(grid.experiment_path)
+    assert sorted(t.value for t in again.trials) == pytest.approx(
+        sorted(t.value for t in search.trials)
+    )
+
+
+class Interrupt(tune.Callback):
+    """Ends a run after some trials, as a killed driver would, but not the restored one."""
+
+    def __init__(self, after: int, flag: Path) -> None:
+        self.after, self.flag = after, flag
+
+    def on_step_end(self, iteration: int, trials: Any, **info: Any) -> None:
+        ended = sum(t.status == "TERMINATED" for t in trials)
+        if ended >= self.after and not self.flag.exists():
+            self.flag.touch()
+            raise RuntimeError("interrupted")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"after": self.after, "flag": self.flag}
+
+
+def two_steps(config: dict[str, Any]) -> None:
+    for step in (1, 2):
+        tune.report({"loss": (config["x"] - 0.3) ** 2 + 1 / step})
+
+
+@pytest.mark.parametrize("damage", ["older written last", "cut"])
+def test_a_restored_experiment(damage, tmp_path, monkeypatch):
+    """The newest state by name counts, or what Tune saved of the trials where none is whole."""
+    monkeypatch.setenv("TUNE_GLOBAL_CHECKPOINT_S", "0")
+    path = tmp_path / f"restored {damage}"
+    callbacks = [Interrupt(4, tmp_path / "flag")]
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        fitted(path, two_steps, search, run={"callbacks": callbacks})
+    (old,) = path.glob("searcher-state-*")
+    if damage == "cut":
+        old.write_text("")
+    grid = tune.Tuner.restore(str(path), by_value(two_steps), param_space=SPACE).fit()
+    os.utime(old)
+    again = CoarseToFineSearch()
+    again.restore_from_dir(str(path))
+    results = judge(grid, again, at_its_end())
+    assert len(results.trials) == 8
+    assert results.space == {"x": Float(0, 1)}
+    assert len({t.params["x"] for t in results.trials}) == 8
+    if damage != "cut":
+        assert [s.name for s in results.stages][:2] == ["coarse", "fine 1"]
+
+
+@pytest.mark.parametrize("how", ["resume_errored", "restart_errored"])
+@pytest.mark.parametrize("limit", [None, 2])
+def test_repaired_trials_are_complete(how, limit, tmp_path):
+    """Also where a limiter keeps their end from the search, and where they have new ids."""
+    repaired = tmp_path / "repaired"
+
+    def train(config: dict[str, Any]) -> None:
+        for step in (1, 2):
+            tune.report({"loss": (config["x"] - 0.3) ** 2 + 1 / step})
+            if config["x"] < 0.5 and not repaired.exists():
+                raise RuntimeError("not yet repaired")
+
+    path = tmp_path / f"{how} {limit}"
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    fitted(path, train, search, n=6, max_concurrent_trials=limit)
+    n_failed = sum(t.state == "failed" for t in search.trials)
+    assert 0 < n_failed < 6
+    repaired.touch()
+    options: dict[str, Any] = {how: True}
+    grid = tune.Tuner.restore(str(path), train, **options).fit()
+    assert not grid.errors
+    again = CoarseToFineSearch()
+    again.restore_from_dir(str(path))
+    results = judge(grid, again, at_its_end())
+    assert len(results.complete) == 6
+    assert results.space == {"x": Float(0, 1)}
+    assert results.stages
+
+
+class After(tune.Stopper):
+    """Ends the experiment after some results."""
+
+    def __init__(self, n: int) -> None:
+        self.n, self.seen = n, 0
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        self.seen += 1
+        return False
+
+    def stop_all(self) -> bool:
+        return self.seen >= self.n
+
+
+def test_samples_without_end(tmp_path):
+    """``num_samples=-1`` runs with the schedule of an unknown budget, until something stops it."""
+    After.__module__ = "__main__"
+    search = CoarseToFineSearch(seed=0)
+    grid = fitted(
+        tmp_path / "endless",
+        lambda config: tune.report({"loss": config["x"]}),
+        search,
+        n=-1,
+        run={"stop": After(40)},
+    )
+    assert len(grid) >= 12
+    assert search.stages()[0].trials[:8] == tuple(range(8))
+    assert len(search.stages()) > 1
+    assert best_of(results_of(grid)).value == search.best.value
+
+
+def test_values_as_frameworks_report_them(tmp_path, monkeypatch):
+    """np.float32, Decimal, bool: any real number; also where the search is made of Tune's files."""
+    monkeypatch.delenv("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS")
+
+    def train(config: dict[str, Any]) -> None:
+        kinds = (np.float32, Decimal, lambda value: value < 0.5)
+        tune.report({"loss": kinds[config["kind"]](config["x"])})
+
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    space = {**SPACE, "kind": tune.choice([0, 1, 2])}
+    grid = fitted(tmp_path / "kinds", train, search, space=space)
+    results = results_of(grid)
+    assert {t.params["kind"] for t in results.trials} == {0, 1, 2}
+    assert [t.values for t in results.trials] == [t.values for t in search.trials]
+    assert best_of(results).value == search.best.value
+    (state,) = Path(grid.experiment_path).glob("searcher-state-*")
+    state.write_text("")
+    again = CoarseToFineSearch(space, "loss", "min", seed=0)
+    again.restore_from_dir(grid.experiment_path)
+    assert sorted(t.value for t in again.trials) == sorted(t.value for t in search.trials)
+
+
+def stopped(bound: float, last: int) -> Callable[[tune.Result], Outcome]:
+    """Returns an outcome for a run with a goal of accuracy and a last iteration."""
+
+    def outcome(result: tune.Result) -> Outcome:
+        metrics = result.metrics or {}
+        reached = float(metrics["training_iteration"])
+        how = "goal" if metrics["acc"] >= bound else "itself" if reached >= last else "stopped"
+        return how, reached, float(metrics["loss"])
+
+    return outcome
+
+
+def test_a_goal_that_is_reached_ranks_first(tmp_path):
+    """The sooner a trial gets to ``stop={"acc": 0.9}``, the less far it trains: it is no worse."""
+
+    def train(config: dict[str, Any]) -> None:
+        for step in range(1, 50):
+            distance = abs(config["x"] - 0.3)
+            acc = min(step / 4, 1.0) * (1 - distance)
+            tune.report({"acc": acc, "loss": distance + 4 / step})
+
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    run = {"stop": {"acc": 0.85, "training_iteration": 9}}
+    grid = fitted(tmp_path / "goal", train, search, n=10, run=run)
+    results = judge(grid, search, stopped(0.85, 9))
+    assert best_of(results).is_at_goal
+    assert any(not t.is_at_goal for t in results.trials)
+    assert abs(best_of(results).params["x"] - 0.3) < 0.15
+
+
+def test_patience_is_no_reason_to_rank_last(tmp_path):
+    """A trainable that returns when nothing gets better is complete, however soon it did."""
+
+    def train(config: dict[str, Any]) -> None:
+        for step in range(1, 10):
+            tune.report({"loss": abs(config["x"] - 0.3)})
+            if config["x"] < 0.5 and step == 2:
+                return
+
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    grid = fitted(tmp_path / "patience", train, search)
+    results = judge(grid, search, at_its_end())
+    assert len(results.complete) == 8
+    assert best_of(results).value == rays_best(grid)
+
+
+def test_without_a_time_only_the_value_counts(tmp_path):
+    """``time_attr=None`` is for runs in which a stopper ends the trials, and no scheduler."""
+
+    class Plateau(tune.Stopper):
+        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+            return bool(result["training_iteration"] >= (2 if result["loss"] < 0.3 else 4))
+
+        def stop_all(self) -> bool:
+            return False
+
+    def train(config: dict[str, Any]) -> None:
+        while True:
+            tune.report({"loss": abs(config["x"] - 0.3)})
+
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK, time_attr=None)
+    grid = fitted(tmp_path / "plateau", train, search, run={"stop": Plateau()})
+    results = judge(grid, search, at_its_end())
+    assert len(results.complete) == 8
+
+
+def test_a_lucky_trial_that_was_stopped(tmp_path):
+    """Ray's own best is a trial that a scheduler stopped; the page says why ours is another."""
+
+    def train(config: dict[str, Any]) -> None:
+        for step in range(1, 5):
+            tune.report({"loss": config["x"] + (step > 1)})
+
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    scheduler = ASHAScheduler(max_t=4, grace_period=1, reduction_factor=2)
+    grid = fitted(tmp_path / "lucky", train, search, n=10, scheduler=scheduler)
+
+    def outcome(result: tune.Result) -> Outcome:
+        metrics = result.metrics or {}
+        return "stopped", float(metrics["training_iteration"]), float(metrics["loss"])
+
+    judge(grid, search, outcome)
+
+
+def test_storage_behind_a_filesystem(tmp_path):
+    """A store that is no local folder: the space and the stages are there."""
+    files = pyarrow.fs.SubTreeFileSystem(str(tmp_path), pyarrow.fs.LocalFileSystem())
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    run = {
+        "storage_path": "store",
+        "storage_filesystem": files,
+        "name": "behind",
+        "callbacks": [StagesCallback(search)],
+    }
+    grid = fitted(tmp_path / "behind", two_steps, search, run=run)
+    results = results_of(grid)
+    assert results.space == {"x": Float(0, 1)}
+    assert [s.to_json() for s in results.stages] == [s.to_json() for s in search.stages()]
+    assert best_of(results).value == search.best.value
+
+
+def test_the_report_asks_what_nobody_says(tmp_path):
+    """Of another searcher: whether a metric should be small or large."""
+    grid = fitted(tmp_path / "foreign", two_steps, None, n=4)
+    with pytest.raises(ReportError, match="'loss' should be small or large.*Give the mode"):
+        results_of_ray_folder(grid.experiment_path, metric="loss")
+    found = results_of_ray_folder(grid.experiment_path, metric="loss", mode="min")
+    assert best_of(found).value == rays_best(grid)
+
+
+def test_the_judge_can_tell_ranks_apart():
+    """The rule that the judge goes by is not satisfied by any order."""
+    outcomes: dict[str, Outcome] = {
+        "stopped": ("stopped", 3, 0.1),
+        "itself": ("itself", 2, 0.4),
+        "furthest": ("stopped", 9, 0.5),
+        "goal": ("goal", 1, 0.9),
+        "later": ("goal", 5, 0.9),
+        "infinite": ("itself", 9, -np.inf),
+        "failed": ("failed", 9, 0.0),
+    }
+    right = ["goal", "later", "itself", "furthest", "stopped", "infinite"]
+    assert rank(outcomes) == right
+    assert rank(dict(reversed(outcomes.items()))) == right
+    assert rank(outcomes, maximize=True) != right
