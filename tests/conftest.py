@@ -39,7 +39,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay in one process, where several share them, and begin with the long ones.
+    """Says which tests stay in one process, where several share them; begins with the long ones.
 
     The tests of a file do, for the fixtures of their module; so do all that use `local_ray`, which
     is started once. What lies directly in ``tests/`` shares nothing and is dealt out one by one.

@@ -21,16 +21,26 @@ from tune_bn.nn import (
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"decay": 1.5}, r"decay, the weight of the past, in \[0, 1\], but got decay=1.5"),
-        ({"decay": -0.1}, r"in \[0, 1\], but got decay=-0.1"),
-        ({"decay": float("nan")}, r"in \[0, 1\], but got decay=nan"),
-        ({"momentum": 2.0}, r"momentum, which is 1 - decay, in \[0, 1\] or None, but got"),
+        ({"decay": 1.5}, r"0 <= decay <= 1, but got decay=1.5. It is the weight of the past"),
+        ({"decay": -0.1}, r"0 <= decay <= 1, but got decay=-0.1"),
+        ({"decay": float("nan")}, r"0 <= decay <= 1, but got decay=nan"),
+        ({"momentum": 2.0}, r"0 <= momentum <= 1, but got momentum=2.0. It is 1 - decay; None"),
         ({"decay": 0.9, "momentum": 0.1}, "decay or momentum = 1 - decay, but got both"),
         ({"eps": 0.0}, "eps > 0, but got eps=0.0"),
         ({"eps": -1.0}, "eps > 0, but got eps=-1.0"),
-        ({"variance": "sample"}, "variance='biased' or 'unbiased', but got 'sample'"),
-        ({"single_value": "skip"}, "single_value='raise' or 'running', but got 'skip'"),
-        ({"accumulate": 0}, "accumulate ≥ 1, but got 0"),
+        (
+            {"variance": "sample"},
+            "variance to be one of biased, unbiased, but got variance='sample'",
+        ),
+        (
+            {"single_value": "skip"},
+            "single_value to be one of raise, running, but got single_value='skip'",
+        ),
+        ({"accumulate": 0}, "accumulate >= 1, but got accumulate=0"),
+        ({"accumulate": 1.5}, "a whole number accumulate >= 1, but got accumulate=1.5"),
+        ({"accumulate": "2"}, "a whole number accumulate >= 1, but got accumulate='2'"),
+        ({"decays": (0.9, 1.0)}, r"0 <= decays\[1\] < 1, but got decays\[1\]=1.0"),
+        ({"decays": ("0.9",)}, r"decays\[0\] < 1, but got decays\[0\]='0.9'"),
     ],
 )
 @pytest.mark.parametrize("cls", [BatchNorm1d, SyncBatchNorm])
@@ -42,7 +52,7 @@ def test_options_outside_their_range(cls: Any, options: dict[str, Any], message:
 
 def test_the_lazy_layers_check_the_same_options() -> None:
     """A lazy layer refuses at construction, not at the first batch."""
-    with pytest.raises(BatchNormError, match="accumulate ≥ 1"):
+    with pytest.raises(BatchNormError, match="accumulate >= 1"):
         LazyBatchNorm1d(accumulate=0)
 
 

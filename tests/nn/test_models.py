@@ -59,9 +59,9 @@ def test_decay_reaches_every_layer() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"activation": "softplus"}, "activation out of .*'softplus'"),
+        ({"activation": "softplus"}, "activation to be one of .*'softplus'"),
         ({"norm": "batch"}, "norm to be one of .*'batch'"),
-        ({"width": 0}, "width ≥ 1, but got width=0"),
+        ({"width": 0}, "width >= 1, but got width=0"),
         ({"depth": -1}, "depth"),
     ],
 )

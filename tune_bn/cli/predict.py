@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
-from tune_bn.plain.text import visible
+from tune_bn.plain.text import error_line, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,5 +155,5 @@ def _replacing(out: Path) -> Iterator[IO[str]]:
     except OSError as error:
         raise InputError(
             f"--out needs a file that can be written, but {str(out)!r} cannot "
-            f"({(error.strerror or str(error)).lower()}). Choose another."
+            f"({error_line(error)}). Choose another."
         ) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
-from tune_bn.plain.text import visible
+from tune_bn.plain.text import error_line, visible
 
 if TYPE_CHECKING:
     from tune_bn.report import Results
@@ -131,6 +131,6 @@ def report(
         except OSError as error:
             raise InputError(
                 f"{option} needs a file that can be written, but {str(file)!r} cannot "
-                f"({(error.strerror or str(error)).lower()}). Choose another."
+                f"({error_line(error)}). Choose another."
             ) from error
         print(visible(f"{count_text(len(results.trials), 'trial')} in {file}"))

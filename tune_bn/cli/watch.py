@@ -10,6 +10,7 @@ import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
 from tune_bn.cli.report import RunOption, StorageOption, StudyOption
+from tune_bn.plain.checks import check_number
 
 __all__ = ["watch"]
 
@@ -37,8 +38,7 @@ def watch(
         logging.getLogger("optuna").setLevel(logging.ERROR)
         if (run is None) == (storage is None):
             raise InputError("Watching needs one of --run and --storage. Give exactly one.")
-        if not every > 0:
-            raise InputError(f"--every needs seconds above 0, but got {every!r}.")
+        check_number(InputError, "Watching", "--every", every, above=0)
         place = storage if storage is not None else str(Path(run or "") / "study.db")
         opened = open_study(place, study)
         end = None if timeout is None else time.monotonic() + timeout

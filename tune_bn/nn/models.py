@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tune_bn.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from tune_bn.nn.errors import BatchNormError
+from tune_bn.plain.checks import check_choice, check_whole
 
 __all__ = ["ACTIVATIONS", "MLP", "NORMS", "ConvNet"]
 
@@ -66,8 +67,7 @@ class MLP(nn.Module):
         normalize_input: bool = False,
     ) -> None:
         super().__init__()
-        if depth < 0:
-            raise BatchNormError(f"MLP needs depth ≥ 0, but got depth={depth!r}.")
+        depth = check_whole(BatchNormError, "MLP", "depth", depth, least=0)
         _check("MLP", activation, norm, in_features=in_features, out_features=out_features,
                width=width)  # fmt: skip
         layers: list[nn.Module] = []
@@ -175,12 +175,7 @@ def _nonlinearity(
 
 
 def _check(model: str, activation: str, norm: str, **sizes: int) -> None:
-    if activation not in ACTIVATIONS:
-        raise BatchNormError(
-            f"{model} needs an activation out of {sorted(ACTIVATIONS)}, but got {activation!r}."
-        )
-    if norm not in NORMS:
-        raise BatchNormError(f"{model} needs norm to be one of {NORMS}, but got {norm!r}.")
+    check_choice(BatchNormError, model, "activation", activation, sorted(ACTIVATIONS))
+    check_choice(BatchNormError, model, "norm", norm, NORMS)
     for name, size in sizes.items():
-        if size < 1:
-            raise BatchNormError(f"{model} needs {name} ≥ 1, but got {name}={size!r}.")
+        check_whole(BatchNormError, model, name, size, least=1)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from tune_bn.nn.errors import BatchNormError
+from tune_bn.plain.checks import check_choice, check_number, check_whole
 
 __all__ = ["UNSET", "SingleValue", "Variance", "checked", "momentum_of"]
 
@@ -33,19 +34,22 @@ def momentum_of(layer: str, momentum: float | None, decay: float) -> float | Non
             f"momentum={momentum!r}. Keep decay."
         )
     if decay is not UNSET:
-        if not 0 <= decay <= 1:
-            raise BatchNormError(
-                f"{layer} needs decay, the weight of the past, in [0, 1], but got decay={decay!r}."
-            )
+        decay = check_number(
+            BatchNormError,
+            layer,
+            "decay",
+            decay,
+            least=0,
+            most=1,
+            remedy="It is the weight of the past.",
+        )
         return None if decay == 1 else 1.0 - decay
     if momentum is UNSET:
         return DEFAULT_MOMENTUM
-    if momentum is not None and not 0 <= momentum <= 1:
-        raise BatchNormError(
-            f"{layer} needs momentum, which is 1 - decay, in [0, 1] or None, but got "
-            f"momentum={momentum!r}."
-        )
-    return momentum
+    if momentum is None:
+        return None
+    remedy = "It is 1 - decay; None is the plain average."
+    return check_number(BatchNormError, layer, "momentum", momentum, least=0, most=1, remedy=remedy)
 
 
 def checked(layer: str, option: str, value: Any) -> Any:
@@ -53,32 +57,25 @@ def checked(layer: str, option: str, value: Any) -> Any:
     if option == "momentum":
         return momentum_of(layer, value, UNSET)
     if option == "variance":
-        _check_choice(layer, option, value, ("biased", "unbiased"))
-    elif option == "single_value":
-        _check_choice(layer, option, value, ("raise", "running"))
-    elif option == "accumulate" and value < 1:
-        raise BatchNormError(f"{layer} needs accumulate ≥ 1, but got {value!r}.")
-    elif option == "decays":
+        return check_choice(BatchNormError, layer, option, value, ("biased", "unbiased"))
+    if option == "single_value":
+        return check_choice(BatchNormError, layer, option, value, ("raise", "running"))
+    if option == "accumulate":
+        return check_whole(BatchNormError, layer, option, value, least=1)
+    if option == "decays":
         return _checked_decays(layer, value)
     return value
 
 
 def _checked_decays(layer: str, decays: Sequence[float] | None) -> tuple[float, ...]:
     """Returns the decays to keep, as floats in [0, 1), each once."""
-    kept = tuple(float(d) for d in decays or ())
-    for d in kept:
-        if not 0 <= d < 1:
-            raise BatchNormError(
-                f"{layer} needs each of decays in [0, 1), but got {d!r}. For the plain average "
-                "use decay=1, or recalibrate() after training."
-            )
+    remedy = "For the plain average use decay=1, or recalibrate() after training."
+    kept = tuple(
+        float(
+            check_number(BatchNormError, layer, f"decays[{i}]", d, least=0, below=1, remedy=remedy)
+        )
+        for i, d in enumerate(decays or ())
+    )
     if len(set(kept)) != len(kept):
         raise BatchNormError(f"{layer} needs each of decays once, but got {kept}.")
     return kept
-
-
-def _check_choice(layer: str, option: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raises unless the value is one of the choices."""
-    if value not in choices:
-        expected = " or ".join(repr(c) for c in choices)
-        raise BatchNormError(f"{layer} needs {option}={expected}, but got {value!r}.")

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from tune_bn.plain.text import shortened
+
 __all__ = ["UNREADABLE", "brief", "decode_number", "encode_number"]
 
 UNREADABLE = (
@@ -15,7 +17,6 @@ UNREADABLE = (
 )
 """What reading plain data that anybody may have written can raise."""
 
-_LONGEST_REASON = 200
 _MOST_TRIALS = 2**62  # draws count in 64 bits
 
 
@@ -26,8 +27,7 @@ def brief(error: BaseException) -> str:
         >>> brief(KeyError("x"))
         "KeyError('x')"
     """
-    text = repr(error)
-    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"
+    return shortened(repr(error))
 
 
 def encode_number(value: float) -> float | str:

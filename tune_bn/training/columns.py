@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tune_bn.plain.text import shown
 from tune_bn.training.errors import DataError
 from tune_bn.training.written import (
     MISSING_WORDS,
@@ -39,7 +40,6 @@ __all__ = [
     "numbers_of",
     "reading_of",
     "require_finite",
-    "shown",
     "typed",
 ]
 
@@ -369,12 +369,6 @@ def _found(values: pd.Series, bad: npt.NDArray[np.bool_]) -> str:
     count = int(bad.sum())
     more = f" and {count - 1} more" if count > 1 else ""
     return f"got {shown(values.iloc[place])}{where}{more}"
-
-
-def shown(value: object) -> str:
-    """Returns a value as a message shows it: as Python writes it, and not at any length."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def numbers_of(

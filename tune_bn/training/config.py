@@ -6,11 +6,11 @@ which there are, where they start and which are impossible.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from tune_bn.plain.checks import check_choice, check_number, check_whole
 from tune_bn.training.errors import ConfigError
 
 __all__ = ["ACTIVATIONS", "DECAYS", "NORMS", "Config"]
@@ -58,16 +58,21 @@ class Config:
     decay: float | None = None
 
     def __post_init__(self) -> None:
-        _number("learning_rate", self.learning_rate, above=0.0)
-        _number("momentum", self.momentum, at_least=0.0, below=1.0)
-        _number("weight_decay", self.weight_decay, at_least=0.0)
+        self._set("learning_rate", check_number, above=0)
+        self._set("momentum", check_number, least=0, below=1)
+        self._set("weight_decay", check_number, least=0)
         if self.decay is not None:
-            _number("decay", self.decay, at_least=0.0, below=1.0)
-        _integer("width", self.width, at_least=1)
-        _integer("depth", self.depth, at_least=1)
-        _integer("batch_size", self.batch_size, at_least=2)
-        _choice("activation", self.activation, ACTIVATIONS)
-        _choice("norm", self.norm, NORMS)
+            self._set("decay", check_number, least=0, below=1)
+        self._set("width", check_whole, least=1)
+        self._set("depth", check_whole, least=1)
+        self._set("batch_size", check_whole, least=2)
+        self._set("activation", check_choice, choices=ACTIVATIONS)
+        self._set("norm", check_choice, choices=NORMS)
+
+    def _set(self, name: str, check: Callable[..., Any], **ends: Any) -> None:
+        """Puts plain python in the place of a value, or raises if it cannot be."""
+        value = check(ConfigError, "Config", name, getattr(self, name), **ends)
+        object.__setattr__(self, name, value)
 
     def to_dict(self) -> dict[str, float | int | str | None]:
         """Returns the values by name, as plain data for JSON."""
@@ -88,42 +93,3 @@ class Config:
                 "Leave it out, or correct its spelling."
             )
         return cls(**values)
-
-
-def _number(
-    name: str,
-    value: object,
-    *,
-    above: float | None = None,
-    at_least: float | None = None,
-    below: float = math.inf,
-) -> None:
-    low = above if above is not None else at_least
-    assert low is not None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and isinstance(value, int | float) and math.isfinite(value) and value < below:
-        if above is not None and value > above:
-            return
-        if at_least is not None and value >= at_least:
-            return
-    lower = f"{name} > {low:g}" if above is not None else f"{name} >= {low:g}"
-    upper = f" and < {below:g}" if below < math.inf else ""
-    raise ConfigError(
-        f"Config needs a finite number {lower}{upper}, but got {name}={value!r}. Choose one inside."
-    )
-
-
-def _integer(name: str, value: object, *, at_least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-        raise ConfigError(
-            f"Config needs a whole number {name} >= {at_least}, but got {name}={value!r}. "
-            "Raise it, or pass an int."
-        )
-
-
-def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(
-            f"Config needs {name} to be one of {', '.join(choices)}, but got {value!r}. "
-            "Choose one of these."
-        )

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from tune_bn.plain.text import shown
 from tune_bn.training.columns import (
     Reading,
     dates_as_days,
@@ -24,7 +25,6 @@ from tune_bn.training.columns import (
     numbers_of,
     reading_of,
     require_finite,
-    shown,
 )
 from tune_bn.training.errors import DataError
 from tune_bn.training.learning import learn, most_categories

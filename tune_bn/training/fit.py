@@ -29,6 +29,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from tune_bn.nn import MLP, best_decay, load_tracks, select_decay, tracks_state
+from tune_bn.plain.checks import check_whole
+from tune_bn.plain.text import error_line
 from tune_bn.training.config import DECAYS, Config
 from tune_bn.training.data import Dataset
 from tune_bn.training.errors import ConfigError, DivergedError
@@ -213,10 +215,7 @@ class Fit:
         device: str = "cpu",
         metric: str | None = None,
     ) -> None:
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-            raise ConfigError(
-                f"Fit needs a whole number epochs >= 1, but got epochs={epochs!r}. Raise it."
-            )
+        epochs = check_whole(ConfigError, "Fit", "epochs", epochs, least=1)
         self.config = config
         self.task = dataset.task
         self.epochs = epochs
@@ -230,10 +229,9 @@ class Fit:
             self._validation = dataset.validation.to(device)
             self.model = model.to(device)
         except (RuntimeError, AssertionError) as error:
-            line = str(error).strip().splitlines()[0]
             raise ConfigError(
-                f"Fit needs a device that torch can use, but got {device!r} ({line}). "
-                "Use device='cpu'."
+                f"Fit needs a device that torch can use, but got {device!r} "
+                f"({error_line(error)}). Use device='cpu'."
             ) from error
         self._parameters = list(self.model.parameters())
         matrices = [p for p in self._parameters if p.ndim > 1]

@@ -25,7 +25,8 @@ import torch
 from torch import nn
 
 from tune_bn.plain.files import write_atomically
-from tune_bn.plain.reading import UNREADABLE
+from tune_bn.plain.reading import UNREADABLE, brief
+from tune_bn.plain.text import error_line
 from tune_bn.training.baselines import baselines
 from tune_bn.training.config import Config
 from tune_bn.training.data import Dataset
@@ -262,7 +263,7 @@ def load_model(path: str | Path) -> TunedModel:
         _require_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen kinds for damaged and foreign files
-        raise _refused(path, f"torch refused it ({_line(error)})") from error
+        raise _refused(path, f"torch refused it ({error_line(error)})") from error
     found = content.get("format") if isinstance(content, dict) else None
     if not isinstance(found, str) or found != _FORMAT:
         if isinstance(found, str) and found.startswith(_FORMAT.rstrip("1")):
@@ -283,7 +284,7 @@ def load_model(path: str | Path) -> TunedModel:
         model.load_state_dict(state)
         metrics, data = dict(about["metrics"]), dict(about.get("data", {}))
     except (*UNREADABLE, RuntimeError, MemoryError) as error:
-        raise _refused(path, f"its parts do not fit together ({_line(error)})") from error
+        raise _refused(path, f"its parts do not fit together ({brief(error)})") from error
     return TunedModel(config, preprocessing, model.eval(), metrics, data)
 
 
@@ -338,8 +339,3 @@ def _refused(path: Path, found: str) -> ModelFileError:
         f"load_model needs a file that tune-bn wrote, but {path.name!r} is none: {found}. "
         "Run the tuning again to write it."
     )
-
-
-def _line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:160]}" if text else type(error).__name__

@@ -18,13 +18,13 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from tune_bn.plain.text import shown
 from tune_bn.training.columns import (
     category_key,
     dates_as_days,
     keys_of,
     numbers_of,
     require_finite,
-    shown,
 )
 from tune_bn.training.errors import DataError
 from tune_bn.training.target import Target

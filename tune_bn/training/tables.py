@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tune_bn.plain.text import shortened
 from tune_bn.training.columns import typed
 from tune_bn.training.errors import DataError
 from tune_bn.training.written import MISSING_WORDS
@@ -243,7 +244,7 @@ def _line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, pd.errors.ParserWarning) and "Length of header" in text:
         text = "its rows have more cells than the header has names"
-    return _shortened(text).rstrip(".")
+    return shortened(text).rstrip(".")
 
 
 def _require_proportion(path: Path, n_bytes: int, most: int, remedy: str) -> None:
@@ -398,7 +399,7 @@ def _require_plain_types(schema: Any) -> None:
         if pa.types.is_nested(of) or is_bytes or pa.types.is_fixed_size_binary(of):
             raise DataError(
                 "Data needs columns of numbers, text, truth values or dates, but column "
-                f"{_shortened(field.name)!r} holds {_shortened(str(of))} values. "
+                f"{shortened(field.name)!r} holds {shortened(str(of))} values. "
                 "Convert it to one of these, or remove it."
             )
 
@@ -439,7 +440,7 @@ def _read_npz(path: Path, *, needs_target: bool) -> pd.DataFrame:
                 found = " ".join(", ".join(names).split()) or "none"
                 raise DataError(
                     f"Data needs arrays named X (or x) and y, but {path.name!r} holds: "
-                    f"{_shortened(found)}. Save it with numpy.savez(path, X=..., y=...)."
+                    f"{shortened(found)}. Save it with numpy.savez(path, X=..., y=...)."
                 )
             x = _plain_array(archive, features, path)
             has_target = "y" in names
@@ -490,7 +491,7 @@ def _plain_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray
         )
     if dtype.kind not in "biufU" or dtype.itemsize == 0:
         raise DataError(
-            f"{needed} {name!r} in {path.name!r} has dtype {_shortened(str(dtype))}. "
+            f"{needed} {name!r} in {path.name!r} has dtype {shortened(str(dtype))}. "
             f"Convert it with {name}.astype(float)."
         )
     # Before numpy, or a table's names, make room for what the header says.
@@ -514,7 +515,3 @@ def _require_text(name: str, array: npt.NDArray[np.str_], path: Path) -> None:
             f"Data needs text, but {name!r} in {path.name!r} holds signs that Unicode does not "
             "have. Write the file again."
         )
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 200 else text[:199] + "…"

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tune_bn.plain.text import shown
 from tune_bn.training.columns import (
     Reading,
     category_key,
@@ -24,7 +25,6 @@ from tune_bn.training.columns import (
     numbers_of,
     reading_of,
     require_finite,
-    shown,
 )
 from tune_bn.training.errors import DataError
 from tune_bn.training.written import MISSING_WORDS

@@ -1,9 +1,9 @@
 """What a tuning run is asked to do, checked once, and what makes two runs the same study."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tune_bn.plain.checks import check_choice, check_number, check_whole
 from tune_bn.training.metrics import CLASS_SCORES
 from tune_bn.tuning.errors import TuneError
 
@@ -54,24 +54,19 @@ class Settings:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        for name, least in (("trials", 1), ("jobs", 1), ("epochs", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise TuneError(
-                    f"{name} needs a whole number of at least {least}, but got {value!r}. "
-                    f"Give {name} a larger one."
-                )
-        if self.seed >= 2**31:
-            raise TuneError(
-                f"seed needs a whole number below 2**31, but got {self.seed!r}. Give a smaller one."
-            )
-        if self.timeout_s is not None and not (
-            math.isfinite(self.timeout_s) and self.timeout_s > 0
+        for name, least, most in (
+            ("trials", 1, None),
+            ("jobs", 1, None),
+            ("epochs", 1, None),
+            ("seed", 0, 2**31 - 1),
         ):
-            raise TuneError(
-                f"timeout needs a number of seconds above 0, but got {self.timeout_s!r}. "
-                "Give more, or leave it out for no limit."
+            value = check_whole(
+                TuneError, "A run", name, getattr(self, name), least=least, most=most
             )
+            object.__setattr__(self, name, value)
+        if self.timeout_s is not None:
+            remedy = "Give more, or leave it out for no limit."
+            check_number(TuneError, "A run", "timeout", self.timeout_s, above=0, remedy=remedy)
 
     def metric_for(self, task: str) -> str:
         """Returns the metric to tune a task for.
@@ -82,12 +77,7 @@ class Settings:
         known = METRICS[task]
         if self.metric is None:
             return known[0]
-        if self.metric not in known:
-            raise TuneError(
-                f"metric needs to be one of {', '.join(known)} for {task}, but got "
-                f"{self.metric!r}. Choose one of these."
-            )
-        return self.metric
+        return check_choice(TuneError, f"A {task}", "metric", self.metric, known)
 
     def identity(self, *, task: str, fingerprint: str, space: str) -> dict[str, Any]:
         """Returns what must be equal for a study to go on; its trials are comparable then.
@@ -131,18 +121,8 @@ class RaySettings:
 
     def __post_init__(self) -> None:
         for name in ("cpus_per_trial", "gpus_per_trial"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise TuneError(
-                    f"{name} needs a number of 0 or more, but got {getattr(self, name)!r}."
-                )
+            check_number(TuneError, "A trial", name, getattr(self, name), least=0)
         if not self.cpus_per_trial + self.gpus_per_trial > 0:
             raise TuneError("A trial needs a CPU or a GPU, but got none. Give --cpus-per-trial 1.")
-        if self.max_concurrent < 1:
-            raise TuneError(
-                f"max_concurrent needs to be at least 1, but got {self.max_concurrent!r}."
-            )
-        if self.scheduler not in SCHEDULERS:
-            raise TuneError(
-                f"scheduler needs to be one of {', '.join(SCHEDULERS)}, but got "
-                f"{self.scheduler!r}. Choose one of these."
-            )
+        check_whole(TuneError, "A run", "max_concurrent", self.max_concurrent, least=1)
+        check_choice(TuneError, "A run", "scheduler", self.scheduler, SCHEDULERS)

@@ -120,7 +120,7 @@ def test_json_round_trip(narrowing):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"coarse_trials": 0}, "coarse_trials, but got coarse_trials=0"),
+        ({"coarse_trials": 0}, "coarse_trials >= 1, but got coarse_trials=0"),
         ({"coarse_trials": 2.5}, "coarse_trials=2.5"),
         ({"stage_trials": 0}, "stage_trials=0"),
         ({"stage_trials": True}, "stage_trials=True"),
@@ -141,7 +141,7 @@ def test_errors_name_the_option(options, message):
 @pytest.mark.parametrize("n", [0, -3, 2.5, None, True])
 def test_budget_must_be_a_positive_integer(n):
     """A budget that is none is refused."""
-    with pytest.raises(NarrowingError, match=f"n_trials, but got {n!r}"):
+    with pytest.raises(NarrowingError, match=f"n_trials >= 1, but got n_trials={n!r}"):
         Narrowing.for_budget(n)
 
 

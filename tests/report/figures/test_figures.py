@@ -420,7 +420,7 @@ def contrast(ink: str, ground: str) -> float:
 
 
 def inks(figure: go.Figure) -> set[str]:
-    """Return the colours of all words of a figure."""
+    """Returns the colours of all words of a figure."""
     of_template = figure.layout.template.layout
     ink = figure.layout.font.color or of_template.font.color
     found = {ink}

@@ -139,7 +139,7 @@ def test_the_chosen_trial_is_in_the_tables(demo: str):
 
 
 def begun_by_tpe() -> optuna.Study:
-    """Return a study that TPE began, of which the coarse-to-fine search draws the rest."""
+    """Returns a study that TPE began, of which the coarse-to-fine search draws the rest."""
 
     def objective(trial: optuna.Trial) -> float:
         x = trial.suggest_float("x", 0, 5)

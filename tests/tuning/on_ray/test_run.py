@@ -257,18 +257,3 @@ def test_an_address_where_no_ray_answers(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("ray.shutdown", lambda: None)  # of the one that other tests share
     with pytest.raises(TuneError, match=r"none at '127.0.0.1:1'.*Run `ray start --head`"):
         tune(tiny, tmp_path, SETTINGS, RaySettings(address="127.0.0.1:1"))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"scheduler": "pbt"}, "one of asha, fifo, hyperband, but got 'pbt'"),
-        ({"max_concurrent": 0}, "at least 1, but got 0"),
-        ({"cpus_per_trial": -1}, "0 or more"),
-        ({"cpus_per_trial": 0}, "needs a CPU or a GPU"),
-    ],
-)
-def test_impossible_settings_are_refused(options, message):
-    """Before anything starts, in one line that says what to give."""
-    with pytest.raises(TuneError, match=message):
-        RaySettings(**options)

@@ -11,12 +11,12 @@ the one is tried that is farthest from what was tried in vain.
 """
 
 import math
-import sys
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from tune_bn.core.errors import NarrowingError
 from tune_bn.core.history.history import History
+from tune_bn.plain.checks import check_number, check_whole
 from tune_bn.plain.html import html_table
 
 __all__ = ["MOST_CANDIDATES", "Narrowing", "Plan", "is_coarse", "stage_for"]
@@ -25,6 +25,21 @@ MOST_CANDIDATES = 12
 """As many as half of the attempts that a draw has to find something that was not tried."""
 
 _LARGEST = 2**53 - 1  # what a float counts exactly
+
+# The highest value of each option, and whether its lowest, 0, is left out.
+_RANGES: dict[str, tuple[float | None, bool]] = {
+    "elite_power": (None, False),
+    "vary": (None, True),
+    "together": (1.0, False),
+    "zoom": (1.0, False),
+    "width": (1.0, True),
+    "shrink": (1000.0, False),
+    "dimension_power": (10.0, False),
+    "min_width": (1.0, True),
+    "spread": (1.0, True),
+    "min_choice_width": (1.0, True),
+    "reopen": (1.0, True),
+}
 
 
 @dataclass(frozen=True)
@@ -126,45 +141,18 @@ class Narrowing:
             if name == "coarse_trials" and value is None:
                 continue
             least = {"spared": 0, "zoom_trials": 2}.get(name, 1)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise NarrowingError(
-                    f"Narrowing needs an integer >= {least} as {name}, but got {name}={value!r}."
-                )
-            if value > _LARGEST:
-                raise NarrowingError(
-                    f"Narrowing needs an integer below 2**53 as {name}, but got one of "
-                    f"{value.bit_length()} bits. Give a smaller one."
-                )
-        if self.candidates > MOST_CANDIDATES:
-            raise NarrowingError(
-                f"Narrowing needs at most {MOST_CANDIDATES} candidates, but got "
-                f"candidates={self.candidates!r}. Lower it."
-            )
-        ranges = {
-            "elite_power": (0.0, math.inf, False),
-            "vary": (0.0, math.inf, True),
-            "together": (0.0, 1.0, False),
-            "zoom": (0.0, 1.0, False),
-            "width": (0.0, 1.0, True),
-            "shrink": (0.0, 1000.0, False),
-            "dimension_power": (0.0, 10.0, False),
-            "min_width": (0.0, 1.0, True),
-            "spread": (0.0, 1.0, True),
-            "min_choice_width": (0.0, 1.0, True),
-            "reopen": (0.0, 1.0, True),
-        }
-        for name, (low, high, is_open) in ranges.items():
+            most = MOST_CANDIDATES if name == "candidates" else _LARGEST
+            whole = check_whole(NarrowingError, "Narrowing", name, value, least=least, most=most)
+            object.__setattr__(self, name, whole)
+        for name, (high, is_open) in _RANGES.items():
             value = getattr(self, name)
             if name in ("vary", "reopen") and value is None:
                 continue
-            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            is_inside = is_number and low <= value <= min(high, sys.float_info.max)
-            if not is_inside or (is_open and value == low):
-                end = "<" if math.isinf(high) else "<="
-                raise NarrowingError(
-                    f"Narrowing needs {low:g} {'<' if is_open else '<='} {name} {end} {high:g}, "
-                    f"but got {name}={value!r}."
-                )
+            above, least_of = (0, None) if is_open else (None, 0)
+            number = check_number(
+                NarrowingError, "Narrowing", name, value, above=above, least=least_of, most=high
+            )
+            object.__setattr__(self, name, number)
         if self.min_width > self.width:
             raise NarrowingError(
                 f"Narrowing needs min_width <= width, but got min_width={self.min_width!r} and "
@@ -185,10 +173,9 @@ class Narrowing:
         Raises:
             NarrowingError: If ``n_trials`` is no positive integer.
         """
-        if isinstance(n_trials, bool) or not isinstance(n_trials, int) or n_trials < 1:
-            raise NarrowingError(
-                f"Narrowing.for_budget needs an integer >= 1 as n_trials, but got {n_trials!r}."
-            )
+        n_trials = check_whole(
+            NarrowingError, "Narrowing.for_budget", "n_trials", n_trials, least=1
+        )
         # The defaults suit about 100 trials. A longer search narrows more slowly, a shorter one
         # faster. Stages are a twentieth of it, so that they can be read.
         default = cls()

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tune_bn.core.space import Categorical
+from tune_bn.plain.checks import check_whole
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures import plot_narrowing, plot_windows
 from tune_bn.report.results.source import results_of
@@ -43,10 +44,7 @@ class DashboardCallback:
     """
 
     def __init__(self, *, every: int = 10) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ReportError(
-                f"DashboardCallback needs an integer >= 1 as every, but got {every!r}."
-            )
+        every = check_whole(ReportError, "DashboardCallback", "every", every, least=1)
         try:
             from optuna_dashboard import save_plotly_graph_object
         except ModuleNotFoundError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from tune_bn.plain.text import visible
+from tune_bn.plain.text import error_line
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.source import results_of
@@ -90,7 +90,7 @@ def _readable(got: str, storage: str = "") -> Iterator[None]:
     ) as error:
         raise ReportError(
             f"--storage needs a storage that Optuna can read, but got {got} "
-            f"({_without_secrets(storage, _first_line(error))}). {_remedy(storage, error)}"
+            f"({_without_secrets(storage, error_line(error))}). {_remedy(storage, error)}"
         ) from error
 
 
@@ -179,7 +179,7 @@ def _check_sqlite(path: Path, storage: str) -> None:
     except sqlite3.Error as error:
         raise ReportError(
             f"--storage needs an SQLite file that can be read, but {str(path)!r} cannot "
-            f"({_first_line(error)})."
+            f"({error_line(error)})."
         ) from error
     if ("studies",) not in tables:
         raise ReportError(
@@ -220,7 +220,7 @@ def read_network(folder: str | Path) -> Mapping[str, Any]:
 
 
 def _is_network(found: Mapping[str, Any]) -> bool:
-    """Tell whether plain data are what a page can show of a network."""
+    """Tells whether plain data are what a page can show of a network."""
     if not set(found) <= {"epochs", "layers", "true", "predicted", "classes"}:
         return False
     epochs, layers, classes = found.get("epochs", []), found.get("layers", {}), found.get("classes")
@@ -265,14 +265,6 @@ def _json_file(file: Path) -> Mapping[str, Any]:
     except (ValueError, OSError, RecursionError) as error:
         raise ReportError(
             f"--run needs a {file.name} that can be read, but {str(file)!r} cannot "
-            f"({_first_line(error)}). Run `tune-bn tune` again: it keeps the finished trials."
+            f"({error_line(error)}). Run `tune-bn tune` again: it keeps the finished trials."
         ) from error
     return found if isinstance(found, dict) else {}
-
-
-def _first_line(error: BaseException) -> str:
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    lines = str(cause).strip().splitlines() or [type(cause).__name__]
-    return visible(lines[0].rstrip("."))

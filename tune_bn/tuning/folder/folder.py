@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tune_bn.plain.text import error_line
 from tune_bn.tuning.errors import TuneError
 
 __all__ = ["NETWORK", "RESULTS", "STUDY", "open_folder", "replace_results", "set_aside"]
@@ -49,7 +50,7 @@ def open_folder(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise TuneError(
             f"--out needs a folder that can be written, but got {str(path)!r} "
-            f"({_reason(error)}). Choose another folder."
+            f"({error_line(error)}). Choose another folder."
         ) from error
     try:
         try:
@@ -57,7 +58,7 @@ def open_folder(path: str | Path) -> Iterator[Path]:
         except OSError as error:
             raise TuneError(
                 f"--out needs a folder that can be written, but writing to {str(path)!r} failed "
-                f"({_reason(error)}). Make room or choose another folder."
+                f"({error_line(error)}). Make room or choose another folder."
             ) from error
         yield folder
     finally:
@@ -116,7 +117,3 @@ def replace_results(folder: Path) -> Iterator[Path]:
             os.replace(file, folder / file.name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

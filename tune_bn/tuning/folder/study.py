@@ -9,6 +9,7 @@ import optuna
 import sqlalchemy
 from optuna.trial import TrialState
 
+from tune_bn.plain.text import error_line
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.folder.folder import STUDY
 
@@ -88,7 +89,7 @@ def open_study(
                 raise
             raise TuneError(
                 f"--resume needs a study that Optuna can read, but {str(file)!r} is none "
-                f"({_line(error)}). Use --fresh (the file is kept), or another --out."
+                f"({error_line(error)}). Use --fresh (the file is kept), or another --out."
             ) from error
         if found is None and n_trials == 0:  # new, or its process was killed while making it
             study.set_user_attr(_IDENTITY, identity)
@@ -155,10 +156,10 @@ def storage_errors(folder: Path) -> Iterator[None]:
         if not (folder / STUDY).exists():
             raise TuneError(
                 f"A run needs its {STUDY} until its end, but it was removed from {str(folder)!r} "
-                f"({_line(error)}). Run it again: it begins anew."
+                f"({error_line(error)}). Run it again: it begins anew."
             ) from error
         raise TuneError(
-            f"A run needs to write to {str(folder)!r}, but that failed ({_line(error)}). "
+            f"A run needs to write to {str(folder)!r}, but that failed ({error_line(error)}). "
             "Make room or choose another --out; finished trials and earlier results are kept."
         ) from error
 
@@ -196,13 +197,3 @@ def _enqueue_once(study: optuna.Study, params: dict[str, Any]) -> None:
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
     if not waiting and params not in known:
         study.enqueue_trial(params)
-
-
-def _line(error: BaseException) -> str:
-    cause = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror.lower()
-    lines = str(cause).strip().splitlines() or [type(cause).__name__]
-    return lines[0].rstrip(".")

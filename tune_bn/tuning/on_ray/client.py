@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from tune_bn import __version__
+from tune_bn.plain.text import error_line
 from tune_bn.tuning.errors import Stopped, TuneError
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def tune_through_client(
     except (ray.exceptions.RayError, ConnectionError) as error:
         raise TuneError(
             "A run through Ray Client needs the cluster until its end, but lost it "
-            f"({str(error).strip().splitlines()[-1]}). Finished trials are kept: run it again."
+            f"({error_line(error, is_last=True)}). Finished trials are kept: run it again."
         ) from error
     finally:
         with suppress(ConnectionError):
@@ -153,14 +154,14 @@ def _check_sides(driver: Any, folder: Path) -> None:
     except OSError as error:
         raise TuneError(
             f"--out needs a folder that can be written, but got {str(folder)!r} "
-            f"({error.strerror or error}). Choose another folder."
+            f"({error_line(error)}). Choose another folder."
         ) from error
     try:
         version, is_seen = ray.get(driver.ping.remote(str(mark)))
     except ray.exceptions.RayError as error:
         raise TuneError(
             "A run through Ray Client needs tune-bn on the cluster too, but the cluster said: "
-            f"{str(error).strip().splitlines()[-1]}. Run `pip install tune-bn[cli,ray]` there."
+            f"{error_line(error, is_last=True)}. Run `pip install tune-bn[cli,ray]` there."
         ) from error
     finally:
         mark.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from ray import tune as ray_tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, HyperBandScheduler, TrialScheduler
 
 from tune_bn.core.draws.narrowing import Narrowing
+from tune_bn.plain.text import error_line
 from tune_bn.training import Config, Dataset, Fit
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
@@ -254,7 +255,7 @@ def _store_errors() -> Iterator[None]:
     except (ray.exceptions.ObjectStoreFullError, ray.exceptions.OutOfDiskError) as error:
         raise TuneError(
             "Ray needs room for the data, but its object store is full, and so is the disk that "
-            f"it spills to ({str(error).splitlines()[0].lower()}). Make room there, or set "
+            f"it spills to ({error_line(error).lower()}). Make room there, or set "
             "RAY_TMPDIR to a folder on a larger disk; a cluster of your own takes "
             "--object-store-memory when it is started. Finished trials are kept."
         ) from error
@@ -287,7 +288,7 @@ def _connect(settings: RaySettings) -> None:
         except (OSError, RuntimeError, ValueError) as error:
             raise TuneError(
                 f"--address needs a running Ray, but there is none at {settings.address!r} "
-                f"({str(error).splitlines()[0]}). Run `ray start --head`, or leave --address out."
+                f"({error_line(error)}). Run `ray start --head`, or leave --address out."
             ) from error
         return
     cpus = max(os.cpu_count() or 1, round(settings.max_concurrent * settings.cpus_per_trial))

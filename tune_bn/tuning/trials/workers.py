@@ -18,6 +18,7 @@ from typing import Protocol, TypeAlias
 
 import torch
 
+from tune_bn.plain.text import error_line
 from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Fit
 
 __all__ = ["Job", "Listener", "one_thread", "run_here", "run_in_workers"]
@@ -221,4 +222,4 @@ def _work(connection: Connection) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, DivergedError):
         return str(error)
-    return "out of memory: " + (str(error).splitlines() or ["too large for this machine"])[0]
+    return "out of memory: " + (error_line(error) if str(error) else "too large for this machine")
