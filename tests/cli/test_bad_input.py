@@ -260,6 +260,13 @@ def test_predict_without_a_model(table, tmp_path):
     require_one_line(result, "model.pt")
 
 
+def test_predict_from_a_url(earlier, tmp_path):
+    """It is called what it is, with both of its slashes."""
+    words = ["predict", "--model", str(earlier / "model.pt"), "--out", str(tmp_path / "out.csv")]
+    result = CliRunner().invoke(app, [*words, "--data", "https://example.com/new.csv"])
+    require_one_line(result, "'https://example.com/new.csv' is a URL. Download it")
+
+
 def test_predict_with_a_column_missing(earlier, tmp_path):
     """The column is in the line, and nothing is written."""
     rows, out = tmp_path / "rows.csv", tmp_path / "out.csv"

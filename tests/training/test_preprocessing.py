@@ -34,6 +34,24 @@ MIXED = pd.DataFrame(
     }
 )
 
+
+@pytest.mark.parametrize(
+    ("column", "is_refined"),
+    [
+        ([1.0, 2.5, 3.0] * 20, False),
+        (["red", "blue", "red"] * 20, False),
+        ([1.0, None, 3.0] * 20, True),
+        ([f"${place},000" for place in range(60)], True),
+        ([f"{place % 28 + 1}.12.2024" for place in range(60)], True),
+    ],
+)
+def test_inputs_that_an_early_version_made_otherwise(column, is_refined):
+    """They have a fingerprint; those of a plain table have none, and its early studies go on."""
+    learned = learned_of(a=column, b=range(60))
+    assert bool(learned.refinement) == is_refined
+    assert Preprocessing.from_json(learned.to_json()).refinement == learned.refinement
+
+
 numbers = st.lists(
     st.one_of(st.none(), st.floats(-1e6, 1e6).map(lambda value: round(value, 3))),
     min_size=2,

@@ -26,7 +26,7 @@ _ROWS_AT_ONCE = 50_000
 def predict(
     model: Annotated[Path, typer.Option(help="The model.pt of a run.", show_default=False)],
     data: Annotated[
-        Path, typer.Option(help="A table with the same columns; the target may be absent.")
+        str, typer.Option(help="A table with the same columns; the target may be absent.")
     ],
     out: Annotated[Path, typer.Option(help="Where to write the predictions, as CSV.")] = Path(
         "predictions.csv"
@@ -44,14 +44,15 @@ def predict(
     """Predict the rows of a table with a tuned model; for classes with their probabilities."""
     with end_in_one_line():
         from tune_bn.training.model_file import load_model, unknown_refused
-        from tune_bn.training.tables import read_rows_in_parts
+        from tune_bn.training.tables import local_file, read_rows_in_parts
 
         if not model.exists():
             raise InputError(
                 f"--model needs a file that a run wrote, but there is none at {str(model)!r}. "
                 "Give the model.pt of a run's folder."
             )
-        for path, option in ((data, "--data"), (model, "--model")):
+        file_of_rows = local_file(data)
+        for path, option in ((file_of_rows, "--data"), (model, "--model")):
             if out.exists() and path.exists() and out.samefile(path):
                 raise InputError(
                     f"--out needs a file of its own, but {str(out)!r} is that of {option}. "
@@ -61,7 +62,7 @@ def predict(
         done = 0
         unknown: dict[str, UnknownValues] = {}
         with _replacing(out) as file:
-            for rows in read_rows_in_parts(data, rows=_ROWS_AT_ONCE):
+            for rows in read_rows_in_parts(file_of_rows, rows=_ROWS_AT_ONCE):
                 if done == 0:
                     _note_extra(tuned, rows, keep, strict=strict)
                 else:

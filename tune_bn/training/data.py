@@ -37,7 +37,7 @@ from tune_bn.training.splits import (
     split_by_group,
     split_by_time,
 )
-from tune_bn.training.tables import NPZ_TARGET, file_digest, read_table, require_unique
+from tune_bn.training.tables import NPZ_TARGET, file_digest, local_file, read_table, require_unique
 from tune_bn.training.target import (
     TASKS,
     Label,
@@ -179,12 +179,7 @@ def load_dataset(
         table = _digits()
         target = _own_target(target, "target", "digits")
     else:
-        if "://" in str(source):  # before a path makes one slash of two
-            raise DataError(
-                f"Data needs a file on this machine, but {shown(str(source))} is a URL. Download "
-                "it, and name the file."
-            )
-        path = Path(source)
+        path = local_file(str(source))
         name = path.name
         table, notes, words = read_table(path, missing=missing)
         content = file_digest(path)

@@ -5,6 +5,7 @@ What was learned is plain data and goes to JSON and back, so that a model file h
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -156,6 +157,8 @@ class UnknownValues:
         )
 
 
+_KEPT_BEFORE = 32  # categories of a column, by version 0.1
+
 Column = NumberColumn | CategoryColumn | EncodedColumn | DroppedColumn
 _KINDS: dict[str, type[Column]] = {
     "number": NumberColumn,
@@ -202,6 +205,27 @@ class Preprocessing:
     def n_features(self) -> int:
         """How many inputs the network has, D."""
         return len(self.feature_names)
+
+    @property
+    def refinement(self) -> str:
+        """Fingerprint of how these inputs differ from those of version 0.1; "" if they do not.
+
+        That version had no indicators of gaps, knew numbers and dates of computers alone, and kept
+        32 categories of a column. What it made of a plain table is made of it still.
+        """
+        beyond: list[Any] = []
+        for column in self.columns:
+            if isinstance(column, NumberColumn):
+                refined = (column.style, column.date_format, column.gaps, column.indicator)
+                if any(refined):
+                    beyond.append((column.name, *refined))
+            elif isinstance(column, EncodedColumn):
+                beyond.append((column.name, "encoded"))
+            elif isinstance(column, CategoryColumn):
+                many = len(column.categories) > _KEPT_BEFORE
+                if column.indicator or many:
+                    beyond.append((column.name, column.indicator, many))
+        return hashlib.sha256(repr(beyond).encode()).hexdigest()[:12] if beyond else ""
 
     def transform(self, rows: Rows) -> torch.Tensor:
         """Returns the rows as float32 of shape (N, D).

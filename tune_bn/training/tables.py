@@ -33,6 +33,7 @@ __all__ = [
     "SUFFIXES",
     "FileTable",
     "file_digest",
+    "local_file",
     "read_rows",
     "read_rows_in_parts",
     "read_table",
@@ -67,6 +68,20 @@ _PARSER_ERRORS = (
     RuntimeError,
     TypeError,
 )
+
+
+def local_file(source: str) -> Path:
+    """Returns the path of a file on this machine.
+
+    Raises:
+        DataError: It is a URL.
+    """
+    if "://" in source:  # before a path makes one slash of two
+        raise DataError(
+            f"Data needs a file on this machine, but {_shortened(repr(source))} is a URL. Download "
+            "it, and name the file."
+        )
+    return Path(source)
 
 
 def file_digest(path: Path) -> str:

@@ -79,13 +79,17 @@ class Settings:
             return known[0]
         return check_choice(TuneError, f"A {task}", "metric", self.metric, known)
 
-    def identity(self, *, task: str, fingerprint: str, space: str) -> dict[str, Any]:
+    def identity(
+        self, *, task: str, fingerprint: str, space: str, refinement: str = ""
+    ) -> dict[str, Any]:
         """Returns what must be equal for a study to go on; its trials are comparable then.
 
         Args:
             task: "classification" or "regression".
             fingerprint: Of the data, its target and its task.
             space: Version of the search space.
+            refinement: What `Preprocessing.refinement` says; not stored where it is empty, as by
+                version 0.1.
         """
         return {
             "data": fingerprint,
@@ -94,6 +98,7 @@ class Settings:
             "space": space,
             "seed": self.seed,
             "epochs": self.epochs,
+            **({"inputs": refinement} if refinement else {}),
         }
 
 

@@ -13,6 +13,7 @@ from tests.report.chromium import check_in_chromium, console_messages
 from tune_bn import CoarseToFine, Float
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import NetworkResults, ReportError, explain, results_of, write_report
+from tune_bn.report.pages.listings import Table, scores_table
 from tune_bn.report.pages.page import page
 
 EVIL = "<script>alert(1)</script>"
@@ -60,6 +61,23 @@ def demo(staged: optuna.Study) -> str:
         "versions": {"torch": "2.13"},
     }
     return page(staged, summary=summary)
+
+
+def test_what_the_scores_do_not_show_stands_below_them(staged: optuna.Study):
+    """Once, in the summary; a model without a score is a row of dashes, and no column."""
+    text = page(
+        staged,
+        summary={
+            "best": {"trial": 1, "test": {"accuracy": 0.98}},
+            "baselines": {"default network": None, "a guess": {"accuracy": 0.5}},
+            "remarks": ["a guess is <better> here"],
+        },
+    )
+    assert text.count("a guess is &lt;better&gt; here") == 1
+    assert text.index("Scores on the test rows") < text.index("a guess is &lt;better&gt; here")
+    assert scores_table({"baselines": {"a": None, "b": {"r2": 1.0}}}) == Table(
+        "Scores on the test rows", ("Model", "r2"), (("a", "–"), ("b", "1"))
+    )
 
 
 def test_page_fetches_nothing(demo: str):

@@ -4,8 +4,10 @@ import math
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from tune_bn import CoarseToFine, Float
+from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import ReportError, results_of
 
 
@@ -65,6 +67,19 @@ def test_another_samplers_study_has_no_stages():
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)
     assert results_of(study).stages == ()
+
+
+def test_a_trial_that_the_tool_cut_short_is_in_no_count():
+    """Its configuration is tried again; neither trials nor stages have it."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)
+    trial = study.ask()
+    trial.suggest_float("x", 0, 1)
+    trial.set_user_attr("tune_bn:reason", "interrupted")
+    study.tell(trial, state=TrialState.FAIL)
+    results = results_of(study)
+    assert [t.number for t in results.trials] == [0, 1, 2]
+    assert [number for stage in results.stages for number in stage.trials] == [0, 1, 2]
 
 
 def test_positions_are_nan_where_a_parameter_is_missing():

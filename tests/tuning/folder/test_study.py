@@ -70,6 +70,7 @@ def test_a_folder_name_may_hold_any_character(tmp_path):
         ({"metric": "loss"}, r"another metric \('r2', not 'loss'\)"),
         ({"seed": 1}, r"another seed \(0, not 1\)"),
         ({"epochs": 3}, r"another number of epochs \(2, not 3\)"),
+        ({"inputs": "x"}, "other inputs: another version of tune-bn made them of the table"),
     ],
 )
 def test_a_study_of_something_else_is_refused(tmp_path, change, words):

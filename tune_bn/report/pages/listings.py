@@ -241,7 +241,7 @@ def scores_table(summary: Mapping[str, Any]) -> Table | None:
         if isinstance(given, Mapping):
             scores |= {str(name): value for name, value in given.items()}
     rows = {
-        name: value if isinstance(value, Mapping) else {"score": value}
+        name: value if isinstance(value, Mapping) else {} if value is None else {"score": value}
         for name, value in scores.items()
     }
     metrics = dict.fromkeys(str(metric) for value in rows.values() for metric in value)
@@ -267,7 +267,7 @@ def run_table(results: Results, summary: Mapping[str, Any]) -> Table:
     ]
     if results.sampler:
         rows.append(("Sampler", results.sampler))
-    skipped = ("best", "baselines", "scores", "stages", "final", "versions", "tune_bn")
+    skipped = ("best", "baselines", "scores", "remarks", "stages", "final", "versions", "tune_bn")
     for key, value in summary.items():
         if key not in skipped:
             rows += _flat(str(key), value)

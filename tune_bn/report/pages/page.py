@@ -174,7 +174,17 @@ def _summary(results: Results, summary: Mapping[str, Any], advice: Sequence[Advi
         f'<dl class="answers">{rows}</dl>',
         _advice(results, advice),
         "" if scores is None else f"<h3>{plain(scores.title)}</h3>{table_block(scores)}",
+        _remarks(summary),
     ]
+
+
+def _remarks(summary: Mapping[str, Any]) -> str:
+    """Returns what the scores do not show, as `tune-bn tune` says below them."""
+    given = summary.get("remarks")
+    if not isinstance(given, list | tuple) or not given:
+        return ""
+    items = "".join(f"<li>{plain(str(remark))}</li>" for remark in given)
+    return f'<ul class="remarks">{items}</ul>'
 
 
 def _run(results: Results, summary: Mapping[str, Any]) -> str:

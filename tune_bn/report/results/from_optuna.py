@@ -1,6 +1,7 @@
 """An Optuna study as plain records."""
 
 import math
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -33,6 +34,7 @@ _TRACES = {
     "fixed_params": "hand",
 }
 _REASON_KEYS = ("tune_bn:reason", "fail_reason")
+_INTERRUPTED = "interrupted"  # the reason of a trial that `tune-bn tune` cut short and repeats
 
 
 def results_of_study(study: optuna.Study) -> Results:
@@ -41,7 +43,18 @@ def results_of_study(study: optuna.Study) -> Results:
     marks = marks_of(trials)
     origins = StudyOrigins(trials).all(marks)
     found = stages_of(study, trials, marks, origins)
-    is_staged = any(stage.index >= 0 for stage in found)
+    counted = {
+        t.number
+        for t in trials
+        if t.state in _STATES and t.user_attrs.get(_REASON_KEYS[0]) != _INTERRUPTED
+    }
+    # Such a trial is in no count of the tool's: its configuration is tried again.
+    of_counted = [
+        replace(stage, trials=tuple(number for number in stage.trials if number in counted))
+        for stage in found
+        if not counted.isdisjoint(stage.trials)
+    ]
+    is_staged = any(stage.index >= 0 for stage in of_counted)
     names = study.metric_names or (
         ["value"]
         if len(study.directions) == 1
@@ -53,12 +66,12 @@ def results_of_study(study: optuna.Study) -> Results:
         trials=tuple(
             _record(t, study, marks[t.number], origins.get(t.number))
             for t in trials
-            if t.state in _STATES
+            if t.number in counted
         ),
         space=latest_parameters(trials),
         directions=tuple(direction.name.lower() for direction in study.directions),
         objectives=tuple(names),
-        stages=tuple(found) if is_staged else (),
+        stages=tuple(of_counted) if is_staged else (),
         sampler="CoarseToFineSampler" if is_staged else "",
         versions={"optuna": version("optuna")},
     )

@@ -317,14 +317,11 @@ def _per_minute(trials: int, seconds: float) -> float | None:
 
 
 def _stage_rows(study: optuna.Study) -> list[dict[str, Any]]:
+    counted = {trial.number for trial in counted_trials(study)}
     return [
-        {
-            **stage.to_json(),
-            "trials": len(stage.trials),
-            "first": stage.trials[0],
-            "last": stage.trials[-1],
-        }
+        {**stage.to_json(), "trials": len(numbers), "first": numbers[0], "last": numbers[-1]}
         for stage in stages(study)
+        if (numbers := [number for number in stage.trials if number in counted])
     ]
 
 

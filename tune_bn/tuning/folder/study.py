@@ -38,6 +38,7 @@ _OTHER = {
     "space": "another search space",
     "seed": "another seed ({found!r}, not {wanted!r})",
     "epochs": "another number of epochs ({found!r}, not {wanted!r})",
+    "inputs": "other inputs: another version of tune-bn made them of the table",
 }
 
 
@@ -170,9 +171,9 @@ STORAGE_ERRORS = (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInter
 def _refuse(folder: Path, found: Any, identity: dict[str, Any]) -> None:
     if isinstance(found, dict):
         differences = [
-            text.format(found=found.get(key), wanted=identity[key])
+            text.format(found=found.get(key), wanted=identity.get(key))
             for key, text in _OTHER.items()
-            if found.get(key) != identity[key]
+            if found.get(key) != identity.get(key)
         ]
     else:
         differences = ["trials that tune-bn did not make"]

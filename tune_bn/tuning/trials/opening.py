@@ -47,7 +47,12 @@ def opened_study(
     Raises:
         TuneError: The folder or its study cannot be used.
     """
-    identity = settings.identity(task=dataset.task, fingerprint=dataset.fingerprint, space=space)
+    identity = settings.identity(
+        task=dataset.task,
+        fingerprint=dataset.fingerprint,
+        space=space,
+        refinement=dataset.preprocessing.refinement,
+    )
     with open_folder(out) as folder, storage_errors(folder), one_thread():
         if resume is True and not (folder / STUDY).exists():
             raise TuneError(
