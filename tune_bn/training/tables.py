@@ -78,7 +78,7 @@ def local_file(source: str) -> Path:
     """
     if "://" in source:  # before a path makes one slash of two
         raise DataError(
-            f"Data needs a file on this machine, but {_shortened(repr(source))} is a URL. Download "
+            f"Data needs a file on this machine, but {shortened(repr(source))} is a URL. Download "
             "it, and name the file."
         )
     return Path(source)
