@@ -96,3 +96,9 @@ def test_a_further_metric_is_measured_after_each_epoch(digits: Dataset) -> None:
     assert found.value("roc_auc") == expected["roc_auc"]
     with pytest.raises(ConfigError, match="out of accuracy, loss, roc_auc, but got 'f1'"):
         found.value("f1")
+
+
+def test_an_unknown_score_is_refused():
+    """No other score is given in its name."""
+    with pytest.raises(ValueError, match="needs one of .*but got 'kappa'"):
+        class_score("kappa", np.eye(2), np.array([0, 1]))

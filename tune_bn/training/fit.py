@@ -28,7 +28,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from tune_bn.nn import MLP, best_decay, load_tracks, select_decay, tracks_state
+from tune_bn.nn import MLP, EwaBatchNorm, best_decay, load_tracks, select_decay, tracks_state
 from tune_bn.plain.checks import check_whole
 from tune_bn.plain.text import error_line
 from tune_bn.training.config import DECAYS, Config
@@ -294,7 +294,8 @@ class Fit:
 
     def _validate(self) -> dict[str, float]:
         """Measures the network on the validation rows, with the best of the kept averages."""
-        if self.config.decay is not None or self.config.norm == "none":
+        norms = any(isinstance(module, EwaBatchNorm) for module in self.model.modules())
+        if self.config.decay is not None or not norms:
             return evaluate(self.model, self._validation, self.task, metric=self.metric)
         found: list[dict[str, float]] = []
 

@@ -63,6 +63,8 @@ def class_score(name: str, probabilities: npt.NDArray[Any], y: npt.NDArray[Any])
         return float(balanced_accuracy_score(y, chosen))
     if name == "f1":
         return float(f1_score(y, chosen, labels=present, average="macro", zero_division=0.0))
+    if name != "roc_auc":
+        raise ValueError(f"class_score needs one of {CLASS_SCORES}, but got {name!r}. Name one.")
     if len(present) < 2:
         return 0.5
     return float(np.mean([roc_auc_score(y == k, probabilities[:, k]) for k in present]))

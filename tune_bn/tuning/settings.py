@@ -19,9 +19,7 @@ METRICS = {
 
 DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
     "accuracy": "maximize",
-    "balanced_accuracy": "maximize",
-    "f1": "maximize",
-    "roc_auc": "maximize",
+    **dict.fromkeys(CLASS_SCORES, "maximize"),
     "r2": "maximize",
     "rmse": "minimize",
     "loss": "minimize",

@@ -1,24 +1,45 @@
 """Scales: linear, log and one-minus-log."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 __all__ = ["Scale"]
 
 
+def _log_of_rest(value: float) -> float:
+    return math.log1p(-value)
+
+
+def _rest_of_exp(x: float) -> float:
+    return -math.expm1(x)
+
+
+# kind -> from a value to where equal steps are equally likely, and back
+_MAPS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
+    "linear": (float, float),
+    "log": (math.log, math.exp),
+    "one-minus-log": (_log_of_rest, _rest_of_exp),
+}
+
+
 class Scale:
-    """A monotone map between an interval and the unit interval: linear, log or one-minus-log."""
+    """A monotone map between an interval and the unit interval.
+
+    Args:
+        kind: "linear", "log" or "one-minus-log".
+        low: Lowest value.
+        high: Highest value, above it.
+
+    Raises:
+        KeyError: For another kind.
+    """
 
     __slots__ = ("_half_low", "_half_span", "_high", "_low", "_span", "high", "kind", "low")
 
     def __init__(self, kind: str, low: float, high: float) -> None:
         self.kind, self.low, self.high = kind, float(low), float(high)
-        if kind == "log":
-            self._low, self._high = math.log(low), math.log(high)
-        elif kind == "one-minus-log":
-            self._low, self._high = math.log1p(-low), math.log1p(-high)
-        else:
-            self._low, self._high = float(low), float(high)
+        there, _ = _MAPS[kind]
+        self._low, self._high = there(low), there(high)
         self._span = self._high - self._low
         # Halved, so that the span of ±1e308 does not overflow.
         self._half_low = self._low / 2
@@ -30,10 +51,8 @@ class Scale:
             return self.low if u <= 0.0 else self.high
         # Both products stay finite where `high - low` would overflow (±1e308).
         x = self._low * (1.0 - u) + self._high * u
-        if self.kind == "log":
-            x = math.exp(x)
-        elif self.kind == "one-minus-log":
-            x = -math.expm1(x)
+        if self.kind != "linear":
+            x = _MAPS[self.kind][1](x)
         return self.low if x < self.low else self.high if x > self.high else x
 
     def unit(self, value: float) -> float:
@@ -44,7 +63,7 @@ class Scale:
             return 1.0
         if self.kind == "linear":
             return (value / 2 - self._half_low) / self._half_span
-        x = math.log(value) if self.kind == "log" else math.log1p(-value)
+        x = _MAPS[self.kind][0](value)
         # The logarithms of huge neighbours are equal.
         return (x - self._low) / self._span if self._span else 0.5
 

@@ -10,10 +10,23 @@ from collections.abc import Callable
 from typing import Any
 
 from tune_bn.report.advice import budget, ranges, worth
-from tune_bn.report.advice.evidence import Advice, evidence_of
+from tune_bn.report.advice.evidence import Advice, Evidence, evidence_of
 from tune_bn.report.results.source import results_of
 
 __all__ = ["advise"]
+
+
+_RULES: tuple[Callable[[Evidence], list[Advice]], ...] = (
+    ranges.log_scale,
+    ranges.one_minus_log_scale,
+    ranges.edge,
+    worth.category,
+    worth.together,
+    worth.idle,
+    worth.failures,
+    budget.noise,
+    budget.spent,
+)
 
 
 def advise(source: Any) -> list[Advice]:
@@ -31,25 +44,14 @@ def advise(source: Any) -> list[Advice]:
         >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
         >>> study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
         >>> study.optimize(lambda t: abs(t.suggest_float("x", 0.5, 2) - 3), n_trials=60)
-        >>> [(a.rule, a.parameter, a.suggestion) for a in advise(study)]
-        [('edge', 'x', Float(low=0.5, high=2.8, log=False, one_minus_log=False, step=None))]
+        >>> [(a.rule, a.parameter, a.suggestion.bounds) for a in advise(study)]
+        [('edge', 'x', (0.5, 2.8))]
     """
-    evidence = evidence_of(results_of(source))
+    evidence = evidence_of(results_of(source), len(_RULES))
     if evidence is None:
         return []
     found: list[Advice] = []
-    every: tuple[Callable[..., list[Advice]], ...] = (
-        ranges.log_scale,
-        ranges.one_minus_log_scale,
-        ranges.edge,
-        worth.category,
-        worth.together,
-        worth.idle,
-        worth.failures,
-        budget.noise,
-        budget.spent,
-    )
-    for rule in every:
+    for rule in _RULES:
         # A range that should change its scale is not also told to grow, and so on.
         spoken = {advice.parameter for advice in found if advice.parameter is not None}
         found += [advice for advice in rule(evidence) if advice.parameter not in spoken]

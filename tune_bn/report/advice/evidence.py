@@ -14,7 +14,6 @@ from tune_bn.report.results.results import Results, TrialResult
 __all__ = ["Advice", "Evidence", "evidence_of"]
 
 FAMILY_ERROR = 0.05
-_N_RULES = 9
 _FEWEST_TRIALS = 20
 _MOST_TRIALS = 5000  # rank tests gain nothing from more; the latest and the best are kept
 
@@ -49,12 +48,14 @@ class Evidence:
         trials: N trials with values.
         rank: Shape (n,): 0 for the best trial, n − 1 for the worst.
         block: Shape (n,): trials with one label were drawn alike.
+        n_rules: How many rules share the error that all may make together.
     """
 
     results: Results
     trials: tuple[TrialResult, ...]
     rank: npt.NDArray[np.float64]
     block: npt.NDArray[np.int64]
+    n_rules: int
 
     @property
     def n(self) -> int:
@@ -98,18 +99,18 @@ class Evidence:
 
     def level(self, n_tests: int) -> float:
         """Returns the p-value below which one of a rule's ``n_tests`` tests may speak."""
-        return FAMILY_ERROR / _N_RULES / max(n_tests, 1)
+        return FAMILY_ERROR / self.n_rules / max(n_tests, 1)
 
 
-def evidence_of(results: Results) -> Evidence | None:
-    """Returns what the rules look at; None if too few trials have a value."""
+def evidence_of(results: Results, n_rules: int) -> Evidence | None:
+    """Returns what so many rules look at; None if too few trials have a value."""
     ranked = _kept(results.ranked)
     if len(ranked) < _FEWEST_TRIALS:
         return None
     place = {t.number: float(i) for i, t in enumerate(ranked)}
     trials = tuple(sorted(ranked, key=lambda t: t.number))
     rank = np.array([place[t.number] for t in trials])
-    return Evidence(results, trials, rank, blocks_of([t.stage for t in trials]))
+    return Evidence(results, trials, rank, blocks_of([t.stage for t in trials]), n_rules)
 
 
 def _kept(ranked: Sequence[TrialResult]) -> Sequence[TrialResult]:

@@ -169,8 +169,8 @@ def narrowing_figure(
 
 def _row_title(results: Results, name: str) -> str:
     parameter = results.space[name]
-    scale = {"log": "log scale", "one-minus-log": "one-minus-log scale"}
-    word = scale.get(axis_for(parameter).kind, "")
+    kind = axis_for(parameter).kind
+    word = "" if kind in ("linear", "choices") else f"{kind} scale"
     title = f"<b>{plotly_text(name)}</b>"
     return f"{title}  <span style='font-size:11px'>{word}</span>" if word else title
 
