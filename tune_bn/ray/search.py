@@ -481,6 +481,11 @@ class CoarseToFineSearch(Findings, Searcher):
         self._records = trials
         self._learn_records()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Takes what was pickled; what an earlier version did not know is as at the start."""
+        self._iterations, self._resumed, self._stop, self._records = {}, set(), {}, ()
+        self.__dict__.update(state)
+
     def _learn_records(self) -> None:
         """Takes in what Tune's own records know better, as soon as the space is known."""
         if self._unread is not None or self._space is None or not self._metrics:
