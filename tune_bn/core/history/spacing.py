@@ -142,6 +142,9 @@ class Spacing:
 def _position(parameter: Parameter, name: str, params: Mapping[str, Any]) -> float:
     """Returns where on its scale a trial has a parameter; NaN if it has no such value."""
     try:
-        return parameter.position(params[name])
+        value = params[name]
+        if type(value) is not float and type(value) is not int and not parameter.is_unordered:
+            value = parameter.meant(value)
+        return parameter.position(value)
     except (KeyError, TypeError, SpaceError):
         return np.nan

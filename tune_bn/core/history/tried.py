@@ -165,11 +165,21 @@ def _key(space: Mapping[str, Parameter], params: Mapping[str, Any]) -> int | Non
         parameter = space.get(name)
         if parameter is None:
             return None
-        if parameter.is_unordered:
-            assert isinstance(parameter, Categorical)
+        kind = type(value)
+        if parameter.is_unordered or kind is not (float if parameter.n_cells is None else int):
             try:
-                value = parameter.index(value)  # noqa: PLW2901 - choices may be unhashable
+                value = _meaning(parameter, value)  # noqa: PLW2901 - choices may be unhashable
             except SpaceError:
                 return None
         cells.append((name, value < 0, abs(value)))  # hash(-1) is hash(-2)
     return hash(frozenset(cells))
+
+
+def _meaning(parameter: Parameter, value: Any) -> float:
+    """Returns a number that is the same for all that mean one value."""
+    if isinstance(parameter, Categorical):
+        return parameter.index(value)
+    number: float = parameter.meant(value)
+    if parameter.n_cells is None or isinstance(number, int):
+        return number
+    return float(f"{number:.12g}")  # a range that changed may have its steps elsewhere by a hair

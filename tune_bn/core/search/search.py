@@ -133,7 +133,7 @@ class CoarseToFine:
         Raises:
             SpaceError: If a given name is unknown or a value cannot be one of its parameter.
         """
-        self._check_params(fixed or {})
+        fixed = self._meant(fixed or {})
         number = self._next_number
         plan = stage_for(self.narrowing, self._history, number)
         proposal, params = propose_open(
@@ -144,7 +144,7 @@ class CoarseToFine:
             self.narrowing,
             plan,
             self._conditions,
-            fixed or {},
+            fixed,
         )
         is_settled = proposal.params.keys() == params.keys()
         self._marks[number], _ = self._marker.mark(
@@ -153,7 +153,7 @@ class CoarseToFine:
             proposal,
             self._history,
             self.space,
-            given=tuple(name for name in fixed or {} if name in params),
+            given=tuple(name for name in fixed if name in params),
             names=None if is_settled else tuple(proposal.params),
         )
         self._history.tried.run(number, self.space, params)
@@ -257,20 +257,23 @@ class CoarseToFine:
             SpaceError: If a name is unknown or a value cannot be one of its parameter.
             TrialError: As for `tell`.
         """
-        self._check_params(params)
+        params = self._meant(params)
         number = self._next_number
-        self._finish(number, dict(params), value, state, progress, violation, end)
+        self._finish(number, params, value, state, progress, violation, end)
         self._marks[number] = None
         self._next_number += 1
         return number
 
-    def _check_params(self, params: Mapping[str, Any]) -> None:
+    def _meant(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns what given values mean, however they are written; see `Parameter.meant`."""
+        found = {}
         for name, given in params.items():
             if name not in self.space:
                 raise SpaceError(
                     f"The space has no parameter {name!r}; it has {', '.join(self.space)}."
                 )
-            self.space[name].nearest(given)
+            found[name] = self.space[name].meant(given)
+        return found
 
     def _finish(
         self,

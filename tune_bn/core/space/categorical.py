@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tune_bn.core.errors import SpaceError
+from tune_bn.core.space.number import as_number
 from tune_bn.core.space.parameter import Parameter
 from tune_bn.core.space.window import Choices, Window
 
@@ -89,6 +90,9 @@ class Categorical(Parameter):
         for i, choice in enumerate(self.choices):
             if is_equal(choice, value):  # stored and read again, 1.0 may have become 1
                 return i
+        number = as_number(value) if isinstance(value, str) else None
+        if number is not None:  # of a CSV file
+            return self.index(number)
         raise SpaceError(f"Categorical has the choices {self.choices!r}, but got {value!r}.")
 
     def draw(self, r: float) -> Any:  # noqa: D102

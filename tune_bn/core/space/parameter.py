@@ -1,12 +1,16 @@
 """What every kind of parameter and of window can do; the kinds are in the files beside this one."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from tune_bn.core.errors import SpaceError
+from tune_bn.core.space.number import as_number
 
 __all__ = ["Parameter", "Window"]
+
+_CLOSE = 1e-12  # of a number: some thousand times what rounding leaves
 
 
 class Window(ABC):
@@ -124,6 +128,24 @@ class Parameter(ABC):
         Raises:
             SpaceError: If nothing is close: another type, NaN, or an unknown choice.
         """
+
+    def meant(self, value: Any) -> Any:
+        """Returns what ``value`` means: a number of python's own, or the choice itself.
+
+        A value is that of a cell where it is as close to it as rounding brings it (0.3 for 3·0.1).
+        One outside of the range, or between two cells, stays what it is.
+
+        Raises:
+            SpaceError: As for `nearest`.
+        """
+        near = self.nearest(value)
+        number = None if self.is_unordered else as_number(value)
+        if number is None or near == number:
+            return value if type(value) is type(near) else near
+        if self.n_cells is None or isinstance(number, int) or math.isinf(number):
+            return number
+        scale = max(abs(near), abs(number), *map(abs, self.bounds))
+        return near if abs(near - number) <= _CLOSE * scale else number
 
     @abstractmethod
     def position(self, value: Any) -> float:

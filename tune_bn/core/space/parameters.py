@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tune_bn.core.errors import SpaceError
+from tune_bn.core.space.number import as_number
 from tune_bn.core.space.parameter import Parameter
 from tune_bn.core.space.scale import Scale
 from tune_bn.core.space.window import Cells, Interval, Window
@@ -169,11 +170,12 @@ class Float(Parameter):
     def nearest(self, value: Any) -> float:  # noqa: D102
         if type(value) is float and self.n_cells is None and self.low <= value <= self.high:
             return value  # as nearly always
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        number = as_number(value)
+        if number is None:
             raise SpaceError(f"Float needs a number, but got {value!r}.")
         if self.n_cells is not None:
-            return self._cell_value(self._cell(value))
-        return float(min(max(value, self.low), self.high))
+            return self._cell_value(self._cell(number))
+        return float(min(max(number, self.low), self.high))
 
     def position(self, value: float) -> float:  # noqa: D102
         if self.n_cells is not None:
@@ -342,9 +344,10 @@ class Int(Parameter):
         return _cells_near(self, self._cell(centre), width)
 
     def nearest(self, value: Any) -> int:  # noqa: D102
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        number = as_number(value)
+        if number is None:
             raise SpaceError(f"Int needs a number, but got {value!r}.")
-        return self.low + self._cell(value) * self.step
+        return self.low + self._cell(number) * self.step
 
     def position(self, value: float) -> float:  # noqa: D102
         if self._scale is not None:

@@ -7,6 +7,7 @@ from statistics import NormalDist
 from typing import Any
 
 from tune_bn.core.errors import SpaceError
+from tune_bn.core.space.number import as_number
 from tune_bn.core.space.parameter import Parameter
 from tune_bn.core.space.parameters import Float, Int
 from tune_bn.core.space.window import Interval, Mapped, Window
@@ -54,10 +55,11 @@ class Multiples(Parameter):
         return k * self.q
 
     def _k(self, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        number = as_number(value)
+        if number is None:
             raise SpaceError(f"A quantised domain needs a number, but got {value!r}.")
         largest = sys.float_info.max  # an integer may be larger than any float
-        return self._int.nearest(min(max(value, -largest), largest) / self.q)
+        return self._int.nearest(min(max(number, -largest), largest) / self.q)
 
     @property
     def scale(self) -> str:  # noqa: D102 - documented in Parameter
@@ -187,9 +189,10 @@ class Normal(Parameter):
         return Interval(self, low, high)
 
     def nearest(self, value: Any) -> float:  # noqa: D102
-        if not _is_finite(value):
+        number = as_number(value)
+        if number is None or not _is_finite(number):
             raise SpaceError(f"A normal domain needs a finite number, but got {value!r}.")
-        return self._rounded(float(value))
+        return self._rounded(float(number))
 
     def position(self, value: float) -> float:  # noqa: D102
         return NormalDist(self.mean, self.sd).cdf(value)

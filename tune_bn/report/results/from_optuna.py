@@ -6,10 +6,13 @@ from importlib.metadata import version
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.core.draws.origin import Origin
+from tune_bn.core.errors import SpaceError
+from tune_bn.optuna.distributions import parameter_for
 from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
 from tune_bn.optuna.record import ranked_trial
 from tune_bn.optuna.stages import stages_of
@@ -93,7 +96,7 @@ def _record(
     duration = trial.duration
     return TrialResult(
         number=trial.number,
-        params=trial.params,
+        params={n: _meant(v, trial.distributions[n]) for n, v in trial.params.items()},
         values=values,
         state=state,
         steps=steps,
@@ -106,6 +109,16 @@ def _record(
         reason=_reason(trial),
         drawn_by=_drawn_by(trial) if mark is None else "",
     )
+
+
+def _meant(value: Any, distribution: BaseDistribution) -> Any:
+    """Returns a value as python writes it: rows of a data frame hold numpy's numbers."""
+    if type(value) in (float, int, bool, type(None)):
+        return value
+    try:
+        return parameter_for(distribution).meant(value)
+    except SpaceError:
+        return value
 
 
 def _drawn_by(trial: FrozenTrial) -> str:
