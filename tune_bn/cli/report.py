@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from tune_bn.plain.text import error_line, visible
 if TYPE_CHECKING:
     from tune_bn.report import Results
 
-__all__ = ["StorageOption", "StudyOption", "read_search", "report"]
+__all__ = ["StorageOption", "StudyOption", "read_searches", "report"]
 
 StorageOption = Annotated[
     str | None,
@@ -25,45 +26,86 @@ StudyOption = Annotated[
 RunOption = Annotated[Path | None, typer.Option(help="A folder that `tune-bn tune` wrote.")]
 
 
-def read_search(
+def read_searches(
+    places: Sequence[str],
     run: Path | None,
     storage: str | None,
     study: str | None,
     ray: Path | None,
     metric: str | None,
     mode: str | None,
-) -> tuple["Results", dict[str, Any]]:
-    """Returns the search that the options name, and what is known beside it."""
-    one_place = InputError("A report needs one of --run, --storage and --ray. Give exactly one.")
-    if sum(place is not None for place in (run, storage, ray)) != 1:
-        raise one_place
-    if study is not None and storage is None:
+    params: str | None,
+    scale: Sequence[str],
+) -> list[tuple["Results", dict[str, Any]]]:
+    """Returns the searches that the options name, and what is known beside each."""
+    if sum((bool(places), run is not None, storage is not None, ray is not None)) != 1:
+        raise InputError(
+            "A report needs one of --run, --storage and --ray, or files and folders. "
+            "Give exactly one."
+        )
+    if study is not None and storage is None and not places:
         raise InputError("--study needs --storage beside it.")
-    if ray is None and (metric is not None or mode is not None):
-        raise InputError("--metric and --mode need --ray beside them.")
+    if not (ray or places) and (metric is not None or mode is not None):
+        raise InputError("--metric and --mode need --ray or a table of runs beside them.")
     if mode not in (None, "min", "max"):
         raise InputError(f"--mode needs min or max, but got {mode!r}.")
+    if not places and (params is not None or scale):
+        raise InputError("--params and --scale need a table of runs beside them.")
     if ray is not None:
         from tune_bn.report.results.from_ray import results_of_ray_folder
 
-        return results_of_ray_folder(ray, metric=metric, mode=mode), {}
+        return [(results_of_ray_folder(ray, metric=metric, mode=mode), {})]
     from tune_bn.report.results.storages import open_run, open_study, read_study
 
     if run is not None:
         found, summary = open_run(run)
-        return read_study(found), dict(summary)
-    if storage is None:
-        raise one_place
-    return read_study(open_study(storage, study)), {}
+        return [(read_study(found), dict(summary))]
+    if storage is not None:
+        return [(read_study(open_study(storage, study)), {})]
+    from tune_bn.report.results.places import read_place
+
+    columns = None if params is None else [name.strip() for name in params.split(",")]
+    scales = dict(_scale_of(text) for text in scale) or None
+    read = [
+        read_place(place, study=study, metric=metric, mode=mode, params=columns, scales=scales)
+        for place in places
+    ]
+    return [(results, dict(known)) for results, known in read]
+
+
+def _scale_of(text: str) -> tuple[str, str]:
+    name, _, scale = text.rpartition("=")
+    if not name:
+        raise InputError(f"--scale needs a parameter and its scale, as lr=log, but got {text!r}.")
+    return name, scale
 
 
 def report(
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Tables of runs (CSV, JSON, Parquet), run folders, Ray folders, Optuna storages; "
+            "several are compared.",
+            show_default=False,
+        ),
+    ] = None,
     run: RunOption = None,
     storage: StorageOption = None,
     study: StudyOption = None,
     ray: Annotated[Path | None, typer.Option(help="Folder of a Ray Tune experiment.")] = None,
-    metric: Annotated[str | None, typer.Option(help="Of --ray: the result to rank by.")] = None,
-    mode: Annotated[str | None, typer.Option(help="Of --ray: min or max.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Of --ray or a table: the result to rank by.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="Of --ray or a table: min or max.")] = None,
+    params: Annotated[
+        str | None, typer.Option(help="Of a table: the columns that are parameters, as a,b,c.")
+    ] = None,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of a table: a parameter's scale, as lr=log: linear, log, one-minus-log, choice."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="The file to write: report.html, of --run the one in its folder."),
@@ -93,7 +135,15 @@ def report(
             raise InputError(f"--figure needs a file that ends in .svg, but got {str(figure)!r}.")
         warnings.simplefilter("ignore")  # of frameworks, about their own future
         logging.getLogger("optuna").setLevel(logging.ERROR)
-        results, summary = read_search(run, storage, study, ray, metric, mode)
+        found = read_searches(
+            places or [], run, storage, study, ray, metric, mode, params, scale or []
+        )
+        if len(found) > 1:
+            if given and not text:
+                raise InputError(f"{given[0]} needs one search, but got {len(found)}. Give one.")
+            _compare(places or [], [results for results, _ in found], out, as_text=text)
+            return
+        ((results, summary),) = found
         if trial is not None:
             from tune_bn.report import explain
 
@@ -117,11 +167,13 @@ def report(
         from tune_bn.report.results.wording import count_text
 
         network: dict[str, Any] | None = None
-        if run is not None:
+        folder = run or Path((places or ["."])[0])
+        is_run = (run is not None or bool(places)) and (folder / "study.db").is_file()
+        if is_run:
             from tune_bn.report.results.storages import read_network
 
-            network = dict(read_network(run)) or None
-        place = out or (run or Path()) / "report.html"
+            network = dict(read_network(folder)) or None
+        place = out or (folder if is_run else Path()) / "report.html"
         option, file = ("--figure", figure) if figure is not None else ("--out", place)
         try:
             if figure is not None:
@@ -134,3 +186,27 @@ def report(
                 f"({error_line(error)}). Choose another."
             ) from error
         print(visible(f"{count_text(len(results.trials), 'trial')} in {file}"))
+
+
+def _compare(
+    places: Sequence[str], found: Sequence["Results"], out: Path | None, *, as_text: bool
+) -> None:
+    """Writes a page about several searches, or prints who was ahead."""
+    from tune_bn.report.figures.several import comparable
+    from tune_bn.report.pages.comparison import compare, write_comparison
+    from tune_bn.report.results.places import names_of
+
+    searches = comparable(dict(zip(names_of(places), found, strict=True)))
+    if as_text:
+        for sentence in compare(searches):
+            print(visible(sentence))
+        return
+    file = out or Path("report.html")
+    try:
+        write_comparison(searches, file)
+    except OSError as error:
+        raise InputError(
+            f"--out needs a file that can be written, but {str(file)!r} cannot "
+            f"({(error.strerror or str(error)).lower()}). Choose another."
+        ) from error
+    print(visible(f"{len(searches)} searches in {file}"))

@@ -16,8 +16,10 @@ from tune_bn.report.advice.evidence import Advice
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures import (
     plot_best_value,
+    plot_best_values,
     plot_confusion,
     plot_durations,
+    plot_edf,
     plot_importances,
     plot_inference_statistics,
     plot_intermediate_values,
@@ -29,6 +31,7 @@ from tune_bn.report.figures import (
     plot_slices,
     plot_windows,
 )
+from tune_bn.report.pages.comparison import write_comparison
 from tune_bn.report.pages.dashboard import DashboardCallback
 from tune_bn.report.pages.network import NetworkResults
 from tune_bn.report.pages.page import write_report
@@ -46,8 +49,10 @@ __all__ = [
     "advise",
     "explain",
     "plot_best_value",
+    "plot_best_values",
     "plot_confusion",
     "plot_durations",
+    "plot_edf",
     "plot_importances",
     "plot_inference_statistics",
     "plot_intermediate_values",
@@ -59,5 +64,6 @@ __all__ = [
     "plot_slices",
     "plot_windows",
     "results_of",
+    "write_comparison",
     "write_report",
 ]

@@ -13,13 +13,16 @@ from tune_bn.report.figures.fitted import (
     plot_predictions,
 )
 from tune_bn.report.figures.relations import plot_importances, plot_parallel, plot_pareto
+from tune_bn.report.figures.several import plot_best_values, plot_edf
 from tune_bn.report.figures.slices import plot_slices
 from tune_bn.report.figures.windows import plot_windows
 
 __all__ = [
     "plot_best_value",
+    "plot_best_values",
     "plot_confusion",
     "plot_durations",
+    "plot_edf",
     "plot_importances",
     "plot_inference_statistics",
     "plot_intermediate_values",

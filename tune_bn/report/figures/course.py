@@ -34,6 +34,7 @@ from tune_bn.report.results.wording import number_text, plotly_text
 
 __all__ = [
     "at_the_edge",
+    "best_so_far",
     "plot_best_value",
     "plot_durations",
     "plot_intermediate_values",
@@ -92,7 +93,7 @@ def plot_best_value(
             )
     if outside:
         figure.add_trace(at_the_edge(outside, objective, (low, high)))
-    numbers, best = _best_so_far(results, objective)
+    numbers, best = best_so_far(results, objective)
     figure.add_trace(
         go.Scatter(
             x=numbers,
@@ -137,7 +138,8 @@ def plot_best_value(
     return figure
 
 
-def _best_so_far(results: Results, objective: int) -> tuple[Any, Any]:
+def best_so_far(results: Results, objective: int) -> tuple[Any, Any]:
+    """Returns the trials that were the best so far, by number, and their values, to the end."""
     complete = [t for t in results.complete if t.violation == 0] or list(results.complete)
     values = np.array([t.values[objective] for t in complete])
     maximize = results.directions[objective] == "maximize"

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable
+from datetime import datetime, timezone
 from html import escape
+from importlib.resources import files
 
 import plotly.graph_objects as go
 
@@ -11,7 +13,7 @@ from tune_bn.report.figures.drawing import Drawing, draw
 from tune_bn.report.figures.hover import plain_text
 from tune_bn.report.pages.listings import Table
 
-__all__ = ["code_block", "figure_block", "folded", "plain", "section", "table_block"]
+__all__ = ["code_block", "document", "figure_block", "folded", "plain", "section", "table_block"]
 
 
 def plain(text: str) -> str:
@@ -115,3 +117,50 @@ def _points(drawing: Drawing) -> str:
     # "</script>" and "<!--" in a name must not end the element.
     text = json.dumps(drawing.points, separators=(",", ":"), ensure_ascii=False)
     return f'<script type="application/json">{text.replace("<", chr(92) + "u003c")}</script>'
+
+
+def document(title: str, lead: str, links: str, inside: str) -> str:
+    """Returns a whole page that fetches nothing.
+
+    Args:
+        title: What it is about.
+        lead: A line below the title.
+        links: Items of the list of sections, as HTML.
+        inside: The sections, as HTML; the first is called "summary".
+    """
+    folder = files("tune_bn.report.pages")
+    style = folder.joinpath("page.css").read_text(encoding="utf-8")
+    script = folder.joinpath("page.js").read_text(encoding="utf-8")
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    # No address may be fetched: the page works offline because it cannot do otherwise.
+    policy = (
+        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        "img-src data: blob:"
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{plain(title)} · tune_bn report</title>
+<style>
+{style}</style>
+</head>
+<body>
+<a class="skip" href="#summary">Skip to the summary</a>
+<header>
+<p class="eyebrow">tune_bn report</p>
+<h1>{plain(title)}</h1>
+<p class="lead">{plain(lead)}</p>
+</header>
+<nav aria-label="Sections"><ul>{links}</ul></nav>
+<main>
+{inside}
+</main>
+<footer><p>Written {now} by tune_bn.</p></footer>
+<script>
+{script}</script>
+</body>
+</html>
+"""

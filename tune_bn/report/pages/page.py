@@ -2,8 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from tune_bn.report.advice.advise import advise
 from tune_bn.report.advice.evidence import Advice
 from tune_bn.report.pages import listings as tables
 from tune_bn.report.pages.blocks import further_figures, parameter_figures, search_figures
-from tune_bn.report.pages.markup import code_block, folded, plain, section, table_block
+from tune_bn.report.pages.markup import code_block, document, folded, plain, section, table_block
 from tune_bn.report.pages.network import NetworkResults, network_figures
 from tune_bn.report.pages.snippets import (
     enqueue_code,
@@ -40,6 +38,10 @@ def write_report(
     *,
     summary: Mapping[str, Any] | None = None,
     network: NetworkResults | Mapping[str, Any] | None = None,
+    metric: str | None = None,
+    mode: str | None = None,
+    params: Sequence[str] | None = None,
+    scales: Mapping[str, str] | None = None,
 ) -> None:
     """Writes one HTML file about a search; whole or not at all.
 
@@ -47,13 +49,17 @@ def write_report(
     Any search can be shown: an empty one, too, as a page that says so.
 
     Args:
-        source: An Optuna study, a Ray Tune ``ResultGrid``, a `tune_bn.CoarseToFine`, or
-            `tune_bn.report.Results`.
+        source: An Optuna study, a Ray Tune ``ResultGrid``, a `tune_bn.CoarseToFine`, a table of
+            runs (a data frame, say), or `tune_bn.report.Results`.
         path: The file, replaced if it exists.
         summary: Plain data that the search does not hold itself: ``best.test`` and ``baselines``
             (scores on test rows), ``metric``, ``data.name``, ``seed``, ``versions``, and whatever
             else is to be shown beside them.
         network: What is to be shown of the tuned network itself, or its fields by name.
+        metric: Of a table, as `results_of` takes it; likewise the other three.
+        mode: Of a table.
+        params: Of a table.
+        scales: Of a table.
 
     Raises:
         ReportError: If the source is no search.
@@ -71,7 +77,8 @@ def write_report(
     """
     if isinstance(network, Mapping):
         network = NetworkResults(**network)
-    write_atomically(Path(path), page(source, summary=summary, network=network))
+    results = results_of(source, metric=metric, mode=mode, params=params, scales=scales)
+    write_atomically(Path(path), page(results, summary=summary, network=network))
 
 
 def page(
@@ -95,54 +102,8 @@ def page(
     blocks = [block for block in blocks if any(block[2])]
     links = "".join(f'<li><a href="#{name}">{plain(text)}</a></li>' for name, text, _ in blocks)
     title = title_of(results, given)
-    return _document(title, _subtitle(results), links, _numbers(results, given), blocks)
-
-
-def _document(
-    title: str,
-    subtitle: str,
-    links: str,
-    numbers: str,
-    blocks: Sequence[tuple[str, str, list[str]]],
-) -> str:
-    folder = files("tune_bn.report.pages")
-    style = folder.joinpath("page.css").read_text(encoding="utf-8")
-    script = folder.joinpath("page.js").read_text(encoding="utf-8")
     sections = "\n".join(section(*block) for block in blocks)
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    # No address may be fetched: the page works offline because it cannot do otherwise.
-    policy = (
-        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-        "img-src data: blob:"
-    )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{plain(title)} · tune_bn report</title>
-<style>
-{style}</style>
-</head>
-<body>
-<a class="skip" href="#summary">Skip to the summary</a>
-<header>
-<p class="eyebrow">tune_bn report</p>
-<h1>{plain(title)}</h1>
-<p class="lead">{plain(subtitle)}</p>
-</header>
-<nav aria-label="Sections"><ul>{links}</ul></nav>
-<main>
-{numbers}
-{sections}
-</main>
-<footer><p>Written {now} by tune_bn.</p></footer>
-<script>
-{script}</script>
-</body>
-</html>
-"""
+    return document(title, _subtitle(results), links, f"{_numbers(results, given)}\n{sections}")
 
 
 def _subtitle(results: Results) -> str:
@@ -172,6 +133,7 @@ def _summary(results: Results, summary: Mapping[str, Any], advice: Sequence[Advi
     scores = tables.scores_table(summary)
     return [
         f'<dl class="answers">{rows}</dl>',
+        "".join(f'<p class="note">{plain(note)}</p>' for note in results.notes),
         _advice(results, advice),
         "" if scores is None else f"<h3>{plain(scores.title)}</h3>{table_block(scores)}",
         _remarks(summary),

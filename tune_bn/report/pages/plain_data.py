@@ -32,6 +32,7 @@ def report_json(results: Results, summary: Mapping[str, Any] | None = None) -> s
         "name": results.name,
         "objectives": list(results.objectives),
         "directions": list(results.directions),
+        "notes": list(results.notes),
         "space": {name: parameter.to_json() for name, parameter in results.space.items()},
         "answers": dict(answers(results, given, advice)),
         "best": None if best is None else _trial(results, best),

@@ -46,6 +46,8 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
     blocks: list[tuple[str, list[RenderableType]]] = [
         (question, [_indented(answer)]) for question, answer in answers(results, given, advice)
     ]
+    if results.notes:
+        blocks.append(("How it was read", [_indented(note) for note in results.notes]))
     if results.stages:
         # A category's window is all of its choices, in every stage.
         scaled = [n for n, p in results.space.items() if not p.is_unordered]

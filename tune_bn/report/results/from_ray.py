@@ -6,7 +6,6 @@ search itself are made of it by the same few lines, so that they name the same t
 best one. The trials of another searcher are judged by the same rule.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,18 +22,18 @@ from ray.tune.result import AUTO_RESULT_KEYS
 
 from tune_bn.core.errors import StateError
 from tune_bn.core.search.search import CoarseToFine, Direction, Finished
-from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.core.space import Float, Parameter
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.ray.ends import number_in
 from tune_bn.ray.folder import FolderTrial, RayFolder, found_in, read_ray_folder
 from tune_bn.ray.past import recorded, result_of, text_at
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.results import Results, State, TrialResult
+from tune_bn.report.results.seen import seen_parameter
 from tune_bn.report.results.wording import number_text
 
 __all__ = ["results_of_grid", "results_of_ray_folder", "results_of_searcher"]
 
-_WIDE = 100  # positive values that span this ratio are taken for log-distributed
 Names = str | Sequence[str] | None
 
 
@@ -412,27 +411,7 @@ def _seen_space(configs: list[dict[str, Any]]) -> dict[str, Parameter]:
     names = dict.fromkeys(name for config in configs for name in config)
     for name in names:
         values = [c[name] for c in configs if name in c]
-        parameter = _seen(values)
+        parameter = seen_parameter(values)
         if parameter is not None:
             space[name] = parameter
     return space
-
-
-def _seen(values: list[Any]) -> Parameter | None:
-    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
-        finite = [v for v in values if math.isfinite(v)]
-        if not finite or min(finite) == max(finite):
-            return None
-        low, high = min(finite), max(finite)
-        is_log = low > 0 and high / low >= _WIDE
-        if all(isinstance(v, int) for v in finite):
-            return Int(int(low), int(high), log=is_log and low >= 1)
-        return Float(float(low), float(high), log=is_log)
-    choices: dict[str, Any] = {}
-    for value in values:
-        try:
-            key = json.dumps(value, sort_keys=True)
-        except (TypeError, ValueError):
-            key = repr(value)
-        choices.setdefault(key, value)
-    return Categorical(list(choices.values())) if len(choices) > 1 else None

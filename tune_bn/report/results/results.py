@@ -102,6 +102,7 @@ class Results:
         is_space_known: Whether ``space`` is what was searched; otherwise its ranges are those of
             the values that were seen.
         chosen: Number of the trial that was chosen in the end, where that is known.
+        notes: How the source was read, where that took guesses; a sentence or two each.
         remarks: What a reader should know who has seen another best trial elsewhere.
     """
 
@@ -116,6 +117,7 @@ class Results:
     versions: Mapping[str, str] = field(default_factory=dict)
     is_space_known: bool = True
     chosen: int | None = None
+    notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property

@@ -1,23 +1,48 @@
 """Any search, whoever drove it, as plain records."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tune_bn.report.errors import ReportError
+from tune_bn.report.results.from_table import results_of_table
 from tune_bn.report.results.results import Results
 
 __all__ = ["results_of"]
 
 
-def results_of(source: Any) -> Results:
+def results_of(
+    source: Any,
+    *,
+    metric: str | None = None,
+    mode: str | None = None,
+    params: Sequence[str] | None = None,
+    scales: Mapping[str, str] | None = None,
+) -> Results:
     """Returns a search as plain records.
 
     Args:
         source: An Optuna study, a Ray Tune ``ResultGrid`` or ``ExperimentAnalysis``, a
-            `tune_bn.CoarseToFine`, a `tune_bn.ray.CoarseToFineSearch`, or `Results` themselves.
+            `tune_bn.CoarseToFine`, a `tune_bn.ray.CoarseToFineSearch`, a table of runs (a data
+            frame, columns by name as scikit-learn's ``cv_results_``, or a list of rows), or
+            `Results` themselves.
+        metric: Of a table: the column to rank by.
+        mode: Of a table: ``"min"`` or ``"max"``.
+        params: Of a table: the columns that are parameters; None to guess them.
+        scales: Of a table: ``"linear"``, ``"log"``, ``"one-minus-log"`` or ``"choice"`` of a
+            parameter, by name; the others are guessed.
 
     Raises:
-        ReportError: If it is something else.
+        ReportError: If it is something else, or the options do not fit it.
     """
+    if _is_table(source):
+        return results_of_table(source, metric=metric, mode=mode, params=params, scales=scales)
+    options = {"metric": metric, "mode": mode, "params": params, "scales": scales}
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise ReportError(
+            f"{given[0]} is for tables of runs, but got {type(source).__name__}, which says itself "
+            f"what was searched. Leave {' and '.join(given)} out."
+        )
     if isinstance(source, Results):
         return source
     # The frameworks are recognised by name: importing one to ask would load it.
@@ -39,7 +64,17 @@ def results_of(source: Any) -> Results:
 
         return results_of_search(source)
     raise ReportError(
-        "A report needs an Optuna study, a Ray Tune ResultGrid or a CoarseToFine, but got "
-        f"{type(source).__name__}. For a storage, load the study first: "
+        "A report needs an Optuna study, a Ray Tune ResultGrid, a CoarseToFine or a table of runs, "
+        f"but got {type(source).__name__}. For a storage, load the study first: "
         "optuna.load_study(study_name=..., storage=...)."
     )
+
+
+def _is_table(source: Any) -> bool:
+    """Returns whether something is a data frame, columns by name or rows, and no search."""
+    if isinstance(source, Mapping):
+        return True
+    if isinstance(source, list):
+        return bool(source) and all(isinstance(row, Mapping) for row in source)
+    homes = {kind.__module__.split(".")[0] for kind in type(source).__mro__}
+    return hasattr(source, "columns") and not homes & {"optuna", "ray", "tune_bn"}
