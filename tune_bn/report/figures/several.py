@@ -64,7 +64,13 @@ def plot_best_values(searches: Mapping[str, Any], *, template: Any = None) -> go
         return empty_figure(title, "No trial has run to its end with a value.")
     base_figure(figure, title=title, height=400)
     figure.update_xaxes(title_text="Trial", tickformat=",d")
-    figure.update_yaxes(title_text=plotly_text(_objective(found)), range=_value_ends(found))
+    low, high = _value_ends(found)
+    reached = np.clip(np.concatenate([trace.y for trace in figure.data]), low, high)
+    pad = 0.06 * float(np.ptp(reached)) or 0.5
+    figure.update_yaxes(
+        title_text=plotly_text(_objective(found)),
+        range=[float(reached.min()) - pad, float(reached.max()) + pad],
+    )
     return figure
 
 
