@@ -21,7 +21,8 @@ from tune_bn.report.figures.several import comparable
 from tune_bn.report.pages.comparison import compare
 
 
-def study(n: int, seed: int, best: float = 0.0, direction: str = "minimize") -> optuna.Study:
+def study(n: int, seed: int, best: float = 0.0, *, maximize: bool = False) -> optuna.Study:
+    direction = optuna.study.StudyDirection.MAXIMIZE if maximize else None
     made = optuna.create_study(
         sampler=optuna.samplers.RandomSampler(seed=seed), direction=direction
     )
@@ -39,14 +40,14 @@ def test_the_best_comes_first_with_its_trials(two: dict[str, optuna.Study]):
     first, early, warning = compare(comparable(two))
     assert first.startswith("long reached")
     assert "in 30 trials; short reached" in first
-    values = [t.value for t in two["long"].trials[:10]]
+    values = [t.value for t in results_of(two["long"]).trials[:10]]
     assert f"After 10 trials each: long {min(values):.5g}" in early
     assert "another seed" in warning
 
 
 def test_the_largest_is_ahead_where_it_is_best():
     """Of searches that maximise the largest value comes first."""
-    pair = {"low": study(5, 0, direction="maximize"), "high": study(5, 0, 9, direction="maximize")}
+    pair = {"low": study(5, 0, maximize=True), "high": study(5, 0, 9, maximize=True)}
     assert compare(comparable(pair))[0].startswith("high reached")
 
 
@@ -86,7 +87,7 @@ def test_what_cannot_be_compared_is_refused(two_objectives: optuna.Study):
     """Two goals, several objectives, nothing at all."""
     one = study(3, 0)
     with pytest.raises(ReportError, match="one goal"):
-        comparable({"a": one, "b": study(3, 0, direction="maximize")})
+        comparable({"a": one, "b": study(3, 0, maximize=True)})
     with pytest.raises(ReportError, match="one goal"):
         comparable({"a": one, "b": replace(results_of(one), objectives=("loss",))})
     with pytest.raises(ReportError, match="one objective"):
