@@ -22,11 +22,24 @@ def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
 def diverge_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """From trial ``number`` on, every configuration diverges."""
 
-    def suggest_or_diverge(trial: optuna.Trial) -> Config:
-        config = suggest_config(trial)
+    def suggest_or_diverge(trial: optuna.Trial, rows: int) -> Config:
+        config = suggest_config(trial, rows)
         return DIVERGES if trial.number >= number else config
 
     monkeypatch.setattr("tune_bn.tuning.trials.life.suggest_config", suggest_or_diverge)
+
+
+def test_a_large_table_has_large_batches(tiny, tmp_path, monkeypatch):
+    """In the search, the final and the model alike; the default configuration is known as such."""
+    monkeypatch.setattr("tune_bn.tuning.space._ROWS_OF_A_BATCH", 10)  # of 54 rows: four times
+    outcome = tune(tiny, tmp_path, QUICK)
+    sizes = [trial.params["batch_size"] for trial in trials(tmp_path)]
+    assert sizes[0] == 256
+    assert all(32 <= size <= 512 for size in sizes)
+    final = {row["trial"]: row["params"]["batch_size"] for row in outcome.summary["final"]}
+    assert final == {number: sizes[number] for number in final}
+    assert 0 in final
+    assert outcome.summary["best"]["is_default"] == (outcome.summary["best"]["trial"] == 0)
 
 
 def test_a_configuration_that_diverges_is_a_failed_trial_with_a_reason(tiny, tmp_path, monkeypatch):

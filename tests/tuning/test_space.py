@@ -6,7 +6,14 @@ import pytest
 from tune_bn.core.space import Int
 from tune_bn.training import Config
 from tune_bn.tuning import space
-from tune_bn.tuning.space import SPACE, params_of, space_version, suggest_config
+from tune_bn.tuning.space import (
+    SPACE,
+    default_config,
+    params_of,
+    space_of,
+    space_version,
+    suggest_config,
+)
 
 
 def random_study(n: int) -> optuna.Study:
@@ -46,6 +53,18 @@ def test_params_of_is_the_inverse_of_suggest_config():
         # 1 − β loses the last digits of what was drawn.
         complement = pytest.approx(trial.params["1 - momentum"], rel=1e-9)
         assert params == trial.params | {"1 - momentum": complement}
+
+
+@pytest.mark.parametrize("rows", [0, 10, 19_999, 20_000, 120_000, 10**6, 10**9])
+def test_batches_grow_with_the_table(rows):
+    """Small tables are searched as ever; a large one is learned in about as many steps."""
+    of = space_of(rows)
+    default = default_config(rows)
+    assert suggest_config(optuna.trial.FixedTrial(params_of(default)), rows) == default
+    assert (of == SPACE) == (default == Config()) == (rows < 20_000)
+    assert (space_version(rows) == space_version()) == (rows < 20_000)
+    if 20_000 <= rows <= 10**6:
+        assert 150 <= rows / default.batch_size <= 313
 
 
 def test_the_version_changes_with_a_range(monkeypatch):

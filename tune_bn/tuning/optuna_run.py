@@ -11,7 +11,7 @@ from tune_bn.training import Config, Dataset, Fit
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import params_of, space_version
+from tune_bn.tuning.space import default_config, params_of, space_version
 from tune_bn.tuning.trials.life import Search
 from tune_bn.tuning.trials.opening import opened_study
 from tune_bn.tuning.trials.workers import run_here, run_in_workers
@@ -54,17 +54,18 @@ def tune(
     """
     settings = settings or Settings()
     metric = settings.metric_for(dataset.task)
+    rows = len(dataset.train)
     Fit(Config(), dataset, epochs=1, device=settings.device)  # refuses an unknown device by itself
     with opened_study(
         dataset,
         out,
         settings,
-        space=space_version(),
+        space=space_version(rows),
         resume=resume,
         sampler=CoarseToFineSampler.for_budget(settings.trials, seed=settings.seed),
         pruner=_pruner(settings),
         # What a person would try first; the search has to beat it.
-        first=params_of(Config()),
+        first=params_of(default_config(rows)),
     ) as (folder, study):
         search = Search(
             study,
@@ -72,6 +73,7 @@ def tune(
             metric=metric,
             on_progress=on_progress,
             is_stopped=is_stopped,
+            rows=rows,
             clock=clock,
         )
         if settings.jobs == 1:

@@ -2,7 +2,8 @@
 
 One declaration, from which a trial's suggestions, a finished trial's configuration and the
 identity of a study are all worked out. The ranges are those a person would start from: rates are
-drawn by their logarithm, momentum by the logarithm of its distance from 1.
+drawn by their logarithm, momentum by the logarithm of its distance from 1. Batches grow with the
+table, so that a large one is learned in as many steps as a middling one, each worth its overhead.
 """
 
 import hashlib
@@ -15,7 +16,14 @@ from tune_bn.core.space import Categorical, Float, Int, Parameter
 from tune_bn.optuna import suggest_one_minus_log
 from tune_bn.training import Config
 
-__all__ = ["SPACE", "params_of", "space_version", "suggest_config"]
+__all__ = [
+    "SPACE",
+    "default_config",
+    "params_of",
+    "space_of",
+    "space_version",
+    "suggest_config",
+]
 
 SPACE: dict[str, Parameter] = {
     "learning_rate": Float(1e-4, 1.0, log=True),
@@ -27,14 +35,50 @@ SPACE: dict[str, Parameter] = {
     "activation": Categorical(["relu", "gelu", "silu", "tanh"]),
     "norm": Categorical(["before_activation", "after_activation"]),
 }
-"""Name in `Config` → the range that is searched."""
+"""Name in `Config` → the range that is searched, of a table of less than 20,000 training rows."""
+_ROWS_OF_A_BATCH = 10_000
+_LARGEST_FACTOR = 64
 
 
-def suggest_config(trial: optuna.trial.BaseTrial) -> Config:
+def space_of(rows: int) -> dict[str, Parameter]:
+    """Returns the space for a table of so many training rows: `SPACE`, with batches to its size.
+
+    From 20,000 rows on they are twice as large, from 40,000 on four times, and so on to 64 times.
+
+    Example:
+        >>> space_of(19_999) == SPACE, space_of(120_000)["batch_size"].low
+        (True, 64)
+    """
+    of = SPACE["batch_size"]
+    assert isinstance(of, Int)
+    factor = _factor(rows)
+    grown = Int(of.low * factor, of.high * factor, log=of.log)
+    return {**SPACE, "batch_size": grown} if factor > 1 else dict(SPACE)
+
+
+def default_config(rows: int) -> Config:
+    """Returns the default configuration for a table of so many training rows.
+
+    Example:
+        >>> default_config(1000) == Config(), default_config(120_000).batch_size
+        (True, 512)
+    """
+    return Config(batch_size=Config.batch_size * _factor(rows))
+
+
+def _factor(rows: int) -> int:
+    factor = 1
+    while 2 * factor * _ROWS_OF_A_BATCH <= rows and factor < _LARGEST_FACTOR:
+        factor *= 2
+    return factor
+
+
+def suggest_config(trial: optuna.trial.BaseTrial, rows: int = 0) -> Config:
     """Returns the configuration of a trial: draws it for a new one, reads it from a finished one.
 
     Args:
         trial: An Optuna ``Trial``, ``FrozenTrial`` or ``FixedTrial``.
+        rows: Training rows of the table.
 
     Example:
         >>> drawn = {"learning_rate": 0.01, "1 - momentum": 0.05, "weight_decay": 1e-4,
@@ -43,7 +87,9 @@ def suggest_config(trial: optuna.trial.BaseTrial) -> Config:
         >>> round(suggest_config(optuna.trial.FixedTrial(drawn)).momentum, 6)
         0.95
     """
-    return Config.from_dict({name: _suggest(trial, name, of) for name, of in SPACE.items()})
+    return Config.from_dict(
+        {name: _suggest(trial, name, of) for name, of in space_of(rows).items()}
+    )
 
 
 def params_of(config: Config) -> dict[str, Any]:
@@ -64,9 +110,11 @@ def params_of(config: Config) -> dict[str, Any]:
     return params
 
 
-def space_version() -> str:
+def space_version(rows: int = 0) -> str:
     """Returns a fingerprint (12 hex digits) that changes with any range, scale or choice."""
-    described = json.dumps({name: of.to_json() for name, of in SPACE.items()}, sort_keys=True)
+    described = json.dumps(
+        {name: of.to_json() for name, of in space_of(rows).items()}, sort_keys=True
+    )
     return hashlib.sha256(described.encode()).hexdigest()[:12]
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Fit, Split
+from tune_bn.tuning.space import default_config
 from tune_bn.tuning.trials.life import fit_seed
 
 __all__ = [
@@ -122,7 +123,8 @@ def play_final(
     fold_of = fold_numbers(together, dataset.task, seed, in_time=dataset.in_time)
     folds = min(folds, int(fold_of.max()) + 1)
     rounds = [range(min(_FIRST_FOLDS, folds)), range(min(_FIRST_FOLDS, folds), folds)]
-    default = next((place for place, (_, c) in enumerate(candidates) if c == Config()), None)
+    first = default_config(len(dataset.train))
+    default = next((place for place, (_, c) in enumerate(candidates) if c == first), None)
     done = 0
     ends: dict[int, list[EpochMetrics] | None] = {place: [] for place in range(len(candidates))}
     curves: dict[int, tuple[EpochMetrics, ...]] = {}

@@ -29,7 +29,7 @@ from tune_bn.tuning.folder.folder import NETWORK, STUDY, replace_results
 from tune_bn.tuning.folder.study import REASON, counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally, after_fits_s
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import params_of, suggest_config
+from tune_bn.tuning.space import default_config, params_of, suggest_config
 from tune_bn.tuning.trials.life import VALIDATION, fit_seed
 
 __all__ = ["DEFAULT_NETWORK", "Outcome", "WriteReport", "finish"]
@@ -109,7 +109,7 @@ def finish(
     rows = len(dataset.train) + len(dataset.validation)
     n_finalists, folds = plan_final(rows, _fits_left(settings, tally, kept_s))
     ranking = play_final(
-        _candidates(study, n_finalists, maximize=maximize),
+        _candidates(study, n_finalists, len(dataset.train), maximize=maximize),
         dataset,
         metric=metric,
         maximize=maximize,
@@ -122,7 +122,7 @@ def finish(
         after_epoch=tally.raise_if_stopped,
     )
     winner = ranking[0]
-    default = next(finalist for finalist in ranking if finalist.config == Config())
+    default = next(each for each in ranking if each.config == default_config(len(dataset.train)))
     report("test", 0, 3)
     model, test = _train_and_test(winner, dataset, settings, tally)
     report("test", 1, 3)
@@ -221,7 +221,7 @@ def _fits_left(settings: Settings, tally: Tally, kept_s: float) -> float:
 
 
 def _candidates(
-    study: optuna.Study, n_finalists: int, *, maximize: bool
+    study: optuna.Study, n_finalists: int, train_rows: int, *, maximize: bool
 ) -> list[tuple[int | None, Config]]:
     complete = [t for t in study.get_trials(deepcopy=False) if VALIDATION in t.user_attrs]
     if not complete:
@@ -236,10 +236,14 @@ def _candidates(
     sign = -1.0 if maximize else 1.0
     complete.sort(key=lambda t: (sign * float(t.values[0]), t.user_attrs[VALIDATION]["loss"]))
     # Trials that differ in nothing would be one finalist twice.
-    best = {suggest_config(trial): trial.number for trial in reversed(complete[:n_finalists])}
+    best = {
+        suggest_config(trial, train_rows): trial.number
+        for trial in reversed(complete[:n_finalists])
+    }
     candidates: list[tuple[int | None, Config]] = [(n, c) for c, n in reversed(best.items())]
-    if Config() not in best:
-        candidates.append((_number_of(study, Config()), Config()))
+    default = default_config(train_rows)
+    if default not in best:
+        candidates.append((_number_of(study, default), default))
     return candidates
 
 

@@ -39,7 +39,7 @@ from tune_bn.tuning.on_ray.trainable import (
     train_trial,
 )
 from tune_bn.tuning.settings import DIRECTIONS, RaySettings, Settings
-from tune_bn.tuning.space import params_of, space_version
+from tune_bn.tuning.space import default_config, params_of, space_version
 from tune_bn.tuning.trials.opening import opened_study
 
 __all__ = ["tune"]
@@ -89,6 +89,7 @@ def tune(
     """
     settings, ray_settings = settings or Settings(), ray_settings or RaySettings()
     metric = settings.metric_for(dataset.task)
+    rows = len(dataset.train)
     if is_client_address(ray_settings.address):
         with _ray(ray_settings):
             return tune_through_client(
@@ -107,17 +108,17 @@ def tune(
         dataset,
         out,
         settings,
-        space=space_version(),
+        space=space_version(rows),
         resume=resume,
         # The study is the record only: Ray draws and Ray stops.
         sampler=optuna.samplers.RandomSampler(seed=settings.seed),
         pruner=optuna.pruners.NopPruner(),
     ) as (folder, study):
-        first = params_of(Config())
+        first = params_of(default_config(rows))
         is_tried = any(trial.params == first for trial in counted_trials(study))
         search = SeededSearch(
             settings.seed,
-            space=ray_space(),
+            space=ray_space(rows),
             metric=metric,
             mode="max" if DIRECTIONS[metric] == "maximize" else "min",
             # What a person would try first; the search has to beat it.
@@ -134,6 +135,7 @@ def tune(
             on_progress=on_progress,
             is_stopped=is_stopped,
             storage=storage,
+            rows=rows,
             clock=clock,
         )
         if record.tally.left > 0:

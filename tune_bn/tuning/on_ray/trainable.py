@@ -22,11 +22,11 @@ from ray import tune
 from tune_bn.core.draws.mark import MARK_KEY
 from tune_bn.plain.files import write_atomically
 from tune_bn.ray import CoarseToFineSearch
-from tune_bn.training import Config, Dataset, DivergedError, Fit
+from tune_bn.training import Dataset, DivergedError, Fit
 from tune_bn.tuning.folder.study import REASON, STORAGE_ERRORS
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import params_of, suggest_config
+from tune_bn.tuning.space import default_config, params_of, suggest_config
 from tune_bn.tuning.trials.life import VALIDATION, fit_seed
 
 __all__ = ["FIT_SEED", "OutOfTime", "SeededSearch", "StudyCallback", "ray_space", "train_trial"]
@@ -40,17 +40,17 @@ class OutOfTime(RuntimeError):  # noqa: N818  an outcome that the caller asked f
     """The time for the search is over."""
 
 
-def distributions() -> dict[str, BaseDistribution]:
+def distributions(rows: int = 0) -> dict[str, BaseDistribution]:
     """Returns the parameters as Optuna stores them, so that both backends share studies."""
-    trial = optuna.trial.FixedTrial(params_of(Config()))
-    suggest_config(trial)
+    trial = optuna.trial.FixedTrial(params_of(default_config(rows)))
+    suggest_config(trial, rows)
     return trial.distributions
 
 
-def ray_space() -> dict[str, Any]:
+def ray_space(rows: int = 0) -> dict[str, Any]:
     """Returns the same parameters as domains of Tune: one seed draws the same values."""
     space: dict[str, Any] = {}
-    for name, of in distributions().items():
+    for name, of in distributions(rows).items():
         if isinstance(of, FloatDistribution):
             space[name] = (tune.loguniform if of.log else tune.uniform)(of.low, of.high)
         elif isinstance(of, IntDistribution):
@@ -85,7 +85,7 @@ def train_trial(
     """Trains one configuration in a worker; reports each epoch, with a checkpoint to go on from."""
     torch.set_num_threads(1)
     params = {name: value for name, value in config.items() if name != FIT_SEED}
-    network = suggest_config(optuna.trial.FixedTrial(params))
+    network = suggest_config(optuna.trial.FixedTrial(params), len(dataset.train))
     training = Fit(
         network, dataset, epochs=epochs, seed=config[FIT_SEED], device=device, metric=metric
     )
@@ -117,6 +117,7 @@ class StudyCallback(tune.Callback):
         on_progress: Called for each epoch and each ended trial.
         is_stopped: Asked at each step of the run.
         storage: The folder of Ray's files; None for none.
+        rows: Training rows of the table.
         clock: Seconds from any fixed point.
     """
 
@@ -130,13 +131,14 @@ class StudyCallback(tune.Callback):
         on_progress: Callable[[Progress], None],
         is_stopped: Callable[[], bool],
         storage: Path | None = None,
+        rows: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._study, self._search, self._settings = study, search, settings
         self._storage = storage
         self._failure: Exception | None = None
         self._metric = metric
-        self._distributions = distributions()
+        self._distributions = distributions(rows)
         self._epochs: dict[str, dict[int, float]] = {}
         known = study.get_trials(deepcopy=False)
         # The search numbers the trials of the study in their order, and goes on counting.

@@ -39,6 +39,7 @@ class Search:
         settings: How many trials, for how long, how many at once.
         on_progress: Called after each epoch and each ended trial.
         is_stopped: Asked after each epoch; True ends the search within that epoch.
+        rows: Training rows of the table.
         clock: Seconds from any fixed point.
     """
 
@@ -50,8 +51,10 @@ class Search:
         metric: str,
         on_progress: Callable[[Progress], None],
         is_stopped: Callable[[], bool],
+        rows: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._rows = rows
         self._study, self._settings, self._metric = study, settings, metric
         self._running: dict[int, optuna.Trial] = {}
         self._seconds: dict[int, float] = {}
@@ -64,7 +67,7 @@ class Search:
         if self.tally.left <= len(self._running) or self.tally.is_over():
             return None
         trial = self._study.ask()
-        config = suggest_config(trial)
+        config = suggest_config(trial, self._rows)
         stage = trial.user_attrs.get(_STAGE)
         self._running[trial.number] = trial
         self.tally.begin(int(stage["stage"]) if isinstance(stage, dict) else None)
