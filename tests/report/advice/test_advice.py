@@ -198,6 +198,49 @@ def test_one_minus_log_speaks(kind: str):
     assert advice.suggestion == Float(0.5, 0.999, one_minus_log=True)
 
 
+@pytest.mark.parametrize("kind", SAMPLERS)
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("high", [1.0, 0.99])
+def test_one_minus_log_is_silent_where_the_best_is_the_end(kind: str, seed: int, high: float):
+    """A share of rows or features whose effect is linear is best at its end."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("subsample", 0.4, high), trial.suggest_float("y", -1, 1)
+        return -x + 0.2 * y * y + noise(trial, 0.01)
+
+    found = [a for a in advise(searched(objective, kind, 100, seed)) if a.parameter == "subsample"]
+    assert {a.rule for a in found} <= {"edge"}
+    assert all(a.suggestion is None or a.suggestion.bounds[-1] >= high for a in found)
+
+
+def test_one_minus_log_speaks_below_one():
+    """A range that reaches 1, where the best lies a hundredth below, wants it too."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("beta", 0.5, 1.0)
+        return (math.log10(1 - x + 1e-9) + 2) ** 2 + noise(trial, 0.02)
+
+    found = advise(searched(objective, "coarse-to-fine", 150))
+    (advice,) = [a for a in found if a.parameter == "beta"]
+    assert advice.rule == "one-minus-log scale"
+    assert advice.suggestion is not None
+    assert advice.suggestion.bounds[0] < 0.99 < advice.suggestion.bounds[-1] < 1
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
+@pytest.mark.parametrize("seed", range(3))
+def test_log_scale_is_silent_where_the_best_is_the_end(kind: str, seed: int):
+    """Of a linear effect over two decades the best is the lower end; no scale changes that."""
+
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("rate", 0.01, 1), trial.suggest_float("y", -1, 1)
+        return x + 0.2 * y * y + noise(trial, 0.01)
+
+    found = [a for a in advise(searched(objective, kind, 100, seed)) if a.parameter == "rate"]
+    assert {a.rule for a in found} <= {"edge"}
+    assert all(a.suggestion is None or a.suggestion.bounds[0] <= 0.01 for a in found)
+
+
 def test_one_minus_log_is_silent_in_the_middle():
     """A best value in the middle of [0.5, 0.999] wants no other scale."""
 

@@ -1,6 +1,7 @@
 """Whether a range is too tight, or its scale the wrong one."""
 
 import math
+import sys
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ _OUTER = 0.1  # the outer tenth of a scale is "near the edge"
 _AT_EDGE = 0.04
 _MOST = 0.6  # so much of the best, to call it most
 _FEWEST_CELLS = 3
+_FAR = 3.0  # times as far above the best as nine tenths of the values lie
+_CLOSER = 0.97  # of an error: a scale that fits better by chance alone comes to 0.98
 
 
 def edge(evidence: Evidence) -> list[Advice]:
@@ -111,8 +114,9 @@ def log_scale(evidence: Evidence) -> list[Advice]:
     """Advises to use a log scale where a uniform one spends its draws in the wrong decades.
 
     Speaks where a linear range spans two decades or more (or begins at 0), the best trial and
-    60 % of the best lie in its lowest tenth, and values get better downwards (van Elteren's test
-    within blocks, one-sided).
+    60 % of the best lie in its lowest tenth, values get better downwards (van Elteren's test
+    within blocks, one-sided), and a parabola over the log scale follows them more closely than one
+    over the linear scale, as it would not where the effect is linear with its best at the end.
     """
     found = []
     for name in evidence.numeric:
@@ -138,6 +142,8 @@ def log_scale(evidence: Evidence) -> list[Advice]:
             positive = values[values > 0]
             end = parameter.spacing or _round(float(positive.min(initial=high)) / 10)
         suggestion = parameter.between(end, high, scale="log")
+        if not _follows_better(evidence, name, suggestion):
+            continue
         top = float(np.median(_best_values(evidence, name)))
         wasted = float(np.mean(position > _OUTER))
         text = (
@@ -156,8 +162,11 @@ def one_minus_log_scale(evidence: Evidence) -> list[Advice]:
     """Advises to draw the distance from 1 on a log scale where the best values crowd below 1.
 
     Speaks where a linear range within [0, 1] has an upper end whose distance from 1 is a twentieth
-    of the lower end's or less, the best trial and 60 % of the best lie in its highest tenth, and
-    values get better upwards (van Elteren's test within blocks, one-sided).
+    of the lower end's or less, the best trial and 60 % of the best lie in its highest tenth,
+    values get better upwards (van Elteren's test within blocks, one-sided), and a parabola over the
+    distance's logarithm follows them more closely than one over the linear scale. Where the range
+    reaches 1 they must also get worse again between the best and it (the same test, p < 0.05): else
+    the best may be 1, which no such scale has.
     """
     found = []
     for name in evidence.numeric:
@@ -174,6 +183,9 @@ def one_minus_log_scale(evidence: Evidence) -> list[Advice]:
         p = normal_tail(-within_blocks_z(position, evidence.rank, evidence.block))
         if p > evidence.level(len(evidence.numeric)):
             continue
+        beyond = np.where(position >= best[0], position, math.nan)
+        if high == 1 and within_blocks_z(beyond, evidence.rank, evidence.block) < 1.64:
+            continue
         nearest = 1 - max(v for v in _best_values(evidence, name))
         end = high if high < 1 else 1 - _round(max(nearest / 10, 1e-9))
         wasted = float(np.mean(position < 1 - _OUTER))
@@ -186,8 +198,35 @@ def one_minus_log_scale(evidence: Evidence) -> list[Advice]:
             f"better (rank test within stages, {_p_text(p)})."
         )
         suggestion = parameter.between(low, end, scale="one-minus-log")
+        if not _follows_better(evidence, name, suggestion):
+            continue
         found.append(Advice("one-minus-log scale", text, name, numbers, suggestion))
     return found
+
+
+def _follows_better(evidence: Evidence, name: str, other: Parameter) -> bool:
+    """Tells whether a parabola follows the values more closely on the scale of ``other``.
+
+    Values far above the usual ones count as little above, so that a few that diverged decide
+    nothing. Of several objectives there is no one value: then it does.
+    """
+    results = evidence.results
+    if len(results.directions) > 1:
+        return True
+    trials = [t for t in evidence.trials if name in t.params and math.isfinite(t.value)]
+    losses = np.array([results.loss(t) for t in trials])
+    losses = losses / max(np.abs(losses).max(initial=0.0), sys.float_info.min)
+    if len(losses):
+        best, usual = losses.min(), np.quantile(losses, 0.9)
+        losses = np.minimum(losses, best + _FAR * (usual - best))
+
+    def error(parameter: Parameter) -> float:
+        at = np.array(parameter.positions([float(t.params[name]) for t in trials]))
+        fitted = np.column_stack([np.ones_like(at), at, at * at])
+        solution = np.linalg.lstsq(fitted, losses, rcond=None)[0]
+        return float(np.sum((losses - fitted @ solution) ** 2))
+
+    return error(other) < _CLOSER * error(results.space[name])
 
 
 def _values(evidence: Evidence, name: str) -> npt.NDArray[np.float64]:
