@@ -17,6 +17,7 @@ MODULES = {
     "batchnorm": ("batchnorm.speed", "speed of the batch-norm layers, beside torch's"),
     "inference-stats": ("batchnorm.inference_stats", "what corrected statistics are good for"),
     "demo": ("tool.demo", "the main job on digits"),
+    "tables": ("tool.tables", "the tuned network on real tables, beside other models"),
     "narrowing": ("tool.narrowing", "the README's figure of how a search narrows"),
     "regions": ("tool.regions", "the pictures of regions in the docs"),
     "pages": ("pages", "the tables of README and docs, made from rows"),

@@ -1,0 +1,57 @@
+"""The benchmark of tables: each table can be read, a short run has every model, the summary."""
+
+import pandas as pd
+import pytest
+
+from benchmarks.tool import tables
+from tune_bn.training.data import dataset_of
+
+OF_SKLEARN = ("breast cancer", "wine", "digits", "diabetes")
+
+
+@pytest.mark.parametrize("name", OF_SKLEARN)
+def test_a_table_is_one_of_inputs_and_a_target(name):
+    """It loads, with its target, as the task that it is there for."""
+    read, target, task = tables.TABLES[name]
+    data = dataset_of(read(), target=target, name=name, task=task)
+    assert data.task == task
+    assert len(data.test) >= 30
+
+
+def test_a_package_that_is_missing_is_named():
+    """The line says how to install it."""
+    with pytest.raises(ModuleNotFoundError, match=r"needs no_such, .* constraints\.txt no_such"):
+        tables._file("no_such", "a.csv")
+
+
+def test_a_short_run_has_every_model(tmp_path):
+    """Its rows are those of the file, each with table, model, score and machine."""
+    out = tmp_path / "rows.jsonl"
+    rows = tables.run(out, trials=1, seeds=1, epochs=2, tables=["wine"])
+    assert [row["model"] for row in rows] == [
+        "tuned network",
+        "always the most frequent class",
+        "logistic regression",
+        "gradient boosting",
+        "default network",
+        "random forest",
+        "scikit-learn's MLP",
+    ]
+    written = pd.read_json(out, lines=True)
+    assert written["score"].tolist() == [row["score"] for row in rows]
+    assert written["machine"].notna().all()
+    assert tables.summary(rows).count("\n") == 3
+
+
+def test_the_summary_tells_gain_and_error():
+    """Means over the seeds; the gain is paired by seed; a missing score is no zero."""
+    scores = {"tuned network": [0.9, 0.8], "default network": [0.8, 0.8], "ridge regression": [0.5]}
+    rows = [
+        {"table": "t", "model": model, "seed": seed, "score": score}
+        for model, found in scores.items()
+        for seed, score in enumerate(found)
+    ]
+    rows.append({"table": "t", "model": "ridge regression", "seed": 1, "score": None})
+    assert tables.summary(rows).splitlines()[-1] == (
+        "| t | 0.850 | 0.800 | 0.500 | +0.050 ± 0.050 |"
+    )
