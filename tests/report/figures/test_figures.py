@@ -9,6 +9,7 @@ import optuna
 import plotly.graph_objects as go
 import pytest
 
+from tests.report.contrast import contrast
 from tune_bn import Categorical, Float, Int
 from tune_bn.core.draws.regions import KINDS
 from tune_bn.report import (
@@ -406,17 +407,6 @@ def test_inference_statistics_are_relative():
     layer = {"running_mean": [1.0], "running_var": [8.0], "mean": [0.0], "var": [4.0]}
     (trace,) = plot_inference_statistics({"bn": layer}).data
     assert (trace.x[0], trace.y[0]) == (0.5, 2.0)
-
-
-def luminance(colour: str) -> float:
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(ink: str, ground: str) -> float:
-    dark, light = sorted((luminance(ink), luminance(ground)))
-    return (light + 0.05) / (dark + 0.05)
 
 
 def inks(figure: go.Figure) -> set[str]:

@@ -3,6 +3,7 @@
 import math
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import optuna
 import pytest
 
 from tests.report.chromium import check_in_chromium, console_messages
+from tests.report.contrast import contrast
 from tune_bn import CoarseToFine, Float
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import NetworkResults, ReportError, explain, results_of, write_report
@@ -104,6 +106,50 @@ def test_headings_go_down_one_by_one(demo: str):
     levels = Outline(demo).headings
     assert levels.count(1) == 1
     assert all(b - a <= 1 for a, b in pairwise(levels))
+
+
+COLOURS = re.compile(r"--(ink|muted|accent|card|page|code|accent-soft): (#[0-9a-f]{6})")
+
+
+def schemes() -> dict[str, dict[str, str]]:
+    """Return the colours of the page's light and dark scheme, by name."""
+    style = files("tune_bn.report.pages").joinpath("page.css").read_text(encoding="utf-8")
+    light, _, rest = style.partition("prefers-color-scheme: dark")
+    return {"light": dict(COLOURS.findall(light)), "dark": dict(COLOURS.findall(rest[:400]))}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("ground", ["card", "page", "code"])
+@pytest.mark.parametrize("ink", ["ink", "muted", "accent"])
+def test_words_can_be_read_on_every_ground(scheme: str, ground: str, ink: str):
+    """All words of the page stand at 4.5 : 1 or more, in both schemes."""
+    colours = schemes()[scheme]
+    assert contrast(colours[ink], colours[ground]) >= 4.5
+
+
+def test_words_in_figures_have_the_pages_ink(demo: str):
+    """No text of a figure has a colour of its own, so the contrast above is theirs, too."""
+    texts = re.findall(r"<(?:text|tspan)[^>]*>", demo)
+    assert len(texts) > 100
+    assert not [text for text in texts if "fill=" in text or "style=" in text]
+
+
+def test_landmarks_have_names_of_their_own(demo: str):
+    """A screen reader lists each section once; tables that scroll are groups, not landmarks."""
+    names = re.findall(r'<section id="[^"]*" aria-labelledby="([^"]*)"', demo)
+    assert len(names) == len(set(names)) >= 5
+    assert 'role="region"' not in demo
+
+
+def test_what_scrolls_and_folds_can_be_reached_by_keyboard(demo: str):
+    """Code and wide tables take the focus, which can be seen; what is folded is a summary."""
+    assert demo.count('<div class="scroll"') == demo.count('<div class="scroll" tabindex="0"')
+    assert demo.count("<pre") == demo.count('<pre tabindex="0"') > 0
+    assert demo.count("<details") == demo.count("<summary")
+    style = demo.partition("<style>")[2].partition("</style>")[0]
+    for element in ("a", "summary", "button", "pre", ".scroll"):
+        assert f"{element}:focus-visible" in style
+    assert "outline: none" not in style
 
 
 def test_ids_are_unique(demo: str):

@@ -11,6 +11,7 @@ from tune_bn.core.draws.stages import Stage
 from tune_bn.core.space import Categorical
 from tune_bn.report.figures.relations import Importance
 from tune_bn.report.figures.shared import some_stages
+from tune_bn.report.pages.verdict import model_scores, winner
 from tune_bn.report.results.explanation import explanation, source_text
 from tune_bn.report.results.results import Results, TrialResult
 from tune_bn.report.results.wording import (
@@ -226,24 +227,15 @@ def durations_table(results: Results) -> Table:
 
 
 def scores_table(summary: Mapping[str, Any]) -> Table | None:
-    """Returns the test scores of the best model beside the baselines; None if there are none.
+    """Returns the test scores of the chosen network beside the others, the best of them marked.
+
+    None if there are none.
 
     Args:
         summary: Plain data with ``best.test`` and ``baselines`` (name → metric → value), as the
             command line tool writes it; or any ``scores`` of that second form.
     """
-    best = summary.get("best")
-    scores: dict[str, Any] = {}
-    if isinstance(best, Mapping) and isinstance(best.get("test"), Mapping):
-        scores["chosen network"] = best["test"]
-    for key in ("scores", "baselines"):
-        given = summary.get(key)
-        if isinstance(given, Mapping):
-            scores |= {str(name): value for name, value in given.items()}
-    rows = {
-        name: value if isinstance(value, Mapping) else {} if value is None else {"score": value}
-        for name, value in scores.items()
-    }
+    rows, first = model_scores(summary), winner(summary)
     metrics = dict.fromkeys(str(metric) for value in rows.values() for metric in value)
     if not metrics:
         return None
@@ -251,7 +243,10 @@ def scores_table(summary: Mapping[str, Any]) -> Table | None:
         "Scores on the test rows",
         ("Model", *metrics),
         tuple(
-            (name, *(_plain(value.get(metric), "–") for metric in metrics))
+            (
+                f"{name} (best)" if name == first else name,
+                *(_plain(value.get(metric), "–") for metric in metrics),
+            )
             for name, value in rows.items()
         ),
     )

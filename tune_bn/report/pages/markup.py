@@ -45,7 +45,7 @@ def table_block(table: Table, *, with_title: bool = False) -> str:
     about = " ".join(text for text in (table.title if with_title else "", table.note) if text)
     caption = f"<caption>{plain(about)}</caption>" if about else ""
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{plain(table.title)}">'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{plain(table.title)}">'
         f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 

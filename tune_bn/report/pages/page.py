@@ -25,6 +25,7 @@ from tune_bn.report.pages.summary import (
     title_of,
     with_summary,
 )
+from tune_bn.report.pages.verdict import verdict
 from tune_bn.report.results.explanation import explanation
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.source import results_of
@@ -136,8 +137,14 @@ def _summary(results: Results, summary: Mapping[str, Any], advice: Sequence[Advi
         "".join(f'<p class="note">{plain(note)}</p>' for note in results.notes),
         _advice(results, advice),
         "" if scores is None else f"<h3>{plain(scores.title)}</h3>{table_block(scores)}",
+        _verdict(summary),
         _remarks(summary),
     ]
+
+
+def _verdict(summary: Mapping[str, Any]) -> str:
+    text = verdict(summary)
+    return f'<p class="verdict">{plain(text)}</p>' if text else ""
 
 
 def _remarks(summary: Mapping[str, Any]) -> str:

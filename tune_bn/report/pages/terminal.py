@@ -23,6 +23,7 @@ from tune_bn.report.pages.summary import (
     title_of,
     with_summary,
 )
+from tune_bn.report.pages.verdict import verdict
 from tune_bn.report.results.explanation import explanation
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.wording import duration_text, label, number_text, value_text
@@ -56,7 +57,9 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
         blocks.append(("Stages", [_turned(stages), *note]))
     scores = tables.scores_table(given)
     if scores is not None:
-        blocks.append((scores.title, [_table(scores)]))
+        said = verdict(given)
+        about = [_indented(said)] if said else []
+        blocks.append((scores.title, [_table(scores), *about]))
     best = chosen_trial(results, given)
     if best is not None:
         lines: list[RenderableType] = [

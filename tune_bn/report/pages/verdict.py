@@ -1,0 +1,109 @@
+"""Whether the chosen network is worth its training: one plain sentence about the test scores."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tune_bn.report.results.wording import count_text, number_text
+
+__all__ = ["CHOSEN", "model_scores", "verdict", "winner"]
+
+CHOSEN = "chosen network"
+_NETWORKS = (CHOSEN, "default network")
+
+
+def model_scores(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Returns the scores of the chosen network and of the models beside it, by name.
+
+    Args:
+        summary: Plain data with ``best.test`` and ``baselines`` (name → metric → value), as the
+            command line tool writes it; or any ``scores`` of that second form.
+    """
+    best = summary.get("best")
+    scores: dict[str, Any] = {}
+    if isinstance(best, Mapping) and isinstance(best.get("test"), Mapping):
+        scores[CHOSEN] = best["test"]
+    for key in ("scores", "baselines"):
+        given = summary.get(key)
+        if isinstance(given, Mapping):
+            scores |= {str(name): value for name, value in given.items()}
+    return {
+        name: value if isinstance(value, Mapping) else {} if value is None else {"score": value}
+        for name, value in scores.items()
+    }
+
+
+def _values(summary: Mapping[str, Any]) -> dict[str, float]:
+    """Returns each model's score by the metric that was tuned for, where it is finite."""
+    metric = str(summary.get("metric", ""))
+    found = {name: scores.get(metric) for name, scores in model_scores(summary).items()}
+    return {
+        name: float(value)
+        for name, value in found.items()
+        if isinstance(value, (int, float)) and math.isfinite(value)
+    }
+
+
+def winner(summary: Mapping[str, Any]) -> str | None:
+    """Returns the model with the best test score; None where nobody says which way is better.
+
+    Of equals the chosen network, then the first.
+    """
+    values, maximize = _values(summary), summary.get("maximize")
+    if len(values) < 2 or not isinstance(maximize, bool):
+        return None
+    return max(values, key=lambda name: values[name] if maximize else -values[name])
+
+
+def verdict(summary: Mapping[str, Any]) -> str:
+    """Returns who did best on the test rows, by how much, and what that means; "" if unknown.
+
+    A difference in accuracy is told in rows. It is chance's where it is within two standard errors
+    of the difference of two shares of that many rows, as if they were other rows: a cautious bound.
+    """
+    best, values = winner(summary), _values(summary)
+    if best is None or CHOSEN not in values:
+        return ""
+    metric, own = str(summary["metric"]), values[CHOSEN]
+    others = {name: value for name, value in values.items() if name != CHOSEN}
+    if best == CHOSEN:
+        sign = 1 if summary["maximize"] else -1
+        rival = max(others, key=lambda name: sign * others[name])
+        gap = _gap_text(summary, own, others[rival])
+        text = (
+            f"The chosen network is the best of these on the test rows: {metric} "
+            f"{number_text(own)} against {number_text(others[rival])} of {rival}{gap}."
+        )
+        if not _is_chance(summary, own, others[rival]):
+            return text
+        if rival in _NETWORKS:
+            return f"{text} So few rows may be chance: tuning has gained little that can be shown."
+        return f"{text} So few rows may be chance: {rival} does as well and is simpler, take it."
+    gap = _gap_text(summary, own, values[best])
+    text = (
+        f"{best[:1].upper()}{best[1:]} did better on the test rows than the chosen network: "
+        f"{metric} {number_text(values[best])} against {number_text(own)}{gap}."
+    )
+    if _is_chance(summary, own, values[best]):
+        text += " So few rows may be chance, but nothing here speaks for the network."
+    return text if best in _NETWORKS else f"{text} Take it."
+
+
+def _rows(summary: Mapping[str, Any]) -> int | None:
+    """Returns the number of test rows, where the metric counts rows; None where it does not."""
+    data = summary.get("data")
+    rows = data.get("rows") if isinstance(data, Mapping) else None
+    n = rows.get("test") if isinstance(rows, Mapping) else None
+    return n if summary.get("metric") == "accuracy" and isinstance(n, int) and n > 0 else None
+
+
+def _gap_text(summary: Mapping[str, Any], a: float, b: float) -> str:
+    n = _rows(summary)
+    if n is None:
+        return ""
+    return f", {count_text(round(abs(a - b) * n), 'row')} of {n:,}"
+
+
+def _is_chance(summary: Mapping[str, Any], a: float, b: float) -> bool:
+    n = _rows(summary)
+    return n is not None and abs(a - b) <= 2 * math.sqrt((a * (1 - a) + b * (1 - b)) / n)
