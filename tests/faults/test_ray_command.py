@@ -20,7 +20,7 @@ from tests.support.command import (
 )
 from tests.support.disks import fill, small_disk
 from tune_bn.cli import app
-from tune_bn.tuning.folder.study import REASON
+from tune_bn.plain.names import REASON
 
 RAY = ("--backend", "ray", "--max-concurrent", "2", "--trials", "100000")
 

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from typer.testing import CliRunner
 
 from tune_bn.cli import app
-from tune_bn.tuning.folder.study import INTERRUPTED, REASON
+from tune_bn.plain.names import INTERRUPTED, REASON
 
 __all__ = [
     "Terminal",

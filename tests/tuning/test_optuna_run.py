@@ -3,9 +3,9 @@ from pathlib import Path
 import optuna
 import pytest
 
+from tune_bn.plain.names import REASON
 from tune_bn.training import Config
 from tune_bn.tuning.errors import Stopped, TuneError
-from tune_bn.tuning.folder.study import REASON
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.optuna_run import tune
 from tune_bn.tuning.settings import Settings

@@ -11,6 +11,7 @@ import typer
 from tune_bn.cli.errors import InputError, end_in_one_line
 from tune_bn.cli.report import RunOption, StorageOption, StudyOption
 from tune_bn.plain.checks import check_number
+from tune_bn.plain.names import STUDY_FILE
 
 __all__ = ["watch"]
 
@@ -39,7 +40,7 @@ def watch(
         if (run is None) == (storage is None):
             raise InputError("Watching needs one of --run and --storage. Give exactly one.")
         check_number(InputError, "Watching", "--every", every, above=0)
-        place = storage if storage is not None else str(Path(run or "") / "study.db")
+        place = storage if storage is not None else str(Path(run or "") / STUDY_FILE)
         opened = open_study(place, study)
         end = None if timeout is None else time.monotonic() + timeout
         with Live(console=Console(highlight=False), auto_refresh=False) as live:

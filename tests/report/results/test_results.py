@@ -114,3 +114,23 @@ def test_something_else_is_refused(source: object):
     """What is no search is refused with its type."""
     with pytest.raises(ReportError, match=type(source).__name__):
         results_of(source)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [(1.0, {"progress": 3}), (0.5, {"progress": 1}), (2.0, {"progress": 3})],
+        [(1.0, {"progress": 3}), (0.5, {"progress": 1, "end": "itself"})],
+        [(0.1, {"progress": 9}), (0.5, {"progress": 2, "end": "goal"}), (0.4, {"progress": 3})],
+        [(0.5, {"progress": None}), (0.1, {"progress": 4, "state": "stopped"})],
+        [(math.inf, {}), (1.0, {"violation": 1.0}), (3.0, {})],
+    ],
+)
+def test_the_best_by_hand_is_the_search_own(told):
+    """By the same rule: how far a trial got, at a goal or by itself, comes before its value."""
+    search = CoarseToFine({"x": Float(0, 1)}, seed=0)
+    for value, options in told:
+        search.tell(search.ask(), value, **options)
+    ranked = results_of(search).ranked
+    assert ranked[0].number == search.best.number
+    assert len(ranked) == len(told)

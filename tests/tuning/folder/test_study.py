@@ -7,9 +7,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from tune_bn.plain.names import INTERRUPTED, REASON, STUDY_FILE
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.folder.folder import STUDY
-from tune_bn.tuning.folder.study import INTERRUPTED, REASON, counted_trials, open_study
+from tune_bn.tuning.folder.study import counted_trials, open_study
 
 IDENTITY = {
     "data": "d",
@@ -59,7 +59,7 @@ def test_a_folder_name_may_hold_any_character(tmp_path):
     folder = tmp_path / "a b?c#d%20e"
     folder.mkdir()
     opened(folder)
-    assert (folder / STUDY).exists()
+    assert (folder / STUDY_FILE).exists()
 
 
 @pytest.mark.parametrize(
@@ -76,18 +76,18 @@ def test_a_folder_name_may_hold_any_character(tmp_path):
 def test_a_study_of_something_else_is_refused(tmp_path, change, words):
     """The message says what differs and how to go on; the study stays as it was."""
     opened(tmp_path)
-    before = (tmp_path / STUDY).read_bytes()
+    before = (tmp_path / STUDY_FILE).read_bytes()
     with pytest.raises(
         TuneError, match=rf"holds one of {words}\. Choose another --out, or --fresh"
     ):
         opened(tmp_path, **change)
-    assert (tmp_path / STUDY).read_bytes() == before
+    assert (tmp_path / STUDY_FILE).read_bytes() == before
 
 
 def test_a_study_that_others_made_is_refused(tmp_path):
     """Its trials are of an unknown space."""
     study = optuna.create_study(
-        storage=f"sqlite:///{tmp_path / STUDY}", study_name="tune_bn", direction="maximize"
+        storage=f"sqlite:///{tmp_path / STUDY_FILE}", study_name="tune_bn", direction="maximize"
     )
     study.tell(study.ask(), 1.0)
     with pytest.raises(TuneError, match="trials that tune-bn did not make"):
@@ -96,10 +96,10 @@ def test_a_study_that_others_made_is_refused(tmp_path):
 
 def test_a_file_that_is_no_study_is_refused(tmp_path):
     """Whatever it is, it is kept."""
-    (tmp_path / STUDY).write_text("not a database, and long enough to be looked at" * 50)
+    (tmp_path / STUDY_FILE).write_text("not a database, and long enough to be looked at" * 50)
     with pytest.raises(TuneError, match=r"needs a study that Optuna can read.*not a database"):
         opened(tmp_path)
-    assert (tmp_path / STUDY).read_text().startswith("not a database")
+    assert (tmp_path / STUDY_FILE).read_text().startswith("not a database")
 
 
 def test_abandoned_trials_are_marked_and_do_not_count(tmp_path):

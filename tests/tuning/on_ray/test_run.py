@@ -13,10 +13,10 @@ from ray.tune import Checkpoint
 from tests.optuna.test_origins import said_untrue
 from tune_bn import Narrowing
 from tune_bn.optuna import CoarseToFineSampler, stages
+from tune_bn.plain.names import REASON
 from tune_bn.training import Config
 from tune_bn.tuning import load_model
 from tune_bn.tuning.errors import Stopped, TuneError
-from tune_bn.tuning.folder.study import REASON
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.on_ray.run import tune
 from tune_bn.tuning.on_ray.trainable import (

@@ -6,11 +6,14 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from tune_bn.training import EpochMetrics
+from tune_bn import Narrowing
+from tune_bn.optuna import CoarseToFineSampler
+from tune_bn.plain.names import INTERRUPTED, REASON
+from tune_bn.training import Config, EpochMetrics
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.folder.study import INTERRUPTED, REASON
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
+from tune_bn.tuning.space import params_of
 from tune_bn.tuning.trials.life import VALIDATION, Search
 from tune_bn.tuning.trials.workers import Job
 
@@ -26,10 +29,15 @@ def _quiet() -> Iterator[None]:
 class Scene:
     """A search over a study in memory, with a clock and a stop button of its own."""
 
-    def __init__(self, settings: Settings, pruner: optuna.pruners.BasePruner | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pruner: optuna.pruners.BasePruner | None = None,
+        sampler: optuna.samplers.BaseSampler | None = None,
+    ) -> None:
         self.study = optuna.create_study(
             direction="maximize",
-            sampler=optuna.samplers.RandomSampler(seed=0),
+            sampler=sampler or optuna.samplers.RandomSampler(seed=0),
             pruner=pruner or optuna.pruners.NopPruner(),
         )
         self.now = 0.0
@@ -62,6 +70,21 @@ def begun(scene: Scene) -> Job:
     job = scene.search.begin()
     assert job is not None
     return job
+
+
+def test_the_progress_names_the_stage_that_drew_the_trial():
+    """As the trial recorded it; one that was given, and another sampler's, is of none."""
+    narrowing = Narrowing(coarse_trials=2, stage_trials=2)
+    sampler = CoarseToFineSampler(seed=0, narrowing=narrowing)
+    scene = Scene(Settings(trials=6, epochs=1), sampler=sampler)
+    scene.study.enqueue_trial(params_of(Config()))
+    for _ in range(6):
+        scene.train(epochs=1)
+    stages = [at.stage for at in scene.heard if at.stage]
+    assert list(dict.fromkeys(stages)) == ["given", "coarse", "fine 1", "fine 2"]
+    other = Scene(Settings(trials=1, epochs=1))
+    other.train(epochs=1)
+    assert {at.stage for at in other.heard if at.stage} == {"given"}
 
 
 def test_as_many_jobs_begin_as_trials_are_asked_for():

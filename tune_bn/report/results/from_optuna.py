@@ -16,6 +16,7 @@ from tune_bn.optuna.distributions import parameter_for
 from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
 from tune_bn.optuna.record import ranked_trial
 from tune_bn.optuna.stages import stages_of
+from tune_bn.plain.names import INTERRUPTED, REASON
 from tune_bn.report.results.results import Results, State, TrialResult
 
 __all__ = ["results_of_study"]
@@ -36,8 +37,7 @@ _TRACES = {
     "grid_id": "a grid",
     "fixed_params": "hand",
 }
-_REASON_KEYS = ("tune_bn:reason", "fail_reason")
-_INTERRUPTED = "interrupted"  # the reason of a trial that `tune-bn tune` cut short and repeats
+_REASON_KEYS = (REASON, "fail_reason")
 
 
 def results_of_study(study: optuna.Study) -> Results:
@@ -49,7 +49,7 @@ def results_of_study(study: optuna.Study) -> Results:
     counted = {
         t.number
         for t in trials
-        if t.state in _STATES and t.user_attrs.get(_REASON_KEYS[0]) != _INTERRUPTED
+        if t.state in _STATES and t.user_attrs.get(_REASON_KEYS[0]) != INTERRUPTED
     }
     # Such a trial is in no count of the tool's: its configuration is tried again.
     of_counted = [

@@ -28,7 +28,8 @@ from tune_bn.ray.ends import number_in
 from tune_bn.ray.folder import FolderTrial, RayFolder, found_in, read_ray_folder
 from tune_bn.ray.past import recorded, result_of, text_at
 from tune_bn.report.errors import ReportError
-from tune_bn.report.results.results import Results, State, TrialResult
+from tune_bn.report.results.from_core import record_of
+from tune_bn.report.results.results import Results, TrialResult
 from tune_bn.report.results.seen import seen_parameter
 from tune_bn.report.results.wording import number_text
 
@@ -309,27 +310,19 @@ def _trials(
     found = []
     for number in sorted(judged.params):
         ended, record = judged.ended.get(number), records.get(number)
-        state: State = "running"
-        if ended is not None:
-            state = "failed" if ended.state == "failed" else "complete"
-            if number in judged.behind:
-                state = "pruned"
         seconds = None if record is None else number_in(record.value("time_total_s"))
         began = None if record is None else record.started
         found.append(
-            TrialResult(
-                number=number,
-                params=judged.params[number],
-                values=() if ended is None else ended.values,
-                state=state,
+            record_of(
+                number,
+                judged.params[number],
+                ended,
+                is_behind=number in judged.behind,
                 # Where no trial reports twice, what is reported is the value, no step on its way.
                 steps=_steps(record, metrics[0]) if record and metrics and is_stepwise else (),
                 started=None if not began else datetime.fromtimestamp(began, timezone.utc),
                 seconds=seconds,
-                violation=0.0 if ended is None else ended.violation,
-                reason="the trial ended by an error" if state == "failed" else "",
-                progress=None if ended is None else ended.progress,
-                is_at_goal=ended is not None and ended.end == "goal",
+                reason="the trial ended by an error" if ended and ended.state == "failed" else "",
             )
         )
     return tuple(found)

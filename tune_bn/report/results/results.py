@@ -50,7 +50,8 @@ class TrialResult:
         violation: Sum of the violated constraints; 0 is feasible.
         reason: Why it failed, if it says so.
         drawn_by: Which other sampler drew it, if it says so.
-        progress: How far it got, if it says so; otherwise that is its last step.
+        progress: How far it got, if it says so; None is as far as any of a complete trial, and of
+            a pruned one its last step.
         is_at_goal: Whether it reached the goal at which the trials of its search end.
     """
 
@@ -175,6 +176,10 @@ class Results:
         """Returns the first objective value with the sign that makes smaller better."""
         return -trial.value if self.maximize else trial.value
 
+    @cached_property
+    def _furthest(self) -> float:
+        return max((t.progress for t in self.trials if t.progress is not None), default=0.0)
+
     def _as_ranked(self, trial: TrialResult) -> Trial:
         losses = tuple(
             -v if d == "maximize" else v
@@ -184,12 +189,13 @@ class Results:
         if reached is None:
             reached = trial.steps[-1][0] if trial.steps else 0.0
         is_complete = trial.state == "complete"
+        is_furthest = is_complete and (trial.progress is None or trial.is_at_goal)
         return Trial(
             trial.number,
             trial.params,
             losses,
             is_complete,
-            0.0 if is_complete else reached,
+            self._furthest if is_furthest else reached,
             trial.violation,
             reached if trial.is_at_goal else None,
         )

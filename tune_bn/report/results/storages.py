@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
+from tune_bn.plain.names import NETWORK_FILE, STUDY_FILE, SUMMARY_FILE
 from tune_bn.plain.text import error_line
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.results import Results
@@ -194,13 +195,14 @@ def open_run(folder: str | Path) -> tuple["optuna.Study", Mapping[str, Any]]:
         ReportError: If the folder holds no study, or its ``best.json`` is damaged.
     """
     folder = Path(folder)
-    database = folder / "study.db"
+    database = folder / STUDY_FILE
     if not database.is_file():
         raise ReportError(
-            f"--run needs a folder that `tune-bn tune` wrote, but {str(folder)!r} has no study.db."
+            f"--run needs a folder that `tune-bn tune` wrote, but {str(folder)!r} has no "
+            f"{STUDY_FILE}."
         )
     study = open_study(str(database))
-    return study, _json_file(folder / "best.json")
+    return study, _json_file(folder / SUMMARY_FILE)
 
 
 def read_network(folder: str | Path) -> Mapping[str, Any]:
@@ -209,11 +211,11 @@ def read_network(folder: str | Path) -> Mapping[str, Any]:
     Raises:
         ReportError: If its ``network.json`` is damaged.
     """
-    file = Path(folder) / "network.json"
+    file = Path(folder) / NETWORK_FILE
     found = _json_file(file)
     if found and not _is_network(found):
         raise ReportError(
-            f"--run needs a network.json as `tune-bn tune` writes it, but {str(file)!r} holds "
+            f"--run needs a {NETWORK_FILE} as `tune-bn tune` writes it, but {str(file)!r} holds "
             "something else. Remove it for a page without the network, or tune again."
         )
     return found

@@ -18,6 +18,7 @@ from torch import nn
 from tune_bn import __version__
 from tune_bn.optuna import stages
 from tune_bn.plain.files import write_atomically
+from tune_bn.plain.names import NETWORK_FILE, REASON, STUDY_FILE, SUMMARY_FILE
 from tune_bn.training import Config, Dataset, DivergedError, Fit, evaluate
 from tune_bn.training.baselines import BOOSTING, fitted_baselines
 from tune_bn.training.model_file import save_model
@@ -25,8 +26,8 @@ from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.final import Finalist, all_but_test, plan_final, play_final
 from tune_bn.tuning.finish.remarks import gains_of, remarks
 from tune_bn.tuning.finish.shown import network_results
-from tune_bn.tuning.folder.folder import NETWORK, STUDY, replace_results
-from tune_bn.tuning.folder.study import REASON, counted_trials
+from tune_bn.tuning.folder.folder import replace_results
+from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally, after_fits_s
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import default_config, params_of, suggest_config
@@ -198,12 +199,12 @@ def finish(
         if write_report is not None:
             write_report(study, staging / "report.html", summary=summary, network=network)
             # So that `tune-bn report --run` can write the same page again. A loss may be infinite.
-            write_atomically(staging / NETWORK, json.dumps(network) + "\n")
+            write_atomically(staging / NETWORK_FILE, json.dumps(network) + "\n")
         write_atomically(
-            staging / "best.json", json.dumps(summary, indent=2, allow_nan=False) + "\n"
+            staging / SUMMARY_FILE, json.dumps(summary, indent=2, allow_nan=False) + "\n"
         )
         names = sorted(file.name for file in staging.iterdir())
-    return Outcome(summary, tuple(folder / name for name in [*names, STUDY]), network)
+    return Outcome(summary, tuple(folder / name for name in [*names, STUDY_FILE]), network)
 
 
 def _kept_s(settings: Settings, tally: Tally) -> float:

@@ -13,14 +13,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tune_bn.plain.names import NETWORK_FILE, STUDY_FILE, SUMMARY_FILE
 from tune_bn.plain.text import error_line
 from tune_bn.tuning.errors import TuneError
 
-__all__ = ["NETWORK", "RESULTS", "STUDY", "open_folder", "replace_results", "set_aside"]
+__all__ = ["RESULTS", "open_folder", "replace_results", "set_aside"]
 
-STUDY = "study.db"
-NETWORK = "network.json"
-RESULTS = ("model.pt", "report.html", NETWORK, "best.json")
+RESULTS = ("model.pt", "report.html", NETWORK_FILE, SUMMARY_FILE)
 _LOCK = ".lock"
 _HOLDER = ".lock-holder"  # who holds it: opening a lock may empty it
 
@@ -84,7 +83,7 @@ def set_aside(folder: Path) -> Path | None:
     """
     found = [
         folder / name
-        for name in (STUDY, f"{STUDY}-journal", f"{STUDY}-wal", f"{STUDY}-shm", *RESULTS)
+        for name in (*(STUDY_FILE + end for end in ("", "-journal", "-wal", "-shm")), *RESULTS)
         if (folder / name).exists()
     ]
     if not found:

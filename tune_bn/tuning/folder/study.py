@@ -9,9 +9,9 @@ import optuna
 import sqlalchemy
 from optuna.trial import TrialState
 
+from tune_bn.plain.names import INTERRUPTED, REASON, STUDY_FILE
 from tune_bn.plain.text import error_line
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.folder.folder import STUDY
 
 __all__ = [
     "INTERRUPTED",
@@ -26,10 +26,6 @@ __all__ = [
 ]
 
 STUDY_NAME = "tune_bn"
-REASON = "tune_bn:reason"
-"""User attribute of a failed trial: why it failed."""
-INTERRUPTED = "interrupted"
-"""The reason of a trial that a person or a killed process cut short; it does not count."""
 _IDENTITY = "tune_bn:identity"
 _OTHER = {
     "data": "other data or another target",
@@ -67,7 +63,7 @@ def open_study(
     Raises:
         TuneError: The folder's study has another identity, or its file is no study.
     """
-    file = folder / STUDY
+    file = folder / STUDY_FILE
     is_new = not file.exists()
     storage = None
     try:
@@ -113,7 +109,7 @@ def _url(file: Path) -> str:
 
 def copied_study(folder: Path) -> optuna.Study:
     """Returns the folder's study as a copy in memory, which does not need the folder any more."""
-    storage = optuna.storages.RDBStorage(_url(folder / STUDY))
+    storage = optuna.storages.RDBStorage(_url(folder / STUDY_FILE))
     copy = optuna.storages.InMemoryStorage()
     try:
         with quiet_optuna():
@@ -154,10 +150,10 @@ def storage_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (*STORAGE_ERRORS, OSError) as error:
-        if not (folder / STUDY).exists():
+        if not (folder / STUDY_FILE).exists():
             raise TuneError(
-                f"A run needs its {STUDY} until its end, but it was removed from {str(folder)!r} "
-                f"({error_line(error)}). Run it again: it begins anew."
+                f"A run needs its {STUDY_FILE} until its end, but it was removed from "
+                f"{str(folder)!r} ({error_line(error)}). Run it again: it begins anew."
             ) from error
         raise TuneError(
             f"A run needs to write to {str(folder)!r}, but that failed ({error_line(error)}). "

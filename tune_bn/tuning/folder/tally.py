@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import TrialState
 
+from tune_bn.core.draws.mark import stage_name
 from tune_bn.tuning.errors import Stopped
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.settings import Settings
@@ -156,10 +157,7 @@ class Tally:
         Args:
             stage: The index of the stage that drew it; None if none did.
         """
-        if stage is None:
-            self._stage = "given"
-        else:
-            self._stage = "coarse" if stage == 0 else f"fine {stage}"
+        self._stage = stage_name(-1 if stage is None else stage)
         self.report()
 
     def end(

@@ -21,9 +21,10 @@ from ray import tune
 
 from tune_bn.core.draws.mark import MARK_KEY
 from tune_bn.plain.files import write_atomically
+from tune_bn.plain.names import REASON
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.training import Dataset, DivergedError, Fit
-from tune_bn.tuning.folder.study import REASON, STORAGE_ERRORS
+from tune_bn.tuning.folder.study import STORAGE_ERRORS
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import default_config, params_of, suggest_config
@@ -207,8 +208,8 @@ class StudyCallback(tune.Callback):
         """Reports the stage of the trial that begins."""
         del iteration, trials, trial, info
         latest = self._search.latest
-        mark = None if latest is None else self._search.mark(latest.number)
-        self.tally.begin(None if mark is None else mark.stage)
+        is_drawn = latest is not None and not self._search.is_given(latest.number)
+        self.tally.begin(latest.stage if latest is not None and is_drawn else None)
 
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any

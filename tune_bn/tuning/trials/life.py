@@ -12,8 +12,9 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
+from tune_bn.core.draws.mark import MARK_KEY, Mark
+from tune_bn.plain.names import INTERRUPTED, REASON
 from tune_bn.training import EpochMetrics
-from tune_bn.tuning.folder.study import INTERRUPTED, REASON
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import suggest_config
@@ -23,7 +24,6 @@ __all__ = ["VALIDATION", "Search", "fit_seed"]
 
 VALIDATION = "tune_bn:validation"
 """User attribute of a complete trial: its scores on the validation rows after the last epoch."""
-_STAGE = "tune_bn:stage"
 
 
 def fit_seed(seed: int, number: int) -> int:
@@ -68,9 +68,12 @@ class Search:
             return None
         trial = self._study.ask()
         config = suggest_config(trial, self._rows)
-        stage = trial.user_attrs.get(_STAGE)
+        mark = Mark.read(trial.user_attrs.get(MARK_KEY), trial.number)
+        # Optuna keeps what was given, which the sampler may not have known to be all.
+        stored = self._study.get_trials(deepcopy=False)[trial.number]
+        is_given = trial.params.keys() <= stored.system_attrs.get("fixed_params", {}).keys()
         self._running[trial.number] = trial
-        self.tally.begin(int(stage["stage"]) if isinstance(stage, dict) else None)
+        self.tally.begin(None if mark is None or is_given else mark.stage)
         return Job(trial.number, config, fit_seed(self._settings.seed, trial.number))
 
     def epoch(self, job: Job, metrics: EpochMetrics) -> bool:
