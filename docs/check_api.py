@@ -12,7 +12,7 @@ __all__ = ["on_post_build"]
 PACKAGE = Path(__file__).parent.parent / "tune_bn"
 PAGES = {
     "core": "",
-    **{room: room for room in ("optuna", "ray", "nn", "report", "training", "tuning")},
+    **{room: room for room in ("optuna", "ray", "nn", "report", "training", "tuning", "sklearn")},
 }
 
 

@@ -112,7 +112,7 @@ COLOURS = re.compile(r"--(ink|muted|accent|card|page|code|accent-soft): (#[0-9a-
 
 
 def schemes() -> dict[str, dict[str, str]]:
-    """Return the colours of the page's light and dark scheme, by name."""
+    """Returns the colours of the page's light and dark scheme, by name."""
     style = files("tune_bn.report.pages").joinpath("page.css").read_text(encoding="utf-8")
     light, _, rest = style.partition("prefers-color-scheme: dark")
     return {"light": dict(COLOURS.findall(light)), "dark": dict(COLOURS.findall(rest[:400]))}

@@ -18,7 +18,7 @@ from tune_bn.report.results.places import names_of
 
 
 def rows(n: int = 40) -> list[dict[str, Any]]:
-    """Return runs as a tracker exports them: names, states, parameters, results."""
+    """Returns runs as a tracker exports them: names, states, parameters, results."""
     dice = random.Random(0)
     found = []
     for i in range(n):
