@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune_bn import Narrowing
-from tune_bn.core.draws.mark import MARK_KEY, stage_index
+from tune_bn.core.draws.mark import MARK_KEY, Marker, stage_index
 from tune_bn.core.history.trial import rank_key
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.optuna.record import StudyRecord, ranked_trial
@@ -93,7 +93,7 @@ def test_waiting_trials_do_not_count():
     for _ in range(5):
         study.enqueue_trial({"x": 0.8})
     study.tell(asked, 10.0)
-    record = StudyRecord(1)
+    record = StudyRecord(1, Marker(0, ONE))
     record.catch_up(study, len(study.get_trials()))
     assert record.history.n_ranked == 2
 
@@ -154,8 +154,10 @@ def test_constraints_set_while_running():
 
 def test_no_constraints_func_is_taken():
     """The option that Optuna deprecated is not there; the trial's own constraints are."""
-    with pytest.raises(TypeError, match="constraints_func"):
-        CoarseToFineSampler(constraints_func=lambda t: [0.0])  # type: ignore[call-arg]  # wrong on purpose
+    with pytest.raises(TypeError, match=r"constraints_func.* trial.set_constraint\(key, value\)"):
+        CoarseToFineSampler(constraints_func=lambda t: [0.0])
+    with pytest.raises(TypeError, match="takes seed and narrowing, but got n_startup_trials"):
+        CoarseToFineSampler(n_startup_trials=10)
 
 
 def test_failing_trials_do_not_end_the_coarse_stage():

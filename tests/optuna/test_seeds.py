@@ -116,3 +116,32 @@ def test_reseeding_has_no_effect():
     sampler = CoarseToFineSampler(seed=3)
     sampler.reseed_rng()
     assert sampler.seed == 3
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [lambda s: s, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))],
+    ids=["the same object", "deepcopy", "pickle"],
+)
+def test_without_a_seed_each_study_has_its_own(duplicate):
+    """One object for two studies, or copies of it sent to workers, draw differently."""
+    sampler = CoarseToFineSampler()
+    a, b = (optuna.create_study(sampler=duplicate(sampler)) for _ in range(2))
+    assert a.ask(SPACE).params != b.ask(SPACE).params
+
+
+def test_without_a_seed_copies_go_on_with_one_study():
+    """A study pickled half way, and a copy of its sampler, draw what it would have drawn."""
+    study = optuna.create_study(sampler=CoarseToFineSampler())
+    study.optimize(value_of, n_trials=15)
+    again = pickle.loads(pickle.dumps(study))
+    for one in (study, again):
+        one.optimize(value_of, n_trials=15)
+    assert params_of(study, 30) == params_of(again, 30)
+
+
+def test_with_a_seed_studies_agree():
+    """A seed means the same draws in every study, whatever its name."""
+    sampler = CoarseToFineSampler(seed=5)
+    a, b = (optuna.create_study(sampler=sampler, study_name=name) for name in "ab")
+    assert a.ask(SPACE).params == b.ask(SPACE).params

@@ -1,6 +1,6 @@
 """Optuna's distributions as parameters of the core, and the scale that Optuna lacks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from optuna.distributions import (
@@ -9,14 +9,23 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.trial import FrozenTrial
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.space import Categorical, Float, Int, Parameter
 from tune_bn.core.space.categorical import is_equal
+from tune_bn.core.space.number import as_number
 
-__all__ = ["is_same_distribution", "parameter_for", "suggest_one_minus_log"]
+__all__ = [
+    "fixed_params",
+    "is_same_distribution",
+    "parameter_for",
+    "suggest_one_minus_log",
+    "within",
+]
 
 _SIGNIFICANT_DIGITS = 12
+_COMPLEMENT = "1 - "
 
 
 class _StoredChoices(Categorical):
@@ -80,6 +89,42 @@ def is_same_distribution(a: BaseDistribution, b: BaseDistribution) -> bool:
     return a.__dict__ == b.__dict__
 
 
+_NOTHING: Mapping[str, Any] = {}
+
+
+def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:
+    """Returns the values that were enqueued for a trial, by the name that it will ask for.
+
+    One that `suggest_one_minus_log` asks for may be enqueued by its own name ("momentum") or by
+    that of what is stored ("1 - momentum").
+    """
+    fixed: Any = trial.system_attrs.get("fixed_params")
+    if not fixed:
+        return _NOTHING
+    found = dict(fixed)
+    for name, value in fixed.items():
+        number = as_number(value)
+        if number is not None and number < 1:
+            found.setdefault(_COMPLEMENT + name, _complement(number))
+    return found
+
+
+def within(distribution: BaseDistribution, name: str, value: Any) -> Any:
+    """Returns an enqueued value.
+
+    Raises:
+        SpaceError: If it is outside of the distribution.
+    """
+    low, high = parameter_for(distribution).bounds
+    if not low <= value <= high:
+        asked = name.removeprefix(_COMPLEMENT)
+        raise SpaceError(
+            f"{asked!r} was enqueued with a value outside of its range: {name!r} is {value!r}, "
+            f"and needs one of {distribution!r}. Enqueue another, or widen the range."
+        )
+    return value
+
+
 class _Suggests(Protocol):
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = ...) -> float: ...
 
@@ -92,7 +137,8 @@ def suggest_one_minus_log(trial: _Suggests, name: str, low: float, high: float) 
 
     Optuna has no such scale, so what is stored is the parameter ``"1 - name"`` on Optuna's own log
     scale. Every sampler, importance, plot and dashboard therefore treats it properly;
-    ``study.best_params`` holds it as it is and can be enqueued again. To have the value back,
+    ``study.best_params`` holds it as it is and can be enqueued again; with `CoarseToFineSampler`
+    the value may be enqueued by its own name, too (``{"momentum": 0.95}``). To have the value back,
     call this function with ``study.best_trial`` (or any finished trial, or a ``FixedTrial``), as
     one calls an objective with them.
 
@@ -113,7 +159,8 @@ def suggest_one_minus_log(trial: _Suggests, name: str, low: float, high: float) 
     """
     Float(low, high, one_minus_log=True)
     # 1 - 0.9 is 0.09999999999999998: rounded, so that the stored range reads 0.001 … 0.1.
-    complement = trial.suggest_float(f"1 - {name}", _complement(high), _complement(low), log=True)
+    ends = _complement(high), _complement(low)
+    complement = trial.suggest_float(_COMPLEMENT + name, *ends, log=True)
     return min(max(_complement(complement), low), high)
 
 

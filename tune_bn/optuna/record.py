@@ -14,6 +14,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from tune_bn.core.draws.mark import Marker
 from tune_bn.core.draws.narrowing import Plan
 from tune_bn.core.history.history import History
 from tune_bn.core.history.trial import Trial
@@ -65,9 +66,11 @@ class StudyRecord:
 
     Args:
         n_objectives: Number of objectives of the study.
+        marker: Makes the marks of its trials.
     """
 
-    def __init__(self, n_objectives: int) -> None:
+    def __init__(self, n_objectives: int, marker: Marker) -> None:
+        self.marker = marker
         self.history = History(n_objectives)
         # The latest distribution of every parameter: a range that the user changed is followed.
         self.distributions: dict[str, BaseDistribution] = {}

@@ -10,12 +10,18 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
+from tune_bn.core.draws.dice import seed_of
 from tune_bn.core.draws.mark import MARK_KEY, Mark, Marker
 from tune_bn.core.draws.narrowing import Narrowing, Plan, stage_for
 from tune_bn.core.draws.proposal import coarse_value, fine_value, propose
 from tune_bn.core.history.history import History
 from tune_bn.core.search.search import checked_narrowing, checked_seed
-from tune_bn.optuna.distributions import is_same_distribution, parameter_for
+from tune_bn.optuna.distributions import (
+    fixed_params,
+    is_same_distribution,
+    parameter_for,
+    within,
+)
 from tune_bn.optuna.origins import drawn_again
 from tune_bn.optuna.record import Drawn, StudyRecord, Together
 
@@ -41,11 +47,13 @@ class CoarseToFineSampler(BaseSampler):
     new sampler continues an old study, also one that another sampler began.
 
     Args:
-        seed: Seed of all draws, 0 ≤ seed < 2⁶⁴. None takes one from the operating system.
+        seed: Seed of all draws, 0 ≤ seed < 2⁶⁴. None takes one from the operating system; then each
+            study that the sampler, or a copy of it, draws for has a seed of its own, made of this
+            one and the study's name.
         narrowing: The schedule.
 
     Raises:
-        TypeError: If ``seed`` is no int or ``narrowing`` no `Narrowing`.
+        TypeError: If ``seed`` is no int or ``narrowing`` no `Narrowing`, or for another option.
         ValueError: If ``seed`` is negative or has more than 64 bits.
 
     Example:
@@ -57,7 +65,21 @@ class CoarseToFineSampler(BaseSampler):
         True
     """
 
-    def __init__(self, *, seed: int | None = None, narrowing: Narrowing | None = None) -> None:
+    _is_seeded = True  # so are samplers in pickles of versions that did not say
+
+    def __init__(
+        self, *, seed: int | None = None, narrowing: Narrowing | None = None, **others: Any
+    ) -> None:
+        for name in others:
+            why = f"CoarseToFineSampler takes seed and narrowing, but got {name}."
+            if name == "constraints_func":  # which Optuna deprecates
+                why += (
+                    " It reads each trial's own constraints: call "
+                    "trial.set_constraint(key, value) in the objective (Optuna 5); a value "
+                    "above 0 violates."
+                )
+            raise TypeError(why)
+        self._is_seeded = seed is not None
         self._seed = checked_seed(seed, "CoarseToFineSampler")
         self._narrowing = checked_narrowing(narrowing, "CoarseToFineSampler")
         self._forget()
@@ -82,7 +104,7 @@ class CoarseToFineSampler(BaseSampler):
 
     @property
     def seed(self) -> int:
-        """The seed; where none was given, the one that was taken from the operating system."""
+        """The seed; where none was given, that of which each study's own is made."""
         return self._seed
 
     def __repr__(self) -> str:
@@ -93,14 +115,17 @@ class CoarseToFineSampler(BaseSampler):
         self._records: WeakKeyDictionary[BaseStorage, dict[tuple[int, str], StudyRecord]] = (
             WeakKeyDictionary()
         )
-        self._marker = Marker(self._seed, self._narrowing)
         # What a trial asks for first is asked three times in a row.
         self._now: tuple[ref[Study], int, StudyRecord, Drawn] | None = None
         self._latest: tuple[ref[BaseStorage], tuple[int, str], ref[StudyRecord]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # What is known of the studies can be read again, and must not tie copies together.
-        return {"_seed": self._seed, "_narrowing": self._narrowing}
+        return {
+            "_seed": self._seed,
+            "_is_seeded": self._is_seeded,
+            "_narrowing": self._narrowing,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -121,7 +146,9 @@ class CoarseToFineSampler(BaseSampler):
             records = self._records.setdefault(storage, {})
             record = records.get(key)
             if record is None:
-                record = records[key] = StudyRecord(len(study.directions))
+                seed = self._seed if self._is_seeded else seed_of(self._seed, study.study_name)
+                marker = Marker(seed, self._narrowing)
+                record = records[key] = StudyRecord(len(study.directions), marker)
             self._latest = (ref(storage), key, ref(record))
         return record
 
@@ -151,7 +178,8 @@ class CoarseToFineSampler(BaseSampler):
             if not _is_same_space(search_space, drawn.distributions):
                 # Another sampler around this one fixes some, or has a space of its own.
                 drawn = self._draw_others(study, trial, record, drawn, search_space)
-            return drawn.params
+            given = fixed_params(trial)
+            return {n: given.get(n, v) for n, v in drawn.params.items()} if given else drawn.params
 
     def sample_independent(
         self,
@@ -163,12 +191,15 @@ class CoarseToFineSampler(BaseSampler):
         """Returns a value for one parameter, drawn without knowledge of the others."""
         with self._lock:
             record, drawn = self._drawn(study, trial)
+            given = fixed_params(trial)
+            if param_name in given:  # else Optuna would not ask
+                return within(param_distribution, param_name, given[param_name])
             known = record.distributions.get(param_name)
             if known is not None and is_same_distribution(known, param_distribution):
                 parameter = record.parameters[param_name]
             else:
                 parameter = parameter_for(param_distribution)
-            seed, narrowing, number = self._seed, self._narrowing, trial.number
+            seed, narrowing, number = record.marker.seed, self._narrowing, trial.number
             if drawn.plan.stage == 0:
                 return coarse_value(seed, number, param_name, parameter, narrowing)
             # A trial stays in the stage in which it began, and around the trials that it named,
@@ -191,7 +222,7 @@ class CoarseToFineSampler(BaseSampler):
         drawn = record.drawn.get(number)
         if drawn is None:
             record.catch_up(study, number)
-            drawn = self._decided(study, trial)
+            drawn = self._decided(study, trial, record)
             if drawn is not None:
                 record.keep(number, drawn)
             else:
@@ -216,17 +247,18 @@ class CoarseToFineSampler(BaseSampler):
     ) -> Drawn:
         """Draws the values of a trial, and records in it from where."""
         number, history, space = trial.number, record.history, together.parameters
-        fixed: Any = trial.system_attrs.get("fixed_params")
+        fixed = fixed_params(trial)
         known, others = record.parameters, {}
         if len(known) > len(space):  # of other branches, or with one value only
             others = {name: known[name] for name in known if name not in space}
         given = {name: fixed[name] for name in known if name in fixed} if fixed else {}
-        proposal = propose(self._seed, number, space, history, self._narrowing, plan, given, others)
+        seed = record.marker.seed
+        proposal = propose(seed, number, space, history, self._narrowing, plan, given, others)
         ranges = None
         if record.changed:
             ranges = {name: record.changed[name] for name in space if name in record.changed}
         if ranges or without or names is not None or not is_whole:
-            mark, spanning = self._marker.mark(
+            mark, spanning = record.marker.mark(
                 number,
                 plan,
                 proposal,
@@ -239,7 +271,7 @@ class CoarseToFineSampler(BaseSampler):
             )
             line = mark.to_text()
         else:
-            line, spanning = self._marker.line(number, plan, proposal, history, record.parameters)
+            line, spanning = record.marker.line(number, plan, proposal, history, record.parameters)
         drawn = Drawn(
             plan, together.distributions, proposal.params, line, history.version, spanning
         )
@@ -279,14 +311,14 @@ class CoarseToFineSampler(BaseSampler):
             is_whole=is_known,
         )
 
-    def _decided(self, study: "Study", trial: FrozenTrial) -> Drawn | None:
+    def _decided(self, study: "Study", trial: FrozenTrial, record: StudyRecord) -> Drawn | None:
         """Returns what a running trial says was decided for it, by another object than this.
 
         None if it says nothing, or what it says cannot be worked out again.
         """
         line = trial.user_attrs.get(MARK_KEY)
         mark = None if line is None else Mark.read(line, trial.number)
-        if mark is None or mark.seed != self._seed:
+        if mark is None or mark.seed != record.marker.seed:
             return None
         return drawn_again(study._get_trials(deepcopy=False, use_cache=True), mark)
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
 
-__all__ = ["fresh_seed", "permutation", "throw", "uniforms"]
+__all__ = ["fresh_seed", "permutation", "seed_of", "throw", "uniforms"]
 
 _UNIT = 2.0**-53
 _FOUR = Struct("<4Q")
@@ -27,6 +27,17 @@ _SEED_BITS = 64
 def fresh_seed() -> int:
     """Returns a seed from the operating system's entropy, for a search that was given none."""
     return secrets.randbits(_SEED_BITS)
+
+
+def seed_of(seed: int, name: str) -> int:
+    """Returns a seed that belongs to a name, of a search among several that share one seed.
+
+    Example:
+        >>> seed_of(0, "a") == seed_of(0, "b")
+        False
+    """
+    text, key = name.encode("utf-8", "surrogatepass"), seed.to_bytes(8, "little")
+    return int.from_bytes(blake2b(text, digest_size=8, key=key).digest(), "little")
 
 
 def uniforms(

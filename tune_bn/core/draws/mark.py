@@ -351,7 +351,7 @@ class Marker:
     """
 
     def __init__(self, seed: int, narrowing: Narrowing) -> None:
-        self._seed = seed
+        self.seed = seed
         self._settings = {
             name: getattr(narrowing, name)
             for name, usual in _SETTINGS.items()
@@ -410,7 +410,7 @@ class Marker:
             proposal.kind,
             number,
             None,
-            self._seed,
+            self.seed,
             history.n_ranked,
             proposal.attempt,
             proposal.chance,
@@ -444,7 +444,7 @@ class Marker:
         _, kind, attempt, chance, n_best = proposal
         if self._plan is not plan and self._plan != plan:  # the same for all trials of a stage
             self._plan = plan
-            self._plan_text = stage_name(plan.stage), f"; seed {self._seed}; width {plan.width!r}"
+            self._plan_text = stage_name(plan.stage), f"; seed {self.seed}; width {plan.width!r}"
         stage, seed_and_width = self._plan_text
         line = (
             f"{stage}, {kind}; after {history.n_ranked}; trial {number}; attempt {attempt}"
