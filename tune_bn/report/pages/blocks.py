@@ -5,13 +5,17 @@ import plotly.graph_objects as go
 from tune_bn.report.figures import (
     plot_best_value,
     plot_durations,
-    plot_importances,
     plot_intermediate_values,
     plot_parallel,
     plot_pareto,
 )
 from tune_bn.report.figures.drawn import narrowing_figure
-from tune_bn.report.figures.relations import FEWEST_ASSESSED, Importance, importances
+from tune_bn.report.figures.relations import (
+    FEWEST_ASSESSED,
+    Importance,
+    importances,
+    importances_figure,
+)
 from tune_bn.report.figures.slices import slices_figure
 from tune_bn.report.pages import listings as tables
 from tune_bn.report.pages.markup import figure_block, folded, plain, table_block
@@ -23,7 +27,7 @@ __all__ = ["further_figures", "parameter_figures", "search_figures"]
 _MOST_PARAMS = 16
 _MOST_ROWS = 7  # of parameters in one figure, so that it fits on a sheet of paper
 _MOST_SLICES = 9
-_MOST_POINTS = 800
+_MOST_POINTS = 600
 _WIDE = 0.6  # the share of a scale from which on it has not narrowed
 _FEW_STEPS = 3  # which say little more than the value
 _FEWEST_SIDE_BY_SIDE = 10
@@ -138,7 +142,7 @@ def _part_of(figure: go.Figure, i: int, parts: list[list[str]]) -> go.Figure:
 
 def _most_points(names: list[str]) -> int:
     """Returns how many trials to show of each parameter, so that the file stays small."""
-    return min(_MOST_POINTS, _MOST_POINTS * 7 // max(len(names), 1))
+    return min(_MOST_POINTS, _MOST_POINTS * 6 // max(len(names), 1))
 
 
 def _shown_names(results: Results) -> list[str]:
@@ -170,7 +174,7 @@ def parameter_figures(results: Results) -> list[str]:
         if found:
             block = figure_block(
                 f"plot-importances-{i}",
-                plot_importances(results, objective=i),
+                importances_figure(results, i, found),
                 "After a search has narrowed they say what still matters there.",
                 tables.importance_table(found),
             )
