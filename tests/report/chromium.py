@@ -10,7 +10,7 @@ import pytest
 
 from tune_bn.report import write_report
 
-__all__ = ["check_in_chromium", "console_messages"]
+__all__ = ["check_in_chromium", "console_messages", "page_height"]
 
 _OPTIONS = (
     "--headless",
@@ -52,6 +52,19 @@ def console_messages(file: Path) -> tuple[list[str], str]:
     """
     ended = _opened(file, "--virtual-time-budget=10000")
     return [line for line in ended.stderr.splitlines() if ":CONSOLE" in line], ended.stdout
+
+
+def page_height(file: Path, *, width: int) -> float:
+    """Returns how high a page is in a window of this width, in pixels.
+
+    Skips the test where there is no Chromium.
+    """
+    measured = file.with_name("measured.html")
+    script = "document.body.dataset.high = document.body.getBoundingClientRect().height"
+    text = file.read_text(encoding="utf-8")
+    measured.write_text(text.replace("</body>", f"<script>{script}</script></body>"), "utf-8")
+    ended = _opened(measured, "--virtual-time-budget=2000", f"--window-size={width},900")
+    return float(ended.stdout.partition('data-high="')[2].partition('"')[0])
 
 
 def _opened(file: Path, *options: str) -> "subprocess.CompletedProcess[str]":

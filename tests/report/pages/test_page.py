@@ -10,7 +10,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from tests.report.chromium import check_in_chromium, console_messages
+from tests.report.chromium import check_in_chromium, console_messages, page_height
 from tests.report.contrast import contrast
 from tune_bn import CoarseToFine, Float
 from tune_bn.optuna import CoarseToFineSampler
@@ -424,6 +424,13 @@ def test_chromium_opens_a_search_with_stages(tmp_path: Path, staged: optuna.Stud
 
 
 @pytest.mark.heavy
+def test_the_page_has_seven_screens_at_most(tmp_path: Path, demo: str):
+    """At 1,400 pixels a colleague scrolls through seven screens of 900 pixels, not thirteen."""
+    file = tmp_path / "demo.html"
+    file.write_text(demo, encoding="utf-8")
+    assert 1500 < page_height(file, width=1400) <= 7 * 900
+
+
 def test_chromium_opens_two_objectives(tmp_path: Path, two_objectives: optuna.Study):
     """The same with a Pareto front."""
     check_in_chromium(tmp_path, two_objectives, fewest=8)
