@@ -45,15 +45,15 @@ def test_numbers_of_any_kind(value: Any):
     [
         (0, {"above": 0, "most": 1}, "0 < width <= 1"),
         (1, {"least": 0, "below": 1}, "0 <= width < 1"),
-        (-1, {"least": 0}, "0 <= width"),
+        (-1, {"least": 0}, "width >= 0"),
         (math.nan, {"most": 3}, "width <= 3"),
-        (math.inf, {"above": 0}, "0 < width"),
-        (10**400, {"above": 0}, "0 < width"),
-        (True, {"least": 0}, "0 <= width"),
-        ("1", {"least": 0}, "0 <= width"),
-        (None, {"least": 0}, "0 <= width"),
-        (Decimal(2), {"least": 0}, "0 <= width"),
-        (1j, {"least": 0}, "0 <= width"),
+        (math.inf, {"above": 0}, "width > 0"),
+        (10**400, {"above": 0}, "width > 0"),
+        (True, {"least": 0}, "width >= 0"),
+        ("1", {"least": 0}, "width >= 0"),
+        (None, {"least": 0}, "width >= 0"),
+        (Decimal(2), {"least": 0}, "width >= 0"),
+        (1j, {"least": 0}, "width >= 0"),
     ],
 )
 def test_what_is_out_of_range_is_refused(value: Any, ends: dict[str, float], between: str):

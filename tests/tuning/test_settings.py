@@ -24,7 +24,7 @@ def test_a_seed_outside_its_range_is_refused(seed):
 @pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan"), float("inf"), "60", True])
 def test_a_timeout_that_is_no_duration_is_refused(timeout):
     """A search of no time can find nothing."""
-    with pytest.raises(TuneError, match="a finite number 0 < timeout, but got timeout="):
+    with pytest.raises(TuneError, match="a finite number timeout > 0, but got timeout="):
         Settings(timeout_s=timeout)
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
 from tune_bn.plain.text import visible
+from tune_bn.report.pages.listings import Table
+from tune_bn.report.pages.terminal import rich_table, turned_table
 
 if TYPE_CHECKING:
     from tune_bn.tuning.finish.finish import Outcome
@@ -31,14 +32,14 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
     # Headings are lines of their own: a table's title is folded to the table's width.
     console.print("How the search narrowed (lowest and highest value of each window):")
     for part in _parts(summary["stages"], console.width):
-        console.print(_stage_table(part, summary["metric"]))
+        console.print(turned_table(_stage_table(part, summary["metric"])))
     console.print(
         f"{search['trials']} trials: {search['complete']} complete, {search['pruned']} stopped "
         f"early, {search['failed']} failed."
     )
     n_test = summary["data"]["rows"]["test"]
     console.print(f"On {n_test} test rows that no training and no search saw:")
-    console.print(_score_table(summary))
+    console.print(rich_table(_score_table(summary)))
     for remark in summary.get("remarks", ()):
         console.print(visible(f"Note: {remark}."), markup=False)
     best = summary["best"]
@@ -60,30 +61,29 @@ def _parts(rows: list[Mapping[str, Any]], width: int) -> list[list[Mapping[str, 
 
 
 def _stage_table(rows: list[Mapping[str, Any]], metric: str) -> Table:
-    """One column a stage: parameters are many, stages few, and terminals are narrow."""
-    table = Table()
-    table.add_column("")
-    for row in rows:
-        table.add_column(row["name"], justify="right", overflow="fold")
-    table.add_row("trials", *[str(row["trials"]) for row in rows])
-    table.add_row("window width", *[f"{row['width']:.2g}" for row in rows])
-    table.add_row(f"best {metric}", *[_value(row["best_value"]) for row in rows])
-    table.add_section()
-    for name in dict.fromkeys(name for row in rows for name in row["windows"]):
-        table.add_row(name, *[_window(row["windows"].get(name)) for row in rows])
-    return table
+    """Returns a row a stage, to be turned: parameters are many, stages few, terminals narrow."""
+    names = list(dict.fromkeys(name for row in rows for name in row["windows"]))
+    found = [
+        (
+            str(row["name"]),
+            str(row["trials"]),
+            f"{row['width']:.2g}",
+            _value(row["best_value"]),
+            *(_window(row["windows"].get(name)) for name in names),
+        )
+        for row in rows
+    ]
+    return Table("", ("", "trials", "window width", f"best {metric}", *names), tuple(found))
 
 
 def _score_table(summary: Mapping[str, Any]) -> Table:
     test = summary["best"]["test"]
-    table = Table()
-    table.add_column("")
-    for name in test:
-        table.add_column(name, justify="right")
     scores = {"tuned network": test, **summary["baselines"]}
-    for who, score in scores.items():
-        table.add_row(who, *[_value(None if score is None else score[name]) for name in test])
-    return table
+    found = [
+        (who, *(_value(None if score is None else score[name]) for name in test))
+        for who, score in scores.items()
+    ]
+    return Table("", ("", *test), tuple(found))
 
 
 def _window(window: list[Any] | None) -> str:

@@ -1,6 +1,5 @@
 """`tune-bn predict`: a tuned model on new rows."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
+from tune_bn.plain.files import replacing
 from tune_bn.plain.text import error_line, visible
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def predict(
                 else:
                     print(f"{done:,} rows predicted …", file=sys.stderr)
                 predicted = _predicted(tuned, rows, unknown, keep, probabilities)
-                predicted.to_csv(file, index=False, header=done == 0)
+                predicted.to_csv(file, index=False, header=done == 0, mode="wb")
                 done += len(rows)
             if strict and unknown:
                 raise unknown_refused(list(unknown.values()))
@@ -143,16 +143,11 @@ def _predicted(
 
 
 @contextmanager
-def _replacing(out: Path) -> Iterator[IO[str]]:
-    """Opens a file that takes the place of `out` at the end; on an error nothing is replaced."""
-    new = out.with_name(f".{out.name}.{os.getpid()}")
+def _replacing(out: Path) -> Iterator[IO[bytes]]:
+    """Yields a file that takes the place of `out` at the end; on an error nothing is replaced."""
     try:
-        try:
-            with new.open("w", encoding="utf-8", newline="") as file:
-                yield file
-            os.replace(new, out.resolve())
-        finally:
-            new.unlink(missing_ok=True)
+        with replacing(out) as file:
+            yield file
     except OSError as error:
         raise InputError(
             f"--out needs a file that can be written, but {str(out)!r} cannot "

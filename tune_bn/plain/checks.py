@@ -85,9 +85,12 @@ def check_number(
         and number <= (math.inf if most is None else most)
     ):
         return number
-    lower = f"{above:g} < " if above is not None else f"{least:g} <= " if least is not None else ""
     upper = f" < {below:g}" if below is not None else f" <= {most:g}" if most is not None else ""
-    between = f"{lower}{name}{upper}"
+    between = f"{name}{upper}"
+    if above is not None:
+        between = f"{above:g} < {between}" if upper else f"{name} > {above:g}"
+    elif least is not None:
+        between = f"{least:g} <= {between}" if upper else f"{name} >= {least:g}"
     raise error(_refusal(f"{who} needs a finite number {between}", name, value, remedy))
 
 

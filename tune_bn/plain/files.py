@@ -2,28 +2,40 @@
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-__all__ = ["write_atomically"]
+__all__ = ["replacing", "write_atomically"]
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:
-    """Writes a file whole or not at all; text is written as UTF-8.
-
-    The content goes to a new file beside it, is flushed to the disk, and takes the name in one
-    step. Whatever goes wrong before, the old file stays and the new one is removed. A link is
-    followed.
+    """Writes a file whole or not at all, as `replacing` does; text is written as UTF-8.
 
     Raises:
         OSError: The folder is missing or read-only, or the disk is full.
     """
-    data = content.encode() if isinstance(content, str) else content
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[IO[bytes]]:
+    """Yields a new file that takes the place of another at the end of the block.
+
+    It lies beside it, is flushed to the disk, and takes the name in one step. Whatever goes wrong
+    before, the old file stays and the new one is removed. A link is followed.
+
+    Raises:
+        OSError: The folder is missing or read-only, or the disk is full.
+    """
     final = Path(os.path.realpath(path))
     beside = final.with_name(f".{final.name}.{secrets.token_hex(8)}.tmp")
     # Not tempfile: it would leave the file readable by its owner only.
     try:
         with beside.open("xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(final)

@@ -274,7 +274,7 @@ def test_a_run_without_scores_yet(tmp_path: Path):
         (("report", "--run", "b", "--figure", "x.svg", "--text"), "--figure and --text"),
         (("report", "--run", "b", "--figure", "x.svg", "--trial", "3"), "Give one"),
         (("watch",), "Give exactly one"),
-        (("watch", "--storage", "x", "--every", "0"), "above 0"),
+        (("watch", "--storage", "x", "--every", "0"), "--every > 0"),
     ],
 )
 def test_bad_options_end_in_one_line(arguments: tuple[str, ...], said: str):

@@ -1,6 +1,6 @@
 """The report as text for a terminal: what was found, the stages, the best, the advice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -28,7 +28,7 @@ from tune_bn.report.results.explanation import explanation
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.wording import duration_text, label, number_text, value_text
 
-__all__ = ["text_report", "watch_view"]
+__all__ = ["rich_table", "text_report", "turned_table", "watch_view"]
 
 _MOST_STAGES = 8
 _MOST_COLUMNS = 4
@@ -54,12 +54,12 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
         scaled = [n for n, p in results.space.items() if not p.is_unordered]
         stages = tables.stage_table(results, params=scaled, most=_MOST_COLUMNS)
         note = [_indented(stages.note, style="dim")] if stages.note else []
-        blocks.append(("Stages", [_turned(stages), *note]))
+        blocks.append(("Stages", [turned_table(stages), *note]))
     scores = tables.scores_table(given)
     if scores is not None:
         said = verdict(given)
         about = [_indented(said)] if said else []
-        blocks.append((scores.title, [_table(scores), *about]))
+        blocks.append((scores.title, [rich_table(scores), *about]))
     best = chosen_trial(results, given)
     if best is not None:
         lines: list[RenderableType] = [
@@ -88,7 +88,8 @@ def _new_table() -> RichTable:
     return RichTable(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
 
 
-def _table(table: Table) -> RichTable:
+def rich_table(table: Table) -> RichTable:
+    """Returns a table for a terminal."""
     shown = _new_table()
     for i, column in enumerate(table.columns):
         shown.add_column(_text(column), justify="left" if table.is_words(i) else "right")
@@ -97,7 +98,7 @@ def _table(table: Table) -> RichTable:
     return shown
 
 
-def _turned(table: Table) -> RichTable:
+def turned_table(table: Table) -> RichTable:
     """Returns a table with a column for each row: stages are few, parameters many."""
     shown = _new_table()
     shown.add_column("", no_wrap=True)
@@ -128,25 +129,22 @@ def watch_view(results: Results, now: datetime, *, every_s: float) -> Renderable
         parts.append(_text(f"{what}: trial {best.number} with {value}: {chosen}"))
     if results.stages:
         stages = tables.stage_table(results, params=(), most=len(results.stages))
-        parts.append(_table(replace(stages, rows=stages.rows[-_MOST_STAGES:])))
+        parts.append(rich_table(replace(stages, rows=stages.rows[-_MOST_STAGES:])))
     parts.append(_latest(results))
     return Group(*parts)
 
 
 def _latest(results: Results, n: int = 6) -> RichTable:
-    shown = _new_table()
-    columns: Sequence[str] = ("Trial", "State", *results.objectives, "Time")
-    for column in columns:
-        shown.add_column(_text(column), justify="left" if column == "State" else "right")
+    rows = []
     for trial in results.trials[-n:][::-1]:
         values = [number_text(v, 6) for v in trial.values] or ["–"] * len(results.objectives)
         if trial.state == "running" and trial.steps:
             step, value = trial.steps[-1]
             values = [f"{number_text(value, 6)} at step {number_text(step)}", *values[1:]]
         seconds = "–" if trial.seconds is None else duration_text(trial.seconds)
-        row = (str(trial.number), trial.state, *values, seconds)
-        shown.add_row(*[_text(text) for text in row])
-    return shown
+        rows.append((str(trial.number), trial.state, *values, seconds))
+    columns = ("Trial", "State", *results.objectives, "Time")
+    return rich_table(Table("", columns, tuple(rows), n_text_columns=2))
 
 
 def _text(text: str, style: str = "") -> Text:
