@@ -121,6 +121,18 @@ def test_trials_come_into_the_study_as_they_ended():
     assert driver.seen[-1].best == 0.4
 
 
+def test_trials_have_their_times():
+    """How long each trained; of one that failed before it reported, no less than nothing."""
+    study = new_study()
+    driver = Driver(study)
+    driver.run("a", [0.1, 0.2, 0.3], time_total_s=90.0)
+    driver.run("b", [0.5], time_total_s=1.5)
+    driver.fail("c")
+    durations = [t.duration.total_seconds() for t in study.trials if t.duration is not None]
+    assert durations[:2] == [90.0, 1.5]
+    assert durations[2] >= 0
+
+
 def test_a_run_goes_on_from_the_study():
     """Interrupted after any trial, the next is the one that would have come."""
     study = new_study()

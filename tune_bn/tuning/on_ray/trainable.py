@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,7 @@ class StudyCallback(tune.Callback):
         self._metric = metric
         self._distributions = distributions(rows)
         self._epochs: dict[str, dict[int, float]] = {}
+        self._begun: dict[str, datetime] = {}
         known = study.get_trials(deepcopy=False)
         # The search numbers the trials of the study in their order, and goes on counting.
         self._numbers = {trial.number: trial.number for trial in known}
@@ -206,7 +208,8 @@ class StudyCallback(tune.Callback):
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         """Reports the stage of the trial that begins."""
-        del iteration, trials, trial, info
+        del iteration, trials, info
+        self._begun.setdefault(trial.trial_id, datetime.now())  # as Optuna's own times
         latest = self._search.latest
         is_drawn = latest is not None and not self._search.is_given(latest.number)
         self.tally.begin(latest.stage if latest is not None and is_drawn else None)
@@ -263,6 +266,12 @@ class StudyCallback(tune.Callback):
             user_attrs=attributes,
             intermediate_values=dict(sorted(epochs.items())),
         )
+        begun = self._begun.pop(trial.trial_id, None)
+        if stored.datetime_complete is not None:
+            seconds = (getattr(trial, "last_result", None) or {}).get("time_total_s")
+            if seconds is not None:
+                begun = stored.datetime_complete - timedelta(seconds=float(seconds))
+            stored.datetime_start = min(begun or stored.datetime_complete, stored.datetime_complete)
         with self._kept_failure():
             self._study.add_trial(stored)
         if self._failure is not None:
