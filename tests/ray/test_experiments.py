@@ -14,9 +14,10 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import Repeater
 
 from tests.support.experiments import Outcome, judge, rank
-from tune_bn import Float, Narrowing
+from tune_bn import Float, Narrowing, SpaceError
 from tune_bn.ray import CoarseToFineSearch, StagesCallback
 from tune_bn.report import ReportError, results_of
+from tune_bn.report.pages.page import page
 from tune_bn.report.results.from_ray import results_of_ray_folder
 from tune_bn.report.results.results import Results, TrialResult
 
@@ -384,6 +385,97 @@ def test_the_report_asks_what_nobody_says(tmp_path):
         results_of_ray_folder(grid.experiment_path, metric="loss")
     found = results_of_ray_folder(grid.experiment_path, metric="loss", mode="min")
     assert best_of(found).value == rays_best(grid)
+
+
+class Sgd:
+    """A class among the choices."""
+
+
+class Adam:
+    """Another one."""
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_objects_have_their_names(tmp_path):
+    """Classes, numpy's numbers and conditional dicts among choices: in best, stages and page.
+
+    What `search.best` names is a point for another search over the same space.
+    """
+    for kind in (Sgd, Adam):
+        kind.__module__ = "__main__"
+    space = {
+        **SPACE,
+        "optimizer": tune.choice([Sgd, Adam]),
+        "width": tune.choice([np.int64(8), np.int64(16)]),
+        "share": tune.choice([np.float64(0.5), np.float64(0.25)]),
+        "schedule": tune.choice([{"kind": Sgd, "rate": tune.uniform(0, 1)}, None]),
+    }
+
+    def train(config: dict[str, Any]) -> None:
+        assert isinstance(config["optimizer"], type)
+        tune.report({"loss": config["x"] + (config["optimizer"].__name__ == "Sgd")})
+
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    grid = fitted(tmp_path / "objects", train, search, space=space, n=10)
+    results = judge(grid, search, at_its_end())
+    assert repr(search.best.params["optimizer"]) == "Adam"
+    choices = results.space["optimizer"].bounds
+    assert [repr(choice) for choice in choices] == ["Sgd", "Adam"]
+    assert [repr(choice) for choice in results.space["width"].bounds] == ["8", "16"]
+    assert results.space["share"].bounds == (0.5, 0.25)
+    assert "Sgd" in str(results.space["schedule"].bounds[0])
+    text = page(results)
+    assert "Adam" in text
+    assert "__ref_ph" not in text
+    folder = Path(grid.experiment_path)
+    assert "__ref_ph" not in page(results_of_ray_folder(folder))
+    again = CoarseToFineSearch(points_to_evaluate=[search.best.params], seed=1)
+    grid = fitted(tmp_path / "again", train, again, space=space, n=1)
+    assert again.trials[0].params == search.best.params
+    assert grid.get_best_result().metrics == grid[0].metrics
+
+
+def test_a_domain_that_a_function_returns_is_refused(tmp_path):
+    """Nobody would draw it: the trainable would get the domain itself."""
+
+    def train(config: dict[str, Any]) -> None:
+        for _ in range(3):
+            tune.report({"loss": config["x"]})
+
+    space = {**SPACE, "late": tune.sample_from(lambda config: [tune.uniform(0, 1)])}
+    search = CoarseToFineSearch(seed=0)
+    message = "'late' needs to return a value, but returned the domain Float"
+    with pytest.raises(tune.TuneError, match=message):
+        fitted(tmp_path / "late", train, search, space=space, n=1)
+    with pytest.raises(SpaceError, match=message):
+        CoarseToFineSearch(space, "loss", "min").suggest("a")
+
+
+def test_another_metric_is_refused(tmp_path):
+    """A search object with trials cannot serve a ``Tuner`` that judges by something else."""
+
+    def train(config: dict[str, Any]) -> None:
+        tune.report({"loss": config["x"], "acc": 1 - config["x"]})
+
+    search = CoarseToFineSearch(seed=0)
+    fitted(tmp_path / "one", train, search, n=2)
+    with pytest.raises(
+        ValueError, match="judged by metric='loss' and mode='min', but got metric='acc"
+    ):
+        fitted(tmp_path / "two", train, search, n=2, metric="acc", mode="max")
+
+
+def test_an_infinite_value_is_not_the_best(tmp_path):
+    """A diverged trial of a metric that is maximised."""
+
+    def train(config: dict[str, Any]) -> None:
+        tune.report({"loss": np.inf if config["x"] > 0.5 else config["x"]})
+
+    search = CoarseToFineSearch(seed=0, narrowing=QUICK)
+    grid = fitted(tmp_path / "infinite", train, search, mode="max")
+    results = judge(grid, search, at_its_end(), maximize=True)
+    assert best_of(results).value <= 0.5
+    assert any(np.isinf(t.value) for t in results.trials)
 
 
 def test_the_judge_can_tell_ranks_apart():

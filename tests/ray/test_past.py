@@ -62,6 +62,21 @@ def test_points_are_tried_first_and_completed(point, expected):
     assert search.best.params["lr"] == 0.25
 
 
+@pytest.mark.parametrize("given", [np.int64(32), np.float64(32), 32.0, 32])
+def test_a_category_from_a_table_is_that_of_the_space(given):
+    """However numpy or pandas hold it; True is no 1, a word no other word."""
+    space = {"bs": tune.choice([16, 32]), "act": tune.choice(["relu", "tanh"])}
+    point = {"bs": given, "act": np.str_("tanh")}
+    search = CoarseToFineSearch(space, "loss", "min", [point], seed=0)
+    config = search.suggest("a")
+    assert config == {"bs": 32, "act": "tanh"}
+    assert type(config["bs"]) is int
+    search.add_evaluated_point(point, 1.0)
+    assert search.trials[-1].params == config
+    with pytest.raises(SpaceError, match="'bs' is none of"):
+        CoarseToFineSearch({"bs": tune.choice([0, 1])}, "loss", "min", [{"bs": True}])
+
+
 def test_points_before_the_space_is_known():
     """They wait for the Tuner's space, and are checked against it when it comes."""
     search = CoarseToFineSearch(points_to_evaluate=[{"lr": 0.25}], seed=0)

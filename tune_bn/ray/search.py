@@ -208,6 +208,7 @@ class CoarseToFineSearch(Findings, Searcher):
         """
         if self._is_finished(trial_id):
             return
+        self._learn_names(trial_id, result)
         self._iterations[trial_id] = result.get(TRAINING_ITERATION)
         values = values_of(result, self._metrics)
         if values is None:
@@ -240,6 +241,7 @@ class CoarseToFineSearch(Findings, Searcher):
         space, search = self._started()
         if search is None:
             return
+        self._learn_names(trial_id, result)
         values = values_of(result, self._metrics) or seen_values
         progress = progress_of(result, self._time_attr)
         progress = seen_progress if progress is None else progress
@@ -254,15 +256,16 @@ class CoarseToFineSearch(Findings, Searcher):
             self._resumed.discard(trial_id)
             tell(number, values, state=state, progress=progress, end=end)
             return
-        prefix = "config/"
-        config = {k[len(prefix) :]: v for k, v in result.items() if k.startswith(prefix)}
-        if isinstance(result.get("config"), Mapping):
-            config = dict(result["config"])
-        params = space.values(config, is_strict=False)
+        params = space.values(_config_in(result), is_strict=False)
         if params:
             logger.info("Trial %s was not known; learned from its config.", trial_id)
             past = PastResult(params, values, progress, error, end=end)
             self._note(trial_id, _add(search, past))
+
+    def _learn_names(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        number = self._numbers.get(trial_id)
+        if number is not None and self._space is not None and self._search is not None:
+            self._space.learn_names(self._search.params(number), _config_in(result))
 
     def on_pause(self, trial_id: str) -> None:
         """Does nothing: ``HyperBandForBOHB`` calls it."""
@@ -413,6 +416,8 @@ class CoarseToFineSearch(Findings, Searcher):
             self._is_whole = bool(state["is_whole"])
             if state["space"] is not None:
                 self._space = Space(decode_tree(state["space"]))
+        elif state["space"] is not None:
+            self._space.take_names(Space(decode_tree(state["space"])))
         if self._space is not None:
             self._set_space(self._space)
         for past in (*self._past, *self._raw_past):
@@ -673,6 +678,14 @@ _NEEDS_SPACE = (
 def _add(search: CoarseToFine, past: PastResult) -> int:
     state: State = "failed" if past.is_failed else "complete"
     return search.add(past.config, past.values, state=state, progress=past.progress, end=past.end)
+
+
+def _config_in(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the config that a result of Tune's holds, flat as it comes; empty for none."""
+    if isinstance(result.get("config"), Mapping):
+        return dict(result["config"])
+    prefix = "config/"
+    return {k[len(prefix) :]: v for k, v in result.items() if k.startswith(prefix)}
 
 
 def _budget(n_samples: Any) -> int | None:

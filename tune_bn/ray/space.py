@@ -4,18 +4,26 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from ray.tune.search import sample
 from ray.tune.search.variant_generator import RecursiveDependencyError, assign_value
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.space import Categorical, Parameter, is_same_choice
-from tune_bn.ray.tree import Node, build
+from tune_bn.core.space.categorical import is_equal
+from tune_bn.ray.tree import (
+    Node,
+    Placeholder,
+    build,
+    is_placeholder,
+    learn_names,
+    name_of,
+    refuse_domains,
+)
 
 __all__ = ["Space"]
 
 logger = logging.getLogger(__name__)
-
-_PLACEHOLDERS = ("__fn_ph", "__ref_ph")  # ray/tune/impl/placeholder.py
 
 
 class Space:
@@ -33,6 +41,7 @@ class Space:
         self.parameters: dict[str, Parameter] = {}
         self._branches: dict[str, tuple[str, int]] = {}
         self._add(tree, None)
+        self._placeholders = [n.value for n in tree.walk() if isinstance(n.value, Placeholder)]
         self._has_functions = any(node.kind == "function" for node in tree.walk())
 
     def _add(self, node: Node, branch: tuple[str, int] | None) -> None:
@@ -70,6 +79,25 @@ class Space:
         _compute(whole)
         return whole if with_constants else _open_part(self.tree, whole)
 
+    def learn_names(self, values: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+        """Names the objects that Tune hides by what a trial's own config holds.
+
+        Args:
+            values: The values of that trial.
+            config: Its config, nested, or flat with keys like "optimizer/lr".
+
+        Raises:
+            SpaceError: If a ``sample_from`` returned a domain.
+        """
+        if config and any(placeholder.name is None for placeholder in self._placeholders):
+            learn_names(build(self.tree, values, True, for_tune=False), config)
+
+    def take_names(self, other: "Space") -> None:
+        """Takes the names that another space over the same objects has learned."""
+        names = {tuple(placeholder): placeholder.name for placeholder in other._placeholders}
+        for placeholder in self._placeholders:
+            placeholder.name = placeholder.name or names.get(tuple(placeholder))
+
     def values(self, config: Mapping[str, Any], *, is_strict: bool) -> dict[str, Any]:
         """Returns the parameters' values that a config holds; parameters may be missing.
 
@@ -106,14 +134,14 @@ class Space:
             return all(fits)
         if node.kind == "function" or _is_same(build(node, {}, True), given):
             return True
-        if is_strict and not _is_placeholder(node.value):
+        if is_strict and not is_placeholder(node.value):
             logger.warning(
                 "A point has %s=%r, but the space has the constant %r, which is kept.",
                 node.name,
                 given,
                 build(node, {}, True),
             )
-        return _is_placeholder(node.value)
+        return is_placeholder(node.value)
 
     def _match_dict(self, node: Node, given: Any, found: dict[str, Any], is_strict: bool) -> bool:
         if not isinstance(given, Mapping):
@@ -141,12 +169,26 @@ class Space:
                 found[node.name] = node.parameter.choices[i]
                 found.update(inside)
                 return True
+        plain = given.item() if isinstance(given, np.generic) else given
+        for i, child in node.children.items():
+            if child.is_open:
+                continue
+            choice = build(child, {}, True, for_tune=False)
+            is_named = isinstance(choice, Placeholder) and choice.name == name_of(given)
+            # 32.0 of a table is the 32 of the space, but True is not 1.
+            if is_named or (
+                isinstance(choice, bool) == isinstance(plain, bool) and is_equal(choice, plain)
+            ):
+                found[node.name] = node.parameter.choices[i]
+                return True
         choices = list(node.parameter.choices)
-        return _refused(is_strict, f"A point's {node.name!r} is none of {choices!r}: {given!r}.")
-
-
-def _is_placeholder(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and value[0] in _PLACEHOLDERS
+        text = f"A point's {node.name!r} is none of {choices!r}: {given!r}."
+        if any(isinstance(choice, Placeholder) for choice in choices):
+            text += (
+                " Tune hides objects from search algorithms: pass the space to CoarseToFineSearch, "
+                "or a point of an earlier search.best."
+            )
+        return _refused(is_strict, text)
 
 
 def _is_same(a: Any, b: Any) -> bool:
@@ -247,6 +289,7 @@ def _compute(config: dict[str, Any]) -> None:
             except RecursiveDependencyError:
                 later[path] = function
             else:
+                refuse_domains(value, "/".join(map(str, path)))
                 assign_value(config, path, value)
         if len(later) == len(waiting):
             names = ", ".join("/".join(map(str, path)) for path in later)

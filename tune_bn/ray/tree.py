@@ -18,13 +18,56 @@ from tune_bn.core.space import Categorical, Parameter, parameter_from_json
 from tune_bn.plain.reading import encode_number
 from tune_bn.ray.domains import parameter_for
 
-__all__ = ["Branch", "Node", "NotPlainError", "build", "decode_tree", "encode_tree", "read_config"]
+__all__ = [
+    "Branch",
+    "Node",
+    "NotPlainError",
+    "Placeholder",
+    "build",
+    "decode_tree",
+    "encode_tree",
+    "is_placeholder",
+    "learn_names",
+    "name_of",
+    "read_config",
+    "refuse_domains",
+]
 
 
 class Branch(str):
-    """A category that holds domains itself, as it is shown among the choices."""
+    """A category that holds domains itself; as text it is what tells it from the others."""
 
-    __slots__ = ()
+    node: "Node"
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __str__(self) -> str:
+        return f"{self.partition(':')[0]}: {_shown(self.node, named=True)}"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+class Placeholder(tuple[str, str]):
+    """What Tune puts in the place of an object before a search algorithm sees the space.
+
+    The object's name is learned from the config in a trial's results. Equal to Tune's own tuple, so
+    that it is found among the choices of another search over the same space.
+    """
+
+    name: str | None = None
+
+    def __repr__(self) -> str:
+        return self.name or f"(object {self[1]})"
+
+
+def is_placeholder(value: Any) -> bool:
+    """Tells whether a value stands for an object or a function that Tune keeps to itself."""
+    return isinstance(value, tuple) and len(value) == 2 and value[0] in (_FUNCTION, _OBJECT)
+
+
+_FUNCTION, _OBJECT = "__fn_ph", "__ref_ph"  # ray/tune/impl/placeholder.py
 
 
 class NotPlainError(ValueError):
@@ -91,24 +134,29 @@ def read_config(value: Any, path: tuple[Any, ...] = ()) -> Node:
             return Node("list", name, children=parts)
         if any(child.is_open for child in parts.values()):
             return Node("tuple", name, type(value), parts)
-    return Node("constant", name, value)
+    return Node("constant", name, Placeholder(value) if is_placeholder(value) else value)
 
 
 def _choice(name: str, children: dict[Any, Node]) -> Node:
-    choices = [
-        Branch(f"{i}: {_shown(child)}") if child.is_open else build(child, {}, True)
-        for i, child in children.items()
-    ]
+    choices: list[Any] = []
+    for i, child in children.items():
+        if child.is_open:
+            choices.append(Branch(f"{i}: {_shown(child)}"))
+            choices[-1].node = child
+        else:
+            choices.append(build(child, {}, True, for_tune=False))
     return Node("choice", name, children=children, parameter=Categorical(choices))
 
 
-def _shown(node: Node) -> str:
+def _shown(node: Node, *, named: bool = False) -> str:
     if node.kind == "constant":
-        return repr(node.value)
+        is_hidden = isinstance(node.value, Placeholder) and not named
+        return repr(tuple(node.value) if is_hidden else node.value)
     if node.kind == "dict":
-        return "{" + ", ".join(f"{k!r}: {_shown(c)}" for k, c in node.children.items()) + "}"
+        parts = (f"{k!r}: {_shown(c, named=named)}" for k, c in node.children.items())
+        return "{" + ", ".join(parts) + "}"
     if node.kind in ("list", "tuple"):
-        inside = ", ".join(map(_shown, node.children.values()))
+        inside = ", ".join(_shown(child, named=named) for child in node.children.values())
         return f"[{inside}]" if node.kind == "list" else f"({inside})"
     return "…"
 
@@ -137,7 +185,9 @@ def _grid_error(name: str) -> SpaceError:
     )
 
 
-def build(node: Node, values: Mapping[str, Any], with_constants: bool) -> Any:
+def build(
+    node: Node, values: Mapping[str, Any], with_constants: bool, *, for_tune: bool = True
+) -> Any:
     """Returns the part of a config that a node describes; a ``sample_from`` is left as it is.
 
     Args:
@@ -145,26 +195,72 @@ def build(node: Node, values: Mapping[str, Any], with_constants: bool) -> Any:
         values: Value of every parameter that its choices open.
         with_constants: Whether to leave out what is constant in dicts. A list, a tuple or a
             category in which something is drawn is returned whole.
+        for_tune: Whether placeholders are Tune's own tuples, not those that have names.
     """
     if node.kind == "parameter":
         return values[node.name]
     if node.kind == "choice":
         assert isinstance(node.parameter, Categorical)
         index = node.parameter.index(values[node.name])
-        return build(node.children[index], values, True)
+        return build(node.children[index], values, True, for_tune=for_tune)
     if node.kind == "dict":
         return {
-            key: build(child, values, with_constants)
+            key: build(child, values, with_constants, for_tune=for_tune)
             for key, child in node.children.items()
             if with_constants or child.is_open
         }
     if node.kind == "list":
-        return [build(child, values, True) for child in node.children.values()]
+        return [build(c, values, True, for_tune=for_tune) for c in node.children.values()]
     if node.kind == "tuple":
-        items = [build(child, values, True) for child in node.children.values()]
+        items = [build(c, values, True, for_tune=for_tune) for c in node.children.values()]
         # A named tuple takes its items one by one.
         return node.value(*items) if hasattr(node.value, "_fields") else node.value(items)
-    return node.value
+    return tuple(node.value) if for_tune and isinstance(node.value, Placeholder) else node.value
+
+
+def learn_names(shown: Any, real: Any, path: str = "") -> None:
+    """Names the placeholders in a built config by what a trial's own config has in their place.
+
+    Args:
+        shown: The config, built with named placeholders.
+        real: The trial's config, nested, or flat with keys like "optimizer/lr".
+        path: Where in it ``shown`` is.
+
+    Raises:
+        SpaceError: If a ``sample_from`` returned what would have to be drawn.
+    """
+    if isinstance(shown, Mapping) and isinstance(real, Mapping):
+        for key, item in shown.items():
+            inside = {k[len(key) + 1 :]: v for k, v in real.items() if k.startswith(f"{key}/")}
+            learn_names(item, real.get(key, inside), f"{path}/{key}" if path else str(key))
+    elif isinstance(shown, Placeholder) and not is_placeholder(real):
+        if shown[0] == _FUNCTION:
+            refuse_domains(real, path)
+        elif real != {}:
+            shown.name = shown.name or name_of(real)
+    elif isinstance(shown, (list, tuple)) and isinstance(real, (list, tuple)):
+        for i, (item, at) in enumerate(zip(shown, real, strict=False)):
+            learn_names(item, at, f"{path}/{i}")
+
+
+def refuse_domains(value: Any, name: str) -> None:
+    """Checks what a ``sample_from`` returned.
+
+    Raises:
+        SpaceError: If it is a domain, or a list of them, that nobody would draw.
+    """
+    if isinstance(value, sample.Domain):
+        raise SpaceError(
+            f"tune.sample_from at {name!r} needs to return a value, but returned the domain "
+            f"{type(value).__name__}{value.domain_str}. Put the domain into the space: within a "
+            "tune.choice it is drawn where its category is."
+        )
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            refuse_domains(item, name)
+    if isinstance(value, Mapping):
+        for item in value.values():
+            refuse_domains(item, name)
 
 
 class Named(str):
@@ -183,6 +279,8 @@ def name_of(value: Any) -> str:
         >>> name_of(dict), name_of(None)
         ('dict', 'None')
     """
+    if isinstance(value, np.generic):
+        value = value.item()
     name = getattr(value, "__qualname__", None)
     text = name if isinstance(name, str) else repr(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
@@ -255,6 +353,8 @@ def _encode_constant(value: Any) -> Any:
         return value
     if type(value) is float:
         return value if math.isfinite(value) else {"float": encode_number(value)}
+    if isinstance(value, Placeholder):
+        return {"tuple": list(value), "name": value.name}
     if type(value) is tuple:
         return {"tuple": [_encode_constant(item) for item in value]}
     raise NotPlainError(f"JSON cannot hold {value!r}.")
@@ -266,5 +366,10 @@ def _decode_constant(data: Any) -> Any:
             return float(data["float"])
         if "named" in data:
             return Named(data["named"])
-        return tuple(_decode_constant(item) for item in data["tuple"])
+        items = tuple(_decode_constant(item) for item in data["tuple"])
+        if not is_placeholder(items):
+            return items
+        found = Placeholder(items)
+        found.name = data.get("name")
+        return found
     return data

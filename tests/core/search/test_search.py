@@ -16,6 +16,7 @@ from tune_bn import (
     StateError,
     TrialError,
 )
+from tune_bn.core.search.search import End
 
 SPACE = {
     "alpha": Float(1e-4, 1.0, log=True),
@@ -259,6 +260,22 @@ def test_a_trial_that_ended_by_itself_got_as_far_as_any():
     assert [s.best_value for s in search.stages()] == [0.3]
     again = CoarseToFine.from_json(search.to_json())
     assert again.trials == search.trials
+    assert again.best == search.best
+
+
+@pytest.mark.parametrize("is_longer_first", [True, False])
+def test_one_that_ended_by_itself_may_be_the_furthest(is_longer_first):
+    """It raises what is furthest for those before it, and is compared with those that follow."""
+    search = CoarseToFine(SPACE, seed=0)
+    ends: list[tuple[float, int, End]] = [
+        (0.2, 4, "itself"),
+        (0.1, 4, "unknown"),
+        (0.0, 3, "unknown"),
+    ]
+    for value, progress, end in ends if is_longer_first else reversed(ends):
+        search.tell(search.ask(), value, progress=progress, end=end)
+    assert search.best.value == 0.1
+    again = CoarseToFine.from_json(search.to_json())
     assert again.best == search.best
 
 

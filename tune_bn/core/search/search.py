@@ -321,14 +321,13 @@ class CoarseToFine:
 
     def _rank(self, trial: Finished) -> None:
         """Takes a trial into the history; one that got further raises those that are "furthest"."""
-        ranked = self._ranked(trial)
         if trial.progress is None or trial.end != "unknown":
             self._is_any_open = True
         if trial.progress is not None and trial.progress > self._furthest:
             self._furthest = trial.progress
             if self._is_any_open:
                 self._rank_all_again()
-        self._history.add(ranked)
+        self._history.add(self._ranked(trial))
 
     def _rank_all_again(self) -> None:
         self._history = History(len(self.directions))
