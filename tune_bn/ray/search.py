@@ -125,7 +125,6 @@ class CoarseToFineSearch(Findings, Searcher):
         self._encoded_numbers: list[str] = []  # as JSON, so that saving often stays cheap
         self._last: dict[str, tuple[float | None, tuple[float, ...]]] = {}
         self._iterations: dict[str, Any] = {}  # of the last result of each running trial
-        self._resumed: set[str] = set()  # trials that had failed, and report again
         self._stop: dict[str, float] = {}
         self._records: Sequence[FolderTrial] = ()  # of Tune's own, as long as the space is unknown
         self._latest: Suggestion | None = None
@@ -148,6 +147,10 @@ class CoarseToFineSearch(Findings, Searcher):
         self._unread: dict[str, Any] | None = None
         if space is not None:
             self._set_space(Space(read_config(dict(space))))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        new: dict[str, Any] = {"_iterations": {}, "_stop": {}, "_records": ()}
+        self.__dict__.update(new | state)  # pickles of early versions lack these
 
     def set_search_properties(
         self,
@@ -217,12 +220,6 @@ class CoarseToFineSearch(Findings, Searcher):
         known = self._last.get(trial_id)
         if known is None or known[0] is None or progress is None or progress >= known[0]:
             self._last[trial_id] = (progress, values)
-            number = self._numbers.get(trial_id)
-            if number is None or self._search is None or self._search.state(number) == "running":
-                return
-            # It had failed and goes on. Of its end a limiter between us and Tune may not tell.
-            self._resumed.add(trial_id)
-            self._search.correct(number, values, progress=progress)
 
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
@@ -252,9 +249,7 @@ class CoarseToFineSearch(Findings, Searcher):
         if trial_id in self._numbers:
             state: State = "failed" if error else "complete"
             number = self._numbers[trial_id]
-            tell = search.correct if trial_id in self._resumed else search.tell
-            self._resumed.discard(trial_id)
-            tell(number, values, state=state, progress=progress, end=end)
+            search.tell(number, values, state=state, progress=progress, end=end)
             return
         params = space.values(_config_in(result), is_strict=False)
         if params:
@@ -401,7 +396,7 @@ class CoarseToFineSearch(Findings, Searcher):
         n_samples = state["num_samples"]
         self._n_samples = None if n_samples is None else _budget(decode_number(n_samples))
         self._latest = None
-        self._iterations, self._resumed, self._records = {}, set(), ()
+        self._iterations, self._records = {}, ()
         self._numbers, self._encoded_numbers = {}, []
         for trial_id, number in state["numbers"].items():
             self._note(trial_id, decode_number(number))
@@ -612,7 +607,6 @@ class CoarseToFineSearch(Findings, Searcher):
             number is not None
             and self._search is not None
             and self._search.state(number) in ("complete", "stopped")
-            and trial_id not in self._resumed
         )
 
     def _set_space(self, space: Space) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,6 @@ class Space:
         self.parameters: dict[str, Parameter] = {}
         self._branches: dict[str, tuple[str, int]] = {}
         self._add(tree, None)
-        self._placeholders = [n.value for n in tree.walk() if isinstance(n.value, Placeholder)]
         self._has_functions = any(node.kind == "function" for node in tree.walk())
 
     def _add(self, node: Node, branch: tuple[str, int] | None) -> None:
@@ -78,6 +78,10 @@ class Space:
         whole: dict[str, Any] = build(self.tree, values, True)
         _compute(whole)
         return whole if with_constants else _open_part(self.tree, whole)
+
+    @cached_property
+    def _placeholders(self) -> list[Placeholder]:
+        return [n.value for n in self.tree.walk() if isinstance(n.value, Placeholder)]
 
     def learn_names(self, values: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         """Names the objects that Tune hides by what a trial's own config holds.
