@@ -499,7 +499,8 @@ class CoarseToFineSearch(Findings, Searcher):
         known = {i: n for i, n in self._numbers.items() if i in points}
         primaries = {_key(search.params(number)): number for number in known.values()}
         copies: dict[int, list[FolderTrial]] = {}
-        for trial in records:
+        # As they began, so that their numbers do not depend on who reads them.
+        for trial in sorted(records, key=lambda t: t.started or 0.0):
             number = self._numbers.get(trial.trial_id)
             params = points[trial.trial_id]
             if number is None:
@@ -546,7 +547,9 @@ class CoarseToFineSearch(Findings, Searcher):
         if told is None:
             ended: State = "failed" if is_failed else "complete"
             search.tell(number, values, state=ended, progress=progress, end=past.end)
-        elif told.state == "failed" or (told.progress or math.inf) < (progress or 0.0):
+        elif told.state == "failed" or (
+            told.progress is not None and progress is not None and told.progress < progress
+        ):
             search.correct(number, values, progress=progress, end=past.end)
 
     def _learn_repeated(
