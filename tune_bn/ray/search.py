@@ -148,10 +148,6 @@ class CoarseToFineSearch(Findings, Searcher):
         if space is not None:
             self._set_space(Space(read_config(dict(space))))
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        new: dict[str, Any] = {"_iterations": {}, "_stop": {}, "_records": ()}
-        self.__dict__.update(new | state)  # pickles of early versions lack these
-
     def set_search_properties(
         self,
         metric: str | list[str] | None,
@@ -483,7 +479,7 @@ class CoarseToFineSearch(Findings, Searcher):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Takes what was pickled; what an earlier version did not know is as at the start."""
-        self._iterations, self._resumed, self._stop, self._records = {}, set(), {}, ()
+        self._iterations, self._stop, self._records = {}, {}, ()
         self.__dict__.update(state)
 
     def _learn_records(self) -> None:
