@@ -56,6 +56,10 @@ def read(table: Any, **options: Any) -> Results:
     return results_of(table, metric="val_loss", mode="min", **options)
 
 
+def read_file(file: Path) -> Results:
+    return results_of_table(read_columns(file), metric="loss", mode="min")
+
+
 def test_rows_are_trials_and_columns_parameters():
     """Each row is a trial in its place; kinds and scales follow from the values."""
     results = read(columns())
@@ -184,6 +188,29 @@ def test_what_does_not_fit_is_refused(table: Any, options: dict[str, Any], said:
     """The message says what was needed, what was got, and what there is."""
     with pytest.raises(ReportError, match=said):
         results_of(table, **options)
+
+
+def test_odd_cells_are_values_or_gaps(tmp_path: Path):
+    """Huge integers, infinities, gaps, underscores and lists do not end in an error."""
+    file = tmp_path / "odd.csv"
+    huge = "9" * 400
+    file.write_text(f"a,b,c,loss\n1_000,inf,{huge},1\n2,3,4,inf\n,,x,-inf\n5,6,7,\n")
+    results = read_file(file)
+    assert [t.state for t in results.trials] == ["complete", "complete", "complete", "failed"]
+    assert results.trials[0].params["a"] == "1_000"
+    write_report(results, tmp_path / "report.html")
+    file = tmp_path / "odd.json"
+    file.write_text(json.dumps([{"a": [1], "loss": 10**400}, {"a": {"b": 2}, "loss": 2}]))
+    results = read_file(file)
+    assert [t.state for t in results.trials] == ["failed", "complete"]
+    write_report(results, tmp_path / "report.html")
+
+
+def test_a_table_of_values_alone_has_a_page(tmp_path: Path):
+    """Without a parameter there are still the values."""
+    results = results_of({"loss": [3.0, 2.0, 1.0]}, metric="loss", mode="min")
+    assert results.space == {}
+    write_report(results, tmp_path / "report.html")
 
 
 def test_options_of_a_table_are_refused_for_a_search():

@@ -105,12 +105,23 @@ def _cell(text: str) -> Any:
     bare = text.strip()
     if bare.lower() in ("", "nan", "none", "null", "na", "n/a"):
         return None
-    for kind in (int, float):
-        try:
-            return kind(bare)
-        except ValueError:
-            continue
+    if "_" not in bare:  # which Python reads within numbers, and nobody else
+        for kind in (int, float):
+            try:
+                return _sized(kind(bare))
+            except ValueError:
+                continue
     return {"true": True, "false": False}.get(bare.lower(), bare)
+
+
+def _sized(value: Any) -> Any:
+    """Returns a number; an integer beyond 64 bits as a float, or as text beyond that."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+        try:
+            return float(value)
+        except OverflowError:
+            return str(value)
+    return value
 
 
 def columns_of(table: Any) -> dict[str, list[Any]]:
@@ -151,7 +162,7 @@ def _plain(value: Any) -> Any:
         value = value.total_seconds()
     if hasattr(value, "item") and not hasattr(value, "__len__"):
         value = value.item()
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, float) and math.isnan(value) else _sized(value)
 
 
 def results_of_table(
