@@ -22,6 +22,7 @@ from tune_bn.report import (
     plot_intermediate_values,
     plot_loss_curves,
     plot_narrowing,
+    plot_pair,
     plot_parallel,
     plot_pareto,
     plot_predictions,
@@ -42,6 +43,7 @@ OF_ONE = (
     plot_durations,
     plot_intermediate_values,
     plot_narrowing,
+    plot_pair,
     plot_parallel,
     plot_slices,
     plot_windows,
@@ -296,6 +298,29 @@ def one_matters() -> optuna.Study:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.optimize(lambda t: t.suggest_float("x", 0, 1) ** 2 + 0 * t.suggest_float("y", 0, 1), 60)
     return study
+
+
+def test_a_pair_shows_every_complete_trial(staged: optuna.Study):
+    """At the place of both of its values, on their own scales."""
+    results = results_of(staged)
+    figure = plot_pair(results, params=["learning_rate", "depth"])
+    shown = figure.data[0]
+    found = {
+        about[0]: (x, y) for about, x, y in zip(shown.customdata, shown.x, shown.y, strict=True)
+    }
+    assert found == {
+        t.number: (
+            pytest.approx(math.log10(t.params["learning_rate"])),
+            pytest.approx(t.params["depth"]),
+        )
+        for t in results.complete
+    }
+
+
+def test_a_pair_needs_two(staged: optuna.Study):
+    """One parameter has no plane."""
+    with pytest.raises(ReportError, match="two parameters"):
+        plot_pair(staged, params=["depth"])
 
 
 def test_importances_are_shares(one_matters: optuna.Study):

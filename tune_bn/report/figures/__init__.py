@@ -12,6 +12,7 @@ from tune_bn.report.figures.fitted import (
     plot_loss_curves,
     plot_predictions,
 )
+from tune_bn.report.figures.pair import plot_pair
 from tune_bn.report.figures.relations import plot_importances, plot_parallel, plot_pareto
 from tune_bn.report.figures.several import plot_best_values, plot_edf
 from tune_bn.report.figures.slices import plot_slices
@@ -28,6 +29,7 @@ __all__ = [
     "plot_intermediate_values",
     "plot_loss_curves",
     "plot_narrowing",
+    "plot_pair",
     "plot_parallel",
     "plot_pareto",
     "plot_predictions",

@@ -6,6 +6,7 @@ from tune_bn.report.figures import (
     plot_best_value,
     plot_durations,
     plot_intermediate_values,
+    plot_pair,
     plot_parallel,
     plot_pareto,
 )
@@ -180,6 +181,15 @@ def parameter_figures(results: Results) -> list[str]:
             )
             of = f" for {results.objectives[i]}" if len(results.directions) > 1 else ""
             blocks.append(folded(f"Importances{of}", block))
+        if found and len(found) > 1 and i == 0:
+            two = list(found)[:2]
+            block = figure_block(
+                "plot-pair",
+                plot_pair(results, params=two, max_trials=_MOST_POINTS),
+                "Each point is a complete trial; larger and more orange is better.",
+                tables.best_trials_table(results, params=two),
+            )
+            blocks.append(folded(f"The two that decide most: {two[0]} and {two[1]}", block))
     return blocks
 
 
