@@ -4,6 +4,7 @@ import io
 import re
 import shutil
 import sqlite3
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from tests.support.postgres import free_port
 from tune_bn.cli import app
 from tune_bn.report import ReportError, explain, results_of
 from tune_bn.report.pages.terminal import text_report, watch_view
@@ -222,12 +224,50 @@ def test_a_password_is_not_printed():
     assert "secret" not in str(caught.value)
 
 
-def test_a_journal_is_read(tmp_path: Path):
-    """A journal file is a storage as well."""
-    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "journal.log"))
+@pytest.mark.parametrize("file", ["journal.log", "s.journal", "optuna.jsonl", "trials"])
+def test_a_journal_is_read(tmp_path: Path, file: str):
+    """A journal file is a storage as well, whatever it is called."""
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / file))
     storage = optuna.storages.JournalStorage(backend)
     optuna.create_study(study_name="kept", storage=storage)
-    assert open_study(str(tmp_path / "journal.log")).study_name == "kept"
+    assert open_study(str(tmp_path / file)).study_name == "kept"
+
+
+@pytest.mark.parametrize("query", ["uri=true", "mode=ro&uri=true", "uri=true&timeout=3"])
+def test_sqlites_own_form_of_an_address_is_read(storage: Path, query: str):
+    """``file:`` with options, as SQLAlchemy takes it; one that is missing is not made."""
+    name = optuna.get_all_study_names(f"sqlite:///{storage}")[0]
+    assert open_study(f"sqlite:///file:{storage}?{query}", name).study_name == name
+    with pytest.raises(ReportError, match="a file that exists"):
+        open_study(f"sqlite:///file:{storage}x?{query}")
+    assert not Path(f"{storage}x").exists()
+
+
+def test_optunas_proxy_is_read():
+    """By gRPC from another process; where nobody listens it is said, with what to check."""
+    pytest.importorskip("grpc")
+    from optuna.storages._grpc.server import make_server  # what run_grpc_proxy_server blocks on
+
+    server = make_server(optuna.storages.InMemoryStorage(), "127.0.0.1", port := free_port())
+    server.start()
+    try:
+        with pytest.warns(optuna.exceptions.ExperimentalWarning):
+            proxy = optuna.storages.GrpcStorageProxy(host="127.0.0.1", port=port)
+        optuna.create_study(study_name="far", storage=proxy)
+        assert open_study(f"grpc://127.0.0.1:{port}").study_name == "far"
+    finally:
+        server.stop(None)
+
+
+def test_who_does_not_answer_is_named(monkeypatch):
+    """A proxy that is not there, and a package that is not: one line with the remedy."""
+    pytest.importorskip("grpc")
+    monkeypatch.setattr("tune_bn.report.results.storages._BUSY_S", 0.2)
+    with pytest.raises(ReportError, match="nothing answers.*that the server runs"):
+        open_study("grpc://127.0.0.1:1")
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(ReportError, match="pip install redis"):
+        open_study("redis://127.0.0.1:1")
 
 
 @pytest.mark.parametrize(

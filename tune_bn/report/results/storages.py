@@ -7,13 +7,16 @@ import difflib
 import json
 import re
 import sqlite3
+import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from tune_bn.plain.names import NETWORK_FILE, STUDY_FILE, SUMMARY_FILE
+from tune_bn.plain.reading import UNREADABLE
 from tune_bn.plain.text import error_line
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.results import Results
@@ -25,14 +28,17 @@ if TYPE_CHECKING:
 __all__ = ["open_run", "open_study", "read_network", "read_study"]
 
 _BUSY_S = 10
+_GRPC_PORT = 13000  # Optuna's default
+_LONGEST_RECORD = 2**20  # bytes
 
 
 def open_study(storage: str, name: str | None = None) -> "optuna.Study":
     """Returns a study of a storage.
 
     Args:
-        storage: An SQLAlchemy address (``sqlite:///study.db``), or the path of an SQLite file or
-            of a journal (``*.log``, ``*.journal``).
+        storage: An SQLAlchemy address (``sqlite:///study.db``), that of a journal on Redis
+            (``redis://host:6379``) or of Optuna's gRPC proxy (``grpc://host:13000``), or the path
+            of an SQLite file or of a journal, whatever its ending.
         name: The study; None for the only one.
 
     Raises:
@@ -41,12 +47,20 @@ def open_study(storage: str, name: str | None = None) -> "optuna.Study":
     import optuna
 
     url = _address(storage)
-    with _readable(_shown(storage), storage):
+    with _readable(_shown(storage), storage), warnings.catch_warnings():
+        # Of the proxy and the journal on Redis; whoever made the storage has seen it.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        found: optuna.storages.BaseStorage
         if isinstance(url, Path):
             from optuna.storages.journal import JournalFileBackend
 
-            backend = JournalFileBackend(str(url))
-            found: optuna.storages.BaseStorage = optuna.storages.JournalStorage(backend)
+            found = optuna.storages.JournalStorage(JournalFileBackend(str(url)))
+        elif url.drivername in ("redis", "rediss"):
+            from optuna.storages.journal import JournalRedisBackend
+
+            found = optuna.storages.JournalStorage(JournalRedisBackend(storage))
+        elif url.drivername == "grpc":
+            found = _by_grpc(url.host or "localhost", url.port or _GRPC_PORT)
         else:
             options = {"connect_args": {"timeout": _BUSY_S}} if url.drivername == "sqlite" else None
             address = url.render_as_string(hide_password=False)
@@ -80,23 +94,51 @@ def _readable(got: str, storage: str = "") -> Iterator[None]:
         yield
     except ReportError:
         raise
-    except (
-        sqlalchemy.exc.SQLAlchemyError,
-        optuna.exceptions.OptunaError,
-        ImportError,  # of a database's driver
-        RuntimeError,
-        OSError,
-        KeyError,  # of a study that was deleted meanwhile
-        ValueError,  # of damaged records, JSON among them
-    ) as error:
+    except Exception as error:
+        expected: tuple[type[BaseException], ...] = (
+            sqlalchemy.exc.SQLAlchemyError,
+            optuna.exceptions.OptunaError,
+            ImportError,  # of a database's driver
+            RuntimeError,
+            OSError,
+            KeyError,  # of a study that was deleted meanwhile
+            ValueError,  # of damaged records, JSON among them
+            *_errors_of_clients(),
+        )
+        if not isinstance(error, expected):
+            raise
         raise ReportError(
             f"--storage needs a storage that Optuna can read, but got {got} "
             f"({_without_secrets(storage, error_line(error))}). {_remedy(storage, error)}"
         ) from error
 
 
+def _by_grpc(host: str, port: int) -> "optuna.storages.BaseStorage":
+    """Returns Optuna's proxy, once its server answers: it would wait for one without end."""
+    import grpc  # type: ignore[import-untyped]  # its types are a package of their own
+    from optuna.storages import GrpcStorageProxy
+
+    with grpc.insecure_channel(f"{host}:{port}") as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_BUSY_S)
+        except grpc.FutureTimeoutError:
+            raise OSError(f"nothing answers within {_BUSY_S} s") from None
+    return GrpcStorageProxy(host=host, port=port)
+
+
+def _errors_of_clients() -> tuple[type[Exception], ...]:
+    """Returns what the clients of servers raise, of those that were imported."""
+    found = [("redis", "RedisError"), ("grpc", "RpcError")]
+    known = [(sys.modules.get(module), name) for module, name in found]
+    return tuple(getattr(module, name) for module, name in known if module is not None)
+
+
 def _remedy(storage: str, error: Exception) -> str:
     if isinstance(error, ImportError):
+        scheme = storage.partition("://")[0]
+        package = {"redis": "redis", "rediss": "redis", "grpc": "grpcio"}.get(scheme)
+        if package is not None:
+            return f"Install the package that is missing: pip install {package}."
         return "Install the package that is missing: the driver of that database."
     if "://" in storage and not storage.startswith("sqlite"):
         return "Check the user, the password, the host and the port, and that the server runs."
@@ -122,9 +164,7 @@ def _address(storage: str) -> Any:
 
     if "://" not in storage:
         path = Path(storage)
-        if path.suffix in (".log", ".journal"):
-            if not path.is_file():
-                raise ReportError(f"--storage needs a file that exists, but got {_shown(storage)}.")
+        if _is_journal(path):
             return path
         _check_sqlite(path, storage)
         return sqlalchemy.URL.create("sqlite", database=str(path))
@@ -136,9 +176,27 @@ def _address(storage: str) -> Any:
             "--storage needs an address such as sqlite:///study.db, or the path of a file, but "
             f"got {_shown(storage)}."
         ) from None
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        _check_sqlite(Path(url.database), storage)
+    file = url.database
+    if url.drivername.partition("+")[0] == "sqlite" and file and file != ":memory:":
+        if file.startswith("file:"):  # sqlite:///file:study.db?uri=true, SQLite's own form
+            file = unquote(file.removeprefix("file:").removeprefix("//"))
+        if url.query.get("mode") != "memory":
+            _check_sqlite(Path(file), storage)
     return url
+
+
+def _is_journal(path: Path) -> bool:
+    """Tells whether a file is one of Optuna's journals, which has JSON in each line."""
+    try:
+        with path.open("rb") as file:
+            record = json.loads(file.readline(_LONGEST_RECORD))
+    except FileNotFoundError:
+        return False
+    except (OSError, *UNREADABLE):
+        record = None
+    if path.suffix in (".log", ".journal"):
+        return True  # also one that is empty or damaged, of which Optuna says more
+    return isinstance(record, dict) and "op_code" in record
 
 
 _AUTHORITY = re.compile(r"(?<=://)[^/?#]*@")
