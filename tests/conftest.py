@@ -9,6 +9,10 @@ from types import ModuleType
 
 import pytest
 
+# The networks of tests are so small that a second thread only waits for the first, and several
+# processes share the tests. Read when torch and scikit-learn are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Read when Ray is imported, also in the processes that tests start: every Ray of a test listens on
 # loopback, where Ray left to itself listens on all interfaces; see `tune_bn.tuning.on_ray.run`.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"

@@ -3,14 +3,13 @@
 import ast
 import os
 import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import optuna
 import pytest
 
+from tests.support import warm
 from tests.support.postgres import server_or_skip
 
 FOLDER = Path(__file__).parent.parent / "examples"
@@ -170,14 +169,14 @@ def run(name: str, folder: Path, *options: str) -> str:
         "OMP_NUM_THREADS": "1",
         "PYTHONWARNINGS": "",
     }
-    result = subprocess.run(
-        [sys.executable, str(FOLDER / name), "--smoke-test", *options],
-        cwd=here,
+    result = warm.run(
+        [str(FOLDER / name), "--smoke-test", *options],
+        folder=here,
         # `ray.init` of an earlier test asks for a token that this empty home does not hold.
-        env={**{k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"}, **surroundings},
-        capture_output=True,
-        text=True,
-        check=False,
+        environment={
+            **{k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"},
+            **surroundings,
+        },
     )
     assert result.returncode == 0, result.stderr[-3000:]
     assert "Warning" not in result.stderr, result.stderr[-3000:]

@@ -3,13 +3,12 @@
 import os
 import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.pages import TABLES, fill
+from tests.support import warm
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -40,11 +39,12 @@ def words(text: str) -> int:
 
 def run(code: str, folder: Path) -> str:
     """Runs code as a reader would: pasted into a file in an empty folder, in a new home."""
-    (folder / "pasted.py").write_text(code, encoding="utf-8")
-    result = subprocess.run(
-        [sys.executable, "-W", "error::DeprecationWarning:__main__", "pasted.py"],
-        cwd=folder,
-        env={
+    head = "import warnings; warnings.filterwarnings('error', '', DeprecationWarning, '__main__')\n"
+    (folder / "pasted.py").write_text(head + code, encoding="utf-8")
+    result = warm.run(
+        [str(folder / "pasted.py")],
+        folder=folder,
+        environment={
             # `ray.init` of an earlier test asks for a token that a new home does not hold.
             **{k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"},
             "HOME": str(folder),
@@ -52,9 +52,6 @@ def run(code: str, folder: Path) -> str:
             "RAY_ADDRESS": "local",  # not a cluster of another test that runs beside this one
             "RAY_USAGE_STATS_ENABLED": "0",
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout

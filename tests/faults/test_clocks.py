@@ -1,12 +1,11 @@
 """A clock that steps back, and hosts whose clocks differ: no draw and no stage looks at them."""
 
-import subprocess
-import sys
 from datetime import timedelta
 
 import optuna
 import pytest
 
+from tests.support import warm
 from tests.support.command import command, trials_of
 from tests.support.doomed import start_worker, told_by
 from tests.support.storages import open_storage
@@ -56,19 +55,16 @@ def test_hosts_a_day_apart(tmp_path, ledger):
 def test_a_run_goes_on_in_its_own_past(table, tmp_path):
     """A run that is resumed an hour before it began goes on where it was."""
     out = tmp_path / "out"
-    code = (
-        "import sys, optuna, tune_bn.tuning.finish.finish; "
-        "from tests.support.clock import set_clock_back; "
-        "set_clock_back(float(sys.argv.pop(1))); from tune_bn.__main__ import main; main()"
+    script = tmp_path / "in_the_past.py"
+    script.write_text(
+        "import sys, optuna, tune_bn.tuning.finish.finish\n"
+        "from tests.support.clock import set_clock_back\n"
+        "from tune_bn.__main__ import main\n"
+        "set_clock_back(float(sys.argv.pop(1)))\nmain()\n"
     )
     for trials, behind in ((2, 0), (4, HOUR)):
         words = command(table, out, "--trials", trials, "--timeout", 600)
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(behind), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = warm.run([str(script), str(behind), *words])
         assert done.returncode == 0, done.stderr
     began = [t.datetime_start for t in trials_of(out) if t.datetime_start is not None]
     assert began[2] < began[1]  # it was the past indeed

@@ -6,7 +6,6 @@ Ctrl-C by signal, with one job and two, is in `tests/cli/test_stop.py`; Ray's ba
 
 import os
 import signal
-import subprocess
 
 import pytest
 from typer.testing import CliRunner
@@ -53,7 +52,7 @@ def test_the_terminal_is_closed(table, tmp_path, jobs):
 def test_nobody_reads_on(table, tmp_path):
     """A reader of the progress that has gone does not end the run."""
     out = tmp_path / "out"
-    process = start(command(table, out, "--trials", 4), stdout=subprocess.DEVNULL)
+    process = start(command(table, out, "--trials", 4))
     wait_for(process, "trial 1/")
     assert process.stderr is not None
     process.stderr.close()

@@ -6,7 +6,6 @@ What is promised here is what the sampler can: whoever tries again, with the sam
 new worker, goes on; nothing finished is lost, and no draw is repeated.
 """
 
-import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,13 +20,14 @@ from tests.support.doomed import start_worker, told_by
 from tests.support.postgres import Server
 from tests.support.storages import open_storage
 from tests.support.survival import require_survived
+from tests.support.warm import forks
 
 
 @contextmanager
 def patient_workers(server: Server, name: str, ledger: Path, n: int = 3) -> Iterator[Any]:
     """Lets workers run that try again whatever the storage raises; yields a call that waits."""
     optuna.create_study(study_name=name, storage=open_storage(server.url))
-    enough = multiprocessing.get_context("forkserver").Event()
+    enough = forks().Event()
     workers = [start_worker(server.url, name, ledger, retry=enough) for _ in range(n)]
 
     def wait_for(more: int) -> None:

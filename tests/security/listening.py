@@ -25,7 +25,13 @@ def tree_of(pid: int) -> list[int]:
 
 def listening_addresses(pid: int) -> set[tuple[str, int]]:
     """Returns (address, port) of every TCP socket that a process tree listens on."""
-    return {found for process in tree_of(pid) for found in _of_process(process)}
+    listeners = _listeners(pid)
+    return {
+        listeners[inode]
+        for process in tree_of(pid)
+        for inode in _sockets_of(process)
+        if inode in listeners
+    }
 
 
 def open_to_others(pid: int) -> set[tuple[str, int]]:
@@ -34,24 +40,33 @@ def open_to_others(pid: int) -> set[tuple[str, int]]:
     return {(host, port) for host, port in found if not ipaddress.ip_address(host).is_loopback}
 
 
-def _of_process(pid: int) -> Iterator[tuple[str, int]]:
-    own = set()
+def _listeners(pid: int) -> dict[str, tuple[str, int]]:
+    """Returns where each listening socket of a process's network listens, by its inode."""
+    found = {}
+    for name in ("tcp", "tcp6"):
+        try:
+            lines = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()
+        except OSError:
+            continue  # it has ended meanwhile
+        for line in lines[1:]:
+            fields = line.split()
+            if fields[3] == _LISTEN:
+                address, port = fields[1].split(":")
+                found[fields[9]] = (_address(address), int(port, 16))
+    return found
+
+
+def _sockets_of(pid: int) -> Iterator[str]:
+    """Yields the inode of each socket that a process has open."""
     try:
         handles = list(Path(f"/proc/{pid}/fd").iterdir())
-        tables = [Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
     except OSError:
         return  # it has ended meanwhile
     for handle in handles:
         with suppress(OSError):  # closed meanwhile
             target = os.readlink(handle)
             if target.startswith("socket:["):
-                own.add(target[len("socket:[") : -1])
-    for table in tables:
-        for line in table.splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == _LISTEN and fields[9] in own:
-                address, port = fields[1].split(":")
-                yield _address(address), int(port, 16)
+                yield target[len("socket:[") : -1]
 
 
 def _address(text: str) -> str:

@@ -1,16 +1,14 @@
 """The command line as a process, with a terminal of its own where one is wanted."""
 
-import fcntl
 import os
 import pty
 import shutil
 import subprocess
 import sys
-import termios
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import optuna
@@ -18,6 +16,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from typer.testing import CliRunner
 
+from tests.support.warm import Program
 from tune_bn.cli import app
 from tune_bn.plain.names import INTERRUPTED, REASON
 
@@ -36,6 +35,9 @@ __all__ = [
 ]
 
 
+Process: TypeAlias = "Program | subprocess.Popen[str]"
+
+
 def small_table(folder: Path) -> Path:
     """Writes a table of 60 rows with two classes, of which an epoch takes milliseconds."""
     rng = np.random.default_rng(0)
@@ -51,16 +53,20 @@ def command(table: Path, out: Path, *more: object) -> list[str]:
     return [str(word) for word in words]
 
 
-def start(words: list[str], *, prefix: Sequence[str] = (), **options: Any) -> subprocess.Popen[str]:
+def start(words: list[str], *, prefix: Sequence[str] = ()) -> Process:
     """Starts ``tune-bn`` with these words, after those of a prefix; it writes into pipes."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    words = ["-m", "tune_bn", *words]
+    if not prefix:
+        return Program(words)
     return subprocess.Popen(
-        [*prefix, sys.executable, "-m", "tune_bn", *words], text=True, env=environment, **options
+        [*prefix, sys.executable, "-u", *words],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
-def wait_for(process: subprocess.Popen[str], words: str) -> str:
+def wait_for(process: Process, words: str) -> str:
     """Reads the command's lines until one holds the words; returns all that was read."""
     assert process.stderr is not None
     read = ""
@@ -80,7 +86,7 @@ def without_rights_of_root() -> list[str]:
     return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 
-def require_one_line(process: subprocess.Popen[str], *words: str) -> None:
+def require_one_line(process: Process, *words: str) -> None:
     """Fails unless a run that is going on ends with exit code 2 and a line that says what to do.
 
     Args:
@@ -137,7 +143,7 @@ def require_goes_on(table: Path, out: Path, n_finished: int) -> None:
 class Terminal:
     """A pseudo-terminal in which a command runs as its leader, as under a shell."""
 
-    def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, master: int, process: Program) -> None:
         self.master, self.process, self.shown = master, process, ""
 
     def wait_for(self, words: str) -> None:
@@ -168,20 +174,8 @@ class Terminal:
 def in_terminal(words: list[str]) -> Iterator[Terminal]:
     """Runs ``tune-bn`` with these words in a terminal."""
     master, slave = pty.openpty()
-
-    def take_terminal() -> None:
-        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "TERM": "xterm", "COLUMNS": "200"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tune_bn", *words],
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-        preexec_fn=take_terminal,  # noqa: PLW1509 - there is no other way; it calls one function
-        env=environment,
-    )
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "200"}
+    process = Program(["-m", "tune_bn", *words], environment=environment, terminal=slave)
     os.close(slave)
     terminal = Terminal(master, process)
     try:

@@ -6,7 +6,6 @@ everything, so that fifty of them take seconds.
 """
 
 import itertools
-import multiprocessing
 import os
 import signal
 import sys
@@ -22,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tests.support.clock import set_clock_back
 from tests.support.storages import open_storage
+from tests.support.warm import forks
 from tests.support.worker import objective
 from tune_bn.optuna import CoarseToFineSampler
 
@@ -30,9 +30,7 @@ __all__ = ["start_worker", "told_by", "work"]
 
 def start_worker(*arguments: Any, **options: Any) -> ForkServerProcess:
     """Starts `work` in a process of its own."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.support.survival", "tests.support.doomed"])
-    process = context.Process(target=work, args=arguments, kwargs=options)
+    process = forks().Process(target=work, args=arguments, kwargs=options)
     process.start()
     return process
 

@@ -5,7 +5,6 @@ trials have the same draw; all processes see the same trials and the same stages
 on. `faults_of` says what does not hold; `require_survived` looks, goes on, and looks again.
 """
 
-import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from tests.support.storages import open_storage
+from tests.support.warm import forks
 from tests.support.worker import objective
 from tune_bn.core.draws.stages import Stage
 from tune_bn.optuna import CoarseToFineSampler, stages
@@ -87,9 +87,7 @@ def faults_of(told: Mapping[int, float], views: Sequence[View], *, n_params: int
 
 def fresh(call: Callable[..., _Returned], *arguments: Any) -> _Returned:
     """Returns what a call returns in a process of its own."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.support.survival"])  # what follows starts at once
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    with ProcessPoolExecutor(1, mp_context=forks()) as pool:
         return pool.submit(call, *arguments).result()
 
 

@@ -1,0 +1,9 @@
+"""What programs of tests import again and again, for `tests.support.warm`; Ray is not among it.
+
+Ray reads its variables when it is imported, and they differ from program to program.
+"""
+
+import tune_bn.cli
+import tune_bn.report
+import tune_bn.tuning.finish.finish
+import tune_bn.tuning.optuna_run  # noqa: F401
