@@ -128,7 +128,7 @@ SHOWN = {
         r"tuned network: R² 0\.\d+",
         r"ridge regression: R² 0\.\d+",
         r"half of the prices are off by less than \d+\.\d%",
-        r"in the folder homes: .*best\.json model\.pt report\.html",
+        r"in the folder homes: .*best\.json model\.pt .*report\.html",
     ],
 }
 FIGURE = re.compile(r"^figure: (\w+\.html)$", re.MULTILINE)

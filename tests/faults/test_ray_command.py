@@ -96,15 +96,17 @@ def forbid(folder: Path) -> None:
             each.chmod(0o555)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "where", "cause"),
     [
+        # The short form, by a Tune of its own, is in `tests/ray/test_lost_storage.py`.
         (remove, "ray", "no such file or directory"),
         # Or "no such file": the run may look before the file is there.
-        pytest.param(replace_by_a_file, "ray", "not a directory|no such", marks=pytest.mark.slow),
-        pytest.param(forbid, "ray", "permission denied", marks=pytest.mark.slow),
-        pytest.param(remove, ".", "study.db until its end, but it", marks=pytest.mark.slow),
-        pytest.param(forbid, ".", "readonly database|permission denied", marks=pytest.mark.slow),
+        (replace_by_a_file, "ray", "not a directory|no such"),
+        (forbid, "ray", "permission denied"),
+        (remove, ".", "study.db until its end, but it"),
+        (forbid, ".", "readonly database|permission denied"),
     ],
 )
 def test_the_storage_goes_away(fault, where, cause, table, tmp_path):

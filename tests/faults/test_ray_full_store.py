@@ -8,9 +8,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.disks import small_disk
 
 
+@pytest.mark.slow  # `test_ray_driver` fills a store that may spill
 def test_the_object_store_is_full(table, tmp_path):
     """Whoever asks for room fails: a trial, and no other; or a run, in one line, to be repeated."""
     with small_disk("16m") as disk:

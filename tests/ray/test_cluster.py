@@ -4,7 +4,10 @@ import json
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_a_removed_node_loses_no_trial(tmp_path):
     """All samples end well, the lost trial is run again, and none is counted twice."""
     done = subprocess.run(

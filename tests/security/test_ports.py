@@ -2,20 +2,22 @@
 
 import os
 import socket
-import subprocess
-import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.security.listening import listening_addresses, open_to_others, tree_of
+from tests.support import warm
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/net/tcp").exists(), reason="needs Linux's /proc"
 )
 
 TUNE = ["-m", "tune_bn", "tune"]
+# Without what the tests set for every Ray.
+AS_ALWAYS = {k: v for k, v in os.environ.items() if k != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"}
 
 
 @pytest.fixture(scope="module")
@@ -29,27 +31,20 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def seen_while_it_runs(words: list[str]) -> tuple[set[tuple[str, int]], int]:
     """Returns every address that what Python runs here listened on, and the most processes."""
-    process = subprocess.Popen(
-        [sys.executable, *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Without what the tests set for every Ray.
-        env={k: v for k, v in os.environ.items() if k != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"},
-    )
+    program = warm.Program(words, environment=AS_ALWAYS)
     seen: set[tuple[str, int]] = set()
     most = 0
+    said: list[tuple[str, str]] = []
+    reader = threading.Thread(target=lambda: said.append(program.communicate()))
+    reader.start()
     try:
-        while True:
-            try:
-                _, errors = process.communicate(timeout=0.1)
-                break
-            except subprocess.TimeoutExpired:
-                seen |= listening_addresses(process.pid)
-                most = max(most, len(tree_of(process.pid)))
+        while reader.is_alive():
+            seen |= listening_addresses(program.pid)
+            most = max(most, len(tree_of(program.pid)))
+            reader.join(0.2)
     finally:
-        process.kill()
-    assert process.returncode == 0, errors
+        program.kill()
+    assert program.wait() == 0, said
     return seen, most
 
 
@@ -113,7 +108,6 @@ def test_the_package_calls_nobody():
 
 
 NOT_UNDERSTOOD = """
-import sys
 from contextlib import nullcontext
 
 import ray
@@ -121,9 +115,8 @@ import ray
 from tune_bn.tuning.on_ray import run
 from tune_bn.tuning.settings import RaySettings
 
-if sys.argv[1] == "renamed":  # a Ray in which the way to loopback has another name
-    run._without_a_cluster = nullcontext
-    run._LOOPBACK.clear()
+run._without_a_cluster = nullcontext  # a Ray in which the way to loopback has another name
+run._LOOPBACK.clear()
 try:
     with run._ray(RaySettings()):
         print("listens on", [node["NodeManagerAddress"] for node in ray.nodes()])
@@ -133,19 +126,12 @@ print("running" if ray.is_initialized() else "stopped")
 """
 
 
-def test_a_ray_that_others_could_reach_is_stopped():
+def test_a_ray_that_others_could_reach_is_stopped(tmp_path: Path):
     """Whatever a later Ray calls the switch: what came of it is looked at, and refused."""
-    said = {}
-    for way in ("known", "renamed"):
-        result = subprocess.run(
-            [sys.executable, "-c", NOT_UNDERSTOOD, way],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={k: v for k, v in os.environ.items() if k != "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"},
-        )
-        said[way] = result.stdout
-    assert said["known"] == "listens on ['127.0.0.1']\nstopped\n"
-    if said["renamed"] != said["known"]:  # on a machine without a network there is no other address
-        assert "needs to listen on this machine alone, but Ray" in said["renamed"]
-        assert said["renamed"].endswith("\nstopped\n")
+    (tmp_path / "renamed.py").write_text(NOT_UNDERSTOOD)
+    result = warm.run([str(tmp_path / "renamed.py")], environment=AS_ALWAYS)
+    assert result.returncode == 0, result.stderr
+    # On a machine without a network there is no other address.
+    if result.stdout != "listens on ['127.0.0.1']\nstopped\n":
+        assert "needs to listen on this machine alone, but Ray" in result.stdout
+        assert result.stdout.endswith("\nstopped\n")
