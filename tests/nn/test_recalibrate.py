@@ -11,11 +11,10 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 
-from tests.support.batchnorm import count, moments, normal, stats
+from tests.support.batchnorm import count, in_two_processes, moments, normal, stats
 from tune_bn.nn import MLP, BatchNorm1d, BatchNorm2d, BatchNormError, convert_batchnorm, recalibrate
 
 X = normal(40, 6) * 3 + 2
@@ -398,6 +397,7 @@ class FailsInOne(nn.Module):
 def work(rank: int, folder: str) -> None:
     """One of two processes: recalibrate with its share, several ways."""
     torch.set_num_threads(1)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     dist.init_process_group(
         "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
     )
@@ -435,10 +435,7 @@ def results_of(rank: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder: Path = tmp_path_factory.mktemp("recalibrate")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GLOO_SOCKET_IFNAME", os.environ.get("GLOO_SOCKET_IFNAME", "lo"))
-        spawn(work, args=(str(folder),), nprocs=2)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+    return in_two_processes(work, folder)
 
 
 @pytest.mark.heavy

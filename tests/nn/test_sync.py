@@ -8,10 +8,9 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
-from tests.support.batchnorm import normal, plain, stats
+from tests.support.batchnorm import in_two_processes, normal, plain, stats
 from tune_bn.nn import BatchNorm1d, SyncBatchNorm
 
 pytestmark = pytest.mark.heavy
@@ -44,6 +43,7 @@ def train(model: nn.Module, shares: list[Tensor], scale: float) -> None:
 def work(rank: int, folder: str) -> None:
     """One of two processes: train on its share, save what it has."""
     torch.set_num_threads(1)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     dist.init_process_group(
         "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
     )
@@ -75,10 +75,7 @@ def work(rank: int, folder: str) -> None:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder: Path = tmp_path_factory.mktemp("sync")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GLOO_SOCKET_IFNAME", os.environ.get("GLOO_SOCKET_IFNAME", "lo"))
-        spawn(work, args=(str(folder),), nprocs=2)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+    return in_two_processes(work, folder)
 
 
 def test_two_processes_equal_one_on_the_joined_batch(results: list[dict[str, Any]]) -> None:

@@ -1,5 +1,7 @@
 """Training output, gradients and statistics against slow, obvious references."""
 
+from itertools import product
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -63,12 +65,15 @@ def statistics_after(
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-@pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.999, 0.99999, 1.0])
 @pytest.mark.parametrize(
-    ("steps", "rows"), [(1, 4), (1, 17), (2, 4), (2, 17), (30, 4), (30, 17), (10_000, 17)]
+    ("steps", "rows", "decay"),
+    [
+        *product((1, 2, 30), (4, 17), (0.0, 0.5, 0.9, 0.999, 0.99999, 1.0)),
+        *product((10_000,), (17,), (0.9, 0.99999, 1.0)),  # a smaller one forgets, as in 30 steps
+    ],
 )
 def test_statistics_are_the_weighted_sums(
-    decay: float, steps: int, rows: int, dtype: torch.dtype
+    steps: int, rows: int, decay: float, dtype: torch.dtype
 ) -> None:
     """After t batches: sum of decay^(t-i) (1 - decay) x_i / (1 - decay^t), to 1e-12 or 1e-6."""
     layer, mean, var = statistics_after(decay, steps, rows, dtype=dtype)

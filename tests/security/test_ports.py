@@ -41,7 +41,7 @@ def seen_while_it_runs(words: list[str]) -> tuple[set[tuple[str, int]], int]:
         while reader.is_alive():
             seen |= listening_addresses(program.pid)
             most = max(most, len(tree_of(program.pid)))
-            reader.join(0.2)
+            reader.join(0.5)
     finally:
         program.kill()
     assert program.wait() == 0, said

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import start_processes
 
+from tests.support.warm import forks
 from tune_bn.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
 
 
@@ -126,3 +132,10 @@ LAYERS: dict[int, type[EwaBatchNorm]] = {
     5: BatchNorm3d,
 }
 SHAPES = [(8, 5), (4, 5, 3), (4, 5, 3, 3), (2, 5, 3, 2, 3)]
+
+
+def in_two_processes(work: Callable[[int, str], None], folder: Path) -> list[dict[str, Any]]:
+    """Returns what two processes saved in a folder, as their number and ``.pt``."""
+    method = forks().get_start_method()
+    start_processes(work, args=(str(folder),), nprocs=2, start_method=method)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]

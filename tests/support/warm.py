@@ -21,7 +21,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 __all__ = ["Program", "forks", "run"]
 
@@ -141,3 +141,13 @@ def _become(
     finally:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
+        sys.stdout, sys.stderr = _flushed(sys.stdout), _flushed(sys.stderr)
+
+
+def _flushed(file: TextIO) -> TextIO:
+    """Returns a file, or nowhere in its place where nobody reads it any more."""
+    try:
+        file.flush()
+    except OSError:
+        return open(os.devnull, "w")
+    return file
