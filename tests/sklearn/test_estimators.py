@@ -25,8 +25,11 @@ from tune_bn.tuning import ModelFileError, TuneError
 pytestmark = pytest.mark.filterwarnings("ignore::tune_bn.sklearn.TableWarning")
 
 _RARE = "its table has classes of one or two rows, and a class needs three: one in each part"
+_NOUGHT = "it gives rows the weight 0, which is refused: they are to be left out"
+_ZEROS = {"check_sample_weight_equivalence_on_dense_data": _NOUGHT}
 EXCEPTIONS = {
-    TunedClassifier: dict.fromkeys(
+    TunedClassifier: _ZEROS
+    | dict.fromkeys(
         (
             "check_dict_unchanged",
             "check_dont_overwrite_parameters",
@@ -37,8 +40,9 @@ EXCEPTIONS = {
             "check_methods_subset_invariance",
         ),
         _RARE,
-    ),
-    TunedRegressor: {},
+    )
+    | {"check_classifiers_one_label_sample_weights": _NOUGHT},
+    TunedRegressor: _ZEROS,
 }
 
 
@@ -256,6 +260,23 @@ def test_split_in_time(homes):
     estimator.fit(homes[INPUTS], homes["price"])
     left_out = {c.name: c for c in estimator.model_.preprocessing.columns}["sold"]
     assert "decides the split" in str(left_out)
+
+
+def test_sample_weights(homes, tmp_path):
+    """They change the network; a model that was trained with them does not ask for them."""
+    heavy = np.where(homes["kind"] == "dear", 20.0, 1.0)
+    plain, weighted = (
+        quick(TunedClassifier).fit(homes[["area"]], homes["kind"], sample_weight=weight)
+        for weight in (None, heavy)
+    )
+    odds = [
+        estimator.predict_proba(homes[["area"]])[:, 1].mean() for estimator in (plain, weighted)
+    ]
+    assert odds[1] > odds[0] + 0.1
+    weighted.save(tmp_path / "m.pt")
+    again = TunedClassifier.load(tmp_path / "m.pt")
+    assert again.n_features_in_ == 1
+    assert again.predict(homes[["area"]]).tolist() == weighted.predict(homes[["area"]]).tolist()
 
 
 def test_with_ray(homes, needs):

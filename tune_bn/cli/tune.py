@@ -53,6 +53,9 @@ def tune(
     group: Annotated[
         str | None, typer.Option(help="Column, no input, whose values stay in one part.")
     ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Column, no input, of how much each row counts.")
+    ] = None,
     trials: Annotated[int, typer.Option(help="Configurations to try, earlier ones included.")] = 60,
     timeout: Annotated[
         float | None,
@@ -149,6 +152,7 @@ def tune(
             split=split,
             time=time_column,
             group=group,
+            weights=weights,
         )
         metric_name = settings.metric_for(dataset.task)
         _announce(dataset)

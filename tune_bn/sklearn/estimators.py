@@ -30,8 +30,9 @@ from sklearn.utils.validation import (
 
 from tune_bn.report import write_report
 from tune_bn.training import DataError, dataset_of
-from tune_bn.training.data import MIN_ROWS
+from tune_bn.training.data import MIN_ROWS, WEIGHS
 from tune_bn.training.model_file import TunedModel, load_model
+from tune_bn.training.preprocessing import DroppedColumn
 from tune_bn.training.target import Task
 from tune_bn.training.written import MISSING_WORDS
 from tune_bn.tuning import ModelFileError
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["TableWarning", "TunedClassifier", "TunedRegressor"]
+
+
+_WEIGHTS = "sample_weight"
 
 
 class TableWarning(UserWarning):
@@ -98,7 +102,7 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         tags.input_tags.categorical = True
         return tags
 
-    def _fit(self, table: pd.DataFrame, y: npt.NDArray[Any], name: str) -> None:
+    def _fit(self, table: pd.DataFrame, y: npt.NDArray[Any], sample_weight: Any, name: str) -> None:
         """Tunes on a table of inputs with its target, and keeps what came of it."""
         settings = Settings(
             trials=self.trials,
@@ -113,8 +117,17 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         tune = runner(self.backend, self.ray_settings)
         while name in table.columns:
             name += "_"
+        table = table.assign(**{name: y})
+        weights = None
+        if sample_weight is not None:
+            weights = _WEIGHTS
+            while weights in table.columns:
+                weights += "_"
+            values = column_or_1d(sample_weight)
+            check_consistent_length(table, values)
+            table = table.assign(**{weights: np.asarray(values, np.float64)})
         dataset = dataset_of(
-            table.assign(**{name: y}),
+            table,
             target=name,
             task=self._task,
             seed=self.seed,
@@ -123,6 +136,7 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
             split=self.split,
             time=self.time,
             group=self.group,
+            weights=weights,
         )
         own = self.out is None
         with tempfile.TemporaryDirectory() if own else nullcontext(str(self.out)) as folder:
@@ -235,7 +249,11 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
     def _take(self, model: TunedModel) -> None:
         self.model_ = model
         self.best_params_ = dict(model.config.to_dict())
-        names = [column.name for column in model.preprocessing.columns]
+        names = [
+            column.name
+            for column in model.preprocessing.columns
+            if not (isinstance(column, DroppedColumn) and column.reason == WEIGHS)
+        ]
         self.n_features_in_ = len(names)
         if names != [f"x{place}" for place in range(len(names))]:  # which arrays are called
             self.feature_names_in_ = np.array(names, dtype=object)
@@ -286,12 +304,13 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as abov
 
     _task = "classification"
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Searches, trains the best configuration, and keeps it.
 
         Args:
             X: Inputs: a data frame, or an array of shape (N, columns).
             y: The class of each row, shape (N,).
+            sample_weight: How much each row counts, above 0, shape (N,); None: all the same.
 
         Raises:
             DataError: The table cannot be used.
@@ -312,7 +331,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as abov
                 f"TunedClassifier needs at least two classes, but every row of y is one class, "
                 f"{classes.tolist()[0]!r}. Add rows of another."
             )
-        self._fit(table, labels, _name_of(y))
+        self._fit(table, labels, sample_weight, _name_of(y))
         self.classes_ = classes
         return self
 
@@ -360,12 +379,13 @@ class TunedRegressor(RegressorMixin, _Tuned):  # type: ignore[misc]  # as above
 
     _task = "regression"
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Searches, trains the best configuration, and keeps it.
 
         Args:
             X: Inputs: a data frame, or an array of shape (N, columns).
             y: The number of each row, shape (N,).
+            sample_weight: How much each row counts, above 0, shape (N,); None: all the same.
 
         Raises:
             DataError: The table cannot be used.
@@ -379,7 +399,7 @@ class TunedRegressor(RegressorMixin, _Tuned):  # type: ignore[misc]  # as above
         values = column_or_1d(y, warn=True)
         check_consistent_length(table, values)
         _require_no_gap(values)
-        self._fit(table, np.asarray(values, np.float64), _name_of(y))
+        self._fit(table, np.asarray(values, np.float64), sample_weight, _name_of(y))
         return self
 
 

@@ -116,7 +116,7 @@ def _boosting(
     """Fits boosting, unless its first trees say that all of them would take too long."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    x, y = _rows_of((dataset.train, dataset.validation))
+    x, y, weight = _rows_of((dataset.train, dataset.validation))
     settings: dict[str, Any] = {"random_state": seed}
     kind = HistGradientBoostingRegressor
     if dataset.task == "classification":
@@ -125,10 +125,10 @@ def _boosting(
             settings["early_stopping"] = False
     if limit_s is not None:
         begun = clock()
-        kind(max_iter=_FIRST_TREES, **settings).fit(x, y)
+        kind(max_iter=_FIRST_TREES, **settings).fit(x, y, weight)
         if (clock() - begun) * 100 / _FIRST_TREES > limit_s:
             return None
-    return kind(**settings).fit(x, y)
+    return kind(**settings).fit(x, y, weight)
 
 
 def _logistic(
@@ -151,22 +151,35 @@ def _logistic(
     return fitted(best, dataset.train, dataset.validation)
 
 
-def _rows_of(splits: tuple[Split, ...]) -> tuple[Any, Any]:
-    """Gives X and y of the splits, one below the other."""
+def _rows_of(splits: tuple[Split, ...]) -> tuple[Any, Any, Any]:
+    """Gives X, y and weights of the splits, one below the other, as scikit-learn's `fit` takes it.
+
+    Their mean is 1, so that a penalty means the same as without weights.
+    """
     x = np.concatenate([split.x.numpy() for split in splits]).astype(np.float64)
-    return x, np.concatenate([split.y.numpy() for split in splits])
+    weights = [split.weight.numpy() for split in splits if split.weight is not None]
+    weight = np.concatenate(weights).astype(np.float64) if weights else None
+    shares = None if weight is None else weight / weight.mean()
+    return x, np.concatenate([split.y.numpy() for split in splits]), shares
+
+
+def _shares_of(split: Split) -> npt.NDArray[np.float64]:
+    if split.shares is None:
+        return np.ones(len(split))
+    shares: npt.NDArray[np.float64] = split.shares.double().numpy()
+    return shares
 
 
 def _converged(kind: Any, *splits: Split, **settings: Any) -> Any:
     """Fits with as many iterations as it takes, up to the last of `_ITERATIONS`."""
     from sklearn.exceptions import ConvergenceWarning
 
-    x, y = _rows_of(splits)
+    rows = _rows_of(splits)
     for iterations in _ITERATIONS:
         model = kind(max_iter=iterations, **settings)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            model.fit(x, y)
+            model.fit(*rows)
         if not any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
             break
     # Past the last limit the penalty is so weak that further steps change no prediction.
@@ -179,10 +192,13 @@ def _of_classes(model: Any, split: Split, metric: str | None = None) -> Baseline
     # Every class has a training row, so the columns are the classes in their order.
     log_odds = np.log(np.maximum(odds[np.arange(len(y)), y], 1e-300))
     is_right = (odds.argmax(axis=1) == y).astype(np.float64)
+    shares = _shares_of(split)
+    is_right, log_odds = is_right * shares, log_odds * shares
     scores = {"accuracy": float(is_right.mean()), "loss": -float(log_odds.mean())}
     gains = is_right if metric in (None, "accuracy") else log_odds
     if metric in CLASS_SCORES:
-        scores[metric] = class_score(metric, odds, y)
+        weight = None if split.weight is None else shares
+        scores[metric] = class_score(metric, odds, y, weight)
     return Baseline(scores, gains)
 
 
@@ -201,9 +217,12 @@ def _ridge(dataset: Dataset, seed: int) -> Any:
 
 def _of_numbers(model: Any, split: Split, _metric: str | None = None) -> Baseline:
     y = split.y.numpy().astype(np.float64)
-    errors = np.square(model.predict(split.x.numpy().astype(np.float64)) - y)
+    shares = _shares_of(split)
+    errors = np.square(model.predict(split.x.numpy().astype(np.float64)) - y) * shares
     error = float(errors.mean())
     spread = float(y.var())
+    if split.weight is not None:
+        spread = float((np.square(y - (y * shares).mean()) * shares).mean())
     r2 = 1.0 - error / spread if spread > 0.0 else 0.0
     scores = {"r2": r2, "rmse": error**0.5 * split.target_scale, "loss": error}
     return Baseline(scores, -errors)

@@ -50,10 +50,13 @@ from tune_bn.training.target import (
 )
 from tune_bn.training.written import MISSING_WORDS
 
-__all__ = ["MIN_ROWS", "Dataset", "Split", "dataset_of", "load_dataset", "split_rows"]
+__all__ = ["MIN_ROWS", "WEIGHS", "Dataset", "Split", "dataset_of", "load_dataset", "split_rows"]
 
 MIN_ROWS = 10
 """Rows a table needs: with fewer, validation or test would be a single row."""
+WEIGHS = "says how much each row counts"
+"""Why a column of weights is no input."""
+_LARGEST_WEIGHT = 1e30  # of which a float32 holds the squares of shares
 _UNBALANCED = 9  # rows of the most frequent class for one of the rarest
 
 
@@ -66,19 +69,27 @@ class Split:
         y: Classes, int64 of shape (N,); or the standardised target, float32 of shape (N,).
         target_scale: What one unit of a regression target `y` is in the table's units.
         group: Which rows belong together, int64 of shape (N,); None for any.
+        weight: How much each row counts, above 0, float32 of shape (N,); None: all the same.
     """
 
     x: torch.Tensor
     y: torch.Tensor
     target_scale: float = 1.0
     group: torch.Tensor | None = None
+    weight: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def to(self, device: str | torch.device) -> Split:
         """Returns the same rows on a device."""
-        return replace(self, x=self.x.to(device), y=self.y.to(device))
+        weight = None if self.weight is None else self.weight.to(device)
+        return replace(self, x=self.x.to(device), y=self.y.to(device), weight=weight)
+
+    @property
+    def shares(self) -> torch.Tensor | None:
+        """The weights, so that their mean is 1; None without weights."""
+        return None if self.weight is None else self.weight / self.weight.mean()
 
 
 @dataclass(frozen=True)
@@ -142,6 +153,7 @@ def load_dataset(
     split: str = "random",
     time: str | None = None,
     group: str | None = None,
+    weights: str | None = None,
 ) -> Dataset:
     """Loads a data source and prepares it for training; the same arguments give the same tensors.
 
@@ -162,6 +174,7 @@ def load_dataset(
         split: "random", or "time" for the future as test rows.
         time: The column of the time, no input; None: the rows are in the order of time.
         group: A column, no input, of which rows with one value stay in one part.
+        weights: A column, no input, of how much each row counts, in training as in scores.
 
     Raises:
         DataError: The data cannot be used; the message is one line that says what to change.
@@ -186,7 +199,7 @@ def load_dataset(
         if path.suffix.lower() == ".npz":
             target = _own_target(target, NPZ_TARGET, f"the NPZ file {name!r}")
     target = _require_target(table, target, name)
-    asked = _Asked(target, task, seed, missing, tuple(categories), split, time, group)
+    asked = _Asked(target, task, seed, missing, tuple(categories), split, time, group, weights)
     return _prepare(name, content, table, asked, notes=notes, words=words)
 
 
@@ -202,6 +215,7 @@ def dataset_of(
     split: str = "random",
     time: str | None = None,
     group: str | None = None,
+    weights: str | None = None,
 ) -> Dataset:
     """Prepares a table in memory for training, as `load_dataset` does one in a file.
 
@@ -216,6 +230,7 @@ def dataset_of(
         split: As there.
         time: As there.
         group: As there.
+        weights: As there.
 
     Raises:
         DataError: The data cannot be used; the message is one line that says what to change.
@@ -237,7 +252,7 @@ def dataset_of(
     digest = hashlib.sha256(repr([(n, str(table[n].dtype)) for n in names]).encode())
     digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     missing = tuple(word for word in missing if word.strip())
-    asked = _Asked(target, task, seed, missing, tuple(categories), split, time, group)
+    asked = _Asked(target, task, seed, missing, tuple(categories), split, time, group, weights)
     table = table.reset_index(drop=True)
     return _prepare(name, digest.hexdigest(), table, asked, notes=[], words={})
 
@@ -297,6 +312,7 @@ class _Asked:
     split: str
     time: str | None
     group: str | None
+    weights: str | None
 
     def __post_init__(self) -> None:
         if self.task is not None and self.task not in TASKS:
@@ -320,10 +336,14 @@ class _Asked:
             raise DataError(
                 "Data needs one split, but got one in time and one by group. Leave out one."
             )
-        for column in (self.time, self.group):
+        for what, column in (
+            ("A split needs", self.time),
+            ("A split needs", self.group),
+            ("Weights need", self.weights),
+        ):
             if column is not None and (column == self.target or column not in table.columns):
                 raise DataError(
-                    f"A split needs a column beside the target, but {name!r} has no {column!r} "
+                    f"{what} a column beside the target, but {name!r} has no {column!r} "
                     f"among {_some([str(c) for c in table.columns])}. Correct its spelling."
                 )
 
@@ -335,6 +355,8 @@ class _Asked:
             parts.append("categories: " + "\0".join(sorted(self.categories)))
         if (self.split, self.group) != ("random", None):
             parts.append(f"split: {self.split} {self.time!r} {self.group!r}")
+        if self.weights is not None:
+            parts.append(f"weights: {self.weights}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -361,7 +383,15 @@ def _prepare(
     own_words = words.pop(target, {})
     table = _labelled(name, table, target, reading, notes, own_words, asked.missing)
     column = table[target]
-    aside = [name for name in (asked.time, asked.group) if name is not None]
+    aside = {
+        name: reason
+        for name, reason in (
+            (asked.weights, WEIGHS),
+            (asked.time, "decides the split"),
+            (asked.group, "decides the split"),
+        )
+        if name is not None
+    }
     features = table.drop(columns=[target, *aside])
     readings = _readings(features, asked)
     notes += [note for each in (reading, *readings.values()) for note in each.notes]
@@ -405,14 +435,16 @@ def _prepare(
     notes += _dropped_notes(preprocessing)
     notes += _encoded_notes(preprocessing, len(parts[0]))
     if aside:
-        dropped = tuple(DroppedColumn(name, "decides the split") for name in aside)
+        dropped = tuple(DroppedColumn(name, reason) for name, reason in aside.items())
         preprocessing = replace(preprocessing, columns=(*preprocessing.columns, *dropped))
+    weight = None if asked.weights is None else _weights(asked.weights, table[asked.weights])
     train, validation, test = (
         Split(
             inputs if rows is parts[0] else preprocessing.transform(features.iloc[rows]),
             targets[rows],
             learned.scale,
             None if groups is None else torch.from_numpy(groups[rows]),
+            None if weight is None else weight[rows],
         )
         for rows in parts
     )
@@ -452,6 +484,20 @@ def _split(
                 "split, merge it with another class, or remove it."
             )
     return parts, groups
+
+
+def _weights(name: str, column: pd.Series) -> torch.Tensor:
+    """Returns how much each row counts, float32 of shape (N,)."""
+    values = numbers_of(name, column)
+    wrong = ~(np.isfinite(values) & (values > 0) & (values < _LARGEST_WEIGHT))
+    if wrong.any():
+        first = shown(column.astype(object).iloc[int(np.flatnonzero(wrong)[0])])
+        raise DataError(
+            f"Weights need a number above zero for each row, but {int(wrong.sum())} of "
+            f"{len(values)} cells of column {name!r} hold another ({first}). Correct them, or "
+            "leave out these rows."
+        )
+    return torch.from_numpy((values / values.mean()).astype(np.float32))
 
 
 def _labelled(

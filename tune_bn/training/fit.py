@@ -259,7 +259,7 @@ class Fit:
 
     def _train_epoch(self) -> EpochMetrics:
         began = time.perf_counter()
-        x, y = self._train.x, self._train.y
+        x, y, shares = self._train.x, self._train.y, self._train.shares
         generator = _generator(self.seed, f"order of epoch {self.epoch}")
         order = torch.randperm(len(x), generator=generator).to(x.device)
         batches = list(_batches(order, self.config.batch_size))
@@ -268,7 +268,8 @@ class Fit:
         self.model.train()
         for number, rows in enumerate(batches):
             self._optimizer.zero_grad()
-            loss = loss_of(self.model(x[rows]), y[rows], self.task)
+            weight = None if shares is None else shares[rows]
+            loss = loss_of(self.model(x[rows]), y[rows], self.task, weight)
             loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without annotations
             nn.utils.clip_grad_norm_(self._parameters, _LONGEST_GRADIENT)
             factor = step_size_factor(self.epoch * len(batches) + number, steps)

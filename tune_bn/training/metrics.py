@@ -21,8 +21,21 @@ CLASS_SCORES = ("balanced_accuracy", "f1", "roc_auc")
 _ROWS_AT_ONCE = 8192
 
 
-def loss_of(outputs: torch.Tensor, y: torch.Tensor, task: Task) -> torch.Tensor:
-    """Returns the mean loss of outputs (N, outputs): cross-entropy, or the squared error."""
+def loss_of(
+    outputs: torch.Tensor, y: torch.Tensor, task: Task, shares: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Returns the mean loss of outputs (N, outputs): cross-entropy, or the squared error.
+
+    Args:
+        outputs: Of the network.
+        y: The targets, shape (N,).
+        task: Which of the two.
+        shares: What each row's loss is multiplied by, shape (N,); None: by 1.
+    """
+    if shares is not None:
+        if task == "classification":
+            return (F.cross_entropy(outputs, y, reduction="none") * shares).mean()
+        return (F.mse_loss(outputs.squeeze(1), y, reduction="none") * shares).mean()
     if task == "classification":
         return F.cross_entropy(outputs, y)
     return F.mse_loss(outputs.squeeze(1), y)
@@ -39,7 +52,12 @@ def predict_outputs(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
         model.train(training)
 
 
-def class_score(name: str, probabilities: npt.NDArray[Any], y: npt.NDArray[Any]) -> float:
+def class_score(
+    name: str,
+    probabilities: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    weight: npt.NDArray[Any] | None = None,
+) -> float:
     """Returns one of `CLASS_SCORES`, between 0 and 1.
 
     ``balanced_accuracy`` is the mean share of each class that is found, ``f1`` the mean over the
@@ -51,6 +69,7 @@ def class_score(name: str, probabilities: npt.NDArray[Any], y: npt.NDArray[Any])
         name: Which.
         probabilities: Of each class, or anything that rises with it, shape (N, classes).
         y: The class of each row, shape (N,).
+        weight: How much each row counts, shape (N,); None: all the same.
     """
     from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
@@ -59,15 +78,23 @@ def class_score(name: str, probabilities: npt.NDArray[Any], y: npt.NDArray[Any])
     if name == "balanced_accuracy":
         is_right = chosen == y
         if not np.isin(chosen, present).all():  # of which scikit-learn warns
-            return float(np.mean([is_right[y == label].mean() for label in present]))
-        return float(balanced_accuracy_score(y, chosen))
+            return float(np.mean([_mean(is_right[y == k], weight, y == k) for k in present]))
+        return float(balanced_accuracy_score(y, chosen, sample_weight=weight))
     if name == "f1":
-        return float(f1_score(y, chosen, labels=present, average="macro", zero_division=0.0))
+        options = {"average": "macro", "zero_division": 0.0, "sample_weight": weight}
+        return float(f1_score(y, chosen, labels=present, **options))
     if name != "roc_auc":
         raise ValueError(f"class_score needs one of {CLASS_SCORES}, but got {name!r}. Name one.")
     if len(present) < 2:
         return 0.5
-    return float(np.mean([roc_auc_score(y == k, probabilities[:, k]) for k in present]))
+    areas = [roc_auc_score(y == k, probabilities[:, k], sample_weight=weight) for k in present]
+    return float(np.mean(areas))
+
+
+def _mean(
+    values: npt.NDArray[Any], weight: npt.NDArray[Any] | None, rows: npt.NDArray[np.bool_]
+) -> float:
+    return float(np.average(values, weights=None if weight is None else weight[rows]))
 
 
 def evaluate(
@@ -88,15 +115,25 @@ def evaluate(
         error of the standardised target.
     """
     outputs = predict_outputs(model, split.x)
-    loss = float(loss_of(outputs, split.y, task))
+    shares = split.shares
+    loss = float(loss_of(outputs, split.y, task, shares))
     if task == "classification":
         hits = outputs.argmax(dim=1) == split.y
-        found = {"accuracy": float(hits.double().mean()), "loss": loss}
+        found = {"accuracy": _weighted_mean(hits.double(), shares), "loss": loss}
         if metric in CLASS_SCORES and np.isfinite(loss):
             odds = torch.softmax(outputs.double(), dim=1).cpu().numpy()
-            found[metric] = class_score(metric, odds, split.y.cpu().numpy())
+            weight = None if shares is None else shares.double().cpu().numpy()
+            found[metric] = class_score(metric, odds, split.y.cpu().numpy(), weight)
         return found
-    spread = float(split.y.double().var(correction=0))
-    error = float((outputs.squeeze(1).double() - split.y.double()).square().mean())
+    y = split.y.double()
+    if shares is None:
+        spread = float(y.var(correction=0))
+    else:
+        spread = _weighted_mean((y - _weighted_mean(y, shares)).square(), shares)
+    error = _weighted_mean((outputs.squeeze(1).double() - y).square(), shares)
     r2 = 1.0 - error / spread if spread > 0.0 else 0.0
     return {"r2": r2, "rmse": error**0.5 * split.target_scale, "loss": loss}
+
+
+def _weighted_mean(values: torch.Tensor, shares: torch.Tensor | None) -> float:
+    return float(values.mean() if shares is None else (values * shares).mean())

@@ -216,7 +216,9 @@ def all_but_test(dataset: Dataset) -> Dataset:
     """
     a, b = dataset.train, dataset.validation
     group = None if a.group is None or b.group is None else torch.cat([a.group, b.group])
-    train = replace(a, x=torch.cat([a.x, b.x]), y=torch.cat([a.y, b.y]), group=group)
+    weight = None if a.weight is None or b.weight is None else torch.cat([a.weight, b.weight])
+    x, y = torch.cat([a.x, b.x]), torch.cat([a.y, b.y])
+    train = replace(a, x=x, y=y, group=group, weight=weight)
     return replace(dataset, train=train)
 
 
@@ -279,4 +281,5 @@ def _means(ends: Sequence[EpochMetrics], names: Sequence[str]) -> dict[str, floa
 
 def _rows(split: Split, chosen: torch.Tensor) -> Split:
     group = None if split.group is None else split.group[chosen]
-    return replace(split, x=split.x[chosen], y=split.y[chosen], group=group)
+    weight = None if split.weight is None else split.weight[chosen]
+    return replace(split, x=split.x[chosen], y=split.y[chosen], group=group, weight=weight)

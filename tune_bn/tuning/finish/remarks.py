@@ -39,6 +39,8 @@ def gains_of(
             gains = -F.cross_entropy(outputs.double(), y, reduction="none")
     else:
         gains = -(outputs.squeeze(1).double() - y.double()).square()
+    if dataset.test.shares is not None:
+        gains = gains * dataset.test.shares.double()
     found: npt.NDArray[np.float64] = gains.numpy()
     return found
 
