@@ -162,7 +162,7 @@ def test_the_report_is_the_commands(homes, fitted, tmp_path):
     fitted.report(tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "gradient boosting" in page
-    assert "The best network" in page
+    assert "The chosen network" in page
 
 
 def test_a_folder_of_its_own(homes, tmp_path):
@@ -226,8 +226,12 @@ def test_mixed_lists_and_arrow_tables(homes):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"trials": 0}, TuneError, "trials needs a whole number of at least 1, but got 0"),
-        ({"metric": "r2"}, TuneError, "for classification, but got 'r2'"),
+        ({"trials": 0}, TuneError, "whole number trials >= 1, but got trials=0"),
+        (
+            {"metric": "r2"},
+            TuneError,
+            "classification needs metric to be one of .*, but got metric='r2'",
+        ),
         ({"backend": "spark"}, TuneError, "backend needs optuna or ray, but got 'spark'"),
         ({"ray_settings": 1}, TuneError, "takes no settings of Ray's, but got 1"),
         ({"split": "odd"}, DataError, "split out of random, time, but got 'odd'"),
