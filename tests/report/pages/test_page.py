@@ -241,6 +241,18 @@ def test_no_reader_looks_for_stages_that_are_not_there():
     assert "given, " not in text.replace("or given", "")
 
 
+def test_a_given_first_trial_does_not_hide_the_coarse_stage():
+    """A default that was enqueued is said to be given; "coarse" stands over the coarse stage."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.enqueue_trial({"x": 1.0})
+    study.optimize(lambda t: (t.suggest_float("x", 0, 5) - 3) ** 2, n_trials=30)
+    text = page(study)
+    assert "It began with 1 trial whose values were given; the 29 since then" in Outline(text).text
+    assert "earlier trials" not in text
+    figure = text.partition("plot-narrowing-1")[2].partition("</svg>")[0]
+    assert re.findall('class="accent halo"[^>]*>([^<]*)', figure)[0] == "coarse"
+
+
 def test_parameters_that_did_not_narrow_are_one_line():
     """A category that was open to the end has no row, and is named."""
     text = Outline(page(begun_by_tpe())).text

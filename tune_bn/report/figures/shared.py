@@ -55,10 +55,12 @@ def stage_labels(
     """
     labels: list[dict[str, Any]] = []
     free_from = -math.inf
-    for stage, left, _ in spans:
-        if left < free_from:
+    room = _LABEL_SHARE * (spans[-1][2] - spans[0][1]) if spans else 0.0
+    for stage, left, right in spans:
+        # What came before must not cover the name of the coarse stage.
+        if left < free_from or (stage.index < 0 and right - left < 1.5 * room):
             continue
-        free_from = left + _LABEL_SHARE * (spans[-1][2] - spans[0][1])
+        free_from = left + room
         labels.append(
             {
                 "name": "stage",

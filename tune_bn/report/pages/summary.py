@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tune_bn.core.draws.stages import Stage
 from tune_bn.report.advice.budget import repeat_noise
 from tune_bn.report.advice.evidence import Advice
 from tune_bn.report.results.results import Results, TrialResult
@@ -93,12 +94,8 @@ def _drawn_by(results: Results) -> str:
     text = " The search drew at random, first in the whole space"
     if earlier is not None:
         n = len(earlier.trials)
-        names = Counter(results.by_number[i].drawn_by for i in earlier.trials)
-        told = [f"{m:,} of them by {name}" for name, m in names.items() if name and m < n]
-        whole = next((f" by {name}" for name, m in names.items() if name and m == n), "")
-        whose = ", ".join([f"{count_text(n, 'earlier trial')}{whole}", *told])
+        begun = f" It began with {_whose(results, earlier)}"
         rest = len(results.trials) - n
-        begun = f" It began with {whose}"
         if not rest:
             return f"{begun}."
         coarse = any(stage.index == 0 for stage in results.stages)
@@ -109,6 +106,19 @@ def _drawn_by(results: Results) -> str:
     widths = _widths_text(results)
     lately = f"; lately a value was usually redrawn in {widths}" if widths else ""
     return f"{text}, then in narrower and narrower regions around the best trials{lately}."
+
+
+def _whose(results: Results, earlier: Stage) -> str:
+    """Returns whose the trials are that came before the first stage."""
+    trials = [results.by_number[number] for number in earlier.trials]
+    n, n_given = len(trials), sum(t.is_given for t in trials)
+    if n_given == n:
+        return f"{count_text(n, 'trial')} whose values were given"
+    names = Counter(t.drawn_by for t in trials if t.drawn_by and not t.is_given)
+    whole = next((f" by {name}" for name, m in names.items() if m == n), "")
+    told = [f"{m:,} of them by {name}" for name, m in names.items() if m < n]
+    given = [f"{n_given:,} of them given"] if n_given else []
+    return ", ".join([f"{count_text(n, 'earlier trial')}{whole}", *told, *given])
 
 
 def _widths_text(results: Results) -> str:

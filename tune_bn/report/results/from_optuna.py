@@ -17,7 +17,7 @@ from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
 from tune_bn.optuna.record import ranked_trial
 from tune_bn.optuna.stages import stages_of
 from tune_bn.plain.names import INTERRUPTED, REASON
-from tune_bn.report.results.results import Results, State, TrialResult
+from tune_bn.report.results.results import BY_HAND, Results, State, TrialResult
 
 __all__ = ["results_of_study"]
 
@@ -35,7 +35,7 @@ _TRACES = {
     "NSGAIISampler:": "NSGA-II",
     "NSGAIIISampler:": "NSGA-III",
     "grid_id": "a grid",
-    "fixed_params": "hand",
+    "fixed_params": BY_HAND,
 }
 _REASON_KEYS = (REASON, "fail_reason")
 

@@ -24,7 +24,10 @@ from tune_bn.core.history.pareto import Fronts
 from tune_bn.core.history.trial import Trial, rank_key
 from tune_bn.core.space import Parameter
 
-__all__ = ["Results", "TrialResult"]
+__all__ = ["BY_HAND", "Results", "TrialResult"]
+
+BY_HAND = "hand"
+"""Who drew a trial that was enqueued."""
 
 State = Literal["complete", "pruned", "failed", "running"]
 _MOST_RANKED_BY_FRONT = 2000  # sorting into fronts costs the square of this
@@ -75,6 +78,14 @@ class TrialResult:
     def value(self) -> float:
         """The first objective value; NaN where there is none."""
         return self.values[0] if self.values else math.nan
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a person chose all of its values: it was enqueued, or they were fixed."""
+        origin = self.origin
+        if origin is None:
+            return self.drawn_by == BY_HAND
+        return origin.windows == {} and bool(origin.given)
 
     @property
     def is_ranked(self) -> bool:
@@ -234,7 +245,8 @@ class Results:
         the schedule counts.
         """
         if index < 0:
-            return "earlier trials"
+            earlier = [self.by_number[n] for s in self.stages if s.index < 0 for n in s.trials]
+            return "given" if earlier and all(t.is_given for t in earlier) else "earlier trials"
         indices = [stage.index for stage in self.stages if stage.index >= 0]
         first = min(indices, default=0)
         return stage_name(index - first + 1 if first > 1 and index >= first else index)
