@@ -465,6 +465,21 @@ def test_another_metric_is_refused(tmp_path):
         fitted(tmp_path / "two", train, search, n=2, metric="acc", mode="max")
 
 
+def test_a_second_experiment_of_one_search(tmp_path):
+    """The search goes on with what it knows; the report of each experiment has its own trials."""
+
+    def train(config: dict[str, Any]) -> None:
+        tune.report({"loss": config["x"]})
+
+    search = CoarseToFineSearch(seed=0)
+    grids = [fitted(tmp_path / name, train, search, n=2) for name in ("first", "second")]
+    assert len(search.trials) == 4
+    for grid in grids:
+        found = results_of_ray_folder(grid.experiment_path)
+        assert len(found.trials) == 2
+        assert best_of(found).value == rays_best(grid)
+
+
 def test_an_infinite_value_is_not_the_best(tmp_path):
     """A diverged trial of a metric that is maximised."""
 

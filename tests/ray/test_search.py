@@ -9,6 +9,7 @@ import optuna
 import pytest
 from ray import tune
 from ray.tune.result import DEFAULT_METRIC
+from ray.tune.search import ConcurrencyLimiter, Repeater
 
 from tests.support.judges import uniform_p
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing, SpaceError
@@ -429,3 +430,23 @@ def test_stages_and_latest():
     assert sorted(n for s in search.stages() for n in s.trials) == list(range(40))
     assert search.latest is not None
     assert search.latest.stage == search.stages()[-1].index > 0
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")  # the Repeater's own
+def test_a_repeater_that_does_not_know_the_metric_ends_the_run():
+    """Around a limiter it hands on no result; with the metric given to the search it does."""
+    space = {"x": tune.uniform(0, 1)}
+    for given in ((), ("loss", "min")):
+        search = CoarseToFineSearch(None, *given, seed=0)
+        repeater = Repeater(ConcurrencyLimiter(search, 4), repeat=2)
+        repeater.set_search_properties("loss", "min", space)
+        for trial_id in ("a", "b"):
+            repeater.suggest(trial_id)
+        for trial_id in ("a", "b"):
+            repeater.on_trial_complete(trial_id, {"loss": 0.5})
+        if given:
+            repeater.suggest("c")
+            assert search.best.value == 0.5
+        else:
+            with pytest.raises(RuntimeError, match="Give metric and mode to CoarseToFineSearch"):
+                repeater.suggest("c")

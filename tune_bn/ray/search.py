@@ -99,6 +99,7 @@ class CoarseToFineSearch(Findings, Searcher):
 
     # The file is JSON; Ray's own search algorithms pickle.
     CKPT_FILE_TMPL = "searcher-state-{}.json"
+    _is_unmeasured = False
 
     def __init__(
         self,
@@ -189,6 +190,11 @@ class CoarseToFineSearch(Findings, Searcher):
         Raises:
             RuntimeError: If space, metric or mode are not known yet.
         """
+        if self._is_unmeasured:
+            raise RuntimeError(
+                "CoarseToFineSearch needs results with the metric, but a Repeater around another "
+                "wrapper does not know its name. Give metric and mode to CoarseToFineSearch itself."
+            )
         space, search = self._started()
         if search is None:
             return space.config({}, with_constants=self._is_whole)
@@ -227,6 +233,7 @@ class CoarseToFineSearch(Findings, Searcher):
         the config that its result holds. What was told already is not counted twice.
         """
         result = result or {}
+        self._is_unmeasured |= None in result  # as Repeater names a metric that it does not know
         seen_progress, seen_values = self._last.pop(trial_id, (None, None))
         iteration = self._iterations.pop(trial_id, None)
         if self._space is None or not self._metrics or self._is_finished(trial_id):
@@ -678,7 +685,7 @@ def _config_in(result: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(result.get("config"), Mapping):
         return dict(result["config"])
     prefix = "config/"
-    return {k[len(prefix) :]: v for k, v in result.items() if k.startswith(prefix)}
+    return {k[len(prefix) :]: v for k, v in result.items() if str(k).startswith(prefix)}
 
 
 def _budget(n_samples: Any) -> int | None:
