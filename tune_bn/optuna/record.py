@@ -6,7 +6,7 @@ last one. It holds nothing that another process could not read from the storage.
 
 import math
 from collections.abc import Collection, Iterable
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna.distributions import BaseDistribution
@@ -71,7 +71,13 @@ class StudyRecord:
 
     def __init__(self, n_objectives: int, marker: Marker) -> None:
         self.marker = marker
-        self.history = History(n_objectives)
+        self._n_objectives = n_objectives
+        self._begin(counts=False)
+
+    def _begin(self, *, counts: bool) -> None:
+        """Knows nothing of the study but whether its trials rank by how much they reported."""
+        self._counts = counts
+        self.history = History(self._n_objectives)
         # The latest distribution of every parameter: a range that the user changed is followed.
         self.distributions: dict[str, BaseDistribution] = {}
         self.parameters: dict[str, Parameter] = {}
@@ -118,6 +124,9 @@ class StudyRecord:
             return
         # All is read before anything is noted: a storage that fails in between loses no trial.
         trials, missing, n_seen = self._new_trials(study, number)
+        if not self._counts and any(t.state.is_finished() and is_out_of_order(t) for t in trials):
+            self._begin(counts=True)  # all that were pruned rank otherwise
+            trials, missing, n_seen = self._new_trials(study, number)
         self._caught_up_for, self._n_seen = number, n_seen
         self._unfinished.update(dict.fromkeys(missing))
         running = []
@@ -185,7 +194,7 @@ class StudyRecord:
             self.distributions[name] = distribution
             self.parameters[name] = parameter_for(distribution)
             self._space_of = _NOTHING
-        ranked = ranked_trial(directions, trial)
+        ranked = ranked_trial(directions, trial, counts=self._counts)
         if ranked is not None:
             self.history.add(ranked)
             self.history.remember(self.parameters, trial.params)
@@ -206,12 +215,48 @@ def _cached_trials(storage: BaseStorage, study_id: int) -> dict[int, FrozenTrial
     return known if isinstance(known, dict) else None
 
 
-def ranked_trial(directions: Iterable[StudyDirection], trial: FrozenTrial) -> Trial | None:
+def is_out_of_order(trial: FrozenTrial) -> bool:
+    """Tells whether a trial's steps are no progress: instances in any order, say.
+
+    Steps of a training are as far apart as the ones before them, or farther; the last may be
+    nearer. With `optuna.pruners.WilcoxonPruner` they are numbers of instances that come shuffled,
+    so that a trial which was pruned has irregular ones. Fewer than four steps say nothing.
+    """
+    steps = sorted(trial.intermediate_values)
+    gaps = [b - a for a, b in pairwise(steps)][:-1]
+    return any(b < a for a, b in pairwise(gaps))
+
+
+def reported(trial: FrozenTrial, *, counts: bool) -> tuple[float, float]:
+    """Returns how far a trial got, and the value that it had there; -inf and NaN without a report.
+
+    Args:
+        trial: The trial.
+        counts: Whether steps are no progress in this study (`is_out_of_order`): then that is how
+            many reports it made, and the mean of them.
+    """
+    values = trial.intermediate_values
+    if not values:
+        return -math.inf, math.nan
+    if counts:
+        return float(len(values)), sum(values.values()) / len(values)
+    step = max(values)
+    return float(step), values[step]
+
+
+def ranked_trial(
+    directions: Iterable[StudyDirection], trial: FrozenTrial, *, counts: bool = False
+) -> Trial | None:
     """Returns a finished trial as the core ranks it; None if it has nothing to rank.
 
     A complete trial counts with its values. A pruned one counts with its last intermediate value
     and, before that, with how far it got; NaN counts as the worst value. A failed one does not
     count.
+
+    Args:
+        directions: Those of the study.
+        trial: The trial.
+        counts: As for `reported`.
     """
     if trial.state == TrialState.COMPLETE:
         losses = []
@@ -221,12 +266,9 @@ def ranked_trial(directions: Iterable[StudyDirection], trial: FrozenTrial) -> Tr
             losses.append(-value if direction is StudyDirection.MAXIMIZE else value)
         return Trial(trial.number, trial.params, tuple(losses), violation=_violation(trial))
     if trial.state == TrialState.PRUNED:
-        progress, loss = -math.inf, math.inf
-        if trial.intermediate_values:
-            step = max(trial.intermediate_values)
-            value = trial.intermediate_values[step]
-            sign = -1.0 if next(iter(directions)) == StudyDirection.MAXIMIZE else 1.0
-            progress, loss = float(step), math.inf if math.isnan(value) else sign * value
+        progress, value = reported(trial, counts=counts)
+        sign = -1.0 if next(iter(directions)) == StudyDirection.MAXIMIZE else 1.0
+        loss = math.inf if math.isnan(value) else sign * value
         return Trial(
             trial.number,
             trial.params,

@@ -14,7 +14,7 @@ from tune_bn.core.draws.origin import Origin
 from tune_bn.core.errors import SpaceError
 from tune_bn.optuna.distributions import parameter_for
 from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
-from tune_bn.optuna.record import ranked_trial
+from tune_bn.optuna.record import is_out_of_order, ranked_trial, reported
 from tune_bn.optuna.stages import stages_of
 from tune_bn.plain.names import INTERRUPTED, REASON
 from tune_bn.report.results.results import BY_HAND, Results, State, TrialResult
@@ -57,6 +57,7 @@ def results_of_study(study: optuna.Study) -> Results:
         for stage in found
         if not counted.isdisjoint(stage.trials)
     ]
+    counts = any(t.state.is_finished() and is_out_of_order(t) for t in trials)
     is_staged = any(stage.index >= 0 for stage in of_counted)
     names = study.metric_names or (
         ["value"]
@@ -67,7 +68,7 @@ def results_of_study(study: optuna.Study) -> Results:
         name=study.study_name,
         source="Optuna study",
         trials=tuple(
-            _record(t, study, marks[t.number], origins.get(t.number))
+            _record(t, study, marks[t.number], origins.get(t.number), counts=counts)
             for t in trials
             if t.number in counted
         ),
@@ -81,18 +82,26 @@ def results_of_study(study: optuna.Study) -> Results:
 
 
 def _record(
-    trial: FrozenTrial, study: optuna.Study, mark: Mark | None, origin: Origin | None
+    trial: FrozenTrial,
+    study: optuna.Study,
+    mark: Mark | None,
+    origin: Origin | None,
+    *,
+    counts: bool,
 ) -> TrialResult:
     state = _STATES[trial.state]
     steps = tuple(sorted((float(s), float(v)) for s, v in trial.intermediate_values.items()))
     values: tuple[float, ...] = ()
+    progress = None
     if state == "complete":
         values = tuple(map(float, trial.values))
     elif state == "pruned":
         told = next((v for _, v in reversed(steps) if not math.isnan(v)), None)
+        if counts and told is not None:
+            progress, told = reported(trial, counts=True)
         if told is not None and len(study.directions) == 1:
             values = (told,)
-    ranked = ranked_trial(study.directions, trial)
+    ranked = ranked_trial(study.directions, trial, counts=counts)
     duration = trial.duration
     return TrialResult(
         number=trial.number,
@@ -100,6 +109,7 @@ def _record(
         values=values,
         state=state,
         steps=steps,
+        progress=progress,
         stage=None if mark is None else mark.stage,
         origin=origin,
         is_unread=mark is None and MARK_KEY in trial.user_attrs,
