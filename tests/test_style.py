@@ -1,8 +1,11 @@
 """What the house agreed on, read from the source: how docstrings begin, and what may be named."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tune_bn"
@@ -119,3 +122,25 @@ def test_the_report_asks_a_parameter_what_it_can():
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
                 kinds = {getattr(n, "id", "") for n in ast.walk(node.args[1])}
                 assert not kinds & {"Float", "Int", "Multiples", "Normal"}, path
+
+
+# What `plain` does for all, as it looks where it is written again.
+OWN_HAND = {
+    "one line of an error": r"splitlines\(\)\[|\.strerror|splitlines\(\) or ",
+    "a text cut short": r'<= \w+ else f"\{\w+\[:',
+    "an atomic file": r"os\.fsync|NamedTemporaryFile",
+    "the name of a stage": r"f\"fine \{",
+    "the name of a file or an attribute": r"\"(study\.db|best\.json|network\.json)\"",
+}
+
+
+@pytest.mark.parametrize("what", OWN_HAND)
+def test_each_is_written_once(what):
+    """In the room below all, or where the thing itself lives; used from everywhere."""
+    found = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if re.search(OWN_HAND[what], path.read_text(encoding="utf-8"))
+    ]
+    assert len(found) == 1, found
+    assert found[0].startswith(("plain/", "core/draws/mark"))

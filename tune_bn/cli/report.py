@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
+from tune_bn.plain.names import STUDY_FILE
 from tune_bn.plain.text import error_line, visible
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def report(
 
         network: dict[str, Any] | None = None
         folder = run or Path((places or ["."])[0])
-        is_run = (run is not None or bool(places)) and (folder / "study.db").is_file()
+        is_run = (run is not None or bool(places)) and (folder / STUDY_FILE).is_file()
         if is_run:
             from tune_bn.report.results.storages import read_network
 
@@ -207,6 +208,6 @@ def _compare(
     except OSError as error:
         raise InputError(
             f"--out needs a file that can be written, but {str(file)!r} cannot "
-            f"({(error.strerror or str(error)).lower()}). Choose another."
+            f"({error_line(error)}). Choose another."
         ) from error
     print(visible(f"{len(searches)} searches in {file}"))

@@ -16,6 +16,7 @@ from ray.tune.search import sample
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.space import Categorical, Parameter, parameter_from_json
 from tune_bn.plain.reading import encode_number
+from tune_bn.plain.text import shortened
 from tune_bn.ray.domains import parameter_for
 
 __all__ = [
@@ -283,7 +284,7 @@ def name_of(value: Any) -> str:
         value = value.item()
     name = getattr(value, "__qualname__", None)
     text = name if isinstance(name, str) else repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return shortened(text, 80)
 
 
 def encode_tree(node: Node, *, names_only: bool = False) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tune_bn.core.space import Parameter
-from tune_bn.plain.text import visible
+from tune_bn.plain.text import error_line
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.results import Results, State, TrialResult
 from tune_bn.report.results.seen import SCALES, seen_parameter
@@ -79,10 +79,9 @@ def read_columns(file: str | Path) -> dict[str, list[Any]]:
     except ReportError:
         raise
     except (OSError, ValueError, csv.Error, RecursionError, ImportError) as error:
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise ReportError(
             f"A report needs a table that can be read, but {str(file)!r} cannot "
-            f"({visible(why.splitlines()[0])})."
+            f"({error_line(error)})."
         ) from error
     if len(rows) < 2:
         raise ReportError(

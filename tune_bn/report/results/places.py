@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tune_bn.plain.names import STUDY_FILE
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.from_table import SUFFIXES, read_columns, results_of_table
 from tune_bn.report.results.results import Results
@@ -37,7 +38,7 @@ def read_place(
     """
     path = Path(place)
     is_folder = "://" not in place and path.is_dir()
-    is_run = is_folder and (path / "study.db").is_file()
+    is_run = is_folder and (path / STUDY_FILE).is_file()
     if not is_folder and path.suffix.lower() in SUFFIXES:
         found = results_of_table(
             read_columns(path),
