@@ -13,21 +13,36 @@ exact when the last ones are forgotten, and the memory of a search of any length
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tune_bn.core.history.trial import Trial, group_key
 
 __all__ = ["Fronts", "crowding_distance"]
 
 
-def _dominates(a: Trial, b: Trial) -> bool:
-    group_a, group_b = group_key(a), group_key(b)
-    if group_a != group_b:
-        return group_a < group_b
-    return a.losses != b.losses and all(x <= y for x, y in zip(a.losses, b.losses, strict=True))
+class _Losses:
+    """The losses of a front's trials as rows of one array, which grows as they come."""
+
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        self.n = len(trials)
+        self._rows = np.array([t.losses for t in trials], dtype=float)
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """Shape (n, objectives)."""
+        return self._rows[: self.n]
+
+    def append(self, losses: tuple[float, ...]) -> None:
+        if self.n == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        self._rows[self.n] = losses
+        self.n += 1
 
 
 class Fronts:
     """The first Pareto fronts of the trials added so far.
+
+    All trials of a front are alike in `group_key`: one that is better there would dominate.
 
     Args:
         capacity: Fronts behind the first ``capacity`` trials are forgotten.
@@ -36,11 +51,32 @@ class Fronts:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.fronts: list[list[Trial]] = []
+        self._losses: list[_Losses] = []
+
+    def _beats(self, level: int, trial: Trial) -> bool:
+        """Tells whether a trial of a front dominates this one."""
+        front, own = group_key(self.fronts[level][0]), group_key(trial)
+        if front != own:
+            return front < own
+        rows, losses = self._losses[level].rows, np.array(trial.losses, dtype=float)
+        return bool(np.any(np.all(rows <= losses, axis=1) & np.any(rows < losses, axis=1)))
+
+    def _beaten(self, level: int, newcomers: Sequence[Trial]) -> NDArray[np.bool_]:
+        """Returns which trials of a front are dominated by a newcomer, shape (n,)."""
+        rows, front = self._losses[level].rows, group_key(self.fronts[level][0])
+        beaten = np.zeros(len(rows), dtype=bool)
+        for trial in newcomers:
+            if group_key(trial) != front:
+                beaten |= group_key(trial) < front
+                continue
+            losses = np.array(trial.losses, dtype=float)
+            beaten |= np.all(losses <= rows, axis=1) & np.any(losses < rows, axis=1)
+        return beaten
 
     def add(self, trial: Trial) -> bool:
         """Inserts a trial; returns whether it entered the fronts that are kept."""
         level = 0
-        while level < len(self.fronts) and any(_dominates(t, trial) for t in self.fronts[level]):
+        while level < len(self.fronts) and self._beats(level, trial):
             level += 1
         if level == len(self.fronts) and sum(map(len, self.fronts)) >= self.capacity:
             return False
@@ -49,30 +85,35 @@ class Fronts:
         while newcomers:
             if level == len(self.fronts):
                 self.fronts.append(newcomers)
+                self._losses.append(_Losses(newcomers))
                 break
-            stay: list[Trial] = []
-            move: list[Trial] = []
-            for old in self.fronts[level]:
-                beaten = any(_dominates(new, old) for new in newcomers)
-                (move if beaten else stay).append(old)
+            front, beaten = self.fronts[level], self._beaten(level, newcomers)
+            if not beaten.any():
+                for new in newcomers:
+                    front.append(new)
+                    self._losses[level].append(new.losses)
+                break
+            move = [old for old, is_beaten in zip(front, beaten, strict=True) if is_beaten]
+            stay = [old for old, is_beaten in zip(front, beaten, strict=True) if not is_beaten]
             self.fronts[level] = stay + newcomers
+            self._losses[level] = _Losses(self.fronts[level])
             newcomers = move
             level += 1
         while sum(map(len, self.fronts[:-1])) >= self.capacity:
-            del self.fronts[-1]
+            del self.fronts[-1], self._losses[-1]
         return True
 
     def best(self, n: int) -> list[Trial]:
         """Returns the ``n`` best trials: by front, within a front the least crowded first."""
         chosen: list[Trial] = []
-        for front in self.fronts:
+        for front, losses in zip(self.fronts, self._losses, strict=True):
             if len(chosen) >= n:
                 break
-            by_number = sorted(front, key=lambda t: t.number)  # whatever order they came in
-            distance = crowding_distance([t.losses for t in by_number])
-            order = sorted(range(len(front)), key=lambda i: -distance[i])
-            chosen += [by_number[i] for i in order]
-        return chosen[:n]
+            numbers = np.argsort([t.number for t in front])  # whatever order they came in
+            distance = _crowding(losses.rows[numbers])
+            order = numbers[np.argsort(-distance, kind="stable")]
+            chosen += [front[i] for i in order[: n - len(chosen)]]
+        return chosen
 
 
 def crowding_distance(losses: Sequence[tuple[float, ...]]) -> list[float]:
@@ -88,7 +129,11 @@ def crowding_distance(losses: Sequence[tuple[float, ...]]) -> list[float]:
         >>> crowding_distance([(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])
         [inf, 2.0, inf]
     """
-    points = np.asarray(losses, dtype=float)
+    return [float(d) for d in _crowding(np.asarray(losses, dtype=float))]
+
+
+def _crowding(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns what `crowding_distance` does, shape (n,); points of shape (n, objectives)."""
     distance = np.zeros(len(points))
     for column in points.T:
         finite = column[np.isfinite(column)]
@@ -102,4 +147,4 @@ def crowding_distance(losses: Sequence[tuple[float, ...]]) -> list[float]:
         distance[order[0]] = distance[order[-1]] = np.inf
         if span > 0:
             distance[order[1:-1]] += (values[order[2:]] - values[order[:-2]]) / span
-    return [float(d) for d in distance]
+    return distance
