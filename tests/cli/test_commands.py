@@ -282,3 +282,21 @@ def test_predict_in_parts_is_as_in_one(towns, tmp_path, monkeypatch, suffix):
 def test_version():
     """One line, for bug reports."""
     assert command("--version").stdout == f"tune-bn {tune_bn.__version__}\n"
+
+
+def test_weights_are_a_column(blobs, tmp_path):
+    """It is no input: the rows to predict need not have it; another one is another study."""
+    table = pd.read_csv(blobs)
+    rows, out = tmp_path / "rows.csv", tmp_path / "run"
+    table.assign(w=np.arange(60) + 1.0, v=np.arange(60) % 7 + 1).to_csv(rows, index=False)
+    words = ["--data", rows, "--target", "kind", "--trials", 1, "--epochs", 1, "--out", out]
+    found = command("tune", *words, "--weights", "w")
+    assert found.exit_code == 0, found.stderr
+    assert "3 inputs" in found.stderr  # a, b and v
+    new = table.drop(columns="kind").assign(v=1)
+    new.to_csv(tmp_path / "new.csv", index=False)
+    model = ["--model", out / "model.pt", "--data", tmp_path / "new.csv"]
+    assert command("predict", *model, "--out", tmp_path / "p.csv").exit_code == 0
+    refused = command("tune", *words, "--weights", "v")
+    assert refused.exit_code == 2
+    assert "other data" in refused.stderr

@@ -55,6 +55,17 @@ def test_a_score_counts_a_row_as_often_as_its_weight(target):
         assert found != pytest.approx(evaluate(model, plain, data.task, metric=metric), rel=1e-5)
 
 
+def test_no_score_is_above_its_highest():
+    """A network that is always right has an accuracy of 1, however its weights are rounded."""
+    random = np.random.default_rng(0)
+    for n in range(1, 40):
+        weight = torch.from_numpy(random.uniform(0.1, 9, n).astype(np.float32))
+        split = Split(torch.ones(n, 1), torch.zeros(n, dtype=torch.int64), weight=weight)
+        model = nn.Linear(1, 2, bias=False)
+        model.weight.data = torch.tensor([[1.0], [-1.0]])
+        assert evaluate(model, split, "classification")["accuracy"] == 1.0
+
+
 @pytest.mark.parametrize("target", ["kind", "y"])
 def test_baselines_are_fitted_and_scored_by_weights(target):
     """The guess is that of the repeated rows, and so are its scores and its gains."""

@@ -170,6 +170,12 @@ def _shares_of(split: Split) -> npt.NDArray[np.float64]:
     return shares
 
 
+def _mean(values: npt.NDArray[np.float64], split: Split) -> float:
+    if split.weight is None:
+        return float(values.mean())
+    return float(np.average(values, weights=_shares_of(split)))
+
+
 def _converged(kind: Any, *splits: Split, **settings: Any) -> Any:
     """Fits with as many iterations as it takes, up to the last of `_ITERATIONS`."""
     from sklearn.exceptions import ConvergenceWarning
@@ -193,9 +199,8 @@ def _of_classes(model: Any, split: Split, metric: str | None = None) -> Baseline
     log_odds = np.log(np.maximum(odds[np.arange(len(y)), y], 1e-300))
     is_right = (odds.argmax(axis=1) == y).astype(np.float64)
     shares = _shares_of(split)
-    is_right, log_odds = is_right * shares, log_odds * shares
-    scores = {"accuracy": float(is_right.mean()), "loss": -float(log_odds.mean())}
-    gains = is_right if metric in (None, "accuracy") else log_odds
+    scores = {"accuracy": _mean(is_right, split), "loss": -_mean(log_odds, split)}
+    gains = is_right * shares if metric in (None, "accuracy") else log_odds * shares
     if metric in CLASS_SCORES:
         weight = None if split.weight is None else shares
         scores[metric] = class_score(metric, odds, y, weight)
@@ -217,12 +222,11 @@ def _ridge(dataset: Dataset, seed: int) -> Any:
 
 def _of_numbers(model: Any, split: Split, _metric: str | None = None) -> Baseline:
     y = split.y.numpy().astype(np.float64)
-    shares = _shares_of(split)
-    errors = np.square(model.predict(split.x.numpy().astype(np.float64)) - y) * shares
-    error = float(errors.mean())
+    errors = np.square(model.predict(split.x.numpy().astype(np.float64)) - y)
+    error = _mean(errors, split)
     spread = float(y.var())
     if split.weight is not None:
-        spread = float((np.square(y - (y * shares).mean()) * shares).mean())
+        spread = _mean(np.square(y - _mean(y, split)), split)
     r2 = 1.0 - error / spread if spread > 0.0 else 0.0
     scores = {"r2": r2, "rmse": error**0.5 * split.target_scale, "loss": error}
-    return Baseline(scores, -errors)
+    return Baseline(scores, -errors * _shares_of(split))

@@ -88,7 +88,7 @@ def class_score(
     if len(present) < 2:
         return 0.5
     areas = [roc_auc_score(y == k, probabilities[:, k], sample_weight=weight) for k in present]
-    return float(np.mean(areas))
+    return min(float(np.mean(areas)), 1.0)  # sums of weights round
 
 
 def _mean(
@@ -136,4 +136,7 @@ def evaluate(
 
 
 def _weighted_mean(values: torch.Tensor, shares: torch.Tensor | None) -> float:
-    return float(values.mean() if shares is None else (values * shares).mean())
+    if shares is None:
+        return float(values.mean())
+    shares = shares.double()  # a mean of ones is 1, and no more
+    return float((values * shares).sum() / shares.sum())
