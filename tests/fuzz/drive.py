@@ -199,12 +199,13 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
 
 
 _RELEASE = {
-    "core-state": 20_000,
-    "ray-state": 20_000,
+    "core-state": 15_000,
+    "ray-state": 15_000,
     "csv": 20_000,
     "parquet": 15_000,
     "npz": 12_000,
     "model": 10_000,
+    "runs": 10_000,
     "best-json": 3_000,
 }
 """How many files of each format are read before a release: 100,000 in all."""

@@ -115,6 +115,16 @@ def _read_summary(path: Path) -> None:
         page(results, summary=summary).encode()
 
 
+def _read_runs(path: Path) -> None:
+    from tune_bn.report.pages.plain_data import report_json
+    from tune_bn.report.results.from_table import read_columns, results_of_table
+
+    columns = read_columns(path)
+    numbers = [n for n, column in columns.items() if any(isinstance(v, float) for v in column)]
+    results = results_of_table(columns, metric=numbers[0] if numbers else None, mode="min")
+    report_json(results)
+
+
 def _write_study(path: Path) -> None:
     import optuna
 
@@ -148,5 +158,6 @@ FORMATS: Mapping[str, Format] = {
     "core-state": Format(".json", core_state, _read_core, (StateError,)),
     "ray-state": Format(".json", ray_state, _read_ray, (StateError,)),
     "best-json": Format(".json", summary_file, _read_summary, (ReportError,)),
+    "runs": Format(".csv", csv_file, _read_runs, (ReportError,)),
     "model": Format(".pt", model_file, _read_model, (ModelFileError,)),
 }

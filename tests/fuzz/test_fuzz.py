@@ -27,6 +27,7 @@ SHORT = {
     "core-state": 400,
     "ray-state": 400,
     "best-json": 60,
+    "runs": 200,
     "model": 240,
 }
 

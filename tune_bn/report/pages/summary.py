@@ -171,13 +171,13 @@ def _why_chosen(best: TrialResult, summary: Mapping[str, Any], chosen: Mapping[s
     for finalist in final if isinstance(final, Sequence) else ():
         values = finalist.get("cross_validation") if isinstance(finalist, Mapping) else None
         if isinstance(values, Mapping) and isinstance(values.get(metric), (int, float)):
-            scores[finalist.get("trial")] = float(values[metric])
+            scores[repr(finalist.get("trial"))] = float(values[metric])
     text = (
         " That best value is one measurement, the luckiest of many; in the final comparison, "
         f"repeated on other rows, {who} did better"
     )
-    if number in scores and best.number in scores:
-        own, other = number_text(scores[number]), number_text(scores[best.number])
+    if repr(number) in scores and repr(best.number) in scores:
+        own, other = number_text(scores[repr(number)]), number_text(scores[repr(best.number)])
         text += f" ({metric} {own} against {other} of trial {best.number})"
     return f"{text} and was chosen."
 

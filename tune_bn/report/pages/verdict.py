@@ -9,6 +9,7 @@ from tune_bn.report.results.wording import count_text, number_text
 __all__ = ["CHOSEN", "model_scores", "verdict", "winner"]
 
 CHOSEN = "chosen network"
+_MOST_ROWS = 2**53  # a count beyond it is none
 _NETWORKS = (CHOSEN, "default network")
 
 
@@ -94,7 +95,10 @@ def _rows(summary: Mapping[str, Any]) -> int | None:
     data = summary.get("data")
     rows = data.get("rows") if isinstance(data, Mapping) else None
     n = rows.get("test") if isinstance(rows, Mapping) else None
-    return n if summary.get("metric") == "accuracy" and isinstance(n, int) and n > 0 else None
+    are_shares = all(0 <= value <= 1 for value in _values(summary).values())
+    if summary.get("metric") != "accuracy" or not are_shares:
+        return None
+    return n if isinstance(n, int) and 0 < n < _MOST_ROWS else None
 
 
 def _gap_text(summary: Mapping[str, Any], a: float, b: float) -> str:
@@ -106,4 +110,6 @@ def _gap_text(summary: Mapping[str, Any], a: float, b: float) -> str:
 
 def _is_chance(summary: Mapping[str, Any], a: float, b: float) -> bool:
     n = _rows(summary)
-    return n is not None and abs(a - b) <= 2 * math.sqrt((a * (1 - a) + b * (1 - b)) / n)
+    if n is None:
+        return False
+    return abs(a - b) <= 2 * math.sqrt((a * (1 - a) + b * (1 - b)) / n)
