@@ -32,7 +32,7 @@ PARALLEL := -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # What one runs while working: nothing that starts processes, compiles or opens a browser.
 test-quick: $(VENV)/.installed
 	$(BIN)/python -m pytest $(PARALLEL) -m "not heavy and not alone and not slow" \
-		tests/core tests/optuna tests/nn tests/report
+		tests/core tests/optuna tests/nn tests/report tests/plain tests/typing tests/test_style.py
 
 # What a change must pass. Tests that need the machine for themselves run after the others.
 test: lint types test-only
