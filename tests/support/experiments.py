@@ -24,7 +24,7 @@ def rank(outcomes: Mapping[str, Outcome], *, maximize: bool = False) -> list[str
     value, then, at the goal, the sooner.
     """
     counted = {i: o for i, o in outcomes.items() if o[0] != "failed" and not math.isnan(o[2])}
-    furthest = max((reached for _, reached, _ in counted.values()), default=0.0)
+    furthest = max((at for _, at, value in counted.values() if math.isfinite(value)), default=0.0)
 
     def key(trial_id: str) -> tuple[Any, ...]:
         how, reached, value = counted[trial_id]

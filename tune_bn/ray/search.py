@@ -536,6 +536,10 @@ class CoarseToFineSearch(Findings, Searcher):
         is_ended = is_failed or trial.status == Trial.TERMINATED
         if not is_ended or (is_failed and told is not None):
             return
+        if told is not None and told.state != "failed":  # as nearly always, and without its log
+            reached = progress_of(trial.last_result, self._time_attr)
+            if told.progress is None or reached is None or reached <= told.progress:
+                return
         past = result_of(trial, self._objectives, self._time_attr, self._stop)
         seen_progress, seen_values = self._last.pop(trial.trial_id, (None, None))
         values = past.values or seen_values
@@ -550,9 +554,7 @@ class CoarseToFineSearch(Findings, Searcher):
         if told is None:
             ended: State = "failed" if is_failed else "complete"
             search.tell(number, values, state=ended, progress=progress, end=past.end)
-        elif told.state == "failed" or (
-            told.progress is not None and progress is not None and told.progress < progress
-        ):
+        else:
             search.correct(number, values, progress=progress, end=past.end)
 
     def _learn_repeated(

@@ -308,6 +308,14 @@ def test_what_is_told_last_counts():
         search.correct(77, 1.0)
 
 
+def test_a_stage_of_stopped_trials_has_no_best_value():
+    """Their values say little beside those of trials that trained further."""
+    search = CoarseToFine(SPACE, seed=0, narrowing=Narrowing(coarse_trials=2, stage_trials=2))
+    for value, progress in ((3.0, 9), (0.5, 2), (0.1, 2), (0.2, 2)):
+        search.tell(search.ask(), value, progress=progress)
+    assert [s.best_value for s in search.stages()] == [3.0, None]
+
+
 def test_an_unknown_end_is_refused():
     """With the ends that there are."""
     search = CoarseToFine(SPACE, seed=0)

@@ -36,8 +36,8 @@ class Stage:
         windows: For each parameter (lowest, highest) value between which the trials of this stage
             were drawn, in the parameter's own units; of a category the choices that could be. No
             value that the stage drew lies outside. The whole range where nothing is known.
-        best_value: Objective value of the best of the stage's ranked trials, which one that was
-            stopped early is only where none trained further; None if it has none, or if there are
+        best_value: Objective value of the stage's best trial; one that was stopped early, or got
+            less far than the furthest, does not count. None if it has no other, or if there are
             several objectives.
         usual_width: The median width of what single values were redrawn in, as a share of the
             scale: so a few wide draws do not hide the narrowing. None if nothing is known, or only

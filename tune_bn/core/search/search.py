@@ -323,7 +323,8 @@ class CoarseToFine:
         """Takes a trial into the history; one that got further raises those that are "furthest"."""
         if trial.progress is None or trial.end != "unknown":
             self._is_any_open = True
-        if trial.progress is not None and trial.progress > self._furthest:
+        is_finite = all(map(math.isfinite, trial.values))  # others rank last, however far they got
+        if trial.progress is not None and trial.progress > self._furthest and is_finite:
             self._furthest = trial.progress
             if self._is_any_open:
                 self._rank_all_again()
@@ -448,7 +449,11 @@ class CoarseToFine:
             self.origins(),
             self.space,
             {n: t.params for n, t in self._finished.items()},
-            [self._ranked(t) for t in self._finished.values() if t.values and is_single],
+            [
+                self._ranked(t)
+                for t in self._finished.values()
+                if t.values and is_single and not self.is_behind(t.number)
+            ],
             maximize=self.directions[0] == "maximize",
         )
 

@@ -287,7 +287,8 @@ def _of_search(
         sampler=f"CoarseToFineSearch(seed={search.seed})",
         versions={"ray": version("ray")},
     )
-    place = {t.number: i for i, t in enumerate(results.ranked)}
+    whole = [t for t in results.ranked if t.state == "complete"]
+    place = {t.number: i for i, t in enumerate(whole)}
     best = [
         min((n for n in s.trials if n in place), key=place.__getitem__, default=None)
         for s in stages
