@@ -29,6 +29,7 @@ __all__ = ["main", "run"]
 _SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "CoarseToFineSampler": lambda seed: CoarseToFineSampler(seed=seed),
     "RandomSampler": lambda seed: optuna.samplers.RandomSampler(seed=seed),
+    "NSGAIISampler": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
     "TPESampler": lambda seed: optuna.samplers.TPESampler(seed=seed),
 }
 _OURS = "CoarseToFineSampler"
@@ -43,6 +44,8 @@ _CASES: list[tuple[str, int, str, str, float, int]] = [
     ("sqlite", 1_000, "5 floats", "RandomSampler", 1.2, 5),
     ("journal", 1_000, "5 floats", "RandomSampler", 1.2, 5),
     ("memory", 1_000, "50 mixed, 10 conditional", "RandomSampler", 2.0, 5),
+    ("memory", 1_000, "5 floats, 3,000 killed", "RandomSampler", 3.0, 5),
+    ("memory", 4_000, "3 objectives, ties", "NSGAIISampler", 3.0, 3),
 ]
 
 
@@ -63,7 +66,19 @@ def _fifty_mixed(trial: optuna.Trial) -> float:
     return value
 
 
-_OBJECTIVES = {"5 floats": _five_floats, "50 mixed, 10 conditional": _fifty_mixed}
+def _three_objectives(trial: optuna.Trial) -> tuple[float, float, float]:
+    a, b = (round(40 * trial.suggest_float(f"x{i}", 0, 1)) for i in range(2))
+    return a, b, 80 - a - b  # all on one front, many alike
+
+
+_OBJECTIVES: dict[str, Callable[[optuna.Trial], Any]] = {
+    "5 floats": _five_floats,
+    "50 mixed, 10 conditional": _fifty_mixed,
+    "5 floats, 3,000 killed": _five_floats,
+    "3 objectives, ties": _three_objectives,
+}
+_KILLED = {"5 floats, 3,000 killed": 3_000}
+_N_OBJECTIVES = {"3 objectives, ties": 3}
 
 
 def _one(sampler: str, storage: str, trials: int, space: str, seed: int) -> dict[str, float]:
@@ -75,7 +90,14 @@ def _one(sampler: str, storage: str, trials: int, space: str, seed: int) -> dict
             backend = f"sqlite:///{folder}/study.db"
         elif storage == "journal":
             backend = JournalStorage(JournalFileBackend(f"{folder}/journal.log"))
-        study = optuna.create_study(storage=backend, sampler=_SAMPLERS[sampler](seed))
+        study = optuna.create_study(
+            storage=backend,
+            sampler=optuna.samplers.RandomSampler(seed=seed),
+            directions=["minimize"] * _N_OBJECTIVES.get(space, 1),
+        )
+        for _ in range(_KILLED.get(space, 0)):
+            _OBJECTIVES[space](study.ask())  # nobody tells how it ended
+        study.sampler = _SAMPLERS[sampler](seed)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         wall, cpu = time.perf_counter(), time.process_time()
         study.optimize(_OBJECTIVES[space], n_trials=trials)

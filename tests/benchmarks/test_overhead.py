@@ -31,3 +31,13 @@ def test_a_row_says_where_and_beside_whom(tmp_path, monkeypatch):
     assert row["promised"] == 1.5
     assert {"machine", "versions", "date", "peer", "trials"} <= row.keys()
     assert json.loads((tmp_path / "rows.jsonl").read_text()) == row
+
+
+@pytest.mark.parametrize("sampler", ["CoarseToFineSampler", "NSGAIISampler"])
+def test_many_objectives_and_killed_trials_are_measured(sampler, monkeypatch):
+    """Studies in which work could grow: equal trials on one front, trials that never ended."""
+    monkeypatch.setattr(overhead, "_KILLED", {"5 floats, 3,000 killed": 40})
+    for space in ("3 objectives, ties", "5 floats, 3,000 killed"):
+        if space in overhead._KILLED and sampler == "NSGAIISampler":
+            continue
+        assert overhead._one(sampler, "memory", 12, space, 0)["cpu_us"] > 0

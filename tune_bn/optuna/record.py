@@ -5,7 +5,7 @@ last one. It holds nothing that another process could not read from the storage.
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -161,21 +161,21 @@ class StudyRecord:
             # What another process began since `Study.ask` looked is missing; it is not finished.
             wanted = [*self._unfinished, *new]
             missing = [n for n in wanted if n not in cached]
-            found = self._changed({n: cached[n] for n in wanted if n in cached})
-            return found, missing, max(self._n_seen, number)
+            found = [cached[n] for n in new if n in cached]
+            return self._changed(cached.get) + found, missing, max(self._n_seen, number)
         trials = study._get_trials(deepcopy=False, use_cache=True)
         if not isinstance(storage, InMemoryStorage):
             new = range(self._n_seen, len(trials))
-        found = self._changed({n: trials[n] for n in self._unfinished})
+        found = self._changed(trials.__getitem__)
         return found + trials[new.start : new.stop], [], max(self._n_seen, new.stop)
 
-    def _changed(self, trials: dict[int, FrozenTrial]) -> list[FrozenTrial]:
+    def _changed(self, get: Callable[[int], FrozenTrial | None]) -> list[FrozenTrial]:
         """Returns the trials that are not as they were seen: thousands may have been killed."""
-        seen = self._unfinished
         return [
             trial
-            for number, trial in trials.items()
-            if (old := seen.get(number)) is not trial
+            for number, old in self._unfinished.items()
+            if (trial := get(number)) is not old
+            and trial is not None
             and (old is None or trial.state.is_finished() or trial.params != old.params)
         ]
 
