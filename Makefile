@@ -27,7 +27,7 @@ demo: $(VENV)/.installed
 # Several processes share the tests; tests/conftest.py says which stay together.
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 WORKERS ?= $(shell echo $$(( $(CORES) < 4 ? $(CORES) : 4 )))
-PARALLEL := -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PARALLEL := -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 # What one runs while working: nothing that starts processes, compiles or opens a browser.
 test-quick: $(VENV)/.installed

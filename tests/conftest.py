@@ -4,8 +4,8 @@ import importlib
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -41,21 +41,28 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGHUP, lambda *_: None)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests stay in one process, where several share them; begins with the long ones.
-
-    The tests of a file do, for the fixtures of their module; so do all that use `local_ray`, which
-    is started once. What lies directly in ``tests/`` shares nothing and is dealt out one by one.
-    """
-    here = Path(__file__).parent
-    for item in items:
-        if "local_ray" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("ray"))
-        elif item.path.parent != here:
-            file = item.path.relative_to(here.parent).with_suffix("")
-            item.add_marker(pytest.mark.xdist_group(file.as_posix()))
+    """Begins with the tests that take long, so that no process is left alone with one."""
     items.sort(key=lambda item: item.get_closest_marker("heavy") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Says which tests stay together where several processes share them.
+
+    Those of a file, for the fixtures of their module; all of ``tests/ray``, for the one Ray that
+    they share. What lies directly in ``tests/`` shares nothing and is dealt out one by one. (The
+    groups of xdist 3.8 do nothing under pytest 9.2, without a word.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            folder = file.rpartition("/")[0]
+            return {"tests/ray": folder, "tests": nodeid}.get(folder, file)
+
+    return ByFile(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture
