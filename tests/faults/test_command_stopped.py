@@ -54,9 +54,11 @@ def test_nobody_reads_on(table, tmp_path):
     out = tmp_path / "out"
     process = start(command(table, out, "--trials", 4), prefix=["env"])  # an interpreter's own end
     wait_for(process, "trial 1/")
+    assert process.stdout is not None
     assert process.stderr is not None
     process.stderr.close()
     assert process.wait() == 0
+    process.stdout.close()
     assert (out / "best.json").exists()
     assert len(trials_of(out)) == 4
 
