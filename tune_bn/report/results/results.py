@@ -157,10 +157,15 @@ class Results:
         if len(self.directions) == 1:
             trials = [t for t in self.trials if t.is_ranked]
             return tuple(sorted(trials, key=lambda t: rank_key(self._as_ranked(t))))
+        return tuple(self.by_number[t.number] for front in self._fronts for t in front)
+
+    @cached_property
+    def _fronts(self) -> list[list[Trial]]:
+        """The complete trials by Pareto front, sorted once; see `ranked`."""
         fronts = Fronts(_MOST_RANKED_BY_FRONT)
         for trial in self.complete:
             fronts.add(self._as_ranked(trial))
-        return tuple(self.by_number[t.number] for front in fronts.fronts for t in front)
+        return fronts.fronts
 
     @cached_property
     def front(self) -> tuple[TrialResult, ...]:
@@ -168,10 +173,7 @@ class Results:
         if len(self.directions) == 1:
             best = self.best
             return () if best is None else (best,)
-        fronts = Fronts(1)
-        for trial in self.complete:
-            fronts.add(self._as_ranked(trial))
-        numbers = sorted(t.number for t in fronts.fronts[0]) if fronts.fronts else []
+        numbers = sorted(t.number for t in self._fronts[0]) if self._fronts else []
         return tuple(self.by_number[n] for n in numbers)
 
     @property
