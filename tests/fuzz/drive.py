@@ -11,6 +11,7 @@ process that ever held more than 1 GB, imports and what other files left behind 
 
 import argparse
 import json
+import math
 import os
 import random
 import resource
@@ -227,7 +228,9 @@ def main() -> None:
         pipe = args.pipe if args.pipe is not None else os.dup(1)
         _child(args.format, args.start, args.count, folder, pipe, args.show)
         return
-    wanted = _RELEASE if args.format == "all" else {args.format: args.count}
+    share = args.count / sum(_RELEASE.values())
+    of_all = {name: math.ceil(share * count) for name, count in _RELEASE.items()}
+    wanted = of_all if args.format == "all" else {args.format: args.count}
     crashes = 0
     for name, count in wanted.items():
         tally = drive(name, args.start, count)
