@@ -8,6 +8,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("tests", deadline=None)  # how long an example takes is the machine's
+settings.load_profile("tests")
 
 # The networks of tests are so small that a second thread only waits for the first, and several
 # processes share the tests. Read when torch and scikit-learn are imported.

@@ -245,7 +245,6 @@ def test_sqlites_own_form_of_an_address_is_read(storage: Path, query: str):
 
 def test_optunas_proxy_is_read():
     """By gRPC from another process; where nobody listens it is said, with what to check."""
-    pytest.importorskip("grpc")
     from optuna.storages._grpc.server import make_server  # what run_grpc_proxy_server blocks on
 
     server = make_server(optuna.storages.InMemoryStorage(), "127.0.0.1", port := free_port())
@@ -261,7 +260,6 @@ def test_optunas_proxy_is_read():
 
 def test_who_does_not_answer_is_named(monkeypatch):
     """A proxy that is not there, and a package that is not: one line with the remedy."""
-    pytest.importorskip("grpc")
     monkeypatch.setattr("tune_bn.report.results.storages._BUSY_S", 0.2)
     with pytest.raises(ReportError, match="nothing answers.*that the server runs"):
         open_study("grpc://127.0.0.1:1")

@@ -127,9 +127,9 @@ def test_json_and_rows_are_the_same_table(tmp_path: Path):
         assert read(read_columns(file)).trials == read(data).trials
 
 
-def test_a_data_frame_is_a_table(tmp_path: Path):
+def test_a_data_frame_is_a_table(tmp_path: Path, needs):
     """Of pandas: a page can be written about it, and its own missing values are gaps."""
-    pd = pytest.importorskip("pandas")
+    pd = needs("pandas")
     frame = pd.DataFrame(rows())
     assert read(frame).trials == read(columns()).trials
     write_report(frame, tmp_path / "report.html", metric="val_loss", mode="min")
@@ -138,7 +138,6 @@ def test_a_data_frame_is_a_table(tmp_path: Path):
 
 def test_cv_results_of_scikit_learn():
     """Of columns that begin with param_ these alone are parameters, without the prefix."""
-    pytest.importorskip("sklearn")
     from sklearn.datasets import load_iris
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV
@@ -154,9 +153,9 @@ def test_cv_results_of_scikit_learn():
     assert best.params == search.best_params_
 
 
-def test_optunas_own_data_frame():
+def test_optunas_own_data_frame(needs):
     """Of `trials_dataframe` parameters, states and durations are found."""
-    pytest.importorskip("pandas")
+    needs("pandas")
     import optuna
 
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
