@@ -188,7 +188,7 @@ def test_a_folder_of_another_study(table, out, changes, words):
 
 def test_a_study_of_another_space(table, out, monkeypatch):
     """A newer version of the tool that searches other ranges does not mix them."""
-    monkeypatch.setattr("tune_bn.tuning.optuna_run.space_version", lambda: "another")
+    monkeypatch.setattr("tune_bn.tuning.optuna_run.space_version", lambda rows: "another")
     before = files(out)
     require_one_line(tune(*quick(table, out)), "another search space")
     assert files(out) == before

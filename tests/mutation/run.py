@@ -44,8 +44,13 @@ EQUIVALENT = {
     ): "with one elite all centres are of one trial anyway",
     (
         "history/pareto",
-        "_dominates",
-        "group_a < group_b: Lt → LtE",
+        "Fronts._beats",
+        "front < own: Lt → LtE",
+    ): "that they differ was asked just before",
+    (
+        "history/pareto",
+        "Fronts._beaten",
+        "group_key(trial) < front: Lt → LtE",
     ): "that they differ was asked just before",
     (
         "draws/regions",

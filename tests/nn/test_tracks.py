@@ -167,10 +167,17 @@ def test_tracks_follow_the_gates() -> None:
             torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("decays", [(1.0,), (-0.1,), (0.9, 0.9)])
-def test_decays_out_of_range_are_refused(decays: tuple[float, ...]) -> None:
+@pytest.mark.parametrize(
+    ("decays", "words"),
+    [
+        ((1.0,), r"0 <= decays\[0\] < 1"),
+        ((-0.1,), r"0 <= decays\[0\] < 1"),
+        ((0.9, 0.9), "each of"),
+    ],
+)
+def test_decays_out_of_range_are_refused(decays: tuple[float, ...], words: str) -> None:
     """A decay of 1 or more, below 0, or twice is an error."""
-    with pytest.raises(BatchNormError, match="each of decays"):
+    with pytest.raises(BatchNormError, match=words):
         BatchNorm1d(3, decays=decays)
 
 

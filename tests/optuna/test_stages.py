@@ -182,7 +182,7 @@ def test_options_are_keyword_only():
 
 def test_budget_misuse():
     """A budget that is none is refused by name."""
-    with pytest.raises(ValueError, match="n_trials, but got 0"):
+    with pytest.raises(ValueError, match="whole number n_trials >= 1, but got n_trials=0"):
         CoarseToFineSampler.for_budget(0)
 
 

@@ -372,7 +372,7 @@ def test_pruning_in_one_region_speaks():
 
     (advice,) = [a for a in advise(searched(objective)) if a.rule == "failures"]
     assert advice.parameter == "lr"
-    assert "pruned" in advice.text
+    assert "stopped early" in advice.text
 
 
 def test_failures_of_a_choice():

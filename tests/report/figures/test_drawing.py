@@ -108,7 +108,7 @@ def test_nothing_is_wider_than_the_figure(staged: optuna.Study, width: int):
 def test_legend_names_each_trace_once(staged: optuna.Study):
     """States, bars and bands have their key."""
     texts = said(draw(plot_narrowing(staged), width=900))
-    for word in ("best", "pruned", "failed", "complete", "box of the best"):
+    for word in ("best", "stopped early", "failed", "complete", "box of the best"):
         assert texts.count(word) == 1
 
 

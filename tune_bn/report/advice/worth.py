@@ -227,7 +227,10 @@ def failures(evidence: Evidence) -> list[Advice]:
     others within blocks, two-sided), and an end of its scale holds at least half of what failed
     with a share of at least 60 % failed there, three times that elsewhere; of categories a choice.
     """
-    for lost, word in ((("failed",), "failed"), (("failed", "pruned"), "failed or were pruned")):
+    for lost, word in (
+        (("failed",), "failed"),
+        (("failed", "pruned"), "failed or were stopped early"),
+    ):
         found = _lost_regions(evidence, lost, word)
         if found:
             return found

@@ -30,7 +30,7 @@ from tune_bn.report.figures.style import (
 from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.results.results import Results, TrialResult
 from tune_bn.report.results.source import results_of
-from tune_bn.report.results.wording import number_text, plotly_text
+from tune_bn.report.results.wording import number_text, plotly_text, state_text
 
 __all__ = [
     "at_the_edge",
@@ -87,7 +87,7 @@ def plot_best_value(
                     y=np.array([t.values[objective] for t in trials]),
                     mode="markers",
                     marker=marker,
-                    name="complete" if state == "complete" else "pruned, last value",
+                    name=state_text(state) + (", last value" if state == "pruned" else ""),
                     hovertemplate="trial %{x}<br>%{y:.6g}<extra></extra>",
                 )
             )
@@ -262,7 +262,7 @@ def plot_intermediate_values(
                     marker={"size": 3 if line["width"] < 3 else 6},
                     line=line,
                     opacity=opacity,
-                    name=kind,
+                    name=state_text(kind),
                     hovertemplate="trial %{customdata}<br>step %{x}: %{y:.6g}<extra></extra>",
                 )
             )
@@ -317,7 +317,7 @@ def plot_durations(
                     y=np.array([t.seconds for t in trials], dtype=float),
                     mode="markers",
                     marker=marker,
-                    name=state,
+                    name=state_text(state),
                     hovertemplate="trial %{x}<br>%{y:.3g} s<extra></extra>",
                 )
             )

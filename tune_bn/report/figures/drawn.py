@@ -36,7 +36,13 @@ from tune_bn.report.figures.thinning import shown_trials
 from tune_bn.report.results.explanation import window_source
 from tune_bn.report.results.results import Results, TrialResult
 from tune_bn.report.results.source import results_of
-from tune_bn.report.results.wording import count_text, number_text, plotly_text, value_text
+from tune_bn.report.results.wording import (
+    count_text,
+    number_text,
+    plotly_text,
+    state_text,
+    value_text,
+)
 
 __all__ = ["Looks", "narrowing_figure", "plot_narrowing"]
 
@@ -218,7 +224,7 @@ class Looks:
                 {"symbol": "x-thin", "size": 7, "line": {"width": 2, "color": VERMILLION}},
             ),
             (
-                "pruned",
+                state_text("pruned"),
                 self.pruned,
                 {"symbol": "triangle-down-open", "size": 7, "color": GREY},
             ),

@@ -19,6 +19,7 @@ from tune_bn.report.results.wording import (
     duration_text,
     number_text,
     share_text,
+    state_text,
     value_text,
     window_text,
 )
@@ -221,7 +222,7 @@ def durations_table(results: Results) -> Table:
         if seconds.size:
             texts = (float(seconds.min()), float(np.median(seconds)), float(seconds.max()))
             total = duration_text(float(seconds.sum()))
-            rows.append((state, str(seconds.size), *map(duration_text, texts), total))
+            rows.append((state_text(state), str(seconds.size), *map(duration_text, texts), total))
     columns = ("State", "Trials", "Shortest", "Median", "Longest", "Together")
     return Table("Time of each trial", columns, tuple(rows))
 

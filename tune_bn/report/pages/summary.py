@@ -10,7 +10,14 @@ from tune_bn.core.draws.stages import Stage
 from tune_bn.report.advice.budget import repeat_noise
 from tune_bn.report.advice.evidence import Advice
 from tune_bn.report.results.results import Results, TrialResult
-from tune_bn.report.results.wording import count_text, duration_text, label, number_text, share_text
+from tune_bn.report.results.wording import (
+    count_text,
+    duration_text,
+    label,
+    number_text,
+    share_text,
+    state_text,
+)
 
 __all__ = [
     "answers",
@@ -262,10 +269,10 @@ def _next(results: Results, advice: Sequence[Advice]) -> str:
 
 
 def counts_text(results: Results) -> str:
-    """Returns how many trials ended how: ``"36 complete, 23 pruned"``."""
+    """Returns how many trials ended how: ``"36 complete, 23 stopped early"``."""
     states = ("complete", "pruned", "failed", "running")
     found = {state: sum(t.state == state for t in results.trials) for state in states}
-    return ", ".join(f"{n:,} {state}" for state, n in found.items() if n) or "none yet"
+    return ", ".join(f"{n:,} {state_text(state)}" for state, n in found.items() if n) or "none yet"
 
 
 def wall_seconds(results: Results) -> float | None:

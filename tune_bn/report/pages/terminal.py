@@ -26,7 +26,7 @@ from tune_bn.report.pages.summary import (
 from tune_bn.report.pages.verdict import verdict
 from tune_bn.report.results.explanation import explanation
 from tune_bn.report.results.results import Results
-from tune_bn.report.results.wording import duration_text, label, number_text, value_text
+from tune_bn.report.results.wording import duration_text, label, number_text, state_text, value_text
 
 __all__ = ["rich_table", "text_report", "turned_table", "watch_view"]
 
@@ -142,7 +142,7 @@ def _latest(results: Results, n: int = 6) -> RichTable:
             step, value = trial.steps[-1]
             values = [f"{number_text(value, 6)} at step {number_text(step)}", *values[1:]]
         seconds = "–" if trial.seconds is None else duration_text(trial.seconds)
-        rows.append((str(trial.number), trial.state, *values, seconds))
+        rows.append((str(trial.number), state_text(trial.state), *values, seconds))
     columns = ("Trial", "State", *results.objectives, "Time")
     return rich_table(Table("", columns, tuple(rows), n_text_columns=2))
 

@@ -13,11 +13,22 @@ __all__ = [
     "number_text",
     "plotly_text",
     "share_text",
+    "state_text",
     "value_text",
     "window_text",
 ]
 
 _LONGEST_LABEL = 40
+
+
+def state_text(state: str) -> str:
+    """Returns how a trial ended, in words for people: Optuna's ``"pruned"`` is "stopped early".
+
+    Example:
+        >>> state_text("pruned"), state_text("complete")
+        ('stopped early', 'complete')
+    """
+    return "stopped early" if state == "pruned" else state
 
 
 def number_text(value: float, digits: int = 4) -> str:
