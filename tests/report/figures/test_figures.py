@@ -458,6 +458,8 @@ def test_contrast_would_find_grey_on_white():
     assert contrast("#999999", "#ffffff") < 4.5 < contrast("#000000", "#ffffff")
 
 
+# plotly 6 warns of its own templates.
+@pytest.mark.filterwarnings(r"ignore:\*scattermapbox\* is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("plot", [*OF_ONE, plot_importances])
 def test_a_template_decides_ink_and_ground(plot, staged: optuna.Study):
     """In plotly's dark template words are light, and the ground is the template's."""
