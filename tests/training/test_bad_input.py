@@ -588,3 +588,12 @@ def test_a_header_of_another_table(tmp_path: Path) -> None:
     names = ",".join(f"gene {i}" for i in range(5000))
     message = refusal(csv(tmp_path, f"a,y,{names}\n" + "1,2\n" * 30), target="y")
     assert "names 5,002 columns in its header and its first row has 2 cells" in message
+
+
+def test_a_wide_header_alone_is_not_read_as_a_table(tmp_path, monkeypatch):
+    """For tens of thousands of empty columns pandas takes seconds; the header says enough."""
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"gene {i}" for i in range(49_000)) + "\n")
+    monkeypatch.setattr("pandas.read_csv", None)
+    with pytest.raises(DataError, match="49000 columns and no row"):
+        load_dataset(path, target="gene 0")

@@ -231,10 +231,7 @@ def _read(path: Path, *, needs_target: bool = True) -> tuple[pd.DataFrame, list[
             f"has one of {longest:,}. Shorten it, or close the quote that it begins with."
         )
     if len(table) == 0:
-        raise DataError(
-            f"Data needs rows, but {path.name!r} holds {len(table.columns)} columns and no row. "
-            "Write the table again."
-        )
+        raise _without_rows(path, len(table.columns))
     return table, notes
 
 
@@ -283,6 +280,13 @@ def require_unique(names: Sequence[str], table: str) -> None:
         )
 
 
+def _without_rows(path: Path, n_columns: int) -> DataError:
+    return DataError(
+        f"Data needs rows, but {path.name!r} holds {n_columns} columns and no row. "
+        "Write the table again."
+    )
+
+
 def _csv_names(path: Path) -> list[str]:
     """Returns the names in the header of a CSV file, if it has one and they are unique."""
     _require_utf8(path)
@@ -291,9 +295,9 @@ def _csv_names(path: Path) -> list[str]:
         path.open(encoding="utf-8-sig", newline="") as file,
     ):
         lines = (row for row in csv.reader(file) if row)
-        names, first = next(lines, []), []
+        names, first = next(lines, []), None
         if len(names) > _WIDE:
-            first = next(lines, names)
+            first = next(lines, None)
     if not names:
         raise DataError(
             f"Data needs a header line, but {path.name!r} holds only blank lines. "
@@ -307,7 +311,9 @@ def _csv_names(path: Path) -> list[str]:
                 "(and decimal points)."
             )
     require_unique(names, path.name)
-    if len(names) > _WIDE and len(first) < len(names) / 2:
+    if len(names) > _WIDE and first is None:  # for which pandas would take seconds
+        raise _without_rows(path, len(names))
+    if first is not None and len(first) < len(names) / 2:
         raise DataError(
             f"Data needs a cell for each column, but {path.name!r} names {len(names):,} columns "
             f"in its header and its first row has {len(first):,} cells. Repair the header."
