@@ -3,15 +3,19 @@
 Twelve tables that packages ship, numbers and text, 178 to 20,190 rows. On each, for each seed, one
 split: the tuned network, its default configuration, a guess, the linear model and boosting are what
 ``tune-bn tune`` itself shows; scikit-learn's random forest and multi-layer perceptron are fitted
-here with their defaults, on the rows and inputs that the final network is trained on. The score is
-that of the test rows, which nothing saw: accuracy, or R².
+here with their defaults, on the rows and inputs that the final network is trained on. So are, where
+they are asked for and installed, two that are known to be good on tables: RealMLP (`pytabkit`;
+Holzmüller et al. 2024, arXiv 2407.04491) and the pipeline of `skrub`. The score is that of the test
+rows, which nothing saw: accuracy, or R². Seconds are the processor's, of one process.
 
-    python -m benchmarks tables --out FILE [--trials 60] [--seeds 5] [--tables cars wine]
+    python -m benchmarks tables [--trials 60] [--seeds 5] [--tables cars wine] [--groups anchors]
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import statistics
 import tempfile
 import time
@@ -26,7 +30,7 @@ import pandas as pd
 from sklearn import datasets as of_sklearn
 
 from benchmarks.markdown import table as markdown_table
-from benchmarks.rows import environment, write_rows
+from benchmarks.rows import RESULTS, environment, write_rows
 from tune_bn.training import Dataset
 from tune_bn.training.data import dataset_of
 from tune_bn.tuning.optuna_run import tune
@@ -37,6 +41,7 @@ __all__ = ["TABLES", "main", "run", "summary"]
 Task = Literal["classification", "regression"]
 _PACKAGES = ("tune-bn", "torch", "numpy", "pandas", "scikit-learn")
 _TUNED, _DEFAULT = "tuned network", "default network"
+_NUMBER = "number of the row"
 
 
 def _file(package: str, path: str) -> Path:
@@ -105,81 +110,169 @@ TABLES: dict[str, tuple[Callable[[], pd.DataFrame], str, Task]] = {
 def run(
     out: Path,
     *,
-    trials: int = 60,
+    trials: int = Settings.trials,
     seeds: int = 5,
-    epochs: int = 30,
+    epochs: int = Settings.epochs,
     tables: Sequence[str] | None = None,
+    groups: Sequence[str] = ("tool", "others"),
 ) -> list[dict[str, Any]]:
-    """Measures, appends a row for each table, seed and model to a JSON lines file, returns them.
+    """Measures what the file lacks, appends a row for each model to it, and returns these rows.
+
+    All tables come with the first seed before any comes with the second.
 
     Args:
-        out: The file, made if it is missing.
+        out: A JSON lines file, made if it is missing; what it holds is not measured again.
         trials: Configurations of each search.
         seeds: Splits of each table.
         epochs: Of each training.
         tables: Names out of `TABLES`; None: all.
+        groups: Names out of `GROUPS`.
     """
     rows = []
-    for name in tables or TABLES:
+    for seed, name, group in itertools.product(range(seeds), tables or TABLES, groups):
+        asked = {"trials": trials, "epochs": epochs} if group == "tool" else {}
+        case = {"table": name, "seed": seed, "group": group, **asked}
+        if any(case.items() <= row.items() for row in _read(out)):
+            continue
         read, target, task = TABLES[name]
-        for seed in range(seeds):
-            data = dataset_of(read(), target=target, name=name, task=task, seed=seed)
-            about = {
-                "bench": "tables",
-                "table": name,
-                "task": task,
-                "rows": [len(data.train), len(data.validation), len(data.test)],
-                "inputs": data.n_features,
-                "seed": seed,
-                "trials": trials,
-                "epochs": epochs,
-            }
-            for found in (*_of_the_tool(data, trials, seed, epochs), *_others(data, seed)):
-                rows.append({**about, **found, **environment(_PACKAGES)})
-                write_rows(out, rows[-1:])
+        table = read()
+        data = dataset_of(table, target=target, name=name, task=task, seed=seed)
+        settings = Settings(trials=trials, seed=seed, epochs=epochs)
+        about = {
+            "bench": "tables",
+            **case,
+            "task": task,
+            "rows": [len(data.train), len(data.validation), len(data.test)],
+            "inputs": data.n_features,
+        }
+        found = [
+            {**about, **row, **environment(_PACKAGES)}
+            for row in GROUPS[group](data, table, settings)
+        ]
+        write_rows(out, found)
+        rows += found
     return rows
 
 
-def _of_the_tool(data: Dataset, trials: int, seed: int, epochs: int) -> list[dict[str, Any]]:
-    metric = "r2" if data.task == "regression" else "accuracy"
-    begun = time.perf_counter()
+def _read(file: Path) -> list[dict[str, Any]]:
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+
+
+def _of_the_tool(data: Dataset, _table: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
+
+    begun = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        summary = tune(data, folder, Settings(trials=trials, seed=seed, epochs=epochs)).summary
-    seconds = time.perf_counter() - begun
-    scores = {_TUNED: summary["best"]["test"], **summary["baselines"]}
+        summary = tune(data, folder, settings).summary
+    seconds = time.process_time() - begun
+    best = summary["best"]
+    scores = {_TUNED: best["test"], **summary["baselines"]}
+    about = {"is_default": best["is_default"], "params": best["params"]}
     return [
-        {
-            "model": model,
-            "score": None if score is None else round(score[metric], 5),
-            "seconds": round(seconds, 2) if model == _TUNED else None,
-            "is_default": summary["best"]["is_default"] if model == _TUNED else None,
-        }
+        _row(model, score, data, **({"cpu": seconds, **about} if model == _TUNED else {}))
         for model, score in scores.items()
     ]
 
 
-def _others(data: Dataset, seed: int) -> list[dict[str, Any]]:
+def _row(
+    model: str,
+    score: Mapping[str, float] | None,
+    data: Dataset,
+    *,
+    cpu: float | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    metric = "r2" if data.task == "regression" else "accuracy"
+    return {
+        "model": model,
+        "score": None if score is None else round(score[metric], 5),
+        "loss": None if score is None else round(score["loss"], 5),
+        "cpu_seconds": None if cpu is None else round(cpu, 2),
+        **more,
+    }
+
+
+def _others(data: Dataset, _table: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     kinds = {
         "random forest": (RandomForestClassifier, RandomForestRegressor),
         "scikit-learn's MLP": (MLPClassifier, MLPRegressor),
     }
-    x = np.concatenate([data.train.x.numpy(), data.validation.x.numpy()])
+    return [
+        _fitted(model, of_task[data.task == "regression"](random_state=settings.seed), data)
+        for model, of_task in kinds.items()
+    ]
+
+
+def _anchors(data: Dataset, table: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
+    """RealMLP on the network's inputs, skrub's pipeline on the table itself, both untuned."""
+    import skrub
+    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
+
+    kind = RealMLP_TD_Regressor if data.task == "regression" else RealMLP_TD_Classifier
+    network = kind(random_state=settings.seed, device="cpu", n_threads=1)
+    pipeline = skrub.tabular_pipeline("regressor" if data.task == "regression" else "classifier")
+    return [
+        _fitted("RealMLP", network, data),
+        _fitted("skrub's pipeline", pipeline, data, *rows_of(data, table, settings.seed)),
+    ]
+
+
+def rows_of(data: Dataset, table: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Returns the inputs that a dataset was made of, of its training and validation and test rows.
+
+    Args:
+        data: Made of the table with this seed.
+        table: Numbered from 0.
+        seed: Of the split.
+    """
+    # Weights tell here which row is which; their mean is made 1, and the split is the same.
+    labelled = table[table[data.target].notna()]
+    numbers = np.arange(1.0, len(labelled) + 1)
+    asked: dict[str, Any] = {"target": data.target, "task": data.task, "seed": seed}
+    split = dataset_of(labelled.assign(**{_NUMBER: numbers}), weights=_NUMBER, **asked)
+    parts = []
+    for part in (split.train, split.validation, split.test):
+        assert part.weight is not None
+        places = np.rint(part.weight.double().numpy() * numbers.mean()).astype(int) - 1
+        parts.append(labelled.drop(columns=data.target).iloc[places])
+    return pd.concat(parts[:2]), parts[2]
+
+
+def _fitted(
+    model: str, estimator: Any, data: Dataset, x: Any = None, x_test: Any = None
+) -> dict[str, Any]:
+    """Fits on training and validation rows, as the final network is, and scores the test rows."""
+    if x is None:
+        x = np.concatenate([data.train.x.numpy(), data.validation.x.numpy()])
+        x_test = data.test.x.numpy()
     y = np.concatenate([data.train.y.numpy(), data.validation.y.numpy()])
-    found = []
-    for model, of_task in kinds.items():
-        begun = time.perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # its default number of epochs
-            fitted = of_task[data.task == "regression"](random_state=seed).fit(x, y)
-        seconds = time.perf_counter() - begun
-        score = float(fitted.score(data.test.x.numpy(), data.test.y.numpy()))
-        row = {"model": model, "score": round(score, 5), "seconds": round(seconds, 2)}
-        found.append(row | {"is_default": None})
-    return found
+    y_test = data.test.y.numpy()
+    begun = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of too few epochs, which are the model's default
+        estimator.fit(x, y)
+        seconds = time.process_time() - begun
+        if data.task == "regression":
+            errors = np.square(np.asarray(estimator.predict(x_test)).ravel() - y_test)
+            loss = float(errors.mean())
+            score = {"r2": 1.0 - loss / float(y_test.var()), "loss": loss}
+            return _row(model, score, data, cpu=seconds)
+        odds = estimator.predict_proba(x_test)
+    chosen = np.maximum(odds[np.arange(len(y_test)), y_test], 1e-12)
+    score = {"accuracy": float((odds.argmax(axis=1) == y_test).mean())}
+    return _row(model, {**score, "loss": -float(np.log(chosen).mean())}, data, cpu=seconds)
+
+
+GROUPS: dict[str, Callable[[Dataset, pd.DataFrame, Settings], list[dict[str, Any]]]] = {
+    "tool": _of_the_tool,
+    "others": _others,
+    "anchors": _anchors,
+}
+"""Models that are measured together: what the tool shows, scikit-learn's, and networks' anchors."""
 
 
 def summary(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -213,13 +306,17 @@ def _ahead(own: Mapping[int, float], other: Mapping[int, float]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the benchmark from the command line and prints its summary."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Plain)
-    parser.add_argument("--out", type=Path, required=True, help="JSON lines file to append to")
-    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument(
+        "--out", type=Path, default=RESULTS / "tables.jsonl", help="file to append rows to"
+    )
+    parser.add_argument("--trials", type=int, default=Settings.trials)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=Settings.epochs)
     parser.add_argument("--tables", nargs="+", choices=list(TABLES))
+    parser.add_argument("--groups", nargs="+", choices=list(GROUPS), default=["tool", "others"])
     options = parser.parse_args(arguments)
-    print(summary(run(**vars(options))))
+    run(**vars(options))
+    print(summary(_read(options.out)))
 
 
 class _Plain(argparse.RawDescriptionHelpFormatter):

@@ -1,5 +1,6 @@
 """The benchmark of tables: each table can be read, a short run has every model, the summary."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -41,6 +42,21 @@ def test_a_short_run_has_every_model(tmp_path):
     assert written["score"].tolist() == [row["score"] for row in rows]
     assert written["machine"].notna().all()
     assert tables.summary(rows).count("\n") == 3
+    assert tables.run(out, trials=1, seeds=1, epochs=2, tables=["wine"]) == []  # all is there
+    assert tables.run(out, trials=1, seeds=1, epochs=2, tables=["wine"], groups=["others"]) == []
+
+
+def test_a_pipeline_gets_the_rows_of_the_split():
+    """Anchors that read the table itself learn from the same rows, in the same order."""
+    read, target, task = tables.TABLES["wine"]
+    table = read()
+    data = dataset_of(table, target=target, task=task, seed=3)
+    rows, others = tables.rows_of(data, table, seed=3)
+    for inputs, split in ((rows, (data.train, data.validation)), (others, (data.test,))):
+        own = np.concatenate([part.y.numpy() for part in split])
+        assert (table.loc[inputs.index, target].to_numpy() == own).all()
+    assert target not in rows
+    assert sorted([*rows.index, *others.index]) == list(range(len(table)))
 
 
 def test_the_summary_tells_gain_and_error():

@@ -293,6 +293,8 @@ def test_weights_are_a_column(blobs, tmp_path):
     found = command("tune", *words, "--weights", "w")
     assert found.exit_code == 0, found.stderr
     assert "3 inputs" in found.stderr  # a, b and v
+    data = json.loads((out / "best.json").read_text())["data"]
+    assert 1 < data["test_rows_by_weight"] < data["rows"]["test"]
     new = table.drop(columns="kind").assign(v=1)
     new.to_csv(tmp_path / "new.csv", index=False)
     model = ["--model", out / "model.pt", "--data", tmp_path / "new.csv"]

@@ -52,6 +52,16 @@ def test_a_clear_lead_needs_no_warning():
     assert "chance" not in text
 
 
+def test_weights_leave_fewer_rows_to_judge_by():
+    """Where a few rows carry the weight, a lead that would be clear may be chance."""
+    given = summary(0.9, ridge_regression=0.8)
+    assert "chance" not in verdict(given)
+    given["data"]["test_rows_by_weight"] = 30.0
+    text = verdict(given)
+    assert "may be chance" in text
+    assert "rows of" not in text  # 0.1 is a share of the weight, not of the rows
+
+
 def test_other_metrics_are_told_without_rows():
     """An error has no rows, and less of it is better."""
     given = {

@@ -101,9 +101,16 @@ def _rows(summary: Mapping[str, Any]) -> int | None:
     return n if isinstance(n, int) and 0 < n < _MOST_ROWS else None
 
 
+def _weighing_rows(summary: Mapping[str, Any]) -> float | None:
+    """Returns how many rows of one weight tell as much as the test rows; None without weights."""
+    data = summary.get("data")
+    n = data.get("test_rows_by_weight") if isinstance(data, Mapping) else None
+    return n if isinstance(n, float) and 1 <= n < _MOST_ROWS else None
+
+
 def _gap_text(summary: Mapping[str, Any], a: float, b: float) -> str:
     n = _rows(summary)
-    if n is None:
+    if n is None or _weighing_rows(summary) is not None:
         return ""
     return f", {count_text(round(abs(a - b) * n), 'row')} of {n:,}"
 
@@ -112,4 +119,4 @@ def _is_chance(summary: Mapping[str, Any], a: float, b: float) -> bool:
     n = _rows(summary)
     if n is None:
         return False
-    return abs(a - b) <= 2 * math.sqrt((a * (1 - a) + b * (1 - b)) / n)
+    return abs(a - b) <= 2 * math.sqrt((a * (1 - a) + b * (1 - b)) / (_weighing_rows(summary) or n))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import optuna
+import torch
 from optuna.trial import TrialState
 from torch import nn
 
@@ -151,6 +152,7 @@ def finish(
             "fingerprint": dataset.fingerprint,
             "rows": {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
             "notes": list(dataset.notes),
+            **_by_weight(dataset.test.weight),
         },
         "metric": metric,
         "maximize": maximize,
@@ -205,6 +207,14 @@ def finish(
         )
         names = sorted(file.name for file in staging.iterdir())
     return Outcome(summary, tuple(folder / name for name in [*names, STUDY_FILE]), network)
+
+
+def _by_weight(weight: torch.Tensor | None) -> dict[str, float]:
+    """Returns how many rows of one weight tell as much: (Σw)² / Σw² (Kish 1965, section 11.2)."""
+    if weight is None:
+        return {}
+    w = weight.double()
+    return {"test_rows_by_weight": float(w.sum().square() / w.square().sum())}
 
 
 def _kept_s(settings: Settings, tally: Tally) -> float:
