@@ -15,6 +15,7 @@ from tune_bn.core.errors import SpaceError
 from tune_bn.core.space import Categorical, Float, Int, Parameter
 from tune_bn.core.space.categorical import is_equal
 from tune_bn.core.space.number import as_number
+from tune_bn.core.space.scale import COMPLEMENT, complement
 
 __all__ = [
     "fixed_params",
@@ -23,9 +24,6 @@ __all__ = [
     "suggest_one_minus_log",
     "within",
 ]
-
-_SIGNIFICANT_DIGITS = 12
-_COMPLEMENT = "1 - "
 
 
 class _StoredChoices(Categorical):
@@ -105,7 +103,7 @@ def fixed_params(trial: FrozenTrial) -> Mapping[str, Any]:
     for name, value in fixed.items():
         number = as_number(value)
         if number is not None and number < 1:
-            found.setdefault(_COMPLEMENT + name, _complement(number))
+            found.setdefault(COMPLEMENT + name, complement(number))
     return found
 
 
@@ -117,7 +115,7 @@ def within(distribution: BaseDistribution, name: str, value: Any) -> Any:
     """
     low, high = parameter_for(distribution).bounds
     if not low <= value <= high:
-        asked = name.removeprefix(_COMPLEMENT)
+        asked = name.removeprefix(COMPLEMENT)
         raise SpaceError(
             f"{asked!r} was enqueued with a value outside of its range: {name!r} is {value!r}, "
             f"and needs one of {distribution!r}. Enqueue another, or widen the range."
@@ -159,13 +157,6 @@ def suggest_one_minus_log(trial: _Suggests, name: str, low: float, high: float) 
     """
     Float(low, high, one_minus_log=True)
     # 1 - 0.9 is 0.09999999999999998: rounded, so that the stored range reads 0.001 … 0.1.
-    ends = _complement(high), _complement(low)
-    complement = trial.suggest_float(_COMPLEMENT + name, *ends, log=True)
-    return min(max(_complement(complement), low), high)
-
-
-def _complement(value: float) -> float:
-    """Returns 1 − value without the noise of the last digits, where there is any room for it."""
-    exact = 1.0 - value
-    rounded: Any = float(f"{exact:.{_SIGNIFICANT_DIGITS}g}")
-    return rounded if 0 < rounded < 1 else exact
+    ends = complement(high), complement(low)
+    rest = trial.suggest_float(COMPLEMENT + name, *ends, log=True)
+    return min(max(complement(rest), low), high)

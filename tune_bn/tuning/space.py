@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 
 from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.core.space.scale import COMPLEMENT, complement
 from tune_bn.optuna import suggest_one_minus_log
 from tune_bn.training import Config
 
@@ -103,8 +104,7 @@ def params_of(config: Config) -> dict[str, Any]:
     for name, of in SPACE.items():
         value = getattr(config, name)
         if isinstance(of, Float) and of.one_minus_log:
-            # Rounded, because 1 - 0.9 is 0.09999999999999998.
-            params[f"1 - {name}"] = float(f"{1.0 - value:.12g}")
+            params[COMPLEMENT + name] = complement(value)
         else:
             params[name] = value
     return params

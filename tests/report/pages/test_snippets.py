@@ -13,6 +13,7 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported
 from ray import tune
 
 from tune_bn import Categorical, CoarseToFine, Float, Int
+from tune_bn.core.space.scale import complement
 from tune_bn.optuna import suggest_one_minus_log
 from tune_bn.ray import CoarseToFineSearch, one_minus_loguniform
 from tune_bn.report import results_of
@@ -29,11 +30,15 @@ from tune_bn.report.results.results import Results, TrialResult
 
 def test_enqueue_code_tries_the_best_again(staged: optuna.Study):
     """The pasted line makes a study try the very configuration."""
-    best = results_of(staged).best
+    results = results_of(staged)
+    best = results.best
     assert best is not None
     study = optuna.create_study()
-    exec(enqueue_code(best), {"study": study})
-    assert study.trials[0].system_attrs["fixed_params"] == staged.best_params
+    exec(enqueue_code(best, results.space), {"study": study})
+    # Of momentum 12 digits are kept, as `suggest_one_minus_log` does.
+    rest = pytest.approx(staged.best_params["1 - momentum"], abs=1e-12)
+    wanted = {**staged.best_params, "1 - momentum": rest}
+    assert study.trials[0].system_attrs["fixed_params"] == wanted
 
 
 def test_points_code_is_a_list_of_the_best(staged: optuna.Study):
@@ -46,7 +51,8 @@ def test_points_code_is_a_list_of_the_best(staged: optuna.Study):
         given["points"] = points_to_evaluate
 
     exec(points_code(best), {"CoarseToFineSearch": search})
-    assert given["points"] == [staged.best_params]
+    params = {**staged.best_params, "momentum": complement(staged.best_params["1 - momentum"])}
+    assert given["points"] == [{n: v for n, v in params.items() if n != "1 - momentum"}]
 
 
 def test_refined_space_holds_the_best_within_the_old(staged: optuna.Study):
@@ -138,7 +144,7 @@ def test_what_has_no_code_is_a_comment():
     exec(code, made)
     assert set(made["param_space"]) == {"x"}
     assert "# 'list/0': tune.randint(5, 7)" in code
-    point = enqueue_code(results.trials[0])
+    point = enqueue_code(results.trials[0], results.space)
     assert "# 'thing'" in point
     study = optuna.create_study()
     exec(point, {"study": study})

@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tune_bn import CoarseToFine, Float
+from tune_bn.core.space.scale import complement
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import ReportError, results_of
 
@@ -16,13 +17,45 @@ def test_a_study_keeps_its_trials(staged: optuna.Study):
     results = results_of(staged)
     for trial in staged.trials:
         found = results.by_number[trial.number]
-        assert found.params == trial.params
+        params = {n: v for n, v in trial.params.items() if n != "1 - momentum"}
+        momentum = complement(trial.params["1 - momentum"])  # as the objective had it
+        assert found.params == {**params, "momentum": momentum}
         assert (
             found.state
             == {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}[trial.state.name]
         )
         if trial.value is not None:
             assert found.value == trial.value
+
+
+def test_momentum_is_shown_where_its_distance_from_1_is_stored(staged: optuna.Study):
+    """Its windows hold what they drew, in every trial and stage, on a scale of its own."""
+    results = results_of(staged)
+    assert results.space["momentum"] == Float(0.9, 0.999, one_minus_log=True)
+    assert not any("1 - " in name for name in results.space)
+    for stage in results.stages:
+        low, high = stage.windows["momentum"]
+        for trial in map(results.by_number.__getitem__, stage.trials):
+            assert trial.origin is not None
+            assert trial.origin.windows is not None
+            ends = trial.origin.windows["momentum"].bounds
+            assert ends[0] - 1e-9 <= trial.params["momentum"] <= ends[1] + 1e-9
+            assert low - 1e-9 <= trial.params["momentum"] <= high + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("high", "beside"), [(0.1, "momentum"), (0.01, "other"), (2.0, "other")], ids=str
+)
+def test_a_name_stays_where_it_says_nothing_of_a_scale(high: float, beside: str):
+    """Another parameter has the name; the range is one value, or reaches beyond 1."""
+    study = optuna.create_study()
+    study.optimize(
+        lambda t: (
+            t.suggest_float("1 - momentum", 0.01, high, log=True) + t.suggest_int(beside, 0, 9)
+        ),
+        n_trials=2,
+    )
+    assert set(results_of(study).space) == {"1 - momentum", beside}
 
 
 def test_the_best_is_optunas(staged: optuna.Study):

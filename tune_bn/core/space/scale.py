@@ -3,7 +3,23 @@
 import math
 from collections.abc import Callable, Iterable
 
-__all__ = ["Scale"]
+__all__ = ["COMPLEMENT", "Scale", "complement"]
+
+COMPLEMENT = "1 - "
+"""What stands before the name of a value of which the distance from 1 is stored."""
+_SIGNIFICANT_DIGITS = 12
+
+
+def complement(value: float) -> float:
+    """Returns 1 − value without the noise of the last digits, where there is any room for it.
+
+    Example:
+        >>> 1 - 0.9, complement(0.9)
+        (0.09999999999999998, 0.1)
+    """
+    exact = 1.0 - value
+    rounded = float(f"{exact:.{_SIGNIFICANT_DIGITS}g}")
+    return rounded if 0 < rounded < 1 else exact
 
 
 def _log_of_rest(value: float) -> float:

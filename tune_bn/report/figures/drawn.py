@@ -175,8 +175,9 @@ def narrowing_figure(
 
 def _row_title(results: Results, name: str) -> str:
     parameter = results.space[name]
-    kind = axis_for(parameter).kind
-    word = "" if kind in ("linear", "choices") else f"{kind} scale"
+    word = {"log": "log scale", "one-minus-log": f"log scale of 1 − {plotly_text(name)}"}.get(
+        axis_for(parameter).kind, ""
+    )
     title = f"<b>{plotly_text(name)}</b>"
     return f"{title}  <span style='font-size:11px'>{word}</span>" if word else title
 

@@ -194,7 +194,7 @@ def _best_configuration(results: Results, summary: Mapping[str, Any]) -> list[st
     name = f"Trial {best.number}"
     table = tables.Table("Best configuration", ("Parameter", name), rows)
     codes = [
-        code_block("Try it again, with Optuna", enqueue_code(best)),
+        code_block("Try it again, with Optuna", enqueue_code(best, results.space)),
         code_block("Try it again, with Ray Tune", points_code(best)),
     ]
     if results.source.startswith("Ray"):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tune_bn.core.space import Categorical, Parameter
+from tune_bn.core.space.scale import COMPLEMENT, complement
 from tune_bn.report.results.results import Results, TrialResult
 
 __all__ = [
@@ -20,29 +21,35 @@ __all__ = [
     "value_code",
 ]
 
-_COMPLEMENT = "1 - "
 _FEWEST = 5
 
 
-def enqueue_code(trial: TrialResult) -> str:
+def enqueue_code(trial: TrialResult, space: Mapping[str, Parameter]) -> str:
     """Returns Python that lets an Optuna study try a trial's configuration next.
 
+    What is drawn by its distance from 1 is enqueued as every sampler of Optuna's reads it.
+
     Example:
-        >>> print(enqueue_code(TrialResult(0, {"x": 1.5}, (0.0,), "complete")))
+        >>> print(enqueue_code(TrialResult(0, {"x": 1.5}, (0.0,), "complete"), {}))
         study.enqueue_trial({
             'x': 1.5,
         })
     """
-    return f"study.enqueue_trial({_point(trial)})"
+    rests = {name for name, of in space.items() if of.scale == "one-minus-log"}
+    params = {
+        COMPLEMENT + name if name in rests else name: complement(value) if name in rests else value
+        for name, value in trial.params.items()
+    }
+    return f"study.enqueue_trial({_point(params)})"
 
 
 def points_code(trial: TrialResult) -> str:
     """Returns Python that lets a Ray Tune search begin with a trial's configuration."""
-    return f"best = {_point(trial)}\nCoarseToFineSearch(..., points_to_evaluate=[best])"
+    return f"best = {_point(trial.params)}\nCoarseToFineSearch(..., points_to_evaluate=[best])"
 
 
-def _point(trial: TrialResult) -> str:
-    lines = [_line(repr(name), value_code(value), value) for name, value in trial.params.items()]
+def _point(params: Mapping[str, Any]) -> str:
+    lines = [_line(repr(name), value_code(value), value) for name, value in params.items()]
     return "\n".join(["{", *_indented(lines), "}"])
 
 
@@ -178,13 +185,12 @@ def _variables(names: Iterable[str]) -> dict[str, str]:
     """Returns a Python name for each parameter, all different.
 
     Example:
-        >>> _variables(["1 - momentum", "lambda", "a b", "a_b"])
-        {'1 - momentum': 'momentum', 'lambda': 'lambda_', 'a b': 'a_b', 'a_b': 'a_b_'}
+        >>> _variables(["lambda", "a b", "a_b"])
+        {'lambda': 'lambda_', 'a b': 'a_b', 'a_b': 'a_b_'}
     """
     found: dict[str, str] = {}
     for name in names:
-        bare = name.removeprefix(_COMPLEMENT)
-        variable = "".join(c if c.isalnum() and c.isascii() else "_" for c in bare)
+        variable = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
         if not variable or variable[0].isdigit():
             variable = f"p_{variable}"
         while keyword.iskeyword(variable) or variable in found.values():
@@ -202,19 +208,11 @@ def _suggest_code(name: str, parameter: Parameter) -> str:
     if scale == "one-minus-log":
         return f"suggest_one_minus_log(trial, {name!r}, {low!r}, {high!r})"
     is_log = scale == "log"
-    if is_log and not parameter.is_whole and name.startswith(_COMPLEMENT) and high < 1:
-        bare = name.removeprefix(_COMPLEMENT)
-        ends = f"{_complement(high)!r}, {_complement(low)!r}"
-        return f"suggest_one_minus_log(trial, {bare!r}, {ends})"
     kind = "int" if parameter.is_whole else "float"
     options = ", log=True" if is_log else ""
     if step is not None and scale == "linear" and not (parameter.is_whole and step == 1):
         options = f", step={step!r}"
     return f"trial.suggest_{kind}({name!r}, {low!r}, {high!r}{options})"
-
-
-def _complement(value: float) -> float:
-    return float(f"{1 - value:.12g}")
 
 
 def _core_code(parameter: Parameter) -> str | None:

@@ -17,6 +17,7 @@ from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
 from tune_bn.optuna.record import is_out_of_order, ranked_trial, reported
 from tune_bn.optuna.stages import stages_of
 from tune_bn.plain.names import INTERRUPTED, REASON
+from tune_bn.report.results.complement import as_people_think
 from tune_bn.report.results.results import BY_HAND, Results, State, TrialResult
 
 __all__ = ["results_of_study"]
@@ -64,7 +65,7 @@ def results_of_study(study: optuna.Study) -> Results:
         if len(study.directions) == 1
         else [f"value {i}" for i in range(len(study.directions))]
     )
-    return Results(
+    results = Results(
         name=study.study_name,
         source="Optuna study",
         trials=tuple(
@@ -79,6 +80,7 @@ def results_of_study(study: optuna.Study) -> Results:
         sampler="CoarseToFineSampler" if is_staged else "",
         versions={"optuna": version("optuna")},
     )
+    return as_people_think(results)
 
 
 def _record(
