@@ -24,17 +24,17 @@ demo: $(VENV)/.installed
 
 # --- The rings of tests ---------------------------------------------------------------------
 
-# Several processes share the tests; tests/conftest.py says which stay together.
+# Several processes share the tests, file by file, in the order that tests/conftest.py gives them.
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 WORKERS ?= $(shell echo $$(( $(CORES) < 4 ? $(CORES) : 4 )))
-PARALLEL := -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+PARALLEL := -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # What one runs while working: nothing that starts processes, compiles or opens a browser.
 test-quick: $(VENV)/.installed
-	$(BIN)/python -m pytest $(PARALLEL) -m "not heavy and not alone and not slow" \
+	$(BIN)/python -m pytest $(PARALLEL) -m "not heavy and not slow" \
 		tests/core tests/optuna tests/nn tests/report tests/plain tests/typing tests/test_style.py
 
-# What a change must pass. Tests that need the machine for themselves run after the others.
+# What a change must pass.
 test: lint types test-only
 
 lint: $(VENV)/.installed
@@ -45,8 +45,7 @@ types: $(VENV)/.installed
 	$(BIN)/mypy
 
 test-only: $(VENV)/.installed
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not alone"
-	$(BIN)/python -m pytest -q -m "alone and not slow" || [ $$? = 5 ] # 5: there are none
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 # All the rest that a release must pass. The wheel and the other Pythons repeat the tests of the
 # core and the Optuna side only, which run anywhere.
@@ -54,8 +53,7 @@ test-long: docs test-wheel test-pythons test-floors test-slow test-fuzz test-mut
 
 # Long versions of tests that have a short form in `make test`.
 test-slow: $(VENV)/.installed
-	$(BIN)/python -m pytest $(PARALLEL) -m "slow and not alone"
-	$(BIN)/python -m pytest -q -m "slow and alone" || [ $$? = 5 ]
+	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 # Generated files of every format that people hand over; 100,000 take about ten minutes of one core.
 FILES ?= 100000

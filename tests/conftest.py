@@ -1,11 +1,11 @@
 """What the environment must hold: a missing package fails its tests, unless it was excused."""
 
 import importlib
+import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -17,9 +17,14 @@ settings.load_profile("tests")
 # processes share the tests. Read when torch and scikit-learn are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Read when Ray is imported, also in the processes that tests start: every Ray of a test listens on
+# Read when Ray is imported, also in the processes that tests start. Every Ray of a test listens on
 # loopback, where Ray left to itself listens on all interfaces; see `tune_bn.tuning.on_ray.run`.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+# Nothing is reported to its makers, nothing is printed twice, no web server of metrics is started.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+os.environ["RAY_enable_metrics_collection"] = "0"  # noqa: SIM112 - Ray spells it so
+os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,28 +50,42 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGHUP, lambda *_: None)
 
 
+# What takes longest, longest first. Where several processes share the tests, each takes the next
+# file when it is done with one; the long ones come first, so that none is left alone with one.
+LONGEST = (
+    "tests/test_examples.py",
+    "tests/ray/test_experiments.py",
+    "tests/ray/test_runs.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begins with the tests that take long, so that no process is left alone with one."""
-    items.sort(key=lambda item: item.get_closest_marker("heavy") is None)
+    """Begins with the files that take long, then those that hold heavy tests."""
+    place = {name: i for i, name in enumerate(LONGEST)}
+    heavy = {item.path for item in items if item.get_closest_marker("heavy")}
+
+    def order(item: pytest.Item) -> tuple[int, bool]:
+        name = item.nodeid.partition("::")[0]
+        return place.get(name, len(place)), item.path not in heavy
+
+    items.sort(key=order)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Says which tests stay together where several processes share them.
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[None]:
+    """A Ray with two CPUs for all tests of this process that need one, on loopback."""
+    import ray
 
-    Those of a file, for the fixtures of their module; all of ``tests/ray``, for the one Ray that
-    they share. What lies directly in ``tests/`` shares nothing and is dealt out one by one. (The
-    groups of xdist 3.8 do nothing under pytest 9.2, without a word.)
-    """
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # untyped
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::")[0]
-            folder = file.rpartition("/")[0]
-            return {"tests/ray": folder, "tests": nodeid}.get(folder, file)
-
-    return ByFile(config, log) if config.getvalue("dist") == "loadscope" else None
+    ray.init(
+        address="local",  # not one that happens to run on this machine
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=100 * 2**20,
+    )
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture

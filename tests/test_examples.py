@@ -165,7 +165,6 @@ def run(name: str, folder: Path, *options: str) -> str:
         "XDG_CACHE_HOME": str(elsewhere),
         "TMPDIR": str(elsewhere),
         "RAY_TMPDIR": tempfile.gettempdir(),  # Ray's sockets need a short path
-        "RAY_USAGE_STATS_ENABLED": "0",
         "OMP_NUM_THREADS": "1",
         "PYTHONWARNINGS": "",
     }

@@ -50,7 +50,6 @@ def run(code: str, folder: Path) -> str:
             "HOME": str(folder),
             "OMP_NUM_THREADS": "1",
             "RAY_ADDRESS": "local",  # not a cluster of another test that runs beside this one
-            "RAY_USAGE_STATS_ENABLED": "0",
         },
     )
     assert result.returncode == 0, result.stderr

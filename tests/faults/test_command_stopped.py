@@ -76,9 +76,7 @@ def test_a_signal_that_is_ignored_stays_so(number):
         signal.signal(number, before)
 
 
-@pytest.mark.parametrize(
-    "kills", [1, pytest.param(10, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
-)
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_two_commands_on_one_folder_and_a_kill(table, tmp_path, kills):
     """The second is refused in one line, at no cost to the first; a killed one holds nothing."""
     out = tmp_path / "out"

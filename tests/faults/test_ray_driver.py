@@ -55,7 +55,7 @@ def drive(cluster: Any, folder: Path, n: int, event: str, count: int) -> dict[st
     ("cluster", "kills", "n"),
     [
         (1, 2, 5),
-        pytest.param(3, 10, 20, marks=[pytest.mark.slow, pytest.mark.timeout(1200)]),
+        pytest.param(3, 5, 10, marks=pytest.mark.slow),
     ],
     indirect=["cluster"],
 )

@@ -44,15 +44,6 @@ def test_a_few_hundred_files(name: str):
     assert 0 < tally.base_mb <= tally.peak_mb < LIMIT_MB
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(3000)
-@pytest.mark.parametrize("name", FORMATS)
-def test_thousands_of_files(name: str):
-    """Other files than those of the short form."""
-    tally = drive(name, 10_000, 20 * SHORT[name])
-    assert tally.crashes == []
-
-
 def test_a_progress_that_is_no_number(tmp_path: Path):
     """NaN as how far a trial of Ray's got is refused when it is read, not when it is used."""
     path = tmp_path / "state.json"

@@ -60,7 +60,7 @@ def test_unknown_options_and_no_channels() -> None:
     """A misspelt option is a TypeError; a layer for no channels is refused."""
     with pytest.raises(TypeError, match="decya"):
         BatchNorm1d(3, decya=0.9)  # type: ignore[call-arg] # misspelt on purpose
-    with pytest.raises(BatchNormError, match="num_features ≥ 1, but got 0"):
+    with pytest.raises(BatchNormError, match="num_features >= 1, but got num_features=0"):
         BatchNorm1d(0)
 
 

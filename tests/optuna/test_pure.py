@@ -164,6 +164,6 @@ class TestPure(PureMachine.TestCase):  # type: ignore[valid-type,misc]  # made b
 
 @pytest.mark.slow
 class TestPureAtLength(PureMachine.TestCase):  # type: ignore[valid-type,misc]
-    """Tens of thousands."""
+    """Thousands."""
 
-    settings = lasting(400, 60)
+    settings = lasting(120, 50)

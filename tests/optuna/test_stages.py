@@ -144,7 +144,7 @@ def test_one_minus_log_gives_the_value_back():
     [
         (0.9, 1.0, "needs high < 1, but got high=1.0"),
         (0.99, 0.9, "low <= high"),
-        (float("nan"), 0.9, "finite low"),
+        (float("nan"), 0.9, "finite number low"),
     ],
 )
 def test_one_minus_log_misuse(low, high, message):
@@ -159,8 +159,12 @@ def test_one_minus_log_misuse(low, high, message):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"seed": -1}, ValueError, "CoarseToFineSampler needs 0 <= seed < 2**64, but got seed=-1"),
-        ({"seed": 1.5}, TypeError, "int or None as seed, but got seed=1.5"),
+        (
+            {"seed": -1},
+            ValueError,
+            "CoarseToFineSampler needs a whole number seed >= 0, but got seed=-1",
+        ),
+        ({"seed": 1.5}, TypeError, "a whole number seed >= 0, but got seed=1.5"),
         ({"seed": True}, TypeError, "seed=True"),
         ({"narrowing": {"width": 1}}, TypeError, "needs a Narrowing as narrowing, but got"),
         ({"n_startup_trials": 3}, TypeError, "n_startup_trials"),

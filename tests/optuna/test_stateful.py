@@ -187,6 +187,6 @@ class TestStudy(StudyMachine.TestCase):  # type: ignore[valid-type,misc]  # made
 
 @pytest.mark.slow
 class TestStudyAtLength(StudyMachine.TestCase):  # type: ignore[valid-type,misc]
-    """Tens of thousands."""
+    """Thousands."""
 
-    settings = lasting(500, 80)
+    settings = lasting(150, 60)

@@ -100,7 +100,7 @@ def test_windows_hold_their_centre_and_draws_stay_inside(name):
             low, high = parameter.window(centre, width)
             assert low <= centre + 1e-9
             assert centre <= high + 1e-9
-            near = [parameter.draw_near(centre, width, r) for r in (0.0, 0.3, 0.9999)]
+            near = [parameter.around(centre, width).draw(r) for r in (0.0, 0.3, 0.9999)]
             assert all(low - 1e-12 <= v <= high + 1e-12 for v in near)
             if name.startswith("q"):
                 assert high > low
@@ -115,7 +115,7 @@ def test_narrow_windows_are_narrow(name):
     # Half the window, and a cell where there are some.
     reach = {"qrandint": 0.5, "qrandint by 1": 0.5, "quniform": 0.2, "randint": 0.2}.get(name, 0.1)
     for r in (0.0, 0.5, 0.999):
-        moved = parameter.draw_near(centre, 0.1, r)
+        moved = parameter.around(centre, 0.1).draw(r)
         assert abs(parameter.position(moved) - parameter.position(centre)) <= reach
 
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +32,13 @@ def loss_of(config: dict[str, Any], epoch: int) -> float:
     return loss
 
 
-def trainable_to(epochs: int, fails_without: Path | None = None) -> Any:
-    """Returns a function that reports a loss each epoch; made here, so that workers get it whole.
-
-    With ``fails_without``, half of the trials fail as long as there is no such file.
-    """
+def trainable_to(epochs: int) -> Any:
+    """Returns a function that reports a loss each epoch; made here for workers to get it whole."""
     loss = loss_of
 
     def train(config: dict[str, Any]) -> None:
         for epoch in range(1, epochs + 1):
             tune.report({"loss": loss(config, epoch)})
-            if fails_without is not None and config["x"] < 0.5 and not fails_without.exists():
-                raise RuntimeError("not yet repaired")
 
     train.__module__ = "__main__"  # pickled by value, so that workers need not import the tests
     loss.__module__ = "__main__"
@@ -59,14 +53,16 @@ def tuner(
     space: dict[str, Any] | None = None,
     train: Any = None,
     callbacks: Any = None,
+    cpus: int = 2,
     **config: Any,
 ) -> tune.Tuner:
     """Returns a Tuner that runs quietly in a folder.
 
-    The folder's name is the experiment's: within one Ray, runs of one name share files.
+    The folder's name is the experiment's: within one Ray, runs of one name share files. A trial
+    takes all of the Ray, so that one worker process, which is slow to start, is enough.
     """
     return tune.Tuner(
-        train or trainable_to(4),
+        tune.with_resources(train or trainable_to(4), {"cpu": cpus}),
         param_space=SPACE if space is None else space,
         tune_config=tune.TuneConfig(
             metric="loss", mode="min", num_samples=n, search_alg=search, reuse_actors=True, **config
@@ -94,7 +90,8 @@ SCHEDULERS = {
 def test_schedulers(name, tmp_path):
     """Under each scheduler all samples come to an end, and the best trained as far as any."""
     search = CoarseToFineSearch(seed=0)
-    results = tuner(tmp_path, search, scheduler=SCHEDULERS[name](), max_concurrent_trials=2).fit()
+    options: dict[str, Any] = {"scheduler": SCHEDULERS[name](), "max_concurrent_trials": 2}
+    results = tuner(tmp_path, search, cpus=1, **options).fit()
     assert len(results) == 6
     assert not results.errors
     assert sorted(search.trial_ids) == list(range(6))
@@ -229,7 +226,7 @@ def test_concurrency_limiter_in_batches(tmp_path):
     """A batch is told at once; every trial is told once."""
     search = CoarseToFineSearch(seed=0, narrowing=QUICK)
     limited = ConcurrencyLimiter(search, max_concurrent=2, batch=True)
-    results = tuner(tmp_path, limited, train=trainable_to(1)).fit()
+    results = tuner(tmp_path, limited, train=trainable_to(1), cpus=1).fit()
     assert len(results) == 6
     assert [t.state for t in search.trials] == ["complete"] * 6
 
@@ -286,24 +283,3 @@ def test_an_interrupted_run_goes_on(tmp_path, monkeypatch):
     assert len(after.trials) in (5, 6)
     assert {t.state for t in after.trials} == {"complete"}
     assert len({t.params["x"] for t in after.trials}) == len(after.trials)
-
-
-def test_failed_trials_are_resumed_and_restarted(tmp_path):
-    """resume_errored keeps ids, restart_errored makes new ones that the search never saw."""
-    repaired = tmp_path / "repaired"
-    train = trainable_to(2, fails_without=repaired)
-    first = tuner(tmp_path / "a", CoarseToFineSearch(seed=0), n=4, train=train).fit()
-    n_failed = len(first.errors)
-    assert 0 < n_failed < 4
-    assert [t.state for t in state_of(tmp_path / "a").trials].count("failed") == n_failed
-    repaired.touch()
-    for how, expected in [("resume_errored", 4), ("restart_errored", 4 + n_failed)]:
-        folder = tmp_path / how
-        options: dict[str, Any] = {how: True}
-        shutil.copytree(tmp_path / "a", folder)
-        results = tune.Tuner.restore(str(folder), train, **options).fit()
-        assert len(results) == 4
-        assert not results.errors
-        trials = state_of(folder).trials
-        assert [t.state for t in trials].count("complete") == 4
-        assert len(trials) == expected

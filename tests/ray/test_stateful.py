@@ -177,6 +177,6 @@ class TestRay(RayMachine.TestCase):  # type: ignore[valid-type,misc]  # made by 
 
 @pytest.mark.slow
 class TestRayAtLength(RayMachine.TestCase):  # type: ignore[valid-type,misc]
-    """Tens of thousands."""
+    """Thousands."""
 
-    settings = lasting(500, 80)
+    settings = lasting(150, 60)

@@ -283,9 +283,10 @@ def test_sample_weights(homes, tmp_path):
     assert again.predict(homes[["area"]]).tolist() == weighted.predict(homes[["area"]]).tolist()
 
 
-def test_with_ray(homes, needs):
+def test_with_ray(homes, needs, request):
     """The backend's trials are in the study."""
     needs("ray")
+    request.getfixturevalue("local_ray")
     estimator = quick(TunedRegressor, epochs=1, backend="ray").fit(homes[INPUTS], homes["price"])
     assert len(estimator.study_.trials) == 1
 

@@ -32,6 +32,7 @@ from tune_bn.nn.ewa import averages_in, can_read, masked_moments, running_in, st
 from tune_bn.nn.graph import training_step
 from tune_bn.nn.options import UNSET, SingleValue, Variance
 from tune_bn.nn.statistics import RunningStatistics
+from tune_bn.plain.checks import check_number, check_whole
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
 
@@ -95,6 +96,7 @@ class EwaBatchNorm(RunningStatistics):
         accumulate: int = 1,
         single_value: SingleValue = "raise",
     ) -> None:
+        check_whole(BatchNormError, type(self).__name__, "num_features", num_features, least=1)
         super().__init__(
             num_features,
             eps,
@@ -105,10 +107,6 @@ class EwaBatchNorm(RunningStatistics):
             dtype,
             bias=bias,
         )
-        if num_features < 1:
-            raise BatchNormError(
-                f"{type(self).__name__} needs num_features ≥ 1, but got {num_features!r}."
-            )
         self.set_options(
             momentum=momentum,
             decay=decay,
@@ -243,10 +241,8 @@ class EwaBatchNorm(RunningStatistics):
                     running_var.sub_(running_var, alpha=1 / count)
             batches.fill_(n + 1)  # half the cost of a sum
             return output
-        if not self.eps > 0:
-            raise BatchNormError(
-                f"{type(self).__name__} needs eps > 0 when training, but got eps={self.eps!r}."
-            )
+        if not self.eps > 0:  # set since
+            check_number(BatchNormError, type(self).__name__, "eps", self.eps, above=0)
         if (running_mean is None) != (running_var is None) and self._counts and self.training:
             raise BatchNormError(
                 f"{type(self).__name__} needs running_mean and running_var, or neither, but one of "

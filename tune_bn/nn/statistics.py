@@ -32,6 +32,7 @@ from tune_bn.nn.ewa import (
     total_weight,
 )
 from tune_bn.nn.options import UNSET, SingleValue, Variance, checked, momentum_of
+from tune_bn.plain.checks import check_number
 
 __all__ = ["RunningStatistics"]
 
@@ -97,8 +98,7 @@ class RunningStatistics(_BatchNorm):
     ) -> None:
         """Sets this project's options and adds the buffers that they need; see ``EwaBatchNorm``."""
         name = type(self).__name__
-        if not self.eps > 0:
-            raise BatchNormError(f"{name} needs eps > 0, but got eps={self.eps!r}.")
+        check_number(BatchNormError, name, "eps", self.eps, above=0)
         options = {
             "momentum": momentum_of(name, momentum, decay),
             "variance": variance,

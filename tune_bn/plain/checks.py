@@ -17,7 +17,7 @@ def check_whole(
     name: str,
     value: Any,
     *,
-    least: int,
+    least: int | None = None,
     most: int | None = None,
     remedy: str = "",
 ) -> int:
@@ -28,7 +28,7 @@ def check_whole(
         who: What needs it, as the beginning of a sentence.
         name: The option.
         value: What was given.
-        least: The lower end.
+        least: The lower end; None for none.
         most: The upper end; None for none.
         remedy: What to do, as a sentence.
 
@@ -38,11 +38,11 @@ def check_whole(
         ValueError: A run needs a whole number trials >= 1, but got trials=0. Raise it.
     """
     is_whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if is_whole and least <= value and (most is None or value <= most):
-        return int(value)
     is_above = is_whole and most is not None and value > most
-    between = f"{name} <= {most}" if is_above else f"{name} >= {least}"
-    raise error(_refusal(f"{who} needs a whole number {between}", name, value, remedy))
+    if is_whole and not is_above and (least is None or value >= least):
+        return int(value)
+    bound = f" <= {most}" if is_above else "" if least is None else f" >= {least}"
+    raise error(_refusal(f"{who} needs a whole number {name}{bound}", name, value, remedy))
 
 
 def check_number(
@@ -95,6 +95,8 @@ def check_number(
 
 
 def _python_number(value: Any) -> float | None:
+    if type(value) is float or type(value) is int:
+        return value  # as nearly always; an abstract class asks for longer
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     return value if isinstance(value, (int, float)) else float(value)

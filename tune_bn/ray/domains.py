@@ -14,6 +14,7 @@ from ray.tune.search import sample
 
 from tune_bn.core.errors import SpaceError
 from tune_bn.core.space import Float, Int, Multiples, Normal, Parameter
+from tune_bn.plain.checks import check_number
 
 __all__ = ["one_minus_loguniform", "parameter_for"]
 
@@ -111,8 +112,7 @@ def _integer(value: Any) -> int:
 
 
 def _multiples(low: float, high: float, q: float, log: bool) -> Multiples:
-    if not q > 0:
-        raise SpaceError(f"A quantised domain needs q > 0, but got q={q!r}.")
+    check_number(SpaceError, "A quantised domain", "q", q, above=0)
     first, last = _whole(low / q, math.ceil), _whole(high / q, math.floor)
     if first > last:
         raise SpaceError(

@@ -102,6 +102,34 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         tags.input_tags.categorical = True
         return tags
 
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Searches, trains the best configuration, and keeps it.
+
+        Args:
+            X: Inputs: a data frame, or an array of shape (N, columns).
+            y: The class or the number of each row, shape (N,).
+            sample_weight: How much each row counts, above 0, shape (N,); None: all the same.
+
+        Raises:
+            DataError: The table cannot be used.
+            TuneError: A setting or the folder cannot be used.
+
+        Warns:
+            TableWarning: Something was not plain.
+        """
+        if y is None:
+            raise DataError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None. "
+                "Pass the target of each row."
+            )
+        table = self._table(X, is_fit=True)
+        targets = column_or_1d(y, warn=True)
+        check_consistent_length(table, targets)
+        _require_no_gap(targets)
+        name = getattr(y, "name", None)
+        self._fit(table, targets, sample_weight, name if isinstance(name, str) and name else "y")
+        return self
+
     def _fit(self, table: pd.DataFrame, y: npt.NDArray[Any], sample_weight: Any, name: str) -> None:
         """Tunes on a table of inputs with its target, and keeps what came of it."""
         settings = Settings(
@@ -148,7 +176,7 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         self.notes_ = (*dataset.notes, *outcome.summary["remarks"])
         self._network = outcome.network
         for note in self.notes_:
-            warnings.warn(note, TableWarning, stacklevel=3)
+            warnings.warn(note, TableWarning, stacklevel=4)  # whoever called fit
 
     def _table(self, X: Any, *, is_fit: bool) -> pd.DataFrame:  # noqa: N803  scikit-learn's name
         """Returns rows as a table with the columns that the model knows.
@@ -304,36 +332,16 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as abov
 
     _task = "classification"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
-        """Searches, trains the best configuration, and keeps it.
-
-        Args:
-            X: Inputs: a data frame, or an array of shape (N, columns).
-            y: The class of each row, shape (N,).
-            sample_weight: How much each row counts, above 0, shape (N,); None: all the same.
-
-        Raises:
-            DataError: The table cannot be used.
-            TuneError: A setting or the folder cannot be used.
-
-        Warns:
-            TableWarning: Something was not plain.
-        """
-        _require_target(self, y)
-        table = self._table(X, is_fit=True)
-        labels = column_or_1d(y, warn=True)
-        check_consistent_length(table, labels)
-        _require_no_gap(labels)
-        check_classification_targets(labels)
-        classes = np.unique(labels)
+    def _fit(self, table: pd.DataFrame, y: npt.NDArray[Any], sample_weight: Any, name: str) -> None:
+        check_classification_targets(y)
+        classes = np.unique(y)
         if len(classes) < 2:
             raise DataError(
                 f"TunedClassifier needs at least two classes, but every row of y is one class, "
                 f"{classes.tolist()[0]!r}. Add rows of another."
             )
-        self._fit(table, labels, sample_weight, _name_of(y))
+        super()._fit(table, y, sample_weight, name)
         self.classes_ = classes
-        return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803, D102  as in the base
         places = self.predict_proba(X).argmax(axis=1)
@@ -379,36 +387,8 @@ class TunedRegressor(RegressorMixin, _Tuned):  # type: ignore[misc]  # as above
 
     _task = "regression"
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
-        """Searches, trains the best configuration, and keeps it.
-
-        Args:
-            X: Inputs: a data frame, or an array of shape (N, columns).
-            y: The number of each row, shape (N,).
-            sample_weight: How much each row counts, above 0, shape (N,); None: all the same.
-
-        Raises:
-            DataError: The table cannot be used.
-            TuneError: A setting or the folder cannot be used.
-
-        Warns:
-            TableWarning: Something was not plain.
-        """
-        _require_target(self, y)
-        table = self._table(X, is_fit=True)
-        values = column_or_1d(y, warn=True)
-        check_consistent_length(table, values)
-        _require_no_gap(values)
-        self._fit(table, np.asarray(values, np.float64), sample_weight, _name_of(y))
-        return self
-
-
-def _require_target(estimator: _Tuned, y: Any) -> None:
-    if y is None:
-        raise DataError(
-            f"{type(estimator).__name__} requires y to be passed, but the target y is None. "
-            "Pass the target of each row."
-        )
+    def _fit(self, table: pd.DataFrame, y: npt.NDArray[Any], sample_weight: Any, name: str) -> None:
+        super()._fit(table, np.asarray(y, np.float64), sample_weight, name)
 
 
 def _require_no_gap(y: npt.NDArray[Any]) -> None:
@@ -421,8 +401,3 @@ def _require_no_gap(y: npt.NDArray[Any]) -> None:
             f"y needs a target for each row, but {gaps} of {len(y)} are missing (NaN or None). "
             "Leave these rows out."
         )
-
-
-def _name_of(y: Any) -> str:
-    name = getattr(y, "name", None)
-    return name if isinstance(name, str) and name else "y"

@@ -255,6 +255,6 @@ class TestSearch(SearchMachine.TestCase):  # type: ignore[valid-type,misc]  # ma
 
 @pytest.mark.slow
 class TestSearchAtLength(SearchMachine.TestCase):  # type: ignore[valid-type,misc]
-    """A hundred thousand."""
+    """Tens of thousands."""
 
-    settings = lasting(1000, 100)
+    settings = lasting(300, 80)

@@ -79,17 +79,17 @@ def test_draws_are_inside(parameter, r):
 @given(parameters, quantile, quantile, width)
 def test_draws_near_are_inside(parameter, r_centre, r, w):
     """A draw around any value is a value of the parameter."""
-    assert is_in(parameter, parameter.draw_near(parameter.draw(r_centre), w, r))
+    assert is_in(parameter, parameter.around(parameter.draw(r_centre), w).draw(r))
 
 
 @given(st.one_of(floats(), ints()), quantile, quantile, width)
 def test_draws_near_are_inside_the_window(parameter, r_centre, r, w):
-    """What `window` says is where `draw_near` draws, and the centre lies in it."""
+    """What `window` says is where `around` draws, and the centre lies in it."""
     centre = parameter.draw(r_centre)
     low, high = parameter.window(centre, w)
     span = max(abs(low), abs(high)) * 1e-9
     assert low - span <= centre <= high + span
-    assert low - span <= parameter.draw_near(centre, w, r) <= high + span
+    assert low - span <= parameter.around(centre, w).draw(r) <= high + span
 
 
 @given(st.one_of(floats(), ints()), st.lists(quantile, min_size=2, max_size=2, unique=True))
@@ -151,7 +151,7 @@ def draws(parameter: Parameter, n: int = 2000) -> list:
 
 
 def draws_near(parameter: Parameter, centre: object, w: float, n: int = 2000) -> list:
-    return [parameter.draw_near(centre, w, uniforms(0, i, "x")[0]) for i in range(n)]
+    return [parameter.around(centre, w).draw(uniforms(0, i, "x")[0]) for i in range(n)]
 
 
 def test_ints_are_uniform():
@@ -259,15 +259,15 @@ def test_nan_none_and_unhashable_choices():
         (lambda: Float(1, 0), r"low <= high, but got low=1 and high=0\. Swap"),
         (lambda: Float(0, 1, log=True), r"log=True needs low > 0, but got low=0\. Raise low"),
         (lambda: Float(0.9, 1.0, one_minus_log=True), r"needs high < 1, but got high=1\.0"),
-        (lambda: Float(0, math.inf), r"finite high, but got high=inf"),
-        (lambda: Float(math.nan, 1), r"finite low, but got low=nan"),
-        (lambda: Float("0", 1), r"number as low, but got low='0'"),  # type: ignore[arg-type]  # wrong on purpose
-        (lambda: Float(True, 2), r"number as low, but got low=True"),
+        (lambda: Float(0, math.inf), r"finite number high, but got high=inf"),
+        (lambda: Float(math.nan, 1), r"finite number low, but got low=nan"),
+        (lambda: Float("0", 1), r"number low, but got low='0'"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: Float(True, 2), r"number low, but got low=True"),
         (lambda: Float(0, 1, step=0), r"step > 0, but got step=0"),
         (lambda: Float(1, 2, log=True, step=1), r"step needs a linear scale"),
         (lambda: Float(0.1, 0.2, log=True, one_minus_log=True), r"needs one scale"),
         (lambda: Float(0, 1e300, step=1e-300), r"fewer than 2\*\*63 steps"),
-        (lambda: Int(0.5, 1), r"integer as low, but got low=0\.5\. Use Float"),  # type: ignore[arg-type]  # wrong on purpose
+        (lambda: Int(0.5, 1), r"whole number low, but got low=0\.5\. Use Float"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: Int(3, 1), r"low <= high, but got low=3 and high=1"),
         (lambda: Int(0, 5, log=True), r"low >= 1 and step=1, but got low=0"),
         (lambda: Int(1, 5, log=True, step=2), r"low >= 1 and step=1, but got low=1 and step=2"),
@@ -290,6 +290,17 @@ def test_errors_name_what_is_wrong(make, message):
     with pytest.raises(SpaceError, match=message) as caught:
         make()
     assert isinstance(caught.value, ValueError)
+
+
+def test_bounds_of_numpy_are_numbers():
+    """They become Python's own, so that they can be saved as JSON; a boolean is none."""
+    parameter = Float(np.float32(0.5), np.int64(2), step=np.float32(0.25))  # type: ignore[arg-type]  # numpy's
+    assert parameter == Float(0.5, 2, step=0.25)
+    assert [type(x) for x in (parameter.low, parameter.high, parameter.step)] == [float] * 3
+    assert [type(x) for x in Int(np.int64(1), np.uint8(9)).ends] == [int, int]  # type: ignore[arg-type]  # numpy's
+    assert type(Normal(np.float32(0), np.float32(1)).sd) is float  # type: ignore[arg-type]  # numpy's
+    with pytest.raises(SpaceError, match="high=True"):
+        Float(0, True)
 
 
 @given(floats(), st.sampled_from([math.inf, -math.inf]))
@@ -345,7 +356,7 @@ def test_the_window_of_a_log_integer_reaches_as_far_on_both_sides():
     low, high = parameter.window(100, 0.2)
     assert low == pytest.approx(100 / factor, abs=1)
     assert high == pytest.approx(100 * factor, abs=1)
-    drawn = [parameter.draw_near(100, 0.2, i / 1000) for i in range(1000)]
+    drawn = [parameter.around(100, 0.2).draw(i / 1000) for i in range(1000)]
     assert (min(drawn), max(drawn)) == (low, high)
     assert 450 < sum(value < 100 for value in drawn) < 550
 
@@ -353,7 +364,7 @@ def test_the_window_of_a_log_integer_reaches_as_far_on_both_sides():
 def test_what_lies_beyond_the_low_end_of_a_log_integer_falls_to_it():
     """Good values often lie at an end: it has more than its own cell's share of the window."""
     parameter = Int(1, 10_000, log=True)
-    drawn = [parameter.draw_near(1, 0.5, i / 1000) for i in range(1000)]
+    drawn = [parameter.around(1, 0.5).draw(i / 1000) for i in range(1000)]
     assert 0.5 < drawn.count(1) / 1000 < 0.65
 
 

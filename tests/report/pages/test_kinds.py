@@ -1,13 +1,9 @@
 """Every kind of parameter is shown, advised on and pasted, whatever framework it came from."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported
-
 from ray import tune
 from rich.console import Console
 

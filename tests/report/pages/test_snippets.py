@@ -2,14 +2,10 @@
 
 import json
 import math
-import os
 from typing import Any
 
 import optuna
 import pytest
-
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported
-
 from ray import tune
 
 from tune_bn import Categorical, CoarseToFine, Float, Int

@@ -1,19 +1,9 @@
 """Runs of Ray Tune as records, with a scheduler that stops trials early."""
 
-import logging
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-# Before Ray is imported: nothing is reported to its makers, and no web server is started.
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
-os.environ["RAY_enable_metrics_collection"] = "0"  # noqa: SIM112 - Ray spells it so
-
-import ray
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 
@@ -30,23 +20,6 @@ pytestmark = pytest.mark.heavy
 SPACE = {"optimizer": {"rate": tune.loguniform(1e-4, 1)}, "kind": tune.choice(["a", "b"]), "n": 3}
 
 
-@pytest.fixture(scope="module")
-def small_ray() -> Iterator[None]:
-    """A Ray with two CPUs, unless the tests before this one left one running."""
-    is_mine = not ray.is_initialized()
-    if is_mine:
-        ray.init(
-            num_cpus=2,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=100 * 2**20,
-        )
-    yield
-    if is_mine:
-        ray.shutdown()
-
-
 def train(config: dict[str, Any]) -> None:
     import math
 
@@ -60,7 +33,7 @@ train.__module__ = "__main__"  # pickled by value, so that workers need not impo
 
 
 @pytest.fixture(scope="module")
-def grid(small_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tune.ResultGrid:
+def grid(local_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tune.ResultGrid:
     """Eight trials of a coarse-to-fine search under ASHA."""
     return fitted(
         tmp_path_factory.mktemp("staged"),
@@ -69,7 +42,7 @@ def grid(small_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tune.Resu
 
 
 @pytest.fixture(scope="module")
-def plain(small_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tune.ResultGrid:
+def plain(local_ray: None, tmp_path_factory: pytest.TempPathFactory) -> tune.ResultGrid:
     """Four trials that Tune's own random search drew."""
     return fitted(tmp_path_factory.mktemp("plain"), None, n=4)
 

@@ -231,7 +231,7 @@ def test_a_trial_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
     assert reported == whole[2:]
 
 
-def test_a_run_by_ray(tiny, tmp_path):
+def test_a_run_by_ray(local_ray, tiny, tmp_path):
     """Files, scores, study; more trials later go on; a stop keeps what is finished."""
     ended: list[int] = []
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from tune_bn.core.draws.dice import fresh_seed
 from tune_bn.core.draws.narrowing import Narrowing
 from tune_bn.core.errors import TrialError
+from tune_bn.plain.checks import check_whole
 
 __all__ = [
     "Direction",
@@ -88,11 +89,9 @@ def checked_seed(seed: object, who: str) -> int:
     """
     if seed is None:
         return fresh_seed()
-    if isinstance(seed, bool) or not isinstance(seed, Integral):
-        raise TypeError(f"{who} needs an int or None as seed, but got seed={seed!r}.")
-    if not 0 <= int(seed) < 2**64:
-        raise ValueError(f"{who} needs 0 <= seed < 2**64, but got seed={seed!r}.")
-    return int(seed)
+    is_whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    error = ValueError if is_whole else TypeError
+    return check_whole(error, who, "seed", seed, least=0, most=2**64 - 1)
 
 
 def checked_narrowing(narrowing: Any, who: str) -> Narrowing:

@@ -113,10 +113,6 @@ class Parameter(ABC):
                 any choice, and not the centre.
         """
 
-    def draw_near(self, centre: Any, width: float, r: float) -> Any:
-        """Returns the value at quantile ``r`` (0 ≤ r < 1) of the window; see `around`."""
-        return self.around(centre, width).draw(r)
-
     def window(self, centre: Any, width: float) -> tuple[Any, ...]:
         """Returns (lowest, highest) value of the window, or the choices open in it."""
         return self.around(centre, width).bounds

@@ -20,30 +20,19 @@ from tune_bn.core.space.number import as_number
 from tune_bn.core.space.parameter import Parameter
 from tune_bn.core.space.scale import Scale
 from tune_bn.core.space.window import Cells, Interval, Window
+from tune_bn.plain.checks import check_number, check_whole
+from tune_bn.plain.text import shown
 
 __all__ = ["Float", "Int"]
 
 _LARGEST_STEP_COUNT = 2**63
 
 
-def _number(kind: str, what: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise SpaceError(
-            f"{kind} needs a number as {what}, but got {what}={value!r}. Give an int or a float."
-        )
-    if not -sys.float_info.max <= value <= sys.float_info.max:  # NaN, infinite, or a huge integer
-        raise SpaceError(
-            f"{kind} needs a finite {what}, but got {what}={_shown(value)}. Give a bound that can "
-            "be drawn."
-        )
-    return value
-
-
-def _shown(value: float) -> str:
-    """Returns a number for a message; an integer may have more digits than anyone reads."""
-    if isinstance(value, int) and abs(value) >= 10**40:
-        return f"an integer of {value.bit_length()} bits"
-    return repr(value)
+def _finite(parameter: Parameter, name: str) -> None:
+    """Requires an option to be a number that a float can hold, as an int or a float."""
+    kind = type(parameter).__name__
+    number = check_number(SpaceError, kind, name, getattr(parameter, name))
+    object.__setattr__(parameter, name, number)
 
 
 @dataclass(frozen=True)
@@ -76,7 +65,9 @@ class Float(Parameter):
     n_cells: int | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        low, high = _number("Float", "low", self.low), _number("Float", "high", self.high)
+        _finite(self, "low")
+        _finite(self, "high")
+        low, high = self.low, self.high
         if low > high:
             raise SpaceError(
                 f"Float needs low <= high, but got low={low!r} and high={high!r}. Swap them."
@@ -94,9 +85,8 @@ class Float(Parameter):
                 "Lower high (0.999, say), or use a linear scale."
             )
         if self.step is not None:
-            step = _number("Float", "step", self.step)
-            if step <= 0:
-                raise SpaceError(f"Float needs step > 0, but got step={step!r}.")
+            step = check_number(SpaceError, "Float", "step", self.step, above=0)
+            object.__setattr__(self, "step", step)
             if self.log or self.one_minus_log:
                 raise SpaceError(
                     f"Float with a step needs a linear scale, but got step={step!r} with "
@@ -256,21 +246,17 @@ class Int(Parameter):
     n_cells: int = field(init=False, repr=False, compare=False, default=1)
 
     def __post_init__(self) -> None:
-        for what in ("low", "high", "step"):
-            value = getattr(self, what)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise SpaceError(
-                    f"Int needs an integer as {what}, but got {what}={value!r}. Use Float for "
-                    "real numbers."
-                )
-            _number("Int", what, value)
+        remedy = "Use Float for real numbers."
+        for name, least in (("low", None), ("high", None), ("step", 1)):
+            given = getattr(self, name)
+            whole = check_whole(SpaceError, "Int", name, given, least=least, remedy=remedy)
+            object.__setattr__(self, name, whole)
+            _finite(self, name)
         if self.low > self.high:
             raise SpaceError(
                 f"Int needs low <= high, but got low={self.low!r} and high={self.high!r}. "
                 "Swap them."
             )
-        if self.step < 1:
-            raise SpaceError(f"Int needs step >= 1, but got step={self.step!r}.")
         if self.log and (self.low < 1 or self.step != 1):
             raise SpaceError(
                 f"Int with log=True needs low >= 1 and step=1, but got low={self.low!r} and "
@@ -278,8 +264,8 @@ class Int(Parameter):
             )
         if self.high - self.low > sys.float_info.max:
             raise SpaceError(
-                f"Int needs a finite range, but got low={_shown(self.low)} and "
-                f"high={_shown(self.high)}. Give bounds that are closer together."
+                f"Int needs a finite range, but got low={shown(self.low)} and "
+                f"high={shown(self.high)}. Give bounds that are closer together."
             )
         scale = Scale("log", self.low - 0.5, self.high + 0.5) if self.log else None
         object.__setattr__(self, "n_cells", (self.high - self.low) // self.step + 1)

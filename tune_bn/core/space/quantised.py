@@ -11,16 +11,11 @@ from tune_bn.core.space.number import as_number
 from tune_bn.core.space.parameter import Parameter
 from tune_bn.core.space.parameters import Float, Int
 from tune_bn.core.space.window import Interval, Mapped, Window
+from tune_bn.plain.checks import check_number
 
 __all__ = ["Multiples", "Normal"]
 
 _SMALLEST_QUANTILE = 2.0**-54
-
-
-def _is_finite(value: Any) -> bool:
-    """Tells whether it is a number that a float can hold."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and -sys.float_info.max <= value <= sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -42,8 +37,8 @@ class Multiples(Parameter):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_int", Int(self.first, self.last, log=self.log))
-        if not _is_finite(self.q) or self.q <= 0:
-            raise SpaceError(f"A quantised domain needs a finite q > 0, but got q={self.q!r}.")
+        q = check_number(SpaceError, "A quantised domain", "q", self.q, above=0)
+        object.__setattr__(self, "q", q)
         largest = max(abs(self.first), abs(self.last))
         if float(largest) * float(self.q) > sys.float_info.max:
             raise SpaceError(
@@ -137,15 +132,16 @@ class Normal(Parameter):
     q: float | None = None
 
     def __post_init__(self) -> None:
-        if not _is_finite(self.sd) or self.sd <= 0:
-            raise SpaceError(f"A normal domain needs a finite sd > 0, but got sd={self.sd!r}.")
-        if not _is_finite(self.mean) or not _is_finite(abs(self.mean) + 9.0 * self.sd):
+        for name, above in (("mean", None), ("sd", 0), ("q", 0)):
+            given = getattr(self, name)
+            if given is not None or name != "q":
+                number = check_number(SpaceError, "A normal domain", name, given, above=above)
+                object.__setattr__(self, name, number)
+        if math.isinf(abs(self.mean) + 9.0 * self.sd):
             raise SpaceError(
                 f"A normal domain needs finite values, but got mean={self.mean!r} and "
                 f"sd={self.sd!r}. Choose smaller ones."
             )
-        if self.q is not None and (not _is_finite(self.q) or self.q <= 0):
-            raise SpaceError(f"A normal domain needs a finite q > 0, but got q={self.q!r}.")
 
     @property
     def scale(self) -> str:  # noqa: D102 - documented in Parameter
@@ -190,7 +186,7 @@ class Normal(Parameter):
 
     def nearest(self, value: Any) -> float:  # noqa: D102
         number = as_number(value)
-        if number is None or not _is_finite(number):
+        if number is None or abs(number) > sys.float_info.max:
             raise SpaceError(f"A normal domain needs a finite number, but got {value!r}.")
         return self._rounded(float(number))
 
