@@ -11,7 +11,7 @@ from tune_bn.cli import app
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--backend", "spark"], "--backend needs optuna or ray, but got 'spark'"),
+        (["--backend", "spark"], "--backend to be one of optuna, ray, but got --backend='spark'"),
         (["--scheduler", "asha"], "--scheduler is an option of Ray's. Add --backend ray"),
         (["--cpus-per-trial", "2"], "--cpus-per-trial is an option of Ray's"),
         (["--backend", "ray", "--jobs", "3"], "Use --max-concurrent 3"),

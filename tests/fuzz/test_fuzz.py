@@ -17,7 +17,7 @@ from tests.fuzz.mutate import damaged
 from tests.fuzz.readers import FORMATS, Format, require_same_alone
 from tune_bn import StateError
 from tune_bn.ray import CoarseToFineSearch
-from tune_bn.training.learning import learn_preprocessing
+from tune_bn.training.learning import learn
 from tune_bn.training.target import Target
 
 SHORT = {
@@ -122,4 +122,4 @@ def test_the_judge_of_neighbours():
     with pytest.raises(AssertionError, match="other inputs alone"):
         require_same_alone(Levelled(), rows)  # type: ignore[arg-type]
     target = Target("y", "regression", None, 0.0, 1.0)
-    require_same_alone(learn_preprocessing(rows, target=target), rows)
+    require_same_alone(learn(rows, target=target)[0], rows)

@@ -232,9 +232,13 @@ def test_mixed_lists_and_arrow_tables(homes):
             TuneError,
             "classification needs metric to be one of .*, but got metric='r2'",
         ),
-        ({"backend": "spark"}, TuneError, "backend needs optuna or ray, but got 'spark'"),
+        (
+            {"backend": "spark"},
+            TuneError,
+            "one of optuna, ray, but got backend='spark'",
+        ),
         ({"ray_settings": 1}, TuneError, "takes no settings of Ray's, but got 1"),
-        ({"split": "odd"}, DataError, "split out of random, time, but got 'odd'"),
+        ({"split": "odd"}, DataError, "split to be one of random, time, but got split='odd'"),
         ({"categories": ["nope"]}, DataError, "has no 'nope'"),
     ],
 )

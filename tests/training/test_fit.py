@@ -205,7 +205,7 @@ def test_a_gpu_learns_what_the_cpu_learns(digits: Dataset) -> None:
 def test_metrics_by_name() -> None:
     metrics = EpochMetrics(1, train_loss=0.5, loss=0.25, score=0.75, seconds=0.0, rmse=12.0)
     assert [metrics.value(name) for name in ("loss", "r2", "rmse")] == [0.25, 0.75, 12.0]
-    with pytest.raises(ConfigError, match="Regression needs a metric out of loss, r2, rmse"):
+    with pytest.raises(ConfigError, match="Regression needs metric to be one of loss, r2, rmse"):
         metrics.value("accuracy")
 
 

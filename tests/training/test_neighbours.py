@@ -144,10 +144,10 @@ def test_a_mapping_alone_is_as_among_others(values: list[object]) -> None:
 
 
 def _categories(table: pd.DataFrame) -> Preprocessing:
-    from tune_bn.training.learning import learn_preprocessing
+    from tune_bn.training.learning import learn
     from tune_bn.training.target import Target
 
-    return learn_preprocessing(table[["a"]], target=Target("y", "regression", None, 0.0, 1.0))
+    return learn(table[["a"]], target=Target("y", "regression", None, 0.0, 1.0))[0]
 
 
 def test_large_integers_beside_gaps_in_parquet(tmp_path: Path) -> None:

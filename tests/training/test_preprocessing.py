@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_bn.training import DataError, Preprocessing
-from tune_bn.training.learning import FEWEST_KEPT, learn_preprocessing, most_categories
+from tune_bn.training.learning import FEWEST_KEPT, learn, most_categories
 from tune_bn.training.preprocessing import CategoryColumn, DroppedColumn, NumberColumn
 from tune_bn.training.target import Target
 from tune_bn.training.written import MISSING_WORDS
@@ -21,7 +21,7 @@ CLASSES = Target("y", "classification", ("no", 3, True), 0.0, 1.0)
 
 
 def learned_of(**columns: object) -> Preprocessing:
-    return learn_preprocessing(pd.DataFrame(columns), target=TARGET)
+    return learn(pd.DataFrame(columns), target=TARGET)[0]
 
 
 MIXED = pd.DataFrame(
@@ -68,7 +68,7 @@ def usable(column: Sequence[object]) -> bool:
 def test_training_rows_have_mean_0_and_deviation_1(values: list[float | None]) -> None:
     """Whatever the numbers are; float32 keeps seven digits, which sets the tolerance."""
     table = pd.DataFrame({"a": values}, dtype=float)
-    learned = learn_preprocessing(table, target=TARGET)
+    learned = learn(table, target=TARGET)[0]
     if isinstance(learned.columns[0], DroppedColumn):
         return
     x = learned.transform(table)[:, 0].double()
@@ -81,7 +81,7 @@ def test_training_rows_have_mean_0_and_deviation_1(values: list[float | None]) -
 def test_any_magnitude_is_standardised(size: float, spread: float) -> None:
     """Sums and squares of numbers near the largest float do not overflow on the way."""
     table = pd.DataFrame({"a": [size, size * (1 + spread), -size]})
-    x = learn_preprocessing(table, target=TARGET).transform(table).double()
+    x = learn(table, target=TARGET)[0].transform(table).double()
     assert abs(float(x.std(correction=0)) - 1.0) < 1e-5
 
 
@@ -90,7 +90,7 @@ def test_json_round_trip_is_equal(values: list[float | None], words: list[str | 
     """What is read back is equal, float by float, and transforms in the same way."""
     rows = min(len(values), len(words))
     table = pd.DataFrame({"a": values[:rows], "b": words[:rows], "c": range(rows)})
-    learned = learn_preprocessing(table.astype({"a": float}), target=CLASSES)
+    learned = learn(table.astype({"a": float}), target=CLASSES)[0]
     again = Preprocessing.from_json(learned.to_json())
     assert again == learned
     assert torch.equal(again.transform(table), learned.transform(table))
@@ -98,7 +98,7 @@ def test_json_round_trip_is_equal(values: list[float | None], words: list[str | 
 
 def test_json_is_standard_json() -> None:
     """No NaN or Infinity, which other readers of JSON refuse."""
-    text = learn_preprocessing(MIXED, target=CLASSES).to_json()
+    text = learn(MIXED, target=CLASSES)[0].to_json()
     json.loads(text, parse_constant=pytest.fail)
 
 
@@ -115,7 +115,7 @@ def no_word_for_missing(text: str) -> bool:
 @given(texts.filter(usable), st.text(min_size=2).filter(no_word_for_missing))
 def test_an_unseen_category_is_all_zeros(words: list[str | None], unseen: str) -> None:
     table = pd.DataFrame({"a": words, "b": range(len(words))})
-    learned = learn_preprocessing(table, target=TARGET)
+    learned = learn(table, target=TARGET)[0]
     row = learned.transform({"a": unseen, "b": 0.0})
     assert not row[:, 1 if isinstance(learned.columns[1], DroppedColumn) else 0 : -1].any()
 
@@ -131,7 +131,7 @@ def test_seen_categories_have_exactly_one_1() -> None:
 
 
 def test_missing_values_become_median_and_most_frequent() -> None:
-    learned = learn_preprocessing(MIXED, target=TARGET)
+    learned = learn(MIXED, target=TARGET)[0]
     assert torch.equal(
         learned.transform({"size": None, "colour": None, "big": True, "day": None}),
         learned.transform({"size": 2.0, "colour": "red", "big": True, "day": "2024-01-03"}),
@@ -146,7 +146,7 @@ def test_only_the_given_rows_are_learned_from() -> None:
 
 
 def test_constant_columns_are_dropped_and_may_be_absent() -> None:
-    learned = learn_preprocessing(MIXED, target=TARGET)
+    learned = learn(MIXED, target=TARGET)[0]
     assert isinstance(learned.columns[3], DroppedColumn)
     row = {"size": 1.0, "colour": "red", "big": True, "day": "2024-01-01"}
     assert torch.equal(learned.transform(row), learned.transform({**row, "same": 9}))
@@ -182,12 +182,12 @@ def test_many_mappings_are_many_rows() -> None:
 
 
 def test_no_rows_give_an_empty_tensor() -> None:
-    learned = learn_preprocessing(MIXED, target=TARGET)
+    learned = learn(MIXED, target=TARGET)[0]
     assert learned.transform(MIXED.iloc[:0]).shape == (0, learned.n_features)
 
 
 def test_column_order_of_a_table_does_not_matter() -> None:
-    learned = learn_preprocessing(MIXED, target=TARGET)
+    learned = learn(MIXED, target=TARGET)[0]
     assert torch.equal(learned.transform(MIXED), learned.transform(MIXED[MIXED.columns[::-1]]))
 
 
@@ -224,7 +224,7 @@ def test_the_target_column_is_ignored() -> None:
     ],
 )
 def test_unusable_rows_are_refused(row: dict[str, object], message: str) -> None:
-    learned = learn_preprocessing(MIXED, target=TARGET)
+    learned = learn(MIXED, target=TARGET)[0]
     with pytest.raises(DataError, match=message):
         learned.transform(row)
 
@@ -249,7 +249,7 @@ def test_other_kinds_of_rows_are_refused() -> None:
 def test_kinds_of_numbers_are_one_number() -> None:
     """Decimals, pandas' nullable integers and plain floats of one value give one input."""
     table = pd.DataFrame({"a": [0.0, 1.0, np.nan, 2.0]})
-    learned = learn_preprocessing(table, target=TARGET)
+    learned = learn(table, target=TARGET)[0]
     expected = learned.transform(table)
     for column in (
         pd.Series([0, 1, None, 2], dtype="Int64"),

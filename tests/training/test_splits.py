@@ -105,7 +105,7 @@ def test_repeated_rows_are_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": "last"}, "split out of random, time, but got 'last'"),
+        ({"split": "last"}, "split to be one of random, time, but got split='last'"),
         ({"time": "day"}, "needs split='time' for the time column 'day'"),
         ({"split": "time", "group": "house"}, "needs one split"),
         ({"split": "time", "time": "dai"}, "no 'dai' among 'day', 'house'"),

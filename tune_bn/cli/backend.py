@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tune_bn.cli.errors import InputError
+from tune_bn.plain.checks import check_choice
 
 if TYPE_CHECKING:
     from tune_bn.tuning.finish.finish import Outcome
@@ -24,18 +25,13 @@ def runner(backend: str, jobs: int, ray_options: dict[str, Any]) -> "Callable[..
         TuneError: An option of Ray's is out of its range.
     """
     given = {name: value for name, value in ray_options.items() if value is not None}
-    if backend == "optuna":
-        if given:
-            option = "--" + next(iter(given)).replace("_", "-")
-            raise InputError(f"{option} is an option of Ray's. Add --backend ray, or leave it out.")
-    elif backend == "ray":
-        if jobs != 1:
-            raise InputError(
-                f"--jobs is not for --backend ray, but got {jobs}. Use --max-concurrent {jobs}."
-            )
-    else:
+    check_choice(InputError, "A run", "--backend", backend, ("optuna", "ray"))
+    if backend == "optuna" and given:
+        option = "--" + next(iter(given)).replace("_", "-")
+        raise InputError(f"{option} is an option of Ray's. Add --backend ray, or leave it out.")
+    if backend == "ray" and jobs != 1:
         raise InputError(
-            f"--backend needs optuna or ray, but got {backend!r}. Choose one of these."
+            f"--jobs is not for --backend ray, but got {jobs}. Use --max-concurrent {jobs}."
         )
     from tune_bn.tuning import backends
     from tune_bn.tuning.settings import RaySettings

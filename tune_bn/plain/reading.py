@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from tune_bn.plain.checks import check_whole
 from tune_bn.plain.text import shortened
 
 __all__ = ["UNREADABLE", "brief", "decode_number", "encode_number"]
@@ -46,6 +47,4 @@ def decode_number(data: Any) -> int:
     Raises:
         ValueError: If it is no whole number, negative, or too large to be counted on.
     """
-    if isinstance(data, bool) or not isinstance(data, int) or not 0 <= data < _MOST_TRIALS:
-        raise ValueError(f"a trial's number is {data!r}")
-    return data
+    return check_whole(ValueError, "A trial", "number", data, least=0, most=_MOST_TRIALS - 1)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from tune_bn.plain.checks import check_choice
 from tune_bn.plain.text import shown
 from tune_bn.training.columns import (
     Reading,
@@ -315,18 +316,12 @@ class _Asked:
     weights: str | None
 
     def __post_init__(self) -> None:
-        if self.task is not None and self.task not in TASKS:
-            raise DataError(
-                f"Data needs a task out of {', '.join(TASKS)}, but got {self.task!r}. "
-                "Choose one of these, or leave it out."
-            )
+        if self.task is not None:
+            check_choice(DataError, "Data", "task", self.task, TASKS)
 
     def require_split(self, table: pd.DataFrame, name: str) -> None:
         """Refuses a split that cannot be made of these columns."""
-        if self.split not in ("random", "time"):
-            raise DataError(
-                f"Data needs a split out of random, time, but got {self.split!r}. Choose one."
-            )
+        check_choice(DataError, "Data", "split", self.split, ("random", "time"))
         if self.split != "time" and self.time is not None:
             raise DataError(
                 f"Data needs split='time' for the time column {self.time!r}, but got "

@@ -29,7 +29,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from tune_bn.nn import MLP, EwaBatchNorm, best_decay, load_tracks, select_decay, tracks_state
-from tune_bn.plain.checks import check_whole
+from tune_bn.plain.checks import check_choice, check_whole
 from tune_bn.plain.text import error_line
 from tune_bn.training.config import DECAYS, Config
 from tune_bn.training.data import Dataset
@@ -84,13 +84,8 @@ class EpochMetrics:
             values["accuracy"] = self.score
         else:
             values |= {"r2": self.score, "rmse": self.rmse}
-        if metric not in values:
-            task = "Classification" if self.rmse is None else "Regression"
-            raise ConfigError(
-                f"{task} needs a metric out of {', '.join(sorted(values))}, but got {metric!r}. "
-                "Choose one of these."
-            )
-        return values[metric]
+        task = "Classification" if self.rmse is None else "Regression"
+        return values[check_choice(ConfigError, task, "metric", metric, sorted(values))]
 
 
 # What draws weights: the functions of torch.nn.init, and the methods that those and others call.

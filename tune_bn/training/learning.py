@@ -29,7 +29,7 @@ from tune_bn.training.preprocessing import (
 from tune_bn.training.target import Target
 from tune_bn.training.written import MISSING_WORDS
 
-__all__ = ["FEWEST_KEPT", "MOST_KEPT", "learn", "learn_preprocessing", "most_categories"]
+__all__ = ["FEWEST_KEPT", "MOST_KEPT", "learn", "most_categories"]
 
 FEWEST_KEPT = 32
 """Categories of one column that get an input of their own in any table."""
@@ -42,7 +42,7 @@ _GAP = "\0"  # a key that stands for a missing value; no category that a person 
 _LEAST_GAPS = 0.01  # share of gaps from which a column says which rows have one
 
 
-def learn_preprocessing(
+def learn(
     train: pd.DataFrame,
     *,
     target: Target,
@@ -50,7 +50,7 @@ def learn_preprocessing(
     readings: Mapping[str, Reading] | None = None,
     missing: tuple[str, ...] = MISSING_WORDS,
     seed: int = 0,
-) -> Preprocessing:
+) -> tuple[Preprocessing, torch.Tensor]:
     """Learns from the training rows what `Preprocessing` holds; the table has no target column.
 
     A column with one value is dropped, and so is a column of categories in which hardly two rows
@@ -66,26 +66,14 @@ def learn_preprocessing(
         missing: Words that stand for a missing value in text.
         seed: Decides how rows are divided where an encoding is fitted.
 
+    Returns:
+        The preprocessing, and the inputs of the training rows, (N, D). These differ from what
+        `transform` gives of the same rows in the columns that are encoded by the target: there,
+        each row's code comes from other rows, as it will for rows yet to come (cross-fitting;
+        Micci-Barreca 2001, and scikit-learn's user guide, "Target Encoder").
+
     Raises:
         DataError: A column holds values of no known kind, or no column is left.
-    """
-    return learn(train, target=target, y=y, readings=readings, missing=missing, seed=seed)[0]
-
-
-def learn(
-    train: pd.DataFrame,
-    *,
-    target: Target,
-    y: npt.NDArray[Any] | None = None,
-    readings: Mapping[str, Reading] | None = None,
-    missing: tuple[str, ...] = MISSING_WORDS,
-    seed: int = 0,
-) -> tuple[Preprocessing, torch.Tensor]:
-    """Returns what `learn_preprocessing` does, and the inputs of the training rows, (N, D).
-
-    These differ from what `transform` gives of the same rows in the columns that are encoded by
-    the target: there, each row's code comes from other rows, as it will for rows yet to come
-    (cross-fitting; Micci-Barreca 2001, and scikit-learn's user guide, "Target Encoder").
     """
     learned: list[Column] = []
     fitted: dict[str, npt.NDArray[np.float32]] = {}

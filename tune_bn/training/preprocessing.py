@@ -174,9 +174,9 @@ class Preprocessing:
 
     Example:
         >>> import pandas as pd
-        >>> from tune_bn.training.learning import learn_preprocessing
+        >>> from tune_bn.training.learning import learn
         >>> table = pd.DataFrame({"size": [1.0, 2.0, 3.0], "colour": ["red", "blue", "red"]})
-        >>> learned = learn_preprocessing(table, target=Target("y", "regression", None, 0.0, 1.0))
+        >>> learned, _ = learn(table, target=Target("y", "regression", None, 0.0, 1.0))
         >>> learned.transform({"size": 2.0, "colour": "green"}).tolist()
         [[0.0, 0.0, 0.0]]
     """

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from tune_bn.plain.checks import check_choice
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.finish import Outcome
 from tune_bn.tuning.settings import RaySettings
@@ -20,7 +21,7 @@ def runner(backend: str, ray_settings: RaySettings | None = None) -> Callable[..
     Raises:
         TuneError: The backend is unknown, or settings of Ray's are given to the other one.
     """
-    if backend == "optuna":
+    if check_choice(TuneError, "A run", "backend", backend, ("optuna", "ray")) == "optuna":
         if ray_settings is not None:
             raise TuneError(
                 f"backend 'optuna' takes no settings of Ray's, but got {ray_settings!r}. Use "
@@ -29,8 +30,6 @@ def runner(backend: str, ray_settings: RaySettings | None = None) -> Callable[..
         from tune_bn.tuning.optuna_run import tune as with_optuna
 
         return with_optuna
-    if backend == "ray":
-        from tune_bn.tuning.on_ray.run import tune as with_ray
+    from tune_bn.tuning.on_ray.run import tune as with_ray
 
-        return partial(with_ray, ray_settings=ray_settings)
-    raise TuneError(f"backend needs optuna or ray, but got {backend!r}. Choose one of these.")
+    return partial(with_ray, ray_settings=ray_settings)

@@ -110,30 +110,25 @@ class Fronts:
             if len(chosen) >= n:
                 break
             numbers = np.argsort([t.number for t in front])  # whatever order they came in
-            distance = _crowding(losses.rows[numbers])
+            distance = crowding_distance(losses.rows[numbers])
             order = numbers[np.argsort(-distance, kind="stable")]
             chosen += [front[i] for i in order[: n - len(chosen)]]
         return chosen
 
 
-def crowding_distance(losses: Sequence[tuple[float, ...]]) -> list[float]:
-    """Returns how far each point's neighbours are, summed over the objectives.
+def crowding_distance(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns how far each point's neighbours are, summed over the objectives, shape (N,).
 
     The ends of each objective are infinitely far (Deb et al. 2002, section III-B). Infinite losses
     count as the nearest finite ones, so no distance is NaN.
 
     Args:
-        losses: N points of M objectives each.
+        points: Losses of N points in M objectives, shape (N, M).
 
     Example:
-        >>> crowding_distance([(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])
+        >>> crowding_distance(np.array([(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])).tolist()
         [inf, 2.0, inf]
     """
-    return [float(d) for d in _crowding(np.asarray(losses, dtype=float))]
-
-
-def _crowding(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns what `crowding_distance` does, shape (n,); points of shape (n, objectives)."""
     distance = np.zeros(len(points))
     for column in points.T:
         finite = column[np.isfinite(column)]

@@ -12,6 +12,7 @@ from tune_bn.core.draws.mark import Mark
 from tune_bn.core.errors import StateError
 from tune_bn.core.search.records import Finished, checked_seed
 from tune_bn.core.space import Categorical, Parameter, parameter_from_json
+from tune_bn.plain.checks import check_number
 from tune_bn.plain.reading import UNREADABLE, brief, decode_number, encode_number
 
 __all__ = [
@@ -92,8 +93,7 @@ def decode_mark(data: Any, number: int) -> Mark | None:
     if data is None or isinstance(data, str):
         return Mark.read(data, number)
     stage, width, trials = data
-    if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width <= 1:
-        raise ValueError(f"a trial's width is {width!r}")
+    width = check_number(ValueError, "A trial", "width", width, above=0, most=1)
     return Mark(decode_number(stage), width, tuple(map(decode_number, trials)))
 
 

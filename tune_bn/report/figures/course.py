@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from tune_bn.report.errors import ReportError
 from tune_bn.report.figures.shared import (
     RING,
     STAR,
     highlights,
+    require_objective,
     stage_labels,
     stage_spans,
     trial_axis,
@@ -60,11 +60,7 @@ def plot_best_value(
         ReportError: If there is no such objective, or the source is no search.
     """
     results = results_of(source)
-    if not 0 <= objective < len(results.directions):
-        raise ReportError(
-            f"plot_best_value needs 0 <= objective < {len(results.directions)}, but got "
-            f"objective={objective!r}."
-        )
+    require_objective(results, objective, "plot_best_value")
     name = results.objectives[objective]
     title = "Best value by trial" if name == "value" else f"Best {name} by trial"
     if not results.complete:

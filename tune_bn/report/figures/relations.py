@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from tune_bn.core.space import Parameter
 from tune_bn.report.errors import ReportError
-from tune_bn.report.figures.shared import highlights
+from tune_bn.report.figures.shared import highlights, require_objective
 from tune_bn.report.figures.style import (
     AMBER,
     BLUE,
@@ -181,11 +181,7 @@ def plot_importances(source: Any, *, objective: int = 0, template: Any = None) -
         ReportError: If there is no such objective.
     """
     results = results_of(source)
-    if not 0 <= objective < len(results.directions):
-        raise ReportError(
-            f"plot_importances needs 0 <= objective < {len(results.directions)}, but got "
-            f"objective={objective!r}."
-        )
+    require_objective(results, objective, "plot_importances")
     return importances_figure(results, objective, importances(results, objective=objective))
 
 

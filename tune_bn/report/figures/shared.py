@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tune_bn.core.draws.stages import Stage
+from tune_bn.plain.checks import check_whole
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures.style import AMBER, INK, STAGE
 from tune_bn.report.results.results import Results, TrialResult
@@ -15,6 +16,7 @@ __all__ = [
     "STAR",
     "chosen_params",
     "highlights",
+    "require_objective",
     "some_stages",
     "stage_labels",
     "stage_spans",
@@ -110,6 +112,12 @@ def chosen_params(results: Results, params: Sequence[str] | None) -> list[str]:
 
 STAR = {"symbol": "star", "size": 15, "color": AMBER, "line": {"width": 1.2, "color": INK}}
 RING = {"symbol": "diamond-open", "size": 15, "color": INK, "line": {"width": 2.2}}
+
+
+def require_objective(results: Results, objective: int, who: str) -> None:
+    """Refuses the number of an objective that the search does not have."""
+    most = len(results.directions) - 1
+    check_whole(ReportError, who, "objective", objective, least=0, most=most)
 
 
 def highlights(results: Results) -> list[tuple[str, TrialResult, dict[str, Any]]]:

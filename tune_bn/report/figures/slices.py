@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from tune_bn.report.errors import ReportError
 from tune_bn.report.figures.course import at_the_edge, value_range
 from tune_bn.report.figures.relations import Importance, importance_text
-from tune_bn.report.figures.shared import chosen_params, highlights
+from tune_bn.report.figures.shared import chosen_params, highlights, require_objective
 from tune_bn.report.figures.style import (
     BLUE,
     add_note,
@@ -64,11 +63,7 @@ def slices_figure(
     importance: Mapping[str, Importance],
 ) -> go.Figure:
     """Returns what `plot_slices` returns, with the importance of each parameter in its heading."""
-    if not 0 <= objective < len(results.directions):
-        raise ReportError(
-            f"plot_slices needs 0 <= objective < {len(results.directions)}, but got "
-            f"objective={objective!r}."
-        )
+    require_objective(results, objective, "plot_slices")
     what = results.objectives[objective]
     title = f"{'Value' if what == 'value' else what} against each parameter"
     names = chosen_params(results, params)
