@@ -88,7 +88,7 @@ def local_ray() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def needs(request) -> Callable[[str], ModuleType]:
     """Imports a module that a test needs; skips only where ``--without`` names its package."""
     excused: list[str] = request.config.getoption("--without")

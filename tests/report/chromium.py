@@ -1,8 +1,11 @@
 """A headless Chromium that opens a file: what its console says, and the tree it ends with."""
 
+import json
+import re
 import shutil
 import subprocess
 import tempfile
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 
 from tune_bn.report import write_report
 
-__all__ = ["check_in_chromium", "console_messages", "page_height"]
+__all__ = ["axe_findings", "check_in_chromium", "console_messages", "page_height"]
 
 _OPTIONS = (
     "--headless",
@@ -52,6 +55,30 @@ def console_messages(file: Path) -> tuple[list[str], str]:
     """
     ended = _opened(file, "--virtual-time-budget=10000")
     return [line for line in ended.stderr.splitlines() if ":CONSOLE" in line], ended.stdout
+
+
+def axe_findings(file: Path, axe: str) -> list[str]:
+    """Returns what axe finds on a page with all that is folded open: rule and first element.
+
+    Skips the test where there is no Chromium.
+
+    Args:
+        file: The page.
+        axe: The source of axe.
+    """
+    opened = file.with_name("opened.html")
+    script = (
+        "for (const one of document.querySelectorAll('details')) one.open = true;"
+        "axe.run().then((found) => { document.body.dataset.axe = JSON.stringify("
+        "[found.passes.length, ...found.violations.map((v) => `${v.id}: ${v.nodes[0].html}`)]) })"
+    )
+    text, end = file.read_text(encoding="utf-8"), "</body>"
+    added = f"<script>{axe}</script><script>{script}</script>{end}"
+    opened.write_text(text.replace(end, added), encoding="utf-8")
+    tree = _opened(opened, "--virtual-time-budget=30000").stdout
+    passed, *violations = json.loads(unescape(re.findall(' data-axe="([^"]*)"', tree)[-1]))
+    assert passed > 10, "axe looked at hardly anything"
+    return [str(one) for one in violations]
 
 
 def page_height(file: Path, *, width: int) -> float:

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         plot_slices,
         plot_windows,
         results_of,
+        show_report,
         write_comparison,
         write_report,
     )
@@ -165,6 +166,7 @@ if TYPE_CHECKING:
         results = assert_type(results_of(study), Results)
         write_report(results, Path("report.html"), network=NetworkResults())
         write_report(results)  # type: ignore[call-arg]
+        assert_type(show_report(results, height=600), str)
         write_comparison({"a": study, "b": results}, Path("comparison.html"))
         assert_type(explain(results, 3), str)
         assert_type(advise(results), list[Advice])

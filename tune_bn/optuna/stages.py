@@ -26,6 +26,8 @@ def stages(study: "Study") -> list[Stage]:
     another sampler drew before the first stage form a stage of their own (index −1, ``"given"``);
     a trial that recorded nothing later on, an enqueued one, belongs to the stage before it.
 
+    In a notebook the list shows itself as a table.
+
     Args:
         study: Any study. One that no `CoarseToFineSampler` touched is a single stage.
 

@@ -35,7 +35,7 @@ from tune_bn.report.figures import (
 from tune_bn.report.pages.comparison import write_comparison
 from tune_bn.report.pages.dashboard import DashboardCallback
 from tune_bn.report.pages.network import NetworkResults
-from tune_bn.report.pages.page import write_report
+from tune_bn.report.pages.page import show_report, write_report
 from tune_bn.report.results.explanation import explain
 from tune_bn.report.results.results import Results, TrialResult
 from tune_bn.report.results.source import results_of
@@ -66,6 +66,7 @@ __all__ = [
     "plot_slices",
     "plot_windows",
     "results_of",
+    "show_report",
     "write_comparison",
     "write_report",
 ]

@@ -1,6 +1,7 @@
 """What a notebook shows of a search, a stage and a schedule."""
 
 from tune_bn import CoarseToFine, Float, Narrowing
+from tune_bn.core.draws.stages import Stages
 
 
 def search() -> CoarseToFine:
@@ -18,6 +19,14 @@ def test_a_search_shows_its_stages():
     assert "<td>coarse</td><td>8</td>" in html
     assert "<th>&lt;b&gt;</th>" in html
     assert "<b>" not in html
+
+
+def test_stages_are_one_table():
+    """As those of a study are, each with its windows."""
+    html = Stages(search().stages())._repr_html_()
+    assert html.count("<table") == 1
+    assert "<td>coarse</td><td>8</td>" in html
+    assert "<td>0.0001 … 1</td>" in html
 
 
 def test_a_stage_shows_its_windows():

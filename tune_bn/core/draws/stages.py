@@ -20,7 +20,7 @@ from tune_bn.core.space import Parameter
 from tune_bn.core.space.window import Window
 from tune_bn.plain.html import html_table
 
-__all__ = ["Stage", "group_stages"]
+__all__ = ["Stage", "Stages", "group_stages"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,22 @@ class Stage:
         return html_table(about, ("parameter", "window"), self.windows.items())
 
 
+class Stages(list[Stage]):
+    """Stages in order: a list, which a notebook shows as one table."""
+
+    def table(self, caption: str) -> str:
+        """Returns them as HTML, a row each with the window of every parameter."""
+        names = dict.fromkeys(name for stage in self for name in stage.windows)
+        rows = [
+            (s.name, len(s.trials), s.width, s.best_value, *(s.windows.get(n) for n in names))
+            for s in self
+        ]
+        return html_table(caption, ("stage", "trials", "width", "best", *names), rows)
+
+    def _repr_html_(self) -> str:
+        return self.table("Stages, each with the lowest and highest value of its windows")
+
+
 def _plain(value: Any) -> Any:
     """Returns an end of a window or a choice as JSON can hold it."""
     if value is None or isinstance(value, (bool, int, str)):
@@ -98,7 +114,7 @@ def group_stages(
     ranked: Iterable[Trial],
     *,
     maximize: bool = False,
-) -> list[Stage]:
+) -> Stages:
     """Returns the stages of a search, in order.
 
     Args:
@@ -121,7 +137,7 @@ def group_stages(
             drawn.setdefault(current, []).append(number)
         numbers.setdefault(current, []).append(number)
     losses = {t.number: t.losses[0] for t in sorted(ranked, key=rank_key)}
-    stages = []
+    stages = Stages()
     # The coarse stage covers the whole range by design, however few trials it has had so far.
     for index in sorted(numbers):
         trials = tuple(numbers[index])

@@ -13,7 +13,7 @@ from tune_bn.core.draws.conditions import (
 from tune_bn.core.draws.mark import Mark, Marker
 from tune_bn.core.draws.narrowing import Narrowing, stage_for
 from tune_bn.core.draws.origin import Origin, Origins
-from tune_bn.core.draws.stages import Stage, group_stages
+from tune_bn.core.draws.stages import Stage, Stages, group_stages
 from tune_bn.core.errors import SpaceError, StateError, TrialError
 from tune_bn.core.history.history import History
 from tune_bn.core.history.trial import Trial
@@ -37,7 +37,6 @@ from tune_bn.core.search.state import (
     encode_trial,
 )
 from tune_bn.core.space import Parameter
-from tune_bn.plain.html import html_table
 from tune_bn.plain.reading import UNREADABLE, brief, decode_number
 
 __all__ = [
@@ -539,11 +538,7 @@ class CoarseToFine:
         self._marks[number] = decode_mark(mark, number)
 
     def _repr_html_(self) -> str:
-        rows = [
-            (s.name, len(s.trials), s.width, s.best_value, *(s.windows[n] for n in self.space))
-            for s in self.stages()
-        ]
-        return html_table(repr(self), ("stage", "trials", "width", "best", *self.space), rows)
+        return Stages(self.stages()).table(repr(self))
 
     def __repr__(self) -> str:
         best = f", best={self.best.values}" if self._history.n_ranked else ""

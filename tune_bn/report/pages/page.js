@@ -44,6 +44,16 @@
     plot.addEventListener("pointerleave", () => (tip.hidden = true));
   }
 
+  // In a notebook's frame the page has no address: its links would lead to the notebook's.
+  if (location.protocol === "about:") {
+    for (const link of document.querySelectorAll('a[href^="#"]')) {
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        document.querySelector(link.getAttribute("href")).scrollIntoView();
+      });
+    }
+  }
+
   for (const block of document.querySelectorAll(".code")) {
     const button = document.createElement("button");
     button.type = "button";

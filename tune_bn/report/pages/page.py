@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from tune_bn.plain.checks import check_whole
 from tune_bn.plain.files import write_atomically
 from tune_bn.report.advice.advise import advise
 from tune_bn.report.advice.evidence import Advice
+from tune_bn.report.errors import ReportError
 from tune_bn.report.pages import listings as tables
 from tune_bn.report.pages.blocks import further_figures, parameter_figures, search_figures
 from tune_bn.report.pages.markup import code_block, document, folded, plain, section, table_block
@@ -30,7 +33,7 @@ from tune_bn.report.results.explanation import explanation
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.source import results_of
 
-__all__ = ["page", "write_report"]
+__all__ = ["page", "show_report", "write_report"]
 
 
 def write_report(
@@ -80,6 +83,58 @@ def write_report(
         network = NetworkResults(**network)
     results = results_of(source, metric=metric, mode=mode, params=params, scales=scales)
     write_atomically(Path(path), page(results, summary=summary, network=network))
+
+
+class _Shown(str):
+    """A page as text, which a notebook shows in a frame of its own."""
+
+    height = 0
+
+    def _repr_html_(self) -> str:
+        # In a frame the page's style does not touch the notebook's, nor its script what is there.
+        return (
+            f'<iframe title="tune_bn report" sandbox="allow-scripts" srcdoc="{escape(self)}" '
+            f'style="width: 100%; height: {self.height}px; border: 0"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<a report's page of {len(self) / 1000:,.0f} kB, which a notebook shows>"
+
+
+def show_report(
+    source: Any,
+    *,
+    height: int = 800,
+    metric: str | None = None,
+    mode: str | None = None,
+    params: Sequence[str] | None = None,
+    scales: Mapping[str, str] | None = None,
+) -> str:
+    """Returns the page that `write_report` writes, as text that a notebook shows below the cell.
+
+    Args:
+        source: As for `write_report`; likewise the last four.
+        height: Of the frame in which it is shown, in pixels (≥ 1).
+        metric: Of a table.
+        mode: Of a table.
+        params: Of a table.
+        scales: Of a table.
+
+    Raises:
+        ReportError: If the source is no search, or the height no integer of at least 1.
+
+    Example:
+        >>> import optuna
+        >>> study = optuna.create_study()
+        >>> study.add_trial(optuna.create_trial(value=0.0))
+        >>> show_report(study)[:15]
+        '<!doctype html>'
+    """
+    height = check_whole(ReportError, "show_report", "height", height, least=1)
+    results = results_of(source, metric=metric, mode=mode, params=params, scales=scales)
+    shown = _Shown(page(results))
+    shown.height = height
+    return shown
 
 
 def page(
