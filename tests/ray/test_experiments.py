@@ -1,6 +1,7 @@
 """Whole experiments: the search, its stages, the reports and Ray's own table name one truth."""
 
 import os
+import shutil
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import Repeater
 
-from tests.support.experiments import Outcome, judge, rank
+from tests.support.experiments import RULES, Heard, Outcome, judge, rank, verdict
 from tune_bn import Float, Narrowing, SpaceError
 from tune_bn.ray import CoarseToFineSearch, StagesCallback
 from tune_bn.report import ReportError, results_of
@@ -108,6 +109,12 @@ def test_another_time_attr(tmp_path):
     assert len(results.complete) == 8
 
 
+def last_reported(result: tune.Result) -> Outcome:
+    """Returns an outcome with the last value of a metric that the last result lacks."""
+    metrics = result.metrics or {}
+    return "itself", float(metrics["training_iteration"]), float(int(1000 * metrics["accuracy"]))
+
+
 def test_a_metric_with_any_name_and_of_numpy(tmp_path, monkeypatch):
     """One that begins like Tune's own, that the last result lacks, and that is no Python number."""
     monkeypatch.setenv("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
@@ -121,11 +128,8 @@ def test_a_metric_with_any_name_and_of_numpy(tmp_path, monkeypatch):
 
     search = CoarseToFineSearch(seed=0, narrowing=QUICK)
     grid = fitted(tmp_path / "names", train, search, metric="time_to_target", n=5)
-    results = results_of(grid)
+    results = judge(grid, search, last_reported)
     assert [t.state for t in results.trials] == ["complete"] * 5
-    assert best_of(results).value == search.best.value == min(t.value for t in search.trials)
-    found = best_of(results_of_ray_folder(grid.experiment_path))
-    assert (found.number, found.value) == (search.best.number, search.best.value)
 
 
 def test_repeated_trials_count_once(tmp_path):
@@ -198,10 +202,12 @@ def test_a_restored_experiment(damage, tmp_path, monkeypatch):
         assert [s.name for s in results.stages][:2] == ["coarse", "fine 1"]
 
 
-@pytest.mark.parametrize("how", ["resume_errored", "restart_errored"])
 @pytest.mark.parametrize("limit", [None, 2])
-def test_repaired_trials_are_complete(how, limit, tmp_path):
-    """Also where a limiter keeps their end from the search, and where they have new ids."""
+def test_repaired_trials_are_complete(limit, tmp_path):
+    """Also where a limiter keeps their end from the search, and where they have new ids.
+
+    The search that runs in the restored experiment knows it, as does one that reads the folder.
+    """
     repaired = tmp_path / "repaired"
 
     def train(config: dict[str, Any]) -> None:
@@ -210,56 +216,78 @@ def test_repaired_trials_are_complete(how, limit, tmp_path):
             if config["x"] < 0.5 and not repaired.exists():
                 raise RuntimeError("not yet repaired")
 
-    path = tmp_path / f"{how} {limit}"
     search = CoarseToFineSearch(seed=0, narrowing=QUICK)
-    fitted(path, train, search, n=6, max_concurrent_trials=limit)
-    n_failed = sum(t.state == "failed" for t in search.trials)
-    assert 0 < n_failed < 6
+    grid = fitted(tmp_path / f"first {limit}", train, search, n=4, max_concurrent_trials=limit)
+    judge(grid, search, at_its_end())
+    n_failed = len(grid.errors)
+    assert 0 < n_failed < 4
     repaired.touch()
-    options: dict[str, Any] = {how: True}
-    grid = tune.Tuner.restore(str(path), train, **options).fit()
-    assert not grid.errors
-    again = CoarseToFineSearch()
-    again.restore_from_dir(str(path))
-    results = judge(grid, again, at_its_end())
-    assert len(results.complete) == 6
-    assert results.space == {"x": Float(0, 1)}
-    assert results.stages
-    # Resumed trials keep their ids; restarted ones have ids that the search never saw.
-    n_known = 6 if how == "resume_errored" else 6 + n_failed
-    assert [t.state for t in again.trials].count("complete") == 6
-    assert len(again.trials) == n_known
+    for how in ("resume_errored", "restart_errored"):
+        path = tmp_path / f"{how} {limit}"
+        shutil.copytree(grid.experiment_path, path)
+        options: dict[str, Any] = {how: True}
+        tuner = tune.Tuner.restore(str(path), train, **options)
+        after = tuner.fit()
+        assert not after.errors
+        running: Any = tuner._local_tuner
+        again = CoarseToFineSearch()
+        again.restore_from_dir(str(path))
+        for found in (running._tune_config.search_alg, again):
+            results = judge(after, found, at_its_end())
+            assert len(results.complete) == 4
+            assert results.space == {"x": Float(0, 1)}
+            assert results.stages
+        # New ids are new trials to the search; the failed ones stay in its memory.
+        assert len(again.trials) == 4 + n_failed * (how == "restart_errored")
 
 
-class After(tune.Stopper):
-    """Ends the experiment after some results."""
+class Clock(tune.Callback):
+    """A clock by which an hour has gone when some results are there; and so it stays."""
 
-    def __init__(self, n: int) -> None:
-        self.n, self.seen = n, 0
+    def __init__(self, after: int) -> None:
+        self.after, self.seen = after, 0
 
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+    def on_trial_result(self, *args: Any, **info: Any) -> None:
         self.seen += 1
-        return False
 
-    def stop_all(self) -> bool:
-        return self.seen >= self.n
+    def time(self) -> float:
+        return 3600.0 * (self.seen >= self.after) + 1.0
 
 
-def test_samples_without_end(tmp_path):
-    """``num_samples=-1`` runs with the schedule of an unknown budget, until something stops it."""
-    After.__module__ = "__main__"
-    search = CoarseToFineSearch(seed=0)
+def two_or_four(trial_id: str, result: dict[str, Any]) -> bool:
+    """A function as ``stop``: the better trials end first."""
+    del trial_id
+    return bool(result["training_iteration"] >= (2 if result["loss"] < 0.3 else 4))
+
+
+def test_samples_without_end(tmp_path, monkeypatch):
+    """``num_samples=-1``, a time budget and a function as ``stop``, as Tune's guides have them.
+
+    The schedule is that of an unknown budget; trials that the end of the time cut off are known.
+    """
+    clock = Clock(60)
+    monkeypatch.setattr("ray.tune.stopper.timeout.time", clock)
+
+    def train(config: dict[str, Any]) -> None:
+        while True:
+            tune.report({"loss": abs(config["x"] - 0.3)})
+
+    search = CoarseToFineSearch(seed=0, time_attr=None)
+    callbacks = [clock, StagesCallback(search)]
     grid = fitted(
         tmp_path / "endless",
-        lambda config: tune.report({"loss": config["x"]}),
+        train,
         search,
         n=-1,
-        run={"stop": After(40)},
+        time_budget_s=60,
+        run={"stop": by_value(two_or_four), "callbacks": callbacks},
     )
     assert len(grid) >= 12
+    results = judge(grid, search, at_its_end())
     assert search.stages()[0].trials[:8] == tuple(range(8))
     assert len(search.stages()) > 1
-    assert best_of(results_of(grid)).value == search.best.value
+    assert {t.state for t in results.trials} <= {"complete", "failed"}
+    assert not any(t.reason == "the trial ended by an error" for t in results.trials)
 
 
 def test_values_as_frameworks_report_them(tmp_path, monkeypatch):
@@ -273,10 +301,8 @@ def test_values_as_frameworks_report_them(tmp_path, monkeypatch):
     search = CoarseToFineSearch(seed=0, narrowing=QUICK)
     space = {**SPACE, "kind": tune.choice([0, 1, 2])}
     grid = fitted(tmp_path / "kinds", train, search, space=space)
-    results = results_of(grid)
+    results = judge(grid, search, at_its_end())
     assert {t.params["kind"] for t in results.trials} == {0, 1, 2}
-    assert [t.values for t in results.trials] == [t.values for t in search.trials]
-    assert best_of(results).value == search.best.value
     (state,) = Path(grid.experiment_path).glob("searcher-state-*")
     state.write_text("")
     again = CoarseToFineSearch(space, "loss", "min", seed=0)
@@ -345,7 +371,7 @@ def test_without_a_time_only_the_value_counts(tmp_path):
             tune.report({"loss": abs(config["x"] - 0.3)})
 
     search = CoarseToFineSearch(seed=0, narrowing=QUICK, time_attr=None)
-    grid = fitted(tmp_path / "plateau", train, search, run={"stop": Plateau()})
+    grid = fitted(tmp_path / "plateau", train, search, run={"stop": [Plateau()]})
     results = judge(grid, search, at_its_end())
     assert len(results.complete) == 8
 
@@ -385,13 +411,38 @@ def test_storage_behind_a_filesystem(tmp_path):
     assert best_of(results).value == search.best.value
 
 
-def test_the_report_asks_what_nobody_says(tmp_path):
-    """Of another searcher: whether a metric should be small or large."""
-    grid = fitted(tmp_path / "foreign", two_steps, None, n=4)
+def test_an_experiment_of_another_searcher(tmp_path):
+    """It names its metric and its ``stop``; how far a trial trained may be said, the mode must be.
+
+    Trials report as often as they like, but are stopped after epochs.
+    """
+
+    def train(config: dict[str, Any]) -> None:
+        for step in range(1, 9):
+            for _ in range(1 + (config["x"] < 0.5)):
+                epochs = step / 2 if config["x"] < 0.5 else step
+                acc = min(1.0, (1 - config["x"]) * step / 4)
+                tune.report({"loss": config["x"] + 1 / step, "epochs": epochs, "acc": acc})
+
+    scheduler = ASHAScheduler(time_attr="epochs", max_t=4, grace_period=1, reduction_factor=2)
+    run = {"stop": {"acc": 0.9}}
+    grid = fitted(tmp_path / "foreign", train, None, n=6, scheduler=scheduler, run=run)
+
+    def outcome(result: tune.Result) -> Outcome:
+        metrics = result.metrics or {}
+        how = "goal" if metrics["acc"] >= 0.9 else "stopped"
+        return how, float(metrics["epochs"]), float(metrics["loss"])
+
+    judge(grid, None, outcome, time_attr="epochs")
+    judge(grid, None, lambda result: ("itself", *outcome(result)[1:]), time_attr="")
+    path = grid.experiment_path
     with pytest.raises(ReportError, match="'loss' should be small or large.*Give the mode"):
-        results_of_ray_folder(grid.experiment_path, metric="loss")
-    found = results_of_ray_folder(grid.experiment_path, metric="loss", mode="min")
-    assert best_of(found).value == rays_best(grid)
+        results_of_ray_folder(path)
+    with pytest.raises(ReportError, match="time_attr that trials report, but got 'epoch'"):
+        results_of(grid, time_attr="epoch")
+    with pytest.raises(ReportError, match="'acc' should be small or large.*Give the mode"):
+        results_of(grid, metric="acc")
+    assert results_of(grid, metric="acc", mode="max").maximize
 
 
 class Sgd:
@@ -500,18 +551,84 @@ def test_an_infinite_value_is_not_the_best(tmp_path):
     assert any(np.isinf(t.value) for t in results.trials)
 
 
+OUTCOMES: dict[str, Outcome] = {
+    "stopped": ("stopped", 3, 0.1),
+    "itself": ("itself", 2, 0.4),
+    "furthest": ("stopped", 9, 0.5),
+    "goal": ("goal", 1, 0.9),
+    "later": ("goal", 5, 0.9),
+    "infinite": ("itself", 9, -np.inf),
+    "failed": ("failed", 9, 0.0),
+}
+
+
 def test_the_judge_can_tell_ranks_apart():
     """The rule that the judge goes by is not satisfied by any order."""
-    outcomes: dict[str, Outcome] = {
-        "stopped": ("stopped", 3, 0.1),
-        "itself": ("itself", 2, 0.4),
-        "furthest": ("stopped", 9, 0.5),
-        "goal": ("goal", 1, 0.9),
-        "later": ("goal", 5, 0.9),
-        "infinite": ("itself", 9, -np.inf),
-        "failed": ("failed", 9, 0.0),
-    }
     right = ["goal", "later", "itself", "furthest", "stopped", "infinite"]
-    assert rank(outcomes) == right
-    assert rank(dict(reversed(outcomes.items()))) == right
-    assert rank(outcomes, maximize=True) != right
+    assert rank(OUTCOMES) == right
+    assert rank(dict(reversed(OUTCOMES.items()))) == right
+    assert rank(OUTCOMES, maximize=True) != right
+
+
+def heard(**outcomes: Outcome) -> Heard:
+    """Returns what is said of an experiment about which all say what is right."""
+    table = outcomes or {i: OUTCOMES[i] for i in ("stopped", "itself", "furthest")}
+    states = {"stopped": "pruned", "failed": "failed"}
+    trials = {
+        i: (states.get(how, "complete"), () if how == "failed" else (value,), {"x": value})
+        for i, (how, _, value) in table.items()
+    }
+    best = rank(table)[0]
+    return Heard(
+        {name: dict(trials) for name in ("grid", "folder", "search")},
+        dict.fromkeys(("grid", "folder", "search", "memory"), (best, (table[best][2],))),
+        {name: {0: ({"x": (0, 1)}, 0.4)} for name in ("grid", "folder", "search")},
+        dict(table),
+        f"Ray's own best result is of trial 0, which {RULES['far']}.",
+    )
+
+
+TAMPERED: dict[str, Any] = {
+    "grid and folder know different trials": lambda h: h.trials["folder"].popitem(),
+    "the search knows other trials": lambda h: h.trials["search"].update(
+        itself=("complete", (0.4,), {"x": 0.2})
+    ),
+    "Ray has other trials": lambda h: h.table.update(new=("itself", 9, 0.7)),
+    "there are several best trials": lambda h: h.best.update(memory=("itself", (0.41,))),
+    "stages differ": lambda h: h.stages["search"].update({0: ({"x": (0, 1)}, 0.1)}),
+    "states differ from Ray's": lambda h: h.table.update(furthest=("failed", 9, 0.5)),
+    "values differ from Ray's": lambda h: h.table.update(furthest=("stopped", 9, 0.6)),
+    "another trial is the best": lambda h: h.table.update(itself=("stopped", 2, 0.4)),
+    "the page names another rule": lambda h: setattr(h, "found", f"Ray's own best {RULES['goal']}"),
+    "the page is silent on Ray's best": lambda h: setattr(h, "found", RULES["far"]),
+}
+
+
+@pytest.mark.parametrize("message", TAMPERED)
+def test_each_comparison_of_the_judge_can_fail(message):
+    """What is right passes, and whatever one of them says wrongly is found."""
+    said = heard()
+    verdict(said)
+    TAMPERED[message](said)
+    with pytest.raises(AssertionError, match=message):
+        verdict(said)
+
+
+@pytest.mark.parametrize(
+    ("rule", "outcomes"),
+    [
+        ("far", {"a": ("stopped", 3, 0.1), "b": ("itself", 9, 0.4)}),
+        ("goal", {"a": ("itself", 9, 0.1), "b": ("goal", 2, 0.4)}),
+        ("failed", {"a": ("failed", 9, 0.1), "b": ("itself", 9, 0.4)}),
+    ],
+)
+def test_the_judge_knows_which_rule_made_the_difference(rule, outcomes):
+    """Only the page that names this one passes."""
+    said = heard(**outcomes)
+    for name, text in RULES.items():
+        said.found = f"Ray's own best result is of trial 0, which {text}."
+        if name == rule:
+            verdict(said)
+        else:
+            with pytest.raises(AssertionError, match="another rule"):
+                verdict(said)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
@@ -14,6 +15,14 @@ from tune_bn.report.results.results import Results
 
 Outcome = tuple[str, float, float]
 """How a trial ended ("goal", "itself", "stopped" or "failed"), how far it got, its value."""
+
+RULES = {
+    "copies": "a trial that is one of several copies",
+    "failed": "failed: what it reported before does not count",
+    "goal": "did not reach the goal at which trials end",
+    "far": "trained less far than the furthest",
+}
+"""What the page says where another trial than Ray's own best is the best."""
 
 
 def rank(outcomes: Mapping[str, Outcome], *, maximize: bool = False) -> list[str]:
@@ -40,72 +49,120 @@ def rank(outcomes: Mapping[str, Outcome], *, maximize: bool = False) -> list[str
     return sorted(counted, key=key)
 
 
-def by_id(results: Results, search: CoarseToFineSearch) -> dict[str, tuple[Any, ...]]:
-    """Returns what a report says of each trial, by Tune's id."""
-    ids = search.trial_ids
-    return {ids[t.number]: (t.state, t.values, t.params) for t in results.trials if t.number in ids}
+@dataclass
+class Heard:
+    """What was said of an experiment.
+
+    Args:
+        trials: By who says it ("grid", "folder", "search"): of each trial, by Tune's id, its
+            state, values and parameters.
+        best: By who says it: id and values of the best trial.
+        stages: By who says it: windows and best value of each stage.
+        table: What Ray itself knows of each trial.
+        found: The sentences of the page on what was found.
+    """
+
+    trials: dict[str, dict[str, tuple[Any, ...]]]
+    best: dict[str, tuple[str, tuple[float, ...]]]
+    stages: dict[str, dict[int, Any]]
+    table: dict[str, Outcome]
+    found: str
+
+
+def verdict(heard: Heard, *, maximize: bool = False, is_repeated: bool = False) -> None:
+    """Asserts that all say the same, and the right thing.
+
+    Args:
+        heard: What was said.
+        maximize: Whether the largest value is the best.
+        is_repeated: Whether a ``Repeater`` ran each point several times: then Ray's table has
+            single copies, of which the reports know the mean.
+    """
+    trials, table = heard.trials["grid"], heard.table
+    assert trials == heard.trials["folder"], "grid and folder know different trials"
+    if "search" in heard.trials:
+        of_search = heard.trials["search"]
+        assert trials.items() <= of_search.items(), "the search knows other trials"
+    is_all = trials.keys() <= table.keys() if is_repeated else trials.keys() == table.keys()
+    assert is_all, "Ray has other trials"
+    assert len({*heard.best.values()}) == 1, "there are several best trials"
+    assert all(s == heard.stages["grid"] for s in heard.stages.values()), "stages differ"
+    best, values = heard.best["grid"]
+    if not is_repeated:
+        order = rank(table, maximize=maximize)
+        states = {i: state for i, (state, *_) in trials.items()}
+        counted = {i for i, s in states.items() if s in ("complete", "pruned")}
+        assert counted == {*order}, "states differ from Ray's"
+        known = {i: v[0] for i, (state, v, _) in trials.items() if i in counted}
+        assert known == {i: table[i][2] for i in order}, "values differ from Ray's"
+        assert best == order[0], "another trial is the best"
+    finite = {i: o[2] for i, o in table.items() if math.isfinite(o[2])}
+    rays = (max if maximize else min)(finite, key=finite.__getitem__)
+    rule = "far"
+    if finite[rays] == values[0]:
+        rule = ""
+    elif rays not in trials:
+        rule = "copies"
+    elif table[rays][0] == "failed":
+        rule = "failed"
+    elif table[best][0] == "goal" != table[rays][0]:
+        rule = "goal"
+    named = [name for name, text in RULES.items() if text in heard.found]
+    assert named == ([rule] if rule else []), "the page names another rule"
+    assert ("Ray's own best" in heard.found) == bool(rule), "the page is silent on Ray's best"
 
 
 def judge(
     grid: tune.ResultGrid,
-    search: CoarseToFineSearch,
+    search: CoarseToFineSearch | None,
     outcome: Callable[[tune.Result], Outcome],
     *,
     maximize: bool = False,
     is_repeated: bool = False,
+    time_attr: str | None = None,
 ) -> Results:
-    """Asserts that all who speak of an experiment say the same, and the right thing.
+    """Gives the verdict on an experiment that was run.
 
     Args:
         grid: What ``Tuner.fit`` returned.
-        search: The search as it is in memory, or restored from the folder.
+        search: The search as it is in memory, or restored from the folder; None of another's.
         outcome: Tells from Ray's own result of a trial how it ended.
         maximize: Whether the largest value is the best.
         is_repeated: Whether a ``Repeater`` ran each point several times.
+        time_attr: As the reports are told it.
 
     Returns:
         The report of the grid.
     """
+    mode = "max" if maximize else "min"
+    of_folder = {"mode": mode, "time_attr": time_attr}
     reports = {
-        "grid": results_of(grid),
-        "folder": results_of_ray_folder(grid.experiment_path),
-        "search": results_of(search),
+        "grid": results_of(grid, time_attr=time_attr),
+        "folder": results_of_ray_folder(grid.experiment_path, **of_folder),
     }
-    said = {name: by_id(report, search) for name, report in reports.items()}
-    assert said["grid"] == said["folder"]
     rows = [grid[i] for i in range(len(grid))]
-    table = {(row.metrics or {})["trial_id"]: outcome(row) for row in rows}
-    assert said["grid"].items() <= said["search"].items()
-    assert (
-        (said["grid"].keys() <= table.keys())
-        if is_repeated
-        else said["grid"].keys() == table.keys()
+    began: Callable[[Any], float] = lambda trial: trial.run_metadata.start_time or math.inf  # noqa: E731
+    begun = sorted(grid._experiment_analysis.trials or [], key=began)
+    ids = {number: trial.trial_id for number, trial in enumerate(begun)}
+    stages = {name: report.stages for name, report in reports.items()}
+    if search is not None:
+        reports["search"] = results_of(search)
+        ids, stages["search"] = search.trial_ids, tuple(search.stages())
+    heard = Heard(
+        {
+            name: {
+                ids[t.number]: (t.state, t.values, t.params)
+                for t in report.trials
+                if t.number in ids
+            }
+            for name, report in reports.items()
+        },
+        {name: (ids[b.number], b.values) for name, r in reports.items() if (b := r.best)},
+        {name: {s.index: (s.windows, s.best_value) for s in of} for name, of in stages.items()},
+        {(row.metrics or {})["trial_id"]: outcome(row) for row in rows},
+        dict(answers(reports["grid"], {}, []))["What was found"],
     )
-    for report in reports.values():
-        best = report.best
-        assert best is not None
-        assert (best.number, best.values) == (search.best.number, search.best.values)
-    assert reports["folder"].stages == reports["grid"].stages
-    shown = {s.index: (s.windows, s.best_value) for s in search.stages()}
-    assert {s.index: (s.windows, s.best_value) for s in reports["grid"].stages} == shown
-    if not is_repeated:
-        order = rank(table, maximize=maximize)
-        assert search.trial_ids[search.best.number] == order[0]
-        assert search.best.value == table[order[0]][2]
-        states = {i: state for i, (state, *_) in said["grid"].items()}
-        assert {i for i, s in states.items() if s in ("complete", "pruned")} == set(order)
-    text = dict(answers(reports["grid"], {}, []))["What was found"]
-    finite = {i: o[2] for i, o in table.items() if math.isfinite(o[2])}
-    rays = (max if maximize else min)(finite, key=finite.__getitem__)
-    assert ("Ray's own best" in text) == (finite[rays] != search.best.value)
-    if "Ray's own best" in text:
-        winner = table[search.trial_ids[search.best.number]]
-        rule = "less far"
-        if rays not in said["grid"]:
-            rule = "copies"
-        elif table[rays][0] == "failed":
-            rule = "failed"
-        elif winner[0] == "goal" != table[rays][0]:
-            rule = "goal"
-        assert rule in text
+    if search is not None:
+        heard.best["memory"] = (ids[search.best.number], search.best.values)
+    verdict(heard, maximize=maximize, is_repeated=is_repeated)
     return reports["grid"]

@@ -37,6 +37,7 @@ def read_searches(
     mode: str | None,
     params: str | None,
     scale: Sequence[str],
+    time_attr: str | None,
 ) -> list[tuple["Results", dict[str, Any]]]:
     """Returns the searches that the options name, and what is known beside each."""
     if sum((bool(places), run is not None, storage is not None, ray is not None)) != 1:
@@ -48,6 +49,8 @@ def read_searches(
         raise InputError("--study needs --storage beside it.")
     if not (ray or places) and (metric is not None or mode is not None):
         raise InputError("--metric and --mode need --ray or a table of runs beside them.")
+    if not (ray or places) and time_attr is not None:
+        raise InputError("--time-attr needs --ray or the folder of a Ray experiment beside it.")
     if mode not in (None, "min", "max"):
         raise InputError(f"--mode needs min or max, but got {mode!r}.")
     if not places and (params is not None or scale):
@@ -55,12 +58,13 @@ def read_searches(
     if ray is not None:
         from tune_bn.report.results.from_ray import results_of_ray_folder
 
-        return [(results_of_ray_folder(ray, metric=metric, mode=mode), {})]
+        found = results_of_ray_folder(ray, metric=metric, mode=mode, time_attr=time_attr)
+        return [(found, {})]
     from tune_bn.report.results.storages import open_run, open_study, read_study
 
     if run is not None:
-        found, summary = open_run(run)
-        return [(read_study(found), dict(summary))]
+        opened, summary = open_run(run)
+        return [(read_study(opened), dict(summary))]
     if storage is not None:
         return [(read_study(open_study(storage, study)), {})]
     from tune_bn.report.results.places import read_place
@@ -68,7 +72,15 @@ def read_searches(
     columns = None if params is None else [name.strip() for name in params.split(",")]
     scales = dict(_scale_of(text) for text in scale) or None
     read = [
-        read_place(place, study=study, metric=metric, mode=mode, params=columns, scales=scales)
+        read_place(
+            place,
+            study=study,
+            metric=metric,
+            mode=mode,
+            params=columns,
+            scales=scales,
+            time_attr=time_attr,
+        )
         for place in places
     ]
     return [(results, dict(known)) for results, known in read]
@@ -107,6 +119,13 @@ def report(
             help="Of a table: a parameter's scale, as lr=log: linear, log, one-minus-log, choice."
         ),
     ] = None,
+    time_attr: Annotated[
+        str | None,
+        typer.Option(
+            help='Of --ray: the result that tells how far a trial trained; "" for none: the value '
+            "alone counts."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="The file to write: report.html, of --run the one in its folder."),
@@ -137,7 +156,7 @@ def report(
         warnings.simplefilter("ignore")  # of frameworks, about their own future
         logging.getLogger("optuna").setLevel(logging.ERROR)
         found = read_searches(
-            places or [], run, storage, study, ray, metric, mode, params, scale or []
+            places or [], run, storage, study, ray, metric, mode, params, scale or [], time_attr
         )
         if len(found) > 1:
             if given and not text:

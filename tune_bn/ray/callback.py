@@ -89,8 +89,12 @@ class StagesCallback(Callback):
             result[METRICS] = {"stage": mark.stage, "width": mark.width}
 
     def on_experiment_end(self, trials: Sequence[Trial], **info: Any) -> None:  # noqa: ARG002
-        """Writes the stages of the whole run."""
+        """Writes the stages of the whole run, after the search has learned what it was not told.
+
+        Tune tells it nothing of trials that run when a time budget or a ``Stopper`` ends them all.
+        """
         if trials:
+            self._search.catch_up(trials)
             self._write(trials[0])
 
     def _write(self, trial: Trial) -> None:

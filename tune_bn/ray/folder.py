@@ -20,6 +20,7 @@ __all__ = [
     "FolderTrial",
     "RayFolder",
     "found_in",
+    "number_in",
     "read_ray_folder",
     "recorded_trials",
     "saved_states",
@@ -41,8 +42,9 @@ class FolderTrial:
         status: As `ray.tune.experiment.Trial` calls it.
         last_result: What it reported last; empty for nothing.
         started: When it began, in seconds since 1970; None if it has not.
-        lasts: By flat name, what it reported last under this name, also where that was not in its
-            last result.
+        analysed: By flat name, the smallest (``"min"``), the largest (``"max"``) and the last
+            (``"last"``) number that it reported.
+        stop: The ``stop`` of its run, as far as it is bounds by name.
         log: Returns the text of its ``result.json``; raises OSError where there is none.
     """
 
@@ -51,7 +53,8 @@ class FolderTrial:
     status: str
     last_result: Mapping[str, Any]
     started: float | None
-    lasts: Mapping[str, Any] = field(default_factory=dict)
+    analysed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stop: Mapping[str, Any] = field(default_factory=dict)
     log: Callable[[], str] = field(default=str, compare=False, repr=False)
 
     @cached_property
@@ -68,11 +71,26 @@ class FolderTrial:
 
         What JSON cannot hold in the last result, as a number of numpy's, is in the log as text.
         """
-        for place in (self.last_result, self.lasts, *reversed(self.rows)):
+        last = {name: self.analysed.get(name, {}).get("last")}
+        for place in (self.last_result, last, *reversed(self.rows)):
             value = found_in(place, name)
             if value is not None and value != _OBJECT:
                 return value
         return None
+
+    def span(self, name: str) -> tuple[float, float] | None:
+        """Returns the smallest and the largest number under a flat name; None if none is known."""
+        of = self.analysed.get(name, {})
+        found = [of.get("min"), of.get("max")]
+        if None in map(number_in, found):
+            found = [found_in(row, name) for row in self.rows]
+        numbers = [n for n in map(number_in, found) if n is not None]
+        return (min(numbers), max(numbers)) if numbers else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended yet, well or badly."""
+        return self.status not in ("TERMINATED", "ERROR")
 
     @property
     def is_unread(self) -> bool:
@@ -100,11 +118,13 @@ class RayFolder:
         trials: In the order in which they were made.
         states: The files of its search algorithm, by name, the newest first; each as a function
             that returns the text, and raises OSError where it cannot.
+        metric: The result that the ``Tuner`` was told to optimise; None if it was told none.
     """
 
     name: str
     trials: tuple[FolderTrial, ...]
     states: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    metric: str | None = None
 
 
 def found_in(result: Mapping[str, Any], name: str) -> Any:
@@ -124,6 +144,14 @@ def found_in(result: Mapping[str, Any], name: str) -> Any:
     return inner
 
 
+def number_in(value: Any) -> float | None:
+    """Returns a result as a float: of Python, numpy or torch, a Decimal; None for anything else."""
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None
+
+
 def read_ray_folder(folder: str | Path) -> RayFolder:
     """Returns the experiment that a folder holds, as it was last saved.
 
@@ -139,7 +167,15 @@ def read_ray_folder(folder: str | Path) -> RayFolder:
             "Ray Tune needs the folder of an experiment, but Ray finds none in "
             f"{str(folder)!r}.{hint}"
         )
-    return RayFolder(folder.name, _trials(file), saved_states(folder))
+    data = _state(file)
+    runner = data.get("runner_data")
+    metric = runner.get("_metric") if isinstance(runner, Mapping) else None
+    return RayFolder(
+        folder.name,
+        _trials(file, data),
+        saved_states(folder),
+        metric if isinstance(metric, str) else None,
+    )
 
 
 def saved_states(folder: str | Path) -> dict[str, Callable[[], str]]:
@@ -163,7 +199,7 @@ def recorded_trials(folder: str | Path) -> tuple[FolderTrial, ...]:
     if file is None:
         return ()
     try:
-        return _trials(file)
+        return _trials(file, _state(file))
     except StateError as error:
         logger.warning("%s Its trials are not looked at.", error)
         return ()
@@ -178,15 +214,28 @@ def _text(file: Path) -> str:
     return file.read_bytes().decode("utf-8", "replace")
 
 
-def _trials(file: Path) -> tuple[FolderTrial, ...]:
+def _state(file: Path) -> Mapping[str, Any]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(data, Mapping):
+            raise TypeError("it is no record of an experiment")
+        return data
+    except (*UNREADABLE, OSError) as error:
+        raise _unreadable(file, error) from error
+
+
+def _trials(file: Path, data: Mapping[str, Any]) -> tuple[FolderTrial, ...]:
+    try:
         return tuple(_trial(file.parent, *map(json.loads, parts)) for parts in data["trial_data"])
     except (*UNREADABLE, OSError) as error:
-        raise StateError(
-            f"Ray Tune needs the folder of an experiment, but its file {file.name!r} cannot be "
-            f"read ({brief(error)}). Copy the folder again."
-        ) from error
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> StateError:
+    return StateError(
+        f"Ray Tune needs the folder of an experiment, but its file {file.name!r} cannot be read "
+        f"({brief(error)}). Copy the folder again."
+    )
 
 
 def _trial(folder: Path, state: Mapping[str, Any], about: Mapping[str, Any]) -> FolderTrial:
@@ -195,6 +244,7 @@ def _trial(folder: Path, state: Mapping[str, Any], about: Mapping[str, Any]) -> 
     if not isinstance(config, Mapping) or not isinstance(result, Mapping):
         raise TypeError(f"trial {state['trial_id']!r} has no config or no result")
     analysed = _plain(about.get("metric_analysis") or {})
+    stop = _plain(state.get("stopping_criterion") or {})
     # The name alone: a path might lead out of the experiment.
     log = folder / Path(inside).name / "result.json" if isinstance(inside, str) else None
     return FolderTrial(
@@ -203,7 +253,8 @@ def _trial(folder: Path, state: Mapping[str, Any], about: Mapping[str, Any]) -> 
         str(state["status"]),
         result,
         None if started is None else float(started),
-        {name: of["last"] for name, of in analysed.items() if "last" in of},
+        {name: of for name, of in analysed.items() if isinstance(of, Mapping)},
+        stop if isinstance(stop, Mapping) else {},
         str if log is None else partial(_text, log),
     )
 

@@ -10,8 +10,8 @@ from ray.tune import ExperimentAnalysis, Result, ResultGrid
 from ray.tune.experiment import Trial
 
 from tune_bn.core.search.search import End
-from tune_bn.ray.ends import end_at, number_in
-from tune_bn.ray.folder import FolderTrial, found_in
+from tune_bn.ray.ends import checked_stop, end_at
+from tune_bn.ray.folder import FolderTrial, found_in, number_in
 
 __all__ = [
     "PastResult",
@@ -71,10 +71,15 @@ def recorded(trial: Trial) -> FolderTrial:
     if storage is not None and trial.relative_logdir:
         place = f"{storage.experiment_fs_path}/{trial.relative_logdir}/result.json"
         log = partial(text_at, storage.storage_filesystem, place)
-    lasts = {name: of.get("last") for name, of in trial.metric_analysis.items()}
-    started = trial.run_metadata.start_time or None
     return FolderTrial(
-        trial.trial_id, trial.config, trial.status, trial.last_result or {}, started, lasts, log
+        trial.trial_id,
+        trial.config,
+        trial.status,
+        trial.run_metadata.last_result or {},
+        trial.run_metadata.start_time or None,
+        trial.metric_analysis,
+        trial.stopping_criterion,
+        log,
     )
 
 
@@ -92,7 +97,6 @@ def result_of(
     trial: FolderTrial,
     objectives: Mapping[str, str],
     time_attr: str | None,
-    stop: Mapping[str, float],
 ) -> PastResult:
     """Returns what a recorded trial says of its end.
 
@@ -100,12 +104,17 @@ def result_of(
         trial: The trial.
         objectives: Name of each result to optimise → ``"min"`` or ``"max"``.
         time_attr: The result that tells how far a trial trained; None for no such thing.
-        stop: Result → bound at which a trial of the run ended.
     """
     found = [number_in(trial.value(name)) for name in objectives]
     values = tuple(v for v in found if v is not None)
     progress = progress_of({"": trial.value(time_attr)}, "") if time_attr is not None else None
-    end = end_at(trial.last_result, stop, objectives=objectives, time_attr=time_attr)
+    end = end_at(
+        trial.last_result,
+        checked_stop(trial.stop),
+        objectives=objectives,
+        time_attr=time_attr,
+        span=trial.span,
+    )
     if end == "unknown" and trial.ended_itself:
         end = "itself"
     return PastResult(
@@ -138,7 +147,7 @@ def past_results(source: Any, metrics: tuple[str, ...], time_attr: str | None) -
     found = []
     for item in source:
         if isinstance(item, Trial):
-            past = result_of(recorded(item), dict.fromkeys(metrics, ""), time_attr, {})
+            past = result_of(recorded(item), dict.fromkeys(metrics, ""), time_attr)
         elif isinstance(item, Result):
             result: Mapping[str, Any] = item.metrics or {}
             past = PastResult(

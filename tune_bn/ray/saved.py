@@ -7,9 +7,19 @@ from typing import Any
 
 from tune_bn.core.errors import StateError
 from tune_bn.plain.reading import UNREADABLE, brief, encode_number
+from tune_bn.ray.ends import Spans
 from tune_bn.ray.past import PastResult
 
-__all__ = ["decode", "decode_last", "decode_past", "encode", "encode_last", "encode_past"]
+__all__ = [
+    "decode",
+    "decode_last",
+    "decode_past",
+    "decode_spans",
+    "encode",
+    "encode_last",
+    "encode_past",
+    "encode_spans",
+]
 
 _FORMAT = "tune_bn.ray.search"
 _VERSION = 1
@@ -105,6 +115,22 @@ def decode_last(data: list[Any]) -> tuple[float | None, tuple[float, ...]]:
     """
     progress, values = data
     return _reached(progress), tuple(map(float, values))
+
+
+def encode_spans(spans: Spans) -> dict[str, list[Any]]:
+    """Returns the ranges of what a running trial reported as plain data."""
+    return {name: [*map(encode_number, span)] for name, span in spans.items()}
+
+
+def decode_spans(data: dict[str, list[Any]]) -> Spans:
+    """Returns the ranges that `encode_spans` encoded.
+
+    Raises:
+        ArithmeticError: If a number is too large.
+        TypeError: If the data are none.
+        ValueError: If they are no numbers.
+    """
+    return {name: (float(low), float(high)) for name, (low, high) in data.items()}
 
 
 def _reached(progress: Any) -> float | None:

@@ -36,18 +36,27 @@ from tune_bn.core.search.search import (
 from tune_bn.core.search.state import decode_params, decode_seed, encode_params
 from tune_bn.plain.files import write_atomically
 from tune_bn.plain.reading import UNREADABLE, brief, decode_number, encode_number
-from tune_bn.ray.ends import checked_stop, end_at
+from tune_bn.ray.ends import Spans, checked_stop, end_at, widen
 from tune_bn.ray.findings import Findings
 from tune_bn.ray.folder import FolderTrial, recorded_trials, saved_states
 from tune_bn.ray.objectives import as_values, check_objectives, names_of
-from tune_bn.ray.past import PastResult, past_results, progress_of, result_of, values_of
+from tune_bn.ray.past import (
+    PastResult,
+    past_results,
+    progress_of,
+    recorded,
+    result_of,
+    values_of,
+)
 from tune_bn.ray.saved import (
     decode,
     decode_last,
     decode_past,
+    decode_spans,
     encode,
     encode_last,
     encode_past,
+    encode_spans,
 )
 from tune_bn.ray.space import Space
 from tune_bn.ray.tree import NotPlainError, decode_tree, encode_tree, read_config
@@ -100,6 +109,7 @@ class CoarseToFineSearch(Findings, Searcher):
     # The file is JSON; Ray's own search algorithms pickle.
     CKPT_FILE_TMPL = "searcher-state-{}.json"
     _is_unmeasured = False
+    _is_resumed = False  # whether trials of an earlier session may still run
 
     def __init__(
         self,
@@ -126,6 +136,7 @@ class CoarseToFineSearch(Findings, Searcher):
         self._encoded_numbers: list[str] = []  # as JSON, so that saving often stays cheap
         self._last: dict[str, tuple[float | None, tuple[float, ...]]] = {}
         self._iterations: dict[str, Any] = {}  # of the last result of each running trial
+        self._spans: dict[str, Spans] = {}  # of each running trial, where the run has a stop
         self._stop: dict[str, float] = {}
         self._records: Sequence[FolderTrial] = ()  # of Tune's own, as long as the space is unknown
         self._latest: Suggestion | None = None
@@ -215,6 +226,8 @@ class CoarseToFineSearch(Findings, Searcher):
             return
         self._learn_names(trial_id, result)
         self._iterations[trial_id] = result.get(TRAINING_ITERATION)
+        if self._stop:
+            widen(self._spans.setdefault(trial_id, {}), result, {*self._metrics, *self._stop})
         values = values_of(result, self._metrics)
         if values is None:
             return
@@ -236,6 +249,7 @@ class CoarseToFineSearch(Findings, Searcher):
         self._is_unmeasured |= None in result  # as Repeater names a metric that it does not know
         seen_progress, seen_values = self._last.pop(trial_id, (None, None))
         iteration = self._iterations.pop(trial_id, None)
+        spans = self._spans.pop(trial_id, {})
         if self._space is None or not self._metrics or self._is_finished(trial_id):
             return
         space, search = self._started()
@@ -245,7 +259,13 @@ class CoarseToFineSearch(Findings, Searcher):
         values = values_of(result, self._metrics) or seen_values
         progress = progress_of(result, self._time_attr)
         progress = seen_progress if progress is None else progress
-        end = end_at(result, self._stop, objectives=self._objectives, time_attr=self._time_attr)
+        end = end_at(
+            result,
+            self._stop,
+            objectives=self._objectives,
+            time_attr=self._time_attr,
+            span=spans.get,
+        )
         if end == "unknown" and iteration is not None and result.get(DONE):
             # A function that returned brings the result again that it reported last.
             end = "itself" if result.get(TRAINING_ITERATION) == iteration else end
@@ -350,6 +370,7 @@ class CoarseToFineSearch(Findings, Searcher):
             "has_space": self._space is not None,
             "space": tree,
             "outline": outline,
+            "spans": {trial_id: encode_spans(of) for trial_id, of in self._spans.items()},
             "last": {i: encode_last(p, v) for i, (p, v) in self._last.items()},
             "raw_points": self._raw_points,
             "raw_past": [encode_past(p, p.config) for p in self._raw_past],
@@ -359,6 +380,18 @@ class CoarseToFineSearch(Findings, Searcher):
         search = None if self._search is None else self._search.to_json()
         text = encode(head, self._encoded_numbers, search)
         write_atomically(checkpoint_path, text)
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Saves the state as Tune asks for it, after it has written its own records of the trials.
+
+        Where an experiment is restored, these know what the search is not told: a limiter passes
+        on no end of a trial that failed before and was tried again, as it did not suggest it.
+        """
+        if self._is_resumed:
+            self._records = recorded_trials(checkpoint_dir)
+            self._is_resumed = any(trial.is_open for trial in self._records)
+            self._learn_records(is_live=True)
+        super().save_to_dir(checkpoint_dir, session_str)
 
     def restore(self, checkpoint_path: str) -> None:
         """Continues from a saved state; all of this object's own is replaced by it.
@@ -404,6 +437,7 @@ class CoarseToFineSearch(Findings, Searcher):
         for trial_id, number in state["numbers"].items():
             self._note(trial_id, decode_number(number))
         self._last = {i: decode_last(of) for i, of in state["last"].items()}
+        self._spans = {i: decode_spans(of) for i, of in state.get("spans", {}).items()}
         self._raw_points = [dict(point) for point in state["raw_points"]]
         self._raw_past = [decode_past(p) for p in state["raw_past"]]
         self._search, self._points, self._past = None, [], []
@@ -444,6 +478,7 @@ class CoarseToFineSearch(Findings, Searcher):
                 f"{str(checkpoint_dir)!r}. Give the folder of an experiment."
             )
         self.restore_experiment(states, recorded_trials(checkpoint_dir))
+        self._is_resumed = True
 
     def restore_experiment(
         self,
@@ -484,13 +519,27 @@ class CoarseToFineSearch(Findings, Searcher):
         self._records = trials
         self._learn_records()
 
+    def catch_up(self, trials: Sequence[Trial]) -> None:
+        """Learns from Tune's trials how they ended, where the search was not told.
+
+        Args:
+            trials: The trials of an experiment that is over.
+        """
+        self._records = tuple(map(recorded, trials))
+        self._learn_records()
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Takes what was pickled; what an earlier version did not know is as at the start."""
-        self._iterations, self._stop, self._records = {}, {}, ()
+        self._iterations, self._spans, self._stop, self._records = {}, {}, {}, ()
         self.__dict__.update(state)
 
-    def _learn_records(self) -> None:
-        """Takes in what Tune's own records know better, as soon as the space is known."""
+    def _learn_records(self, *, is_live: bool = False) -> None:
+        """Takes in what Tune's own records know better, as soon as the space is known.
+
+        Args:
+            is_live: Whether trials run, of which the search may still be told: then it learns only
+                of those that it thinks have failed, and of ended ones that it does not know.
+        """
         if self._unread is not None or self._space is None or not self._metrics:
             return
         space, search = self._started()
@@ -506,6 +555,8 @@ class CoarseToFineSearch(Findings, Searcher):
         for trial in sorted(records, key=lambda t: t.started or 0.0):
             number = self._numbers.get(trial.trial_id)
             params = points[trial.trial_id]
+            if number is None and is_live and trial.is_open:
+                continue
             if number is None:
                 primary = primaries.get(_key(params))
                 is_same = primary is not None and _is_continuous(space, params)
@@ -522,7 +573,10 @@ class CoarseToFineSearch(Findings, Searcher):
             copies.setdefault(number, []).append(trial)
         repeat = max(map(len, copies.values()), default=1)
         told = {t.number: t for t in search.trials}
+        awaited = set(known.values()) - told.keys() if is_live else ()
         for number, trials in copies.items():
+            if number in awaited:
+                continue
             if repeat > 1:
                 self._learn_repeated(search, number, trials, repeat)
             else:
@@ -540,7 +594,7 @@ class CoarseToFineSearch(Findings, Searcher):
             reached = progress_of(trial.last_result, self._time_attr)
             if told.progress is None or reached is None or reached <= told.progress:
                 return
-        past = result_of(trial, self._objectives, self._time_attr, self._stop)
+        past = result_of(trial, self._objectives, self._time_attr)
         seen_progress, seen_values = self._last.pop(trial.trial_id, (None, None))
         values = past.values or seen_values
         progress = seen_progress if past.progress is None else past.progress
@@ -564,7 +618,7 @@ class CoarseToFineSearch(Findings, Searcher):
         ended = [t for t in trials if t.status in (Trial.ERROR, Trial.TERMINATED)]
         if search.state(number) != "running" or len(ended) < repeat:
             return
-        past = [result_of(t, self._objectives, self._time_attr, self._stop) for t in ended]
+        past = [result_of(t, self._objectives, self._time_attr) for t in ended]
         values = [
             p.values for p in past if p.values is not None and not any(map(math.isnan, p.values))
         ]

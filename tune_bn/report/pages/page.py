@@ -46,6 +46,7 @@ def write_report(
     mode: str | None = None,
     params: Sequence[str] | None = None,
     scales: Mapping[str, str] | None = None,
+    time_attr: str | None = None,
 ) -> None:
     """Writes one HTML file about a search; whole or not at all.
 
@@ -60,10 +61,11 @@ def write_report(
             (scores on test rows), ``metric``, ``data.name``, ``seed``, ``versions``, and whatever
             else is to be shown beside them.
         network: What is to be shown of the tuned network itself, or its fields by name.
-        metric: Of a table, as `results_of` takes it; likewise the other three.
-        mode: Of a table.
+        metric: Of a table or a Ray experiment, as `results_of` takes it; likewise the others.
+        mode: Of a table or a Ray experiment.
         params: Of a table.
         scales: Of a table.
+        time_attr: Of a Ray experiment.
 
     Raises:
         ReportError: If the source is no search.
@@ -81,7 +83,9 @@ def write_report(
     """
     if isinstance(network, Mapping):
         network = NetworkResults(**network)
-    results = results_of(source, metric=metric, mode=mode, params=params, scales=scales)
+    results = results_of(
+        source, metric=metric, mode=mode, params=params, scales=scales, time_attr=time_attr
+    )
     write_atomically(Path(path), page(results, summary=summary, network=network))
 
 

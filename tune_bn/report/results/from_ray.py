@@ -24,8 +24,7 @@ from tune_bn.core.errors import StateError
 from tune_bn.core.search.search import CoarseToFine, Direction, Finished
 from tune_bn.core.space import Float, Parameter
 from tune_bn.ray import CoarseToFineSearch
-from tune_bn.ray.ends import number_in
-from tune_bn.ray.folder import FolderTrial, RayFolder, found_in, read_ray_folder
+from tune_bn.ray.folder import FolderTrial, RayFolder, found_in, number_in, read_ray_folder
 from tune_bn.ray.past import recorded, result_of, text_at
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.from_core import record_of
@@ -39,7 +38,11 @@ Names = str | Sequence[str] | None
 
 
 def results_of_ray_folder(
-    folder: str | Path, *, metric: str | None = None, mode: str | None = None
+    folder: str | Path,
+    *,
+    metric: str | None = None,
+    mode: str | None = None,
+    time_attr: str | None = None,
 ) -> Results:
     """Returns the experiment that Ray Tune wrote into a folder.
 
@@ -47,6 +50,7 @@ def results_of_ray_folder(
         folder: The experiment's folder, with a folder for each trial in it.
         metric: The result to rank by; None where the experiment names it.
         mode: ``"min"`` or ``"max"``; likewise.
+        time_attr: As for `results_of_grid`.
 
     Raises:
         ReportError: If the folder holds no experiment, or metric or mode are unknown.
@@ -60,10 +64,12 @@ def results_of_ray_folder(
         found = read_ray_folder(path)
     except StateError as error:
         raise ReportError(f"--ray: {error}") from error
-    return _results(found, metric=metric, mode=mode)
+    return _results(found, metric=metric or found.metric, mode=mode, time_attr=time_attr)
 
 
-def results_of_grid(source: Any, *, metric: Names = None, mode: Names = None) -> Results:
+def results_of_grid(
+    source: Any, *, metric: Names = None, mode: Names = None, time_attr: str | None = None
+) -> Results:
     """Returns a ``ResultGrid`` or ``ExperimentAnalysis`` as plain records.
 
     Complete is a trial of which it is certain that it ended by its own rule, and one that trained
@@ -75,6 +81,8 @@ def results_of_grid(source: Any, *, metric: Names = None, mode: Names = None) ->
         source: What ``Tuner.fit`` returned, or an analysis of an experiment.
         metric: The result to rank by; None where the experiment names it.
         mode: ``"min"`` or ``"max"``; likewise.
+        time_attr: The result that tells how far a trial trained. None is what the search was told,
+            of another searcher the iterations; ``""`` is none: the value alone counts.
 
     Raises:
         ReportError: If metric or mode are not known, or no trial has the metric.
@@ -93,7 +101,12 @@ def results_of_grid(source: Any, *, metric: Names = None, mode: Names = None) ->
         path = storage.experiment_fs_path
         states = _states_at(storage.storage_filesystem, path)
     found = RayFolder(Path(path).name, tuple(map(recorded, trials)), states)
-    return _results(found, metric=metric or source.default_metric, mode=mode or source.default_mode)
+    return _results(
+        found,
+        metric=metric or source.default_metric,
+        mode=mode or (source.default_mode if metric in (None, source.default_metric) else None),
+        time_attr=time_attr,
+    )
 
 
 def _states_at(files: Any, path: str) -> dict[str, Callable[[], str]]:
@@ -150,10 +163,21 @@ class _Judged:
         )
 
 
-def _results(source: RayFolder, *, metric: Names, mode: Names) -> Results:
+def _results(source: RayFolder, *, metric: Names, mode: Names, time_attr: str | None) -> Results:
     saved = _saved_search(source)
     metrics, modes = _objectives(saved, source.trials, metric, mode)
-    is_own = saved is not None and (metrics, modes) == (_names(saved.metric), _names(saved.mode))
+    told = saved._time_attr if saved is not None else TRAINING_ITERATION
+    attr = told if time_attr is None else time_attr or None
+    if time_attr and all(t.value(time_attr) is None for t in source.trials):
+        raise ReportError(
+            "A report of Ray Tune needs a time_attr that trials report, but got "
+            f"{time_attr!r}. Use training_iteration, or one of these: {_known(source.trials)}."
+        )
+    is_own = saved is not None and (metrics, modes, attr) == (
+        _names(saved.metric),
+        _names(saved.mode),
+        told,
+    )
     number_of: dict[str, int] = {}
     if saved is not None and saved._search is not None:
         number_of = {i: n for n, i in saved.trial_ids.items()}
@@ -165,15 +189,15 @@ def _results(source: RayFolder, *, metric: Names, mode: Names) -> Results:
         judged = _Judged.by(saved._search, numbers)
         records = {number_of[t.trial_id]: t for t in source.trials if t.trial_id in number_of}
         if not is_own:
-            stop, time_attr = saved._stop, saved._time_attr
-            judged = _judged(records, judged.params, metrics, modes, time_attr, stop)
+            judged = _judged(records, judged.params, metrics, modes, attr)
         results = _of_search(saved, judged, records, metrics)
     else:
-        records = dict(enumerate(source.trials))
+        # As they began: in memory and in its files, an experiment has them in different orders.
+        records = dict(enumerate(sorted(source.trials, key=lambda t: t.started or math.inf)))
         configs = {n: _flat(t.config) for n, t in records.items()}
         space = _seen_space(list(configs.values()))
         params = {i: {n: v for n, v in c.items() if n in space} for i, c in configs.items()}
-        judged = _judged(records, params, metrics, modes, TRAINING_ITERATION, {})
+        judged = _judged(records, params, metrics, modes, attr)
         results = Results(
             "",
             "",
@@ -215,7 +239,10 @@ def _remarks(
     elif best.is_at_goal and not trial.is_at_goal:
         why = "did not reach the goal at which trials end"
     elif trial.state == "pruned":
-        why = "trained less far than the furthest: how far comes before the value"
+        why = (
+            "trained less far than the furthest: how far comes before the value (with "
+            "time_attr=None only the value counts)"
+        )
     elif trial.state == "running":
         why = "has not ended"
     else:
@@ -241,7 +268,6 @@ def _judged(
     metrics: tuple[str, ...],
     modes: tuple[str, ...],
     time_attr: str | None,
-    stop: Mapping[str, float],
 ) -> _Judged:
     """Returns trials as a search would rank them that was told of their ends by Tune's records."""
     directions: list[Direction] = ["maximize" if mode == "max" else "minimize" for mode in modes]
@@ -250,7 +276,7 @@ def _judged(
     objectives = dict(zip(metrics, modes, strict=True))
     for number, trial in records.items():
         if trial.status in ("TERMINATED", "ERROR"):
-            past = result_of(trial, objectives, time_attr, stop)
+            past = result_of(trial, objectives, time_attr)
             numbers[number] = search.add(
                 {},
                 past.values,
@@ -323,10 +349,17 @@ def _trials(
                 steps=_steps(record, metrics[0]) if record and metrics and is_stepwise else (),
                 started=None if not began else datetime.fromtimestamp(began, timezone.utc),
                 seconds=seconds,
-                reason="the trial ended by an error" if ended and ended.state == "failed" else "",
+                reason=_reason(ended, record),
             )
         )
     return tuple(found)
+
+
+def _reason(ended: Finished | None, record: FolderTrial | None) -> str:
+    if ended is None or ended.state != "failed":
+        return ""
+    is_error = record is None or record.status == "ERROR"
+    return "the trial ended by an error" if is_error else "the trial ended without a value"
 
 
 def _steps(record: FolderTrial, metric: str) -> tuple[tuple[float, float], ...]:
@@ -349,11 +382,11 @@ def _objectives(
     """Returns metrics and modes: as given, or as the experiment names them."""
     own = dict(zip(_names(search.metric), _names(search.mode), strict=True)) if search else {}
     metrics = _names(metric) or tuple(own)
-    known = sorted({name for t in trials for name in _numbers(t)})
+    known = _known(trials)
     if not metrics:
         raise ReportError(
             "A report of Ray Tune needs the metric to rank by, but the experiment names none. Give "
-            f"metric and mode; its results are: {', '.join(known[:8]) or 'none'}."
+            f"metric and mode; its results are: {known or 'none'}."
         )
     modes = _names(mode)
     if not modes and all(name in own for name in metrics):
@@ -369,7 +402,7 @@ def _objectives(
         if name not in own and known and not any(t.value(name) is not None for t in trials):
             raise ReportError(
                 f"A report of Ray Tune needs a metric that trials report, but got {name!r}. "
-                f"Its results are: {', '.join(known[:8])}."
+                f"Its results are: {known}."
             )
     return metrics, modes
 
@@ -377,9 +410,15 @@ def _objectives(
 _OWN = {*AUTO_RESULT_KEYS, "done", "trial_id", "iterations_since_restore", "timesteps_this_iter"}
 
 
+def _known(trials: Sequence[FolderTrial]) -> str:
+    """Returns names of the first results that trials report, as a text."""
+    return ", ".join(sorted({name for t in trials for name in _numbers(t)})[:8])
+
+
 def _numbers(trial: FolderTrial) -> set[str]:
     """Returns the flat names of the results that are numbers and the user's own."""
-    flat = {**trial.lasts, **_flat(trial.last_result)}
+    lasts = {name: of.get("last") for name, of in trial.analysed.items()}
+    flat = {**lasts, **_flat(trial.last_result)}
     return {
         name
         for name, value in flat.items()

@@ -21,6 +21,7 @@ def read_place(
     mode: str | None = None,
     params: Sequence[str] | None = None,
     scales: Mapping[str, str] | None = None,
+    time_attr: str | None = None,
 ) -> tuple[Results, Mapping[str, Any]]:
     """Returns the search that a place holds, and what is known beside it.
 
@@ -32,6 +33,7 @@ def read_place(
         mode: Likewise: ``"min"`` or ``"max"``.
         params: Of a table: the columns that are parameters; None to guess them.
         scales: Of a table: the scale of a parameter, by name.
+        time_attr: Of a Ray experiment: the result that tells how far a trial trained.
 
     Raises:
         ReportError: If it holds none, or the options do not fit it.
@@ -39,6 +41,8 @@ def read_place(
     path = Path(place)
     is_folder = "://" not in place and path.is_dir()
     is_run = is_folder and (path / STUDY_FILE).is_file()
+    if time_attr is not None and (not is_folder or is_run):
+        raise ReportError(f"--time-attr is for Ray experiments, but got {place!r}.")
     if not is_folder and path.suffix.lower() in SUFFIXES:
         found = results_of_table(
             read_columns(path),
@@ -54,7 +58,8 @@ def read_place(
     if is_folder and not is_run:
         from tune_bn.report.results.from_ray import results_of_ray_folder
 
-        return results_of_ray_folder(path, metric=metric, mode=mode), {}
+        found = results_of_ray_folder(path, metric=metric, mode=mode, time_attr=time_attr)
+        return found, {}
     if metric is not None or mode is not None:
         raise ReportError(
             f"--metric and --mode are for tables of runs and Ray experiments, but got {place!r}."
