@@ -160,7 +160,7 @@ def kept_trying(kind: str, narrowing: Narrowing | None, seed: int) -> float:
             if step < n or kind != "stopper":
                 search.on_trial_result(str(i), result)
         search.on_trial_complete(str(i), {**result, "done": True})
-        finals.append(result["loss"])
+        finals.append(float(result["loss"]))
     assert search.best.value == min(finals)
     return min(finals)
 
