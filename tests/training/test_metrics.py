@@ -5,7 +5,8 @@ from sklearn.metrics import log_loss, r2_score, root_mean_squared_error
 from torch import nn
 
 from tune_bn.training import Config, ConfigError, Dataset, Fit, Split, evaluate
-from tune_bn.training.metrics import CLASS_SCORES, class_score, predict_outputs
+from tune_bn.training.config import CLASS_SCORES
+from tune_bn.training.metrics import class_score, predict_outputs
 
 
 def linear(outputs: int) -> nn.Module:

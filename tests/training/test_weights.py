@@ -10,7 +10,8 @@ from torch import nn
 
 from tune_bn.training import Config, DataError, Dataset, Fit, Split, dataset_of, load_dataset
 from tune_bn.training.baselines import fitted_baselines
-from tune_bn.training.metrics import CLASS_SCORES, evaluate
+from tune_bn.training.config import CLASS_SCORES
+from tune_bn.training.metrics import evaluate
 from tune_bn.tuning.finish.final import all_but_test
 from tune_bn.tuning.finish.remarks import gains_of
 

@@ -1,7 +1,8 @@
 """`tune-bn predict`: a tuned model on new rows."""
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -43,13 +44,13 @@ def predict(
 ) -> None:
     """Predict the rows of a table with a tuned model; for classes with their probabilities."""
     with end_in_one_line():
-        from tune_bn.training.model_file import load_model, unknown_refused
-        from tune_bn.training.tables import local_file, read_rows_in_parts
+        from tune_bn.training.tables import column_names, local_file, read_rows_in_parts
 
-        if not model.exists():
+        if not model.is_file():
+            what = "is a folder" if model.is_dir() else "is not there"
             raise InputError(
-                f"--model needs a file that a run wrote, but there is none at {str(model)!r}. "
-                "Give the model.pt of a run's folder."
+                f"--model needs a file that a run wrote, but {str(model)!r} {what}. Give the "
+                "model.pt of a run's folder."
             )
         file_of_rows = local_file(data)
         for path, option in ((file_of_rows, "--data"), (model, "--model")):
@@ -58,6 +59,13 @@ def predict(
                     f"--out needs a file of its own, but {str(out)!r} is that of {option}. "
                     "Choose another."
                 )
+        _require_writable(out)
+        names = column_names(file_of_rows)
+        if names is not None:
+            _kept(names, keep)
+        # All else is known: what takes long to load comes last.
+        from tune_bn.training.model_file import load_model, unknown_refused
+
         tuned = load_model(model)
         done = 0
         unknown: dict[str, UnknownValues] = {}
@@ -77,9 +85,9 @@ def predict(
         print(visible(f"{done} predictions written to {out}"))
 
 
-def _kept(rows: "pd.DataFrame", keep: str | None) -> list[str]:
+def _kept(columns: Iterable[object], keep: str | None) -> list[str]:
     """Returns the columns to copy; a name with a comma in it is meant where it is a column."""
-    names = [str(name) for name in rows.columns]
+    names = [str(name) for name in columns]
     if keep is None:
         return []
     if keep == "*":
@@ -103,7 +111,7 @@ def _extra(tuned: "TunedModel", rows: "pd.DataFrame") -> list[str]:
 def _note_extra(
     tuned: "TunedModel", rows: "pd.DataFrame", keep: str | None, *, strict: bool
 ) -> None:
-    kept = _kept(rows, keep)
+    kept = _kept(rows.columns, keep)
     extra = [str(name) for name in _extra(tuned, rows) if name not in kept]
     if not extra:
         return
@@ -131,7 +139,7 @@ def _predicted(
     answers = tuned.answer(needed)
     for each in answers.unknown:
         unknown[each.column] = each if each.column not in unknown else unknown[each.column] + each
-    columns = {name: rows[name].to_numpy() for name in _kept(rows, keep)}
+    columns = {name: rows[name].to_numpy() for name in _kept(rows.columns, keep)}
     own = "prediction"
     while own in columns:
         own = f"{own} of {target}"
@@ -149,7 +157,22 @@ def _replacing(out: Path) -> Iterator[IO[bytes]]:
         with replacing(out) as file:
             yield file
     except OSError as error:
-        raise InputError(
-            f"--out needs a file that can be written, but {str(out)!r} cannot "
-            f"({error_line(error)}). Choose another."
-        ) from error
+        raise _unwritable(out, error_line(error)) from error
+
+
+def _require_writable(out: Path) -> None:
+    """Refuses a place where no file can be written, before the work that would be lost."""
+    folder = out.absolute().parent
+    for is_so, why in (
+        (out.is_dir(), "is a folder"),
+        (not folder.is_dir(), f"would lie in {str(folder)!r}, which is no folder"),
+        (not os.access(folder, os.W_OK | os.X_OK), "may not be written"),
+    ):
+        if is_so:
+            raise _unwritable(out, f"it {why}")
+
+
+def _unwritable(out: Path, why: str) -> InputError:
+    return InputError(
+        f"--out needs a file that can be written, but {str(out)!r} cannot ({why}). Choose another."
+    )

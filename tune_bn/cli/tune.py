@@ -14,7 +14,7 @@ from tune_bn.cli.signals import stop_on_signals
 from tune_bn.plain.text import visible
 
 if TYPE_CHECKING:
-    from tune_bn.training import Dataset
+    from tune_bn.training.data import Prepared
     from tune_bn.training.target import Task
 
 __all__ = ["tune"]
@@ -112,17 +112,13 @@ def tune(
     begun = time.monotonic()
     with end_in_one_line():
         known_task = _known_task(task)
-        # All at once, so that a package that is missing is named before anything is done.
-        from tune_bn.cli.backend import runner
-        from tune_bn.cli.outcome import print_outcome
-        from tune_bn.cli.progress import show_progress
-        from tune_bn.report import write_report
-        from tune_bn.training import load_dataset
-        from tune_bn.training.written import MISSING_WORDS
+        # What is imported in this block loads no framework: a typo is named at once.
+        from tune_bn.cli.backend import ray_settings
         from tune_bn.tuning.errors import Stopped
+        from tune_bn.tuning.folder.folder import check_folder
         from tune_bn.tuning.settings import Settings
 
-        run = runner(
+        of_ray = ray_settings(
             backend,
             jobs,
             {
@@ -142,20 +138,28 @@ def tune(
             epochs=epochs,
             device=device,
         )
-        dataset = load_dataset(
-            data,
-            target=target,
-            task=known_task,
-            seed=seed,
-            missing=MISSING_WORDS if missing is None else missing.split(","),
-            categories=category or (),
-            split=split,
-            time=time_column,
-            group=group,
-            weights=weights,
+        if known_task is not None:
+            settings.metric_for(known_task)
+        from tune_bn.training.data import Asked, prepare
+        from tune_bn.training.written import MISSING_WORDS
+
+        words = MISSING_WORDS if missing is None else tuple(missing.split(","))
+        asked = Asked(
+            *(target, known_task, seed, words, tuple(category or ())),
+            *(split, time_column, group, weights),
         )
-        metric_name = settings.metric_for(dataset.task)
-        _announce(dataset)
+        prepared = prepare(data, asked)
+        metric_name = settings.metric_for(prepared.preprocessing.target.task)
+        check_folder(out, resume=resume)
+        _announce(prepared)
+        # All at once, so that a package that is missing is named before anything is done.
+        from tune_bn.cli.outcome import print_outcome
+        from tune_bn.cli.progress import show_progress
+        from tune_bn.report import write_report
+        from tune_bn.tuning.backends import runner
+
+        run = runner(backend, of_ray)
+        dataset = prepared.dataset()
         if timeout is not None:  # reading took some of it
             left_s = max(timeout - (time.monotonic() - begun), 0.1 * timeout)
             settings = dataclasses.replace(settings, timeout_s=left_s)
@@ -195,15 +199,16 @@ def _known_task(task: str | None) -> "Task | None":
     )
 
 
-def _announce(dataset: "Dataset") -> None:
-    rows = [len(part) for part in (dataset.train, dataset.validation, dataset.test)]
-    kind = "a number" if dataset.classes is None else f"{dataset.n_outputs} classes"
+def _announce(prepared: "Prepared") -> None:
+    rows = [len(part.y) for part in prepared.parts]
+    target, inputs = prepared.preprocessing.target, prepared.preprocessing.n_features
+    kind = "a number" if target.classes is None else f"{target.n_outputs} classes"
     about = (
-        f"{dataset.name}: {sum(rows)} rows ({rows[0]} to train, {rows[1]} to validate, {rows[2]} "
-        f"to test), {dataset.n_features} inputs; {dataset.target!r} is {kind}."
+        f"{prepared.name}: {sum(rows)} rows ({rows[0]} to train, {rows[1]} to validate, {rows[2]} "
+        f"to test), {inputs} inputs; {target.name!r} is {kind}."
     )
     print(visible(about), file=sys.stderr)
-    for note in dataset.notes:
+    for note in prepared.notes:
         print(visible(f"note: {note}"), file=sys.stderr)
 
 

@@ -3,7 +3,6 @@
 import logging
 import time
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,6 @@ import typer
 from tune_bn.cli.errors import InputError, end_in_one_line
 from tune_bn.cli.report import RunOption, StorageOption, StudyOption
 from tune_bn.plain.checks import check_number
-from tune_bn.plain.names import STUDY_FILE
 
 __all__ = ["watch"]
 
@@ -27,6 +25,13 @@ def watch(
 ) -> None:
     """Show a running study: trials, stages, the best so far; refreshed until Ctrl-C."""
     with end_in_one_line():
+        if (run is None) == (storage is None):
+            raise InputError("Watching needs one of --run and --storage. Give exactly one.")
+        check_number(InputError, "Watching", "--every", every, above=0)
+        from tune_bn.report.results.storages import open_run, open_study, read_study
+
+        logging.getLogger("optuna").setLevel(logging.ERROR)
+        opened = open_run(run)[0] if run is not None else open_study(storage or "", study)
         from optuna.exceptions import OptunaError
         from rich.console import Console
         from rich.live import Live
@@ -34,14 +39,7 @@ def watch(
 
         from tune_bn.report.errors import ReportError
         from tune_bn.report.pages.terminal import watch_view
-        from tune_bn.report.results.storages import open_study, read_study
 
-        logging.getLogger("optuna").setLevel(logging.ERROR)
-        if (run is None) == (storage is None):
-            raise InputError("Watching needs one of --run and --storage. Give exactly one.")
-        check_number(InputError, "Watching", "--every", every, above=0)
-        place = storage if storage is not None else str(Path(run or "") / STUDY_FILE)
-        opened = open_study(place, study)
         end = None if timeout is None else time.monotonic() + timeout
         with Live(console=Console(highlight=False), auto_refresh=False) as live:
             try:

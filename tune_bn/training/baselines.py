@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tune_bn.training.config import CLASS_SCORES
 from tune_bn.training.data import Dataset, Split
-from tune_bn.training.metrics import CLASS_SCORES, class_score
+from tune_bn.training.metrics import class_score
 
 __all__ = ["BOOSTING", "Baseline", "baselines", "fitted_baselines"]
 
@@ -52,7 +53,7 @@ def baselines(
     Args:
         dataset: What `load_dataset` gave.
         seed: Passed on to scikit-learn.
-        metric: What is tuned for; one of `metrics.CLASS_SCORES` is measured as well.
+        metric: What is tuned for; one of `config.CLASS_SCORES` is measured as well.
 
     Returns:
         Each one's name with its test metrics, as `evaluate` names them: "always the most frequent

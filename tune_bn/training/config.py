@@ -13,10 +13,12 @@ from typing import Any
 from tune_bn.plain.checks import check_choice, check_number, check_whole
 from tune_bn.training.errors import ConfigError
 
-__all__ = ["ACTIVATIONS", "DECAYS", "NORMS", "Config"]
+__all__ = ["ACTIVATIONS", "CLASS_SCORES", "DECAYS", "NORMS", "Config"]
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid")
 """The activations that a `Config` may name."""
+CLASS_SCORES = ("balanced_accuracy", "f1", "roc_auc")
+"""Scores of classes by scikit-learn in which a rare class counts as much as a frequent one."""
 DECAYS = (0.9, 0.99, 0.999)
 NORMS = ("before_activation", "after_activation", "none")
 """Where a `Config` may put batch norm, or that it has none."""

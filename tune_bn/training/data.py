@@ -2,6 +2,7 @@
 
 The steps: read the table (`tables`), find the target and its task (`target`), split 60/20/20 by
 seed, learn the preprocessing from the training rows (`preprocessing`), transform all three parts.
+Tensors are made at the very end, so that whatever is wrong is said before torch is loaded.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import difflib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 
 from tune_bn.plain.checks import check_choice
 from tune_bn.plain.text import shown
@@ -38,7 +40,14 @@ from tune_bn.training.splits import (
     split_by_group,
     split_by_time,
 )
-from tune_bn.training.tables import NPZ_TARGET, file_digest, local_file, read_table, require_unique
+from tune_bn.training.tables import (
+    NPZ_TARGET,
+    column_names,
+    file_digest,
+    local_file,
+    read_table,
+    require_unique,
+)
 from tune_bn.training.target import (
     TASKS,
     Label,
@@ -51,7 +60,21 @@ from tune_bn.training.target import (
 )
 from tune_bn.training.written import MISSING_WORDS
 
-__all__ = ["MIN_ROWS", "WEIGHS", "Dataset", "Split", "dataset_of", "load_dataset", "split_rows"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "MIN_ROWS",
+    "WEIGHS",
+    "Asked",
+    "Dataset",
+    "Prepared",
+    "Split",
+    "dataset_of",
+    "load_dataset",
+    "prepare",
+    "split_rows",
+]
 
 MIN_ROWS = 10
 """Rows a table needs: with fewer, validation or test would be a single row."""
@@ -143,6 +166,54 @@ class Dataset:
         return self.preprocessing.target.classes
 
 
+class _Part(NamedTuple):
+    """What a `Split` holds, as arrays."""
+
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[Any]
+    group: npt.NDArray[np.int64] | None
+    weight: npt.NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A table that was read, checked and split, as arrays: a `Dataset` that has no tensors yet.
+
+    Args:
+        name: As of a `Dataset`, and so are those below `parts`.
+        parts: The training, validation and test rows.
+        preprocessing: As there.
+        fingerprint: As there.
+        notes: As there.
+        in_time: As there.
+    """
+
+    name: str
+    parts: tuple[_Part, ...]
+    preprocessing: Preprocessing
+    fingerprint: str
+    notes: tuple[str, ...]
+    in_time: bool
+
+    def dataset(self) -> Dataset:
+        """Returns it as tensors, which share the arrays' memory."""
+        import torch
+
+        scale = self.preprocessing.target.scale
+        train, validation, test = (
+            Split(
+                *(torch.from_numpy(part.x), torch.from_numpy(part.y), scale),
+                None if part.group is None else torch.from_numpy(part.group),
+                None if part.weight is None else torch.from_numpy(part.weight),
+            )
+            for part in self.parts
+        )
+        return Dataset(
+            *(self.name, train, validation, test, self.preprocessing, self.fingerprint),
+            *(self.notes, self.in_time),
+        )
+
+
 def load_dataset(
     source: str | Path,
     *,
@@ -185,22 +256,37 @@ def load_dataset(
         >>> len(data.train), len(data.validation), len(data.test), data.n_outputs
         (1078, 360, 359, 10)
     """
-    missing = tuple(word for word in missing if word.strip())
+    asked = Asked(
+        *(target, task, seed, tuple(missing), tuple(categories), split, time, group, weights)
+    )
+    return prepare(source, asked).dataset()
+
+
+def prepare(source: str | Path, asked: Asked) -> Prepared:
+    """Reads and checks a data source as `load_dataset` does, without torch.
+
+    What is wrong with the columns that were asked for is said before the rows are read.
+
+    Raises:
+        DataError: As for `load_dataset`.
+    """
     notes: list[str] = []
     words: dict[str, dict[str, int]] = {}
     if source == "digits":
         name, content = "digits", "scikit-learn digits"
+        asked = replace(asked, target=_own_target(asked.target, "target", "digits"))
         table = _digits()
-        target = _own_target(target, "target", "digits")
     else:
         path = local_file(str(source))
         name = path.name
-        table, notes, words = read_table(path, missing=missing)
-        content = file_digest(path)
         if path.suffix.lower() == ".npz":
-            target = _own_target(target, NPZ_TARGET, f"the NPZ file {name!r}")
-    target = _require_target(table, target, name)
-    asked = _Asked(target, task, seed, missing, tuple(categories), split, time, group, weights)
+            own = _own_target(asked.target, NPZ_TARGET, f"the NPZ file {name!r}")
+            asked = replace(asked, target=own)
+        names = column_names(path)
+        if names is not None:
+            asked.require_columns(names, name)
+        table, notes, words = read_table(path, missing=asked.missing)
+        content = file_digest(path)
     return _prepare(name, content, table, asked, notes=notes, words=words)
 
 
@@ -249,16 +335,28 @@ def dataset_of(
             "Rename it, as in table.columns = table.columns.astype(str)."
         )
     require_unique(names, name)
-    _require_target(table, target, name)
+    asked = Asked(
+        *(target, task, seed, tuple(missing), tuple(categories), split, time, group, weights)
+    )
+    asked.require_columns(names, name)
     digest = hashlib.sha256(repr([(n, str(table[n].dtype)) for n in names]).encode())
     digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    missing = tuple(word for word in missing if word.strip())
-    asked = _Asked(target, task, seed, missing, tuple(categories), split, time, group, weights)
     table = table.reset_index(drop=True)
-    return _prepare(name, digest.hexdigest(), table, asked, notes=[], words={})
+    return _prepare(name, digest.hexdigest(), table, asked, notes=[], words={}).dataset()
 
 
 def _digits() -> pd.DataFrame:
+    """Returns scikit-learn's table, from its file where that lies as it does today.
+
+    To import scikit-learn takes longer than all else before the first line of a run.
+    """
+    found = find_spec("sklearn")
+    for folder in (found and found.submodule_search_locations) or ():
+        file = Path(folder, "datasets", "data", "digits.csv.gz")
+        if file.is_file():
+            names = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
+            table = pd.read_csv(file, header=None, names=[*names, "target"], dtype=np.float64)
+            return table.astype({"target": np.int64})
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -276,12 +374,11 @@ def _own_target(asked: str | None, own: str, where: str) -> str:
     return own
 
 
-def _require_target(table: pd.DataFrame, target: str | None, name: str) -> str:
-    names = [str(column) for column in table.columns]
+def _require_target(names: list[str], target: str | None, name: str) -> str:
     if target is None:
         raise DataError(
             f"Data from {name!r} needs a target column, but none was named. "
-            f"Name one of its columns: {_some(names)}."
+            f"Give one of its columns as target: {_some(names)}."
         )
     if target not in names:
         near = difflib.get_close_matches(target, names, n=3, cutoff=0.5)
@@ -302,25 +399,28 @@ def _some(names: list[str]) -> str:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What `load_dataset` was asked for; its arguments are told there."""
+class Asked:
+    """What `load_dataset` was asked for; its arguments are told there.
 
-    target: str
-    task: Task | None
-    seed: int
-    missing: tuple[str, ...]
-    categories: tuple[str, ...]
-    split: str
-    time: str | None
-    group: str | None
-    weights: str | None
+    Raises:
+        DataError: What was asked for does not go together, whatever the table.
+    """
+
+    target: str | None = None
+    task: Task | None = None
+    seed: int = 0
+    missing: tuple[str, ...] = MISSING_WORDS
+    categories: tuple[str, ...] = ()
+    split: str = "random"
+    time: str | None = None
+    group: str | None = None
+    weights: str | None = None
 
     def __post_init__(self) -> None:
+        words = tuple(word for word in self.missing if word.strip())
+        object.__setattr__(self, "missing", words)
         if self.task is not None:
             check_choice(DataError, "Data", "task", self.task, TASKS)
-
-    def require_split(self, table: pd.DataFrame, name: str) -> None:
-        """Refuses a split that cannot be made of these columns."""
         check_choice(DataError, "Data", "split", self.split, ("random", "time"))
         if self.split != "time" and self.time is not None:
             raise DataError(
@@ -331,19 +431,36 @@ class _Asked:
             raise DataError(
                 "Data needs one split, but got one in time and one by group. Leave out one."
             )
+
+    def require_columns(self, names: list[str], name: str) -> str:
+        """Returns the target; refuses columns that are not there.
+
+        Args:
+            names: Of the columns that are.
+            name: Of the table.
+        """
+        target = _require_target(names, self.target, name)
         for what, column in (
             ("A split needs", self.time),
             ("A split needs", self.group),
             ("Weights need", self.weights),
         ):
-            if column is not None and (column == self.target or column not in table.columns):
+            if column is not None and (column == target or column not in names):
                 raise DataError(
                     f"{what} a column beside the target, but {name!r} has no {column!r} "
-                    f"among {_some([str(c) for c in table.columns])}. Correct its spelling."
+                    f"among {_some(names)}. Correct its spelling."
                 )
+        unknown = [column for column in self.categories if column not in names]
+        if unknown:
+            raise DataError(
+                f"Data needs the columns that are to be categories, but {name!r} has no "
+                f"{unknown[0]!r}. Correct its spelling, or leave it out."
+            )
+        return target
 
-    def fingerprint(self, content: str, task: Task) -> str:
-        parts = [content, self.target, task]
+    def fingerprint(self, content: str, target: str, task: Task) -> str:
+        """Returns what is equal for equal data, by the content of a file."""
+        parts = [content, target, task]
         if self.missing != MISSING_WORDS:
             parts.append("missing: " + "\0".join(self.missing))
         if self.categories:
@@ -359,19 +476,13 @@ def _prepare(
     name: str,
     content: str,
     table: pd.DataFrame,
-    asked: _Asked,
+    asked: Asked,
     *,
     notes: list[str],
     words: dict[str, dict[str, int]],
-) -> Dataset:
-    asked.require_split(table, name)
-    target, task = asked.target, asked.task
-    unknown = [column for column in asked.categories if column not in table.columns]
-    if unknown:
-        raise DataError(
-            f"Data needs the columns that are to be categories, but {name!r} has no "
-            f"{unknown[0]!r}. Correct its spelling, or leave it out."
-        )
+) -> Prepared:
+    target = asked.require_columns([str(column) for column in table.columns], name)
+    task = asked.task
     reading = Reading("category")
     if target not in asked.categories and table[target].notna().any():
         reading = target_reading(target, table[target], task, missing=asked.missing)
@@ -388,7 +499,7 @@ def _prepare(
         if name is not None
     }
     features = table.drop(columns=[target, *aside])
-    readings = _readings(features, asked)
+    readings = _readings(features, target, asked)
     notes += [note for each in (reading, *readings.values()) for note in each.notes]
     notes += _word_notes({n: w for n, w in words.items() if n in readings}, readings)
     if task is None:
@@ -409,42 +520,41 @@ def _prepare(
         notes += _unbalanced_notes(classes, y)
     else:
         y = target_numbers(target, column, reading)
-    parts, groups = _split(table, asked, classes, y)
+    rows, groups = _split(table, target, asked, classes, y)
     if (asked.split, asked.group) == ("random", None):
         notes += ordered_notes(table, target, None if classes else np.asarray(y, np.float64))
+    targets: npt.NDArray[Any] = y
     if classes is not None:
         learned = Target(target, task, classes, 0.0, 1.0)
-        targets = torch.from_numpy(y)
     else:
         values = np.asarray(y, np.float64)
-        learned = _standardisation(target, values[parts[0]])
+        learned = _standardisation(target, values[rows[0]])
         targets = _standardised_target(learned, values)
     preprocessing, inputs = learn(
-        features.iloc[parts[0]],
+        features.iloc[rows[0]],
         target=learned,
-        y=y[parts[0]],
+        y=y[rows[0]],
         readings=readings,
         missing=asked.missing,
         seed=asked.seed,
     )
     notes += _dropped_notes(preprocessing)
-    notes += _encoded_notes(preprocessing, len(parts[0]))
+    notes += _encoded_notes(preprocessing, len(rows[0]))
     if aside:
         dropped = tuple(DroppedColumn(name, reason) for name, reason in aside.items())
         preprocessing = replace(preprocessing, columns=(*preprocessing.columns, *dropped))
     weight = None if asked.weights is None else _weights(asked.weights, table[asked.weights])
-    train, validation, test = (
-        Split(
-            inputs if rows is parts[0] else preprocessing.transform(features.iloc[rows]),
-            targets[rows],
-            learned.scale,
-            None if groups is None else torch.from_numpy(groups[rows]),
-            None if weight is None else weight[rows],
+    parts = tuple(
+        _Part(
+            inputs if of is rows[0] else preprocessing.inputs_noting(features.iloc[of])[0],
+            targets[of],
+            None if groups is None else groups[of],
+            None if weight is None else weight[of],
         )
-        for rows in parts
+        for of in rows
     )
-    return Dataset(
-        *(name, train, validation, test, preprocessing, asked.fingerprint(content, task)),
+    return Prepared(
+        *(name, parts, preprocessing, asked.fingerprint(content, target, task)),
         notes=tuple(notes),
         in_time=asked.split == "time",
     )
@@ -452,7 +562,8 @@ def _prepare(
 
 def _split(
     table: pd.DataFrame,
-    asked: _Asked,
+    target: str,
+    asked: Asked,
     classes: tuple[Label, ...] | None,
     y: npt.NDArray[np.int64] | npt.NDArray[np.float64],
 ) -> tuple[Parts, npt.NDArray[np.int64] | None]:
@@ -475,13 +586,13 @@ def _split(
         if lacking:
             raise DataError(
                 f"Classification needs training rows of each class, but by this split class "
-                f"{shown(classes[lacking[0]])} of target {asked.target!r} has none. Use another "
+                f"{shown(classes[lacking[0]])} of target {target!r} has none. Use another "
                 "split, merge it with another class, or remove it."
             )
     return parts, groups
 
 
-def _weights(name: str, column: pd.Series) -> torch.Tensor:
+def _weights(name: str, column: pd.Series) -> npt.NDArray[np.float32]:
     """Returns how much each row counts, float32 of shape (N,)."""
     values = numbers_of(name, column)
     wrong = ~(np.isfinite(values) & (values > 0) & (values < _LARGEST_WEIGHT))
@@ -492,7 +603,7 @@ def _weights(name: str, column: pd.Series) -> torch.Tensor:
             f"{len(values)} cells of column {name!r} hold another ({first}). Correct them, or "
             "leave out these rows."
         )
-    return torch.from_numpy((values / values.mean()).astype(np.float32))
+    return np.asarray(values / values.mean(), np.float32)
 
 
 def _labelled(
@@ -588,7 +699,7 @@ def _dropped_notes(preprocessing: Preprocessing) -> list[str]:
     ]
 
 
-def _readings(features: pd.DataFrame, asked: _Asked) -> dict[str, Reading]:
+def _readings(features: pd.DataFrame, target: str, asked: Asked) -> dict[str, Reading]:
     """Returns how each column is read, by all rows; refuses those that no row makes usable.
 
     How a column is written is decided by all rows, what is learned of its values by the training
@@ -596,7 +707,7 @@ def _readings(features: pd.DataFrame, asked: _Asked) -> dict[str, Reading]:
     """
     if features.shape[1] == 0:
         raise DataError(
-            f"Data needs at least one column beside the target {asked.target!r}, but there is "
+            f"Data needs at least one column beside the target {target!r}, but there is "
             "none. Add a column."
         )
     readings = {}
@@ -632,10 +743,10 @@ def _standardisation(name: str, train: npt.NDArray[np.float64]) -> Target:
     return Target(name, "regression", None, float((train / largest).mean() * largest), scale)
 
 
-def _standardised_target(learned: Target, y: npt.NDArray[np.float64]) -> torch.Tensor:
+def _standardised_target(learned: Target, y: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """Returns the target in units of the training rows' deviation from their mean."""
     with np.errstate(over="ignore"):  # what overflows is refused in the next lines
-        result = ((y - learned.mean) / learned.scale).astype(np.float32)
+        result: npt.NDArray[np.float32] = ((y - learned.mean) / learned.scale).astype(np.float32)
     if not np.isfinite(result).all():
         worst = y[np.flatnonzero(~np.isfinite(result))[0]]
         raise DataError(
@@ -643,7 +754,7 @@ def _standardised_target(learned: Target, y: npt.NDArray[np.float64]) -> torch.T
             f"{learned.mean:.4g}, standard deviation {learned.scale:.4g}), but got {worst:.4g}, "
             "which overflows. Correct it, or leave out its row."
         )
-    return torch.from_numpy(result)
+    return result
 
 
 def split_rows(

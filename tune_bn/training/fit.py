@@ -31,10 +31,10 @@ from torch.overrides import TorchFunctionMode
 from tune_bn.nn import MLP, EwaBatchNorm, best_decay, load_tracks, select_decay, tracks_state
 from tune_bn.plain.checks import check_choice, check_whole
 from tune_bn.plain.text import error_line
-from tune_bn.training.config import DECAYS, Config
+from tune_bn.training.config import CLASS_SCORES, DECAYS, Config
 from tune_bn.training.data import Dataset
 from tune_bn.training.errors import ConfigError, DivergedError
-from tune_bn.training.metrics import CLASS_SCORES, evaluate, loss_of
+from tune_bn.training.metrics import evaluate, loss_of
 
 __all__ = ["EpochMetrics", "Fit", "build_model", "step_size_factor"]
 
@@ -188,7 +188,7 @@ class Fit:
         epochs: At least 1; the step size reaches zero at the end of the last.
         seed: Decides the first weights and the order of the rows.
         device: Where to train, as torch names it ("cpu", "cuda", "cuda:1").
-        metric: A further metric to measure after each epoch, one of `metrics.CLASS_SCORES`.
+        metric: A further metric to measure after each epoch, one of `config.CLASS_SCORES`.
 
     Raises:
         ConfigError: `epochs` is no whole number >= 1, or the device is not there.

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 
 from tune_bn.training.columns import Reading, keys_of, reading_of, require_finite
 from tune_bn.training.errors import DataError
@@ -50,7 +49,7 @@ def learn(
     readings: Mapping[str, Reading] | None = None,
     missing: tuple[str, ...] = MISSING_WORDS,
     seed: int = 0,
-) -> tuple[Preprocessing, torch.Tensor]:
+) -> tuple[Preprocessing, npt.NDArray[np.float32]]:
     """Learns from the training rows what `Preprocessing` holds; the table has no target column.
 
     A column with one value is dropped, and so is a column of categories in which hardly two rows
@@ -91,14 +90,14 @@ def learn(
             f"Data needs at least one column that varies, beside the target {target.name!r}, but "
             f"got {len(learned)}. Add a column."
         )
-    inputs = preprocessing.transform(train)
+    inputs, _ = preprocessing.inputs_noting(train)
     if fitted:
         names = preprocessing.feature_names
         for column in learned:
             if column.name in fitted:
                 first = names.index(encoded_names(column, target)[0])  # type: ignore[arg-type]
                 codes = fitted[column.name]
-                inputs[:, first : first + codes.shape[1]] = torch.from_numpy(codes)
+                inputs[:, first : first + codes.shape[1]] = codes
     return preprocessing, inputs
 
 

@@ -10,13 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tune_bn.training.config import CLASS_SCORES
 from tune_bn.training.data import Split
 from tune_bn.training.target import Task
 
-__all__ = ["CLASS_SCORES", "class_score", "evaluate", "loss_of", "predict_outputs"]
-
-CLASS_SCORES = ("balanced_accuracy", "f1", "roc_auc")
-"""Scores of classes by scikit-learn in which a rare class counts as much as a frequent one."""
+__all__ = ["class_score", "evaluate", "loss_of", "predict_outputs"]
 
 _ROWS_AT_ONCE = 8192
 

@@ -12,12 +12,11 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import torch
 
 from tune_bn.plain.text import shown
 from tune_bn.training.columns import (
@@ -30,6 +29,9 @@ from tune_bn.training.columns import (
 from tune_bn.training.errors import DataError
 from tune_bn.training.target import Target
 from tune_bn.training.written import DATE_FORMATS, MISSING_WORDS, NumberStyle
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "CategoryColumn",
@@ -252,6 +254,13 @@ class Preprocessing:
         Raises:
             DataError: As for `transform`.
         """
+        import torch
+
+        inputs, notes = self.inputs_noting(rows)
+        return torch.from_numpy(inputs), notes
+
+    def inputs_noting(self, rows: Rows) -> tuple[npt.NDArray[np.float32], list[UnknownValues]]:
+        """Returns what `transform_noting` does, as an array; torch is not needed."""
         table = self._table(rows)
         parts: list[npt.NDArray[np.float32]] = []
         notes: list[UnknownValues] = []
@@ -272,7 +281,7 @@ class Preprocessing:
                     notes.append(UnknownValues(column.name, unknown, len(table), n_known))
         parts += _standardised(block, table, self.missing)
         inputs = np.concatenate(parts, axis=1) if parts else np.zeros((len(table), 0), np.float32)
-        return torch.from_numpy(inputs), notes
+        return inputs, notes
 
     def _table(self, rows: Rows) -> pd.DataFrame:
         """Returns the rows as a table with every column that is an input."""

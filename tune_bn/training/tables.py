@@ -32,6 +32,7 @@ __all__ = [
     "NPZ_TARGET",
     "SUFFIXES",
     "FileTable",
+    "column_names",
     "file_digest",
     "local_file",
     "read_rows",
@@ -134,6 +135,31 @@ def read_table(path: Path, *, missing: Sequence[str] = MISSING_WORDS) -> FileTab
     return FileTable(pd.DataFrame(columns), notes, words)
 
 
+def column_names(path: Path) -> list[str] | None:
+    """Returns the names in the head of a CSV or Parquet file, before any row is read.
+
+    Returns:
+        The names; None of an NPZ file, whose columns have none.
+
+    Raises:
+        DataError: As for `read_table`, as far as a head can tell.
+    """
+    with _readable(path) as suffix:
+        if suffix == ".csv":
+            names = [name for name in _csv_names(path) if name.strip()]
+        elif suffix == ".parquet":
+            pa, pq = _parquet()
+            with (
+                _parse_errors(path, "a Parquet", pa.ArrowException, *_PARSER_ERRORS),
+                pq.ParquetFile(path) as file,
+            ):
+                names = [name for name in file.schema_arrow.names if not _is_index(name)]
+        else:
+            return None
+    _require_short(names, path)
+    return names
+
+
 def read_rows(path: Path) -> FileTable:
     """Reads a file's rows for a model that knows what its columns are.
 
@@ -176,9 +202,7 @@ def read_rows_in_parts(path: Path, *, rows: int) -> Iterator[pd.DataFrame]:
                 part.columns = pd.Index(names)
                 yield part.iloc[:, 1:] if nameless == [0] else part
         return
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = _parquet()
     with (
         _parse_errors(path, "a Parquet", pa.ArrowException, *_PARSER_ERRORS),
         pq.ParquetFile(path) as file,
@@ -193,6 +217,23 @@ def read_rows_in_parts(path: Path, *, rows: int) -> Iterator[pd.DataFrame]:
 
 def _read(path: Path, *, needs_target: bool = True) -> tuple[pd.DataFrame, list[str]]:
     """Returns a file's table, the cells of a CSV file as text, and what was left out of it."""
+    notes: list[str] = []
+    with _readable(path) as suffix:
+        if suffix == ".csv":
+            table = _read_csv(path, notes)
+        elif suffix == ".parquet":
+            table = _read_parquet(path, notes)
+        else:
+            table = _read_npz(path, needs_target=needs_target)
+    _require_short([str(name) for name in table.columns], path)
+    if len(table) == 0:
+        raise _without_rows(path, len(table.columns))
+    return table, notes
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[str]:
+    """Yields the suffix of a file that can be read; refuses any other, then or while reading."""
     suffix = path.suffix.lower()
     if path.is_dir():
         raise DataError(f"Data needs a file, but {str(path)!r} is a folder. Name a file in it.")
@@ -212,27 +253,21 @@ def _read(path: Path, *, needs_target: bool = True) -> tuple[pd.DataFrame, list[
                 f"Data needs a header and rows, but {path.name!r} is empty (0 bytes). "
                 "Write the table again."
             )
-        notes: list[str] = []
-        if suffix == ".csv":
-            table = _read_csv(path, notes)
-        elif suffix == ".parquet":
-            table = _read_parquet(path, notes)
-        else:
-            table = _read_npz(path, needs_target=needs_target)
+        yield suffix
     except OSError as error:
         raise DataError(
             f"Data needs a readable file, but reading {path.name!r} failed: {_line(error)}. "
             "Check its permissions and the disk."
         ) from error
-    longest = max((len(str(name)) for name in table.columns), default=0)
+
+
+def _require_short(names: Sequence[str], path: Path) -> None:
+    longest = max(map(len, names), default=0)
     if longest > _LONGEST_NAME:
         raise DataError(
             f"Data needs column names of at most {_LONGEST_NAME:,} characters, but {path.name!r} "
             f"has one of {longest:,}. Shorten it, or close the quote that it begins with."
         )
-    if len(table) == 0:
-        raise _without_rows(path, len(table.columns))
-    return table, notes
 
 
 @contextmanager
@@ -378,7 +413,12 @@ def _counts_rows(column: pd.Series) -> bool:
     return first in ("0", "1") and texts == [str(i + int(first)) for i in range(len(texts))]
 
 
-def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
+def _is_index(name: str) -> bool:
+    return name.startswith("__index_level_")
+
+
+def _parquet() -> tuple[Any, Any]:
+    """Returns `pyarrow` and `pyarrow.parquet`."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -387,6 +427,11 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
             "Reading a Parquet file needs pyarrow, but it is not installed. "
             "Run: pip install 'tune-bn[cli]'"
         ) from error
+    return pa, pq
+
+
+def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
+    pa, pq = _parquet()
     with _parse_errors(path, "a Parquet", pa.ArrowException, *_PARSER_ERRORS):
         # One file is meant: read_table would also look for partitions in the names of folders.
         with pq.ParquetFile(path) as file:
@@ -404,7 +449,7 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
         columns = _with_texts(columns, schema, path)
         # Whole numbers beside gaps stay whole: as floats, large ones would be others.
         table: pd.DataFrame = columns.to_pandas(ignore_metadata=True, integer_object_nulls=True)
-    index = [str(name) for name in table.columns if str(name).startswith("__index_level_")]
+    index = [str(name) for name in table.columns if _is_index(str(name))]
     if index:
         notes.append("left out the table's index: it was written along without a name")
     return table.drop(columns=index)

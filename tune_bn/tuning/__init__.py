@@ -1,17 +1,22 @@
 """From a table to a tuned network on disk, and back from the disk.
 
 `load_model` needs torch only. The search itself is in `tune_bn.tuning.optuna_run`, which needs
-Optuna too.
+Optuna too. Names are loaded when they are asked for, as those of `tune_bn.training` are.
 """
 
-from tune_bn.training.model_file import (
-    ModelFileError,
-    TunedModel,
-    UnknownCategoriesWarning,
-    load_model,
-    save_model,
-)
+from typing import TYPE_CHECKING
+
+from tune_bn.plain.lazy import loaded_when_asked
 from tune_bn.tuning.errors import Stopped, TuneError
+
+if TYPE_CHECKING:
+    from tune_bn.training.model_file import (
+        ModelFileError,
+        TunedModel,
+        UnknownCategoriesWarning,
+        load_model,
+        save_model,
+    )
 
 __all__ = [
     "ModelFileError",
@@ -22,3 +27,16 @@ __all__ = [
     "load_model",
     "save_model",
 ]
+
+__getattr__ = loaded_when_asked(
+    "tune_bn.training",
+    {
+        "model_file": (
+            "ModelFileError",
+            "TunedModel",
+            "UnknownCategoriesWarning",
+            "load_model",
+            "save_model",
+        )
+    },
+)

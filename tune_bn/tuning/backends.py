@@ -1,12 +1,17 @@
 """Who searches: Optuna in this process, or Ray Tune here or on a cluster."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tune_bn.plain.checks import check_choice
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.finish.finish import Outcome
 from tune_bn.tuning.settings import RaySettings
+
+if TYPE_CHECKING:
+    from tune_bn.tuning.finish.finish import Outcome
 
 __all__ = ["runner"]
 

@@ -1,10 +1,11 @@
 """What a tuning run is asked to do, checked once, and what makes two runs the same study."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tune_bn.plain.checks import check_choice, check_number, check_whole
-from tune_bn.training.metrics import CLASS_SCORES
+from tune_bn.training.config import CLASS_SCORES
 from tune_bn.tuning.errors import TuneError
 
 __all__ = ["DIRECTIONS", "METRICS", "SCHEDULERS", "RaySettings", "Settings"]
@@ -62,6 +63,14 @@ class Settings:
                 TuneError, "A run", name, getattr(self, name), least=least, most=most
             )
             object.__setattr__(self, name, value)
+        if self.metric is not None:
+            check_choice(TuneError, "A run", "metric", self.metric, tuple(DIRECTIONS))
+        # Which devices there are torch alone knows, and it is not loaded yet.
+        if not re.fullmatch(r"(?!gpu)[a-z_]\w*(:\d+)?", self.device):
+            raise TuneError(
+                f"A run needs a device as torch names it, but got device={self.device!r}. "
+                "Use cpu, cuda, or cuda:1 for the second GPU."
+            )
         if self.timeout_s is not None:
             remedy = "Give more, or leave it out for no limit."
             check_number(TuneError, "A run", "timeout", self.timeout_s, above=0, remedy=remedy)

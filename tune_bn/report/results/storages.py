@@ -44,9 +44,9 @@ def open_study(storage: str, name: str | None = None) -> "optuna.Study":
     Raises:
         ReportError: If there is no such storage or study, or the file is damaged or locked.
     """
+    url = _address(storage)
     import optuna
 
-    url = _address(storage)
     with _readable(_shown(storage), storage), warnings.catch_warnings():
         # Of the proxy and the journal on Redis; whoever made the storage has seen it.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -160,13 +160,14 @@ def _no_such_study(storage: str, name: str | None, names: list[str]) -> str:
 
 def _address(storage: str) -> Any:
     """Returns an SQLAlchemy address, or a journal's path, after a look that the file is one."""
-    import sqlalchemy
-
-    if "://" not in storage:
-        path = Path(storage)
+    path = None if "://" in storage else Path(storage)
+    if path is not None:
         if _is_journal(path):
             return path
         _check_sqlite(path, storage)
+    import sqlalchemy
+
+    if path is not None:
         return sqlalchemy.URL.create("sqlite", database=str(path))
     try:
         url = sqlalchemy.make_url(storage)

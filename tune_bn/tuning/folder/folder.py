@@ -17,11 +17,57 @@ from tune_bn.plain.names import NETWORK_FILE, STUDY_FILE, SUMMARY_FILE
 from tune_bn.plain.text import error_line
 from tune_bn.tuning.errors import TuneError
 
-__all__ = ["RESULTS", "open_folder", "replace_results", "set_aside"]
+__all__ = [
+    "RESULTS",
+    "check_folder",
+    "open_folder",
+    "replace_results",
+    "require_study",
+    "set_aside",
+]
 
 RESULTS = ("model.pt", "report.html", NETWORK_FILE, SUMMARY_FILE)
 _LOCK = ".lock"
 _HOLDER = ".lock-holder"  # who holds it: opening a lock may empty it
+
+
+def check_folder(path: str | Path, *, resume: bool | None) -> None:
+    """Refuses an output folder that could not be used, as far as can be told without making it.
+
+    Args:
+        path: As for `open_folder`.
+        resume: True: it must hold a study.
+
+    Raises:
+        TuneError: As for `open_folder`, or there is no study.
+    """
+    folder = Path(path).expanduser().absolute()
+    if os.path.exists(folder / _LOCK):
+        with open_folder(path):
+            pass
+    else:
+        there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            why = "may not be written" if there.is_dir() else "is no folder"
+            raise TuneError(
+                f"--out needs a folder that can be written, but got {str(path)!r} "
+                f"({str(there)!r} {why}). Choose another folder."
+            )
+    if resume is True:
+        require_study(folder)
+
+
+def require_study(folder: Path) -> None:
+    """Refuses a folder without a study.
+
+    Raises:
+        TuneError: There is none.
+    """
+    if not (folder / STUDY_FILE).exists():
+        raise TuneError(
+            f"--resume needs a folder that holds a study, but {str(folder)!r} has no "
+            f"{STUDY_FILE}. Leave --resume out to begin one, or correct --out."
+        )
 
 
 @contextmanager

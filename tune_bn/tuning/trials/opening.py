@@ -7,10 +7,8 @@ from typing import Any
 
 import optuna
 
-from tune_bn.plain.names import STUDY_FILE
 from tune_bn.training import Dataset
-from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.folder.folder import open_folder, set_aside
+from tune_bn.tuning.folder.folder import open_folder, require_study, set_aside
 from tune_bn.tuning.folder.study import open_study, quiet_optuna, storage_errors
 from tune_bn.tuning.settings import DIRECTIONS, Settings
 from tune_bn.tuning.trials.workers import one_thread
@@ -55,11 +53,8 @@ def opened_study(
         refinement=dataset.preprocessing.refinement,
     )
     with open_folder(out) as folder, storage_errors(folder), one_thread():
-        if resume is True and not (folder / STUDY_FILE).exists():
-            raise TuneError(
-                f"--resume needs a folder that holds a study, but {str(folder)!r} has no "
-                f"{STUDY_FILE}. Leave --resume out to begin one, or correct --out."
-            )
+        if resume is True:
+            require_study(folder)
         if resume is False:
             set_aside(folder)
         with (
