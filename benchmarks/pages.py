@@ -269,9 +269,12 @@ def ray_benefit() -> str:
     return table(["search", "batch norm", "validation error, %", "test error, %", "seeds"], body)
 
 
+_FOOTPRINT = ("part", "extra", "module", "command")
+
+
 def footprint() -> str:
-    """Returns what the package weighs: its wheel, its dependencies, its imports."""
-    rows = _latest(_rows("footprint"), lambda r: (r["part"], r.get("extra"), r.get("module")))
+    """Returns what the package weighs: its wheel, dependencies, imports, and first lines."""
+    rows = _latest(_rows("footprint"), lambda r: tuple(map(r.get, _FOOTPRINT)))
     body: list[tuple[str, str]] = []
     for r in rows:
         if r["part"] == "wheel":
@@ -280,6 +283,8 @@ def footprint() -> str:
             what = f"'tune-bn[{r['extra']}]'" if r["extra"] else "tune-bn"
             names = f" ({', '.join(r['names'])})" if len(r["names"]) < 4 else ""
             body.append((f"packages with `{what}`", f"{len(r['names'])}{names}"))
+        elif r["part"] == "first line":
+            body.append((f"first line of `{r['command']}`", f"{r['cpu_s']:.1f} s of CPU"))
         else:
             what = f"`import {r['module']}` after `{r['beyond']}`"
             body.append((what, f"{r['ms']:.0f} ms"))

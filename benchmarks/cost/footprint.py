@@ -1,4 +1,4 @@
-"""What the package weighs: its wheel, what an install brings along, and what an import costs.
+"""What the package weighs: its wheel, its dependencies, an import, and the first line of a run.
 
     python -m benchmarks footprint
 
@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 import tune_bn
 from benchmarks.rows import RESULTS, environment, write_rows
 
-__all__ = ["dependencies", "import_ms", "installed_bytes", "main", "wheel_size"]
+__all__ = ["dependencies", "first_line_s", "import_ms", "installed_bytes", "main", "wheel_size"]
 
 _IMPORTS = {  # module -> what it stands on
     "tune_bn": "numpy",
@@ -36,6 +36,26 @@ _IMPORTS = {  # module -> what it stands on
 _EXTRAS = ("", "optuna", "ray", "torch", "report", "cli")
 
 _TIMED = "import time, {before}; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"  # noqa: E501 - one command line
+
+# Until something is written to stderr, where a run says what it read and what is wrong.
+_FIRST_LINE = """
+import os, sys, time
+class Ear:
+    encoding = "utf-8"
+    def isatty(self): return False
+    def flush(self): pass
+    def write(self, text):
+        os.write(1, str(time.process_time()).encode())
+        os._exit(0)
+sys.stderr = Ear()
+from tune_bn.__main__ import main
+main()
+sys.exit(1)
+"""
+_FIRST_LINES = (
+    ("tune", "--data", "digits", "--out", "no-such-folder/run"),
+    ("tune", "--data", "digits", "--target", "no such column"),
+)
 
 
 def import_ms(module: str, before: str, *, runs: int = 20) -> list[float]:
@@ -61,6 +81,31 @@ def import_ms(module: str, before: str, *, runs: int = 20) -> list[float]:
         for _ in range(runs + 1)
     ]
     return [1000 * seconds for seconds in times[1:]]
+
+
+def first_line_s(words: Iterable[str], *, runs: int = 5) -> list[float]:
+    """Returns after how many seconds of CPU time a command said its first line, run by run.
+
+    CPU time, since what else runs on the machine does not change it.
+
+    Args:
+        words: Of the command, without ``tune-bn``.
+        runs: How often; one more comes first and is not counted, so that files are cached.
+
+    Raises:
+        subprocess.CalledProcessError: If it said nothing.
+
+    Example:
+        >>> all(s > 0 for s in first_line_s(["tune"], runs=1))
+        True
+    """
+    command = [sys.executable, "-c", _FIRST_LINE, *words]
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    said = [
+        subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
+        for _ in range(runs + 1)
+    ]
+    return [float(text) for text in said[1:]]
 
 
 def dependencies(name: str, extra: str = "") -> set[str]:
@@ -146,6 +191,12 @@ def main(arguments: list[str] | None = None) -> None:
         row = {"part": "import", "module": module, "beyond": before, "runs": given.runs}
         low, middle, high = statistics.quantiles(times, n=4)
         row |= {"ms": round(middle, 2), "quartiles": [round(low, 2), round(high, 2)]}
+        rows.append(row | where)
+    for words in _FIRST_LINES:
+        times = first_line_s(words, runs=given.runs)
+        row = {"part": "first line", "command": " ".join(("tune-bn", *words)), "runs": given.runs}
+        low, middle, high = statistics.quantiles(times, n=4)
+        row |= {"cpu_s": round(middle, 2), "quartiles": [round(low, 2), round(high, 2)]}
         rows.append(row | where)
     for row in rows:
         print({key: value for key, value in row.items() if key not in where})

@@ -41,10 +41,12 @@ def test_an_import_is_timed_beyond_what_it_stands_on():
 
 
 def test_rows_are_appended(tmp_path, monkeypatch):
-    """One row for the wheel, one for each extra, one for each import, with where they are from."""
+    """One row for the wheel, one for each extra, import and first line; and where they are from."""
+    monkeypatch.setattr(footprint, "_FIRST_LINES", (("tune", "--data", "no such file"),))
     monkeypatch.setattr(footprint, "_IMPORTS", {"tune_bn": "numpy", "x": "no_such_framework"})
     footprint.main(["--runs", "2", "--out", str(tmp_path / "rows.jsonl")])
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
-    assert [r["part"] for r in rows] == ["wheel", *["dependencies"] * 6, "import"]
+    assert [r["part"] for r in rows] == ["wheel", *["dependencies"] * 6, "import", "first line"]
+    assert 0 < rows[-1]["cpu_s"] < 60
     assert 50_000 < rows[0]["bytes"] < 500_000
     assert all(r["machine"] and r["versions"]["numpy"] for r in rows)

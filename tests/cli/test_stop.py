@@ -54,7 +54,7 @@ def test_ctrl_c_while_the_data_load(table, tmp_path, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tune_bn.training.load_dataset", interrupted)
+    monkeypatch.setattr("tune_bn.training.data.file_digest", interrupted)
     result = CliRunner().invoke(app, command(table, tmp_path / "out"))
     assert result.exit_code == 130
     assert result.stderr == "tune-bn: Stopped before anything was changed.\n"
