@@ -7,7 +7,7 @@ for, so that a table can be read and checked before torch is there.
 
 from typing import TYPE_CHECKING
 
-from tune_bn.plain.lazy import loaded_when_asked
+from tune_bn.plain.deferred import loaded_when_asked
 
 if TYPE_CHECKING:
     from tune_bn.training.config import ACTIVATIONS, NORMS, Config

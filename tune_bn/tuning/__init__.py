@@ -6,7 +6,7 @@ Optuna too. Names are loaded when they are asked for, as those of `tune_bn.train
 
 from typing import TYPE_CHECKING
 
-from tune_bn.plain.lazy import loaded_when_asked
+from tune_bn.plain.deferred import loaded_when_asked
 from tune_bn.tuning.errors import Stopped, TuneError
 
 if TYPE_CHECKING:
