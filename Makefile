@@ -34,8 +34,9 @@ test-quick: $(VENV)/.installed
 	$(BIN)/python -m pytest $(PARALLEL) -m "not heavy and not slow" \
 		tests/core tests/optuna tests/nn tests/report tests/plain tests/typing tests/test_style.py
 
-# What a change must pass.
-test: lint types test-only
+# What a change must pass. Types are checked beside the tests, which wait for processes at times.
+test: lint
+	$(MAKE) -j 2 types test-only
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

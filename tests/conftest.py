@@ -50,23 +50,27 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGHUP, lambda *_: None)
 
 
-# What takes longest, longest first. Where several processes share the tests, each takes the next
-# file when it is done with one; the long ones come first, so that none is left alone with one.
+# Files and folders that take long, the longest first. Where several processes share the tests, each
+# takes the next file when it is done with one: so none is left alone with a long one at the end.
 LONGEST = (
     "tests/test_examples.py",
     "tests/ray/test_experiments.py",
     "tests/ray/test_runs.py",
+    "tests/test_readme.py",
+    "tests/faults/",
+    "tests/tuning/on_ray/",
+    "tests/security/",
+    "tests/fuzz/",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begins with the files that take long, then those that hold heavy tests."""
-    place = {name: i for i, name in enumerate(LONGEST)}
     heavy = {item.path for item in items if item.get_closest_marker("heavy")}
 
     def order(item: pytest.Item) -> tuple[int, bool]:
-        name = item.nodeid.partition("::")[0]
-        return place.get(name, len(place)), item.path not in heavy
+        places = (i for i, start in enumerate(LONGEST) if item.nodeid.startswith(start))
+        return next(places, len(LONGEST)), item.path not in heavy
 
     items.sort(key=order)
 

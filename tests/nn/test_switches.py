@@ -143,7 +143,7 @@ def test_a_switch_acts_as_on_torchs_layer(change: str, kind: str, dims: int, row
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("kind", ["plain", "decays"])
+@pytest.mark.parametrize("kind", ["decays", pytest.param("plain", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_switch_acts_in_compiled_code(change: str, kind: str) -> None:
     """The same for a layer that was compiled, and called, before the change."""

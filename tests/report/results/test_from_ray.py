@@ -58,6 +58,7 @@ def fitted(path: Path, search: Any, n: int = 8) -> tune.ResultGrid:
             search_alg=search,
             scheduler=ASHAScheduler(max_t=4, grace_period=1, reduction_factor=2),
             max_concurrent_trials=2,
+            reuse_actors=True,  # a process of its own is slow to start
         ),
         run_config=tune.RunConfig(storage_path=str(path), name="run", verbose=0),
     )

@@ -44,7 +44,7 @@ from tune_bn.report.results.wording import (
     value_text,
 )
 
-__all__ = ["Looks", "narrowing_figure", "plot_narrowing"]
+__all__ = ["Looks", "plot_narrowing"]
 
 _ROW_PX, _LOW_ROW_PX, _FEW_ROWS = 104, 84, 4
 _GAP_PX = 34
@@ -87,13 +87,7 @@ def plot_narrowing(
         >>> plot_narrowing(study).layout.title.text
         'How the search narrowed'
     """
-    return narrowing_figure(results_of(source), params, max_trials)
-
-
-def narrowing_figure(
-    results: Results, params: Sequence[str] | None, max_trials: int | None
-) -> go.Figure:
-    """Returns what `plot_narrowing` returns."""
+    results = results_of(source)
     title = "How the search narrowed" if results.stages else "Draws of each parameter"
     names = chosen_params(results, params)
     trials, note = shown_trials(results, max_trials)

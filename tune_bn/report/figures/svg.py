@@ -9,7 +9,7 @@ from typing import Any
 
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures.drawing import draw
-from tune_bn.report.figures.drawn import narrowing_figure
+from tune_bn.report.figures.drawn import plot_narrowing
 from tune_bn.report.figures.hover import plain_text
 from tune_bn.report.figures.marks import words
 from tune_bn.report.figures.shared import chosen_params
@@ -57,7 +57,7 @@ def narrowing_svg(
             "A figure of how a search narrowed needs a finished trial with a parameter, but "
             f"{results.name!r} has none yet."
         )
-    figure = narrowing_figure(results, names, max_trials)
+    figure = plot_narrowing(results, params=names, max_trials=max_trials)
     drawing = draw(figure, width=_WIDTH - 2 * _EDGE)
     title, *notes = plain_text(str(figure.layout.title.text)).split("\n")
     goal = "higher is better" if results.maximize else "lower is better"

@@ -10,7 +10,7 @@ from tune_bn.report.figures import (
     plot_parallel,
     plot_pareto,
 )
-from tune_bn.report.figures.drawn import narrowing_figure
+from tune_bn.report.figures.drawn import plot_narrowing
 from tune_bn.report.figures.relations import (
     FEWEST_ASSESSED,
     Importance,
@@ -110,7 +110,7 @@ def _narrowing_figures(results: Results, names: list[str]) -> list[str]:
     blocks = [
         figure_block(
             f"plot-narrowing-{i}",
-            _part_of(narrowing_figure(results, part, most), i, parts),
+            _part_of(plot_narrowing(results, params=part, max_trials=most), i, parts),
             caption if i == 1 else "",
             tables.best_trials_table(results, params=part),
         )

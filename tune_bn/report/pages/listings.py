@@ -12,7 +12,7 @@ from tune_bn.core.space import Categorical
 from tune_bn.report.figures.relations import Importance
 from tune_bn.report.figures.shared import some_stages
 from tune_bn.report.pages.verdict import model_scores, winner
-from tune_bn.report.results.explanation import explanation, source_text
+from tune_bn.report.results.explanation import explain, source_text
 from tune_bn.report.results.results import Results, TrialResult
 from tune_bn.report.results.wording import (
     count_text,
@@ -135,7 +135,7 @@ def reasons_table(results: Results, *, most: int = 10) -> Table | None:
     best = _best_trials(results, most)
     if not any(t.origin is not None for t in best):
         return None
-    rows = tuple((_number_text(results, t), explanation(results, t)) for t in best)
+    rows = tuple((_number_text(results, t), explain(results, t.number)) for t in best)
     return Table("Why the best were tried", ("Trial", "Why it was tried"), rows, n_text_columns=2)
 
 

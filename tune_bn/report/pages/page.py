@@ -29,7 +29,7 @@ from tune_bn.report.pages.summary import (
     with_summary,
 )
 from tune_bn.report.pages.verdict import verdict
-from tune_bn.report.results.explanation import explanation
+from tune_bn.report.results.explanation import explain
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.source import results_of
 
@@ -265,7 +265,7 @@ def _best_configuration(results: Results, summary: Mapping[str, Any]) -> list[st
     )
     narrower = code_block("Search on in a narrower space", refined_space_code(results))
     reasons = tables.reasons_table(results)
-    why = f'<p class="why">{plain(explanation(results, best))}</p>' if best.origin else ""
+    why = f'<p class="why">{plain(explain(results, best.number))}</p>' if best.origin else ""
     return [
         of_several,
         table_block(table),

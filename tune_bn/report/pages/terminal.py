@@ -24,7 +24,7 @@ from tune_bn.report.pages.summary import (
     with_summary,
 )
 from tune_bn.report.pages.verdict import verdict
-from tune_bn.report.results.explanation import explanation
+from tune_bn.report.results.explanation import explain
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.wording import duration_text, label, number_text, state_text, value_text
 
@@ -66,7 +66,7 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
             _indented(f"{name} = {value_text(v, 6)}") for name, v in best.params.items()
         ]
         if best.origin is not None or best.is_unread:
-            lines += ["", _indented(explanation(results, best))]
+            lines += ["", _indented(explain(results, best.number))]
         blocks.append((f"Best configuration: trial {best.number}", lines))
     if advice:
         shown = [_indented(f"• {one.text}") for one in advice]

@@ -20,7 +20,7 @@ from tune_bn.report.results.results import Results, TrialResult
 from tune_bn.report.results.source import results_of
 from tune_bn.report.results.wording import count_text, label, number_text, value_text
 
-__all__ = ["explain", "explanation", "source_text", "window_source"]
+__all__ = ["explain", "source_text", "window_source"]
 
 _MOST_TRIALS = 5  # named in a row
 _MOST_MOVED = 10
@@ -59,7 +59,8 @@ trials cover it evenly: lr between 4 and 5 (drawn 4.026). It is running.
     trial = results.by_number.get(trial_number) if is_number else None
     if trial is None:
         raise ReportError(_no_such_trial(results, trial_number))
-    return explanation(results, trial)
+    sentences = [*_sentences(results, trial), _outcome(results, trial)]
+    return visible(" ".join(filter(None, sentences)))
 
 
 def _no_such_trial(results: Results, got: Any) -> str:
@@ -70,17 +71,6 @@ def _no_such_trial(results: Results, got: Any) -> str:
     if isinstance(got, int) and not isinstance(got, bool) and first < got < last:
         text += " That one has not begun, or is gone."
     return text
-
-
-def explanation(results: Results, trial: TrialResult) -> str:
-    """Returns what `explain` returns.
-
-    Args:
-        results: The search.
-        trial: One of its trials.
-    """
-    sentences = [*_sentences(results, trial), _outcome(results, trial)]
-    return visible(" ".join(filter(None, sentences)))
 
 
 def _sentences(results: Results, trial: TrialResult) -> Iterable[str]:
