@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("tests", deadline=None)  # how long an example takes is the machine's
+# How long an example takes is the machine's.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 # The networks of tests are so small that a second thread only waits for the first, and several

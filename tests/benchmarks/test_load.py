@@ -56,6 +56,7 @@ def test_a_study_that_lost_a_trial_is_refused(tmp_path, monkeypatch):
         )
 
 
+@pytest.mark.slow  # the soak itself is another ring
 def test_a_round_of_the_soak(tmp_path):
     """Every work of a round is done, and the row has what must stay flat."""
     row = soak.run(tmp_path / "rows.jsonl", minutes=5, rounds=1)

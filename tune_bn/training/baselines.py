@@ -79,12 +79,7 @@ def fitted_baselines(
 ) -> dict[str, Baseline]:
     """Returns what `baselines` scores, with the gain of each row.
 
-    Args:
-        dataset: As for `baselines`.
-        seed: As for `baselines`.
-        metric: As for `baselines`.
-        limit_s: Seconds that boosting may take; it is left out where it would take longer.
-        clock: Seconds from any fixed point.
+    Boosting is left out where it would take longer than ``limit_s`` seconds of the ``clock``.
     """
     is_classes = dataset.task == "classification"
     chosen: list[tuple[str, Any]] = [

@@ -123,16 +123,10 @@ class TunedModel:
     def predict_proba(self, rows: Rows, *, strict: bool = False) -> npt.NDArray[np.float64]:
         """Returns the probability of each class for each row: shape (N, classes).
 
-        Args:
-            rows: As for `predict`.
-            strict: As for `predict`.
+        It takes, refuses and warns of what `predict` does.
 
         Raises:
-            DataError: As for `predict`.
             TypeError: The target is a number, which has no classes.
-
-        Warns:
-            UnknownCategoriesWarning: As for `predict`.
         """
         if self.classes is None:
             raise TypeError(

@@ -92,15 +92,9 @@ def propose_open(
 ) -> tuple[Proposal, dict[str, Any]]:
     """Returns what `propose` returns, of the parameters that the choices of the trial open.
 
-    Args:
-        seed: As for `propose`.
-        number: As for `propose`.
-        space: As for `propose`; a condition's parameter comes before those that depend on it.
-        history: As for `propose`.
-        narrowing: As for `propose`.
-        plan: As for `propose`.
-        conditions: What `checked_conditions` returned.
-        fixed: Values that are given. One whose condition does not hold is left out.
+    It takes what that takes, and ``conditions``, which `checked_conditions` returned; in the space
+    a condition's parameter comes before those that depend on it. Of the values that are ``fixed``,
+    those whose condition does not hold are left out.
 
     Returns:
         The proposal, and the values of the trial. These have other names than the proposal only

@@ -379,19 +379,10 @@ class Marker:
         ranges: Mapping[str, int] | None = None,
         is_whole: bool = True,
     ) -> tuple[Mark, tuple[Trial, ...]]:
-        """Returns the mark of a trial, and the trials that it names.
+        """Returns the mark of a trial, and the trials that it names; the options are those of it.
 
-        Args:
-            number: Its number.
-            plan: Its stage and width.
-            proposal: What was drawn.
-            history: The trials finished so far.
-            parameters: All parameters that the search knows, by name.
-            without: As for `Mark`.
-            given: As for `Mark`.
-            names: As for `Mark`.
-            ranges: As for `Mark`.
-            is_whole: As for `Mark`.
+        ``plan`` is its stage and width, ``proposal`` what was drawn, ``history`` the trials
+        finished so far, ``parameters`` all that the search knows, by name.
         """
         spanning: tuple[Trial, ...] = ()
         trials: tuple[int, ...] = ()

@@ -213,15 +213,7 @@ class CoarseToFine:
         violation: float = 0.0,
         end: End = "unknown",
     ) -> None:
-        """Reports a trial that has ended once more: what is told last counts.
-
-        Args:
-            number: Number of the trial.
-            value: As for `tell`.
-            state: As for `tell`.
-            progress: As for `tell`.
-            violation: As for `tell`.
-            end: As for `tell`.
+        """Reports a trial that has ended once more, as `tell` does: what is told last counts.
 
         Raises:
             TrialError: If the trial has not ended, or as for `tell`.
@@ -243,14 +235,8 @@ class CoarseToFine:
     ) -> int:
         """Takes in a trial that was run elsewhere; returns the number that it gets here.
 
-        Args:
-            params: Values by name; parameters may be missing. A number outside its range is moved
-                to the nearest end when the search looks around it.
-            value: As for `tell`.
-            state: As for `tell`.
-            progress: As for `tell`.
-            violation: As for `tell`.
-            end: As for `tell`.
+        Of ``params``, its values by name, some may be missing. A number outside its range is moved
+        to the nearest end when the search looks around it. What came of it is said as to `tell`.
 
         Raises:
             SpaceError: If a name is unknown or a value cannot be one of its parameter.
