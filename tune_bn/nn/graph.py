@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.compiler import allow_in_graph
 
+from tune_bn.nn.afterwards import once_imported
 from tune_bn.nn.ewa import Averages, enter_batch
 
 __all__ = ["training_step"]
@@ -30,7 +30,6 @@ _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lamb
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
-@allow_in_graph  # type: ignore[untyped-decorator] # untyped in torch
 def training_step(
     x: Tensor,
     weight: Tensor | None,
@@ -70,6 +69,10 @@ def training_step(
             var = var.sub(var, alpha=share)
     enter_batch(averages, momentum, mean, var)
     return output
+
+
+# The compiler takes a second to import, which only those who compile should wait for.
+once_imported("torch._dynamo", lambda: torch.compiler.allow_in_graph(training_step))  # type: ignore[no-untyped-call] # untyped in torch
 
 
 def _is_for_cpu_compiler(x: Tensor, running_mean: Tensor) -> bool:
