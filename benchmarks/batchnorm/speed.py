@@ -38,7 +38,6 @@ GOALS = {
     "compiled within a model": 1.00,
     "compiled between convolution and ReLU": 1.00,
 }
-SMALL_GOAL = 1.15  # forward + backward at (128, 256), where a call's fixed cost shows
 TURN_S = 0.002  # long against the clock and a call's start, short against the machine's moods
 
 Contender = tuple[str, Callable[[], object]]
@@ -171,10 +170,8 @@ def _seconds(call: Callable[[], object], calls: int) -> float:
 def _cases(seed: int, *, compiled: bool) -> Iterator[tuple[dict[str, Any], float, list[Maker]]]:
     """Yields each case, its goal and what makes its contenders, torch's layer first."""
     for x, case in _inputs(seed):
-        is_small = x.shape == SHAPES[0]
-        goal = SMALL_GOAL if is_small else GOALS["forward + backward"]
         work = "forward + backward"
-        yield case | {"work": work}, goal, _makers(x, _training)
+        yield case | {"work": work}, GOALS[work], _makers(x, _training)
         yield case | {"work": work}, 1.05, _makers(x, _training, _TRACKS)
         work = "eval forward"
         yield case | {"work": work}, GOALS[work], _makers(x, _inference)

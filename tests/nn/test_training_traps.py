@@ -233,3 +233,61 @@ def test_a_batch_of_one_value() -> None:
     in_training = layer(x)
     assert all(torch.equal(a, b) for a, b in zip(before, layer.buffers(), strict=True))
     assert torch.equal(in_training, layer.eval()(x))
+
+
+# --- What others do to the memory of buffers between two steps ---------------------------------
+
+
+def _moved(tensor: Tensor) -> None:
+    tensor.data = tensor.data.clone()
+
+
+def _shared(tensor: Tensor) -> None:
+    tensor.share_memory_()
+
+
+def _swapped(tensor: Tensor) -> None:
+    torch.utils.swap_tensors(tensor, tensor.clone())
+
+
+def _written(tensor: Tensor) -> None:
+    tensor.data.copy_(torch.full_like(tensor, 7))
+
+
+MEMORY = [_moved, _shared, _swapped, _written]
+MANY: list[dict[str, Any]] = [{}, {"variance": "unbiased"}, {"decays": (0.5, 0.9)}]
+
+
+@pytest.mark.parametrize("change", MEMORY)
+@pytest.mark.parametrize("name", ["running_mean", "running_var", "num_batches_tracked"])
+@pytest.mark.parametrize("options", MANY, ids=["biased", "unbiased", "decays"])
+def test_a_step_goes_to_the_memory_that_a_buffer_has_now(
+    options: dict[str, Any], name: str, change: Any
+) -> None:
+    """New memory behind the same tensor, as by ``tensor.data =``, is what the next step moves.
+
+    Another layer gets the same values written into its buffer, without any memory moved.
+    """
+    moved, still = BatchNorm1d(3, **options), BatchNorm1d(3, **options)
+    for step in range(3):
+        x = normal(32, 3, seed=step, dtype=torch.float32)
+        moved(x)
+        still(x)
+        change(getattr(moved, name))
+        getattr(still, name).copy_(getattr(moved, name))
+    for ours, theirs in zip(moved.buffers(), still.buffers(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    assert moved.num_batches_tracked == (
+        7 if (name, change) == ("num_batches_tracked", _written) else 3
+    )
+
+
+def test_a_count_of_another_type_counts() -> None:
+    """As torch's layer, whatever integer somebody put there."""
+    layer, usual = BatchNorm1d(3), BatchNorm1d(3)
+    layer.num_batches_tracked = torch.tensor(0, dtype=torch.int32)
+    for step in range(3):
+        for each in (layer, usual):
+            each(normal(32, 3, seed=step, dtype=torch.float32))
+    assert layer.num_batches_tracked == 3
+    torch.testing.assert_close(layer.running_mean, usual.running_mean, rtol=1e-6, atol=1e-7)

@@ -37,9 +37,7 @@ from tune_bn.plain.checks import check_number, check_whole
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
 
 
-# What it goes with; mean, variance and 1 together; the first two together, each by itself, and each
-# for the kernel.
-_Scratch = tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]
+_graph_task = torch._C._current_graph_task_id
 
 # Values per channel from which a change of the variance's units and back loses nothing that counts.
 _MANY = 16
@@ -138,6 +136,11 @@ class EwaBatchNorm(RunningStatistics):
         except TraceError:
             traced: Tensor = _leaf_of_trace(self, input, mask)
             return traced
+        is_eager = not is_compiling()
+        if is_eager and self._is_plain and self.training and mask is None:
+            done = self._step_in_place(input)
+            if done is not None:
+                return done
         buffers = self._buffers
         running_mean, running_var = buffers["running_mean"], buffers["running_var"]
         weight: Tensor | None = self.weight
@@ -152,7 +155,6 @@ class EwaBatchNorm(RunningStatistics):
             weight = torch.ones_like(bias)
         if mask is not None:
             return self._forward_masked(input, mask, weight, bias)
-        is_eager = not is_compiling()
         if not is_eager and self.training and running_mean is not None:
             kind = self._graph_step
             if kind and input.numel() > input.shape[1]:
@@ -183,64 +185,6 @@ class EwaBatchNorm(RunningStatistics):
                 f"input size {input.size()}. Drop the last incomplete batch, or build the layer "
                 "with single_value='running'."
             )
-        batches = buffers["num_batches_tracked"]
-        if (
-            is_eager
-            and self._is_plain
-            and self.training
-            and running_mean is not None
-            and running_var is not None
-            and count >= _MANY
-            and not _is_recomputation()
-            and can_read(batches)
-        ):
-            n = batches.item()
-            decays, scratch = self.decays, self._scratch
-            if n < 1 or (
-                decays
-                and (
-                    scratch is None
-                    or scratch[0] is not running_mean
-                    or buffers["kept_batches"].item() != n  # type: ignore[union-attr] # registered together with decays
-                )
-            ):
-                self._settle()
-                n = batches.item()
-            step = step_at(n + 1, self.momentum)
-            if decays:
-                # The kernel leaves mean and variance side by side in memory that the layer keeps
-                # for this, so that one operation moves the means and variances of all tracks.
-                if scratch is None or scratch[0] is not running_mean:
-                    scratch = self.__dict__["_scratch"] = _scratch_for(running_mean)
-                _, together, moments, batch, kernel_mean, kernel_var = scratch
-                moments.zero_()  # a NaN of the last batch would stay
-                output = torch.batch_norm(
-                    input, weight, bias, kernel_mean, kernel_var, True, 1.0, self.eps, cudnn
-                )
-                if self.variance == "biased":
-                    var = batch[1]
-                    var.sub_(var, alpha=1 / count)
-                torch._foreach_lerp_((running_mean, running_var), batch, step)
-                buffers["tracks"].lerp_(together, buffers["track_steps"])  # type: ignore[union-attr, arg-type] # registered together with decays
-                buffers["kept_batches"].fill_(n + 1)  # type: ignore[union-attr] # likewise
-                batches.fill_(n + 1)
-                return output
-            # .data is the same memory to the kernel, which averages in place, and another tensor
-            # to autograd, which would miss later writes only if it used what it saved; in
-            # training it uses the batch's own statistics.
-            is_biased = self.variance == "biased"
-            try:
-                if is_biased:  # in the kernel's units while it runs, which are the unbiased ones
-                    running_var.add_(running_var, alpha=1 / (count - 1))
-                output = torch.batch_norm(
-                    input, weight, bias, running_mean.data, running_var.data, True, step, self.eps,
-                    cudnn,
-                )  # fmt: skip
-            finally:
-                if is_biased:
-                    running_var.sub_(running_var, alpha=1 / count)
-            batches.fill_(n + 1)  # half the cost of a sum
-            return output
         if not self.eps > 0:  # set since
             check_number(BatchNormError, type(self).__name__, "eps", self.eps, above=0)
         if (running_mean is None) != (running_var is None) and self._counts and self.training:
@@ -254,6 +198,80 @@ class EwaBatchNorm(RunningStatistics):
         output = torch.batch_norm(input, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
         if count > 0 and not (is_eager and _is_recomputation()):
             self._track(mean, var, count, biased=False, gate=None)
+        return output
+
+    def _step_in_place(self, x: Tensor) -> Tensor | None:
+        """Makes a usual training step in eager mode; returns None, with nothing done, for others.
+
+        What a small layer's step costs beside the kernel is Python, so this asks no more than it
+        has to, and parameters and buffers where they lie.
+        """
+        buffers, parameters = self._buffers, self._parameters
+        running_mean, running_var = buffers["running_mean"], buffers["running_var"]
+        batches = buffers["num_batches_tracked"]
+        count = x.numel() // self.num_features
+        if (
+            count < _MANY
+            or running_mean is None
+            or running_var is None
+            or _graph_task() != -1  # a recomputation
+            or not can_read(batches)
+            or self._frozen
+            or not ("weight" in parameters and "bias" in parameters)
+        ):
+            return None
+        weight: Tensor | None = parameters["weight"]
+        bias: Tensor | None = parameters["bias"]
+        if weight is None:
+            if bias is not None:
+                return None
+        elif weight.dtype is not running_mean.dtype:
+            weight = weight.to(running_mean.dtype)
+            bias = None if bias is None else bias.to(running_mean.dtype)
+        scratch, decays = self._scratch, self.decays
+        if (
+            scratch is None
+            or scratch.running_mean is not running_mean
+            or scratch.running_var is not running_var
+            or scratch.batches is not batches
+            or scratch.places
+            != (running_mean.data_ptr(), running_var.data_ptr(), batches.data_ptr())
+        ):
+            if batches.dtype != torch.long:
+                return None
+            scratch = _Scratch(running_mean, running_var, batches, keeps_more=bool(decays))
+            self.__dict__["_scratch"] = scratch
+            self._settle()
+        n = scratch.count[()]
+        if n < 1 or (decays and buffers["kept_batches"].item() != n):  # type: ignore[union-attr] # registered together with decays
+            self._settle()
+            n = scratch.count[()]
+        step = step_at(n + 1, self.momentum)
+        is_biased = self.variance == "biased"
+        cudnn = torch.backends.cudnn.enabled
+        if decays:
+            # The kernel leaves mean and variance side by side, so that one operation moves the
+            # means and variances of all tracks.
+            scratch.moments.zero_()  # a NaN of the last batch would stay
+            mean, var = scratch.kernel
+            # torch.batch_norm is what F.batch_norm calls after checks that are made here already.
+            output = torch.batch_norm(x, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
+            if is_biased:
+                var = scratch.batch[1]
+                var.sub_(var, alpha=1 / count)
+            torch._foreach_lerp_((running_mean, running_var), scratch.batch, step)
+            buffers["tracks"].lerp_(scratch.together, buffers["track_steps"])  # type: ignore[union-attr, arg-type] # registered together with decays
+            buffers["kept_batches"].fill_(n + 1)  # type: ignore[union-attr] # likewise
+        else:
+            mean, var = scratch.kernel
+            try:
+                if is_biased:  # in the kernel's units while it runs, which are the unbiased ones
+                    running_var.add_(running_var, alpha=1 / (count - 1))
+                output = torch.batch_norm(x, weight, bias, mean, var, True, step, self.eps, cudnn)
+            finally:
+                if is_biased:
+                    running_var.add_(running_var, alpha=-1 / count)
+        scratch.count[()] = n + 1
         return output
 
     def __prepare_scriptable__(self) -> NoReturn:
@@ -398,16 +416,38 @@ class BatchNorm3d(EwaBatchNorm, nn.BatchNorm3d):
         self._check_channels(input)
 
 
-def _scratch_for(running_mean: Tensor) -> _Scratch:
-    """Returns memory for a batch's statistics, ``(3, 1, C)``, and the names it is used by.
+class _Scratch:
+    """Where the kernel leaves what it found, under names that it and autograd alone know.
 
     What the kernel is handed, and autograd saves, is another tensor to autograd than what is
-    written to afterwards.
+    written to afterwards. That is the running statistics themselves (autograd would miss a later
+    write only if it used what it saved; in training it uses the batch's own statistics); and for a
+    layer that keeps several averages, memory of its own.
     """
-    with torch.inference_mode(False):  # what is made under it could not be used in training
-        together = running_mean.new_ones(3, 1, *running_mean.shape)
-        mean, var = together[0, 0], together[1, 0]
-        return running_mean, together, together[:2], (mean, var), mean.data, var.data
+
+    kernel: tuple[Tensor, Tensor]  # mean and variance, for the kernel
+    together: Tensor  # (3, 1, C): mean, variance and 1 of a batch
+    moments: Tensor  # the first two
+    batch: tuple[Tensor, Tensor]  # each of them by itself
+    count: memoryview  # of the batches; an operation of torch's takes as long as all of Python here
+
+    def __init__(
+        self, running_mean: Tensor, running_var: Tensor, batches: Tensor, *, keeps_more: bool
+    ) -> None:
+        self.running_mean = running_mean
+        self.running_var = running_var
+        self.batches = batches
+        # Another's ``tensor.data = …`` leaves the tensor the same and moves its memory.
+        self.places = running_mean.data_ptr(), running_var.data_ptr(), batches.data_ptr()
+        self.count = memoryview(batches.numpy())  # type: ignore[arg-type] # an array is one
+        with torch.inference_mode(False):  # what is made under it could not be used in training
+            if keeps_more:
+                self.together = running_mean.new_ones(3, 1, *running_mean.shape)
+                self.moments = self.together[:2]
+                self.batch = self.together[0, 0], self.together[1, 0]
+                self.kernel = self.batch[0].data, self.batch[1].data
+            else:
+                self.kernel = running_mean.data, running_var.data
 
 
 def _leaf_of_trace(layer: nn.Module, x: Any, mask: Any) -> Any:

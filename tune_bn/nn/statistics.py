@@ -266,6 +266,7 @@ class RunningStatistics(_BatchNorm):
 
     def _register_statistics(self) -> None:
         self.__dict__["_is_settled"] = False
+        self.__dict__["_scratch"] = None
         self._settle()
         self._choose_steps()
 
