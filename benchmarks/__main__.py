@@ -7,6 +7,8 @@ __all__ = ["MODULES", "main"]
 
 MODULES = {
     "search": ("search.command", "what is found, beside other samplers"),
+    "in-time": ("search.in_time", "what many workers find in so much time, simulated"),
+    "curves": ("problems.curves", "records the learning curves that early stopping is tried on"),
     "hypervolume": ("search.hypervolume", "the same with several objectives"),
     "ray-benefit": ("search.ray_benefit", "what is found on Ray with ASHA"),
     "overhead": ("cost.overhead", "cost of the Optuna sampler, beside Optuna's own"),

@@ -15,8 +15,8 @@ from typing import Any
 from benchmarks.markdown import filled, table
 from benchmarks.problems.suites import DEVELOPMENT
 from benchmarks.rows import RESULTS
-from benchmarks.search.compare import Comparison
-from benchmarks.search.runs import read_rows
+from benchmarks.search.goals import PROBLEMS, found
+from benchmarks.search.goals import TABLES as OF_SEARCH
 
 __all__ = ["TABLES", "fill", "main"]
 
@@ -318,34 +318,14 @@ def extras() -> str:
     return table(["extra", "for", "packages", "MB installed"], body)
 
 
-_PROBLEMS = {  # suite -> what it is, and its number of parameters
-    "training": "real training",
-    "hpolib": "HPOLib tables",
-    "nasbench201": "NAS-Bench-201",
-    "hpobench": "HPOBench tables",
-    "hpobench-noisy": "HPOBench tables, noisy",
-    "branches": "conditional spaces",
-    "bbob-2d": "BBOB, 2 parameters",
-    "bbob-3d": "BBOB, 3 parameters",
-    "bbob-5d": "BBOB, 5 parameters",
-    "bbob-10d": "BBOB, 10 parameters",
-    "bbob-20d": "BBOB, 20 parameters",
-}
 _SHORT = ("training", "hpolib", "hpobench", "hpobench-noisy", "bbob-5d", "bbob-20d")
 
 
 @lru_cache
 def _against_tpe(suite: str) -> tuple[str, ...]:
     """Returns the shares of pairs won against TPE on a suite, at each number of trials."""
-    rates = [_found().win_rate("tune_bn", "tpe", [suite], n) for n in _TRIALS]
+    rates = [found().win_rate("tune_bn", "tpe", [suite], n) for n in _TRIALS]
     return tuple("" if rate is None else str(rate) for rate in rates)
-
-
-@lru_cache
-def _found() -> Comparison:
-    return Comparison(
-        read_rows([RESULTS / "search" / f"{name}.jsonl" for name in ("tune_bn", "tpe")])
-    )
 
 
 _TRIALS = (50, 100, 200, 400)
@@ -355,7 +335,7 @@ def finds(suites: Iterable[str] = _SHORT) -> str:
     """Returns the shares of pairs of runs that are won against TPE, real problems first."""
     body = [
         (
-            _PROBLEMS[suite],
+            PROBLEMS[suite],
             "development" if suite in DEVELOPMENT else "kept aside",
             *_against_tpe(suite),
         )
@@ -366,7 +346,7 @@ def finds(suites: Iterable[str] = _SHORT) -> str:
 
 def finds_all() -> str:
     """Returns the same for every suite."""
-    return finds(_PROBLEMS)
+    return finds(PROBLEMS)
 
 
 _LOADS = {
@@ -440,6 +420,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "footprint": footprint,
     "load": load,
     "soak": soak,
+    **OF_SEARCH,
 }
 
 

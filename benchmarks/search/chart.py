@@ -1,17 +1,18 @@
-"""The README's first figure as SVG: best value by trials, and what a trial costs beside it.
+"""Figures of the results as SVG: who wins where, and the best value by trials beside the cost.
 
 Plain text, so that it can be read in a diff and shown where no script runs.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from benchmarks.problems.suites import DEVELOPMENT
 from benchmarks.search.compare import Comparison
+from benchmarks.search.goals import PROBLEMS
 from benchmarks.search.methods import CHECKPOINTS, THROUGH_OPTUNA
 
-__all__ = ["chart"]
+__all__ = ["chart", "wins"]
 
 _COLOURS = {"random": "#7c8796", "tpe": "#1f83c6", "tune_bn": "#D55E00"}
 _NAMES = {"random": "RandomSampler", "tpe": "TPESampler", "tune_bn": "CoarseToFineSampler"}
@@ -127,10 +128,64 @@ def chart(results: Comparison, suites: Sequence[str] = DEVELOPMENT) -> str:
         legend.append(_text(at + 22, 20, _NAMES[method]))
     note = "regret: 1 = random search after 10 trials, 0 = best known"
     legend.append(_text(_LEFT + 3 * 190 + 10, 20, note, font_size="11", fill="#566173"))
-    body = "\n".join([*legend, *parts])
+    return _picture("Best value by trials, and cost of a trial", width, height, [*legend, *parts])
+
+
+def _picture(title: str, width: float, height: float, parts: Iterable[str]) -> str:
+    """Returns a whole SVG file on a white ground."""
+    body = "\n".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" '
-        f'width="{width:.0f}" height="{height}" font-family="system-ui, sans-serif">\n'
-        f"<title>Best value by trials, and cost of a trial</title>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'width="{width:.0f}" height="{height:.0f}" font-family="system-ui, sans-serif">\n'
+        f"<title>{title}</title>\n"
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n{body}\n</svg>\n'
     )
+
+
+def wins(results: Comparison, trials: int = 100) -> str:
+    """Returns a bar a suite as SVG text: of ten pairs of runs, how many each of two samplers wins.
+
+    Args:
+        results: Rows of TPE and ours.
+        trials: How many trials the runs have.
+    """
+    left, width, step = 190.0, 420.0, 26.0
+    parts = [
+        _text(left, 20, _NAMES["tune_bn"] + " finds better", fill=_COLOURS["tune_bn"]),
+        _text(
+            left + width,
+            20,
+            "TPESampler finds better",
+            fill=_COLOURS["tpe"],
+            text_anchor="end",
+        ),
+    ]
+    top = 34.0
+    for suite, name in PROBLEMS.items():
+        rate = results.win_rate("tune_bn", "tpe", [suite], trials)
+        if rate is None:
+            continue
+        ours = width * rate.rate
+        aside = "" if suite in DEVELOPMENT else " *"
+        parts += [
+            _text(left - 10, top + 14, name + aside, text_anchor="end"),
+            f'<rect x="{left}" y="{top}" width="{ours:.1f}" height="18" '
+            f'fill="{_COLOURS["tune_bn"]}"/>',
+            f'<rect x="{left + ours:.1f}" y="{top}" width="{width - ours:.1f}" height="18" '
+            f'fill="{_COLOURS["tpe"]}" fill-opacity="0.55"/>',
+            _text(left + 6, top + 14, f"{10 * rate.rate:.1f} of 10", fill="#ffffff"),
+        ]
+        top += step
+    middle = left + width / 2
+    parts += [
+        f'<line x1="{middle}" y1="28" x2="{middle}" y2="{top:.0f}" stroke="#2b3442"/>',
+        _text(middle, top + 14, "as often", text_anchor="middle", font_size="11"),
+        _text(
+            left - 10,
+            top + 32,
+            f"After {trials} trials. Real problems first. * nothing was chosen on these.",
+            font_size="11",
+            fill="#566173",
+        ),
+    ]
+    return _picture(f"Who finds the better value after {trials} trials", 640, top + 44, parts)

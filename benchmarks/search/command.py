@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.problems.suites import DEVELOPMENT, LONG, TEST
 from benchmarks.rows import RESULTS, environment, write_rows
 from benchmarks.search.methods import METHODS
+from benchmarks.search.peers import OUTSIDE
 from benchmarks.search.runs import measure, read_rows
 
 __all__ = ["FOLDER", "main"]
@@ -33,7 +34,7 @@ def _sensitivity_rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def _report(folder: Path) -> None:
-    from benchmarks.search.chart import chart
+    from benchmarks.search.chart import chart, wins
     from benchmarks.search.compare import Comparison
     from benchmarks.search.figures import write_figures
     from benchmarks.search.summary import fill
@@ -44,8 +45,9 @@ def _report(folder: Path) -> None:
         text = fill(page.read_text(encoding="utf-8"), results, sensitivity)
         page.write_text(text, encoding="utf-8")
     files = write_figures(results, folder / "figures", sensitivity)
-    files.append(folder / "figures" / "progress.svg")
-    files[-1].write_text(chart(results), encoding="utf-8")
+    for name, picture in (("progress", chart(results)), ("wins", wins(results))):
+        files.append(folder / "figures" / f"{name}.svg")
+        files[-1].write_text(picture, encoding="utf-8")
     print(*files, sep="\n")
 
 
@@ -68,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("action", choices=["run", "sensitivity", "report"])
     parser.add_argument(
-        "--methods", nargs="+", default=["tune_bn", "tpe", "random"], choices=METHODS
+        "--methods", nargs="+", default=["tune_bn", "tpe", "random"], choices=[*METHODS, *OUTSIDE]
     )
     parser.add_argument(
         "--suites", nargs="+", default=list(DEVELOPMENT), choices=[*DEVELOPMENT, *TEST, LONG]

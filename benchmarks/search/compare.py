@@ -6,7 +6,7 @@ half; ½ is a draw. The mean goes over problems, so that each counts alike.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ _BUDGET_KNOWN = "budget known"
 
 @dataclass(frozen=True)
 class WinRate:
-    """A win rate and the interval that holds it with a probability of 95 %."""
+    """A win rate and its interval of 95 %, for other seeds and other problems of the kind."""
 
     rate: float
     low: float
@@ -73,6 +73,7 @@ class Comparison:
         budget: int,
         *,
         factor: int = 1,
+        only: Container[str] | None = None,
         resamples: int = 400,
     ) -> WinRate | None:
         """Returns the mean win rate over all problems that both were run on; None if there is none.
@@ -83,28 +84,58 @@ class Comparison:
             suites: Names of suites; the mean goes over their problems, each suite counting alike.
             budget: Number of trials.
             factor: How many times as many trials the peer has.
-            resamples: How often seeds are drawn again for the interval.
+            only: Names of the problems that count; None for all.
+            resamples: How often problems and seeds are drawn again for the interval.
         """
+        matrices = self._matrices(method, peer, suites, budget, factor, only)
+        if not matrices:
+            return None
+        rng = np.random.default_rng(0)
+        means = np.zeros(resamples)
+        for of_suite in matrices:
+            again = np.stack([_resampled(m, rng, resamples) for m in of_suite])
+            drawn = rng.integers(len(of_suite), size=again.shape)
+            means += np.take_along_axis(again, drawn, axis=0).mean(axis=0) / len(matrices)
+        low, high = np.quantile(means, [0.025, 0.975])
+        return WinRate(_mean(matrices), float(low), float(high))
+
+    def rate(
+        self,
+        method: str,
+        peer: str,
+        suites: Sequence[str],
+        budget: int,
+        *,
+        factor: int = 1,
+        only: Container[str] | None = None,
+    ) -> float | None:
+        """Returns the same without the interval, which is what takes time."""
+        matrices = self._matrices(method, peer, suites, budget, factor, only)
+        return _mean(matrices) if matrices else None
+
+    def _matrices(
+        self,
+        method: str,
+        peer: str,
+        suites: Sequence[str],
+        budget: int,
+        factor: int,
+        only: Container[str] | None,
+    ) -> list[list[Losses]]:
+        """Returns the wins of all pairs, of every problem of every suite that has some."""
         matrices = []
         for suite in suites:
             of_suite = []
             for problem in self.problems(suite):
+                if only is not None and problem not in only:
+                    continue
                 a = self.losses(method, suite, problem, budget)
                 b = self.losses(peer, suite, problem, budget * factor)
                 if len(a) and len(b):
                     of_suite.append(_wins(a, b))
             if of_suite:
                 matrices.append(of_suite)
-        if not matrices:
-            return None
-        rate = float(np.mean([np.mean([m.mean() for m in s]) for s in matrices]))
-        rng = np.random.default_rng(0)
-        means = []
-        for _ in range(resamples):
-            again = [np.mean([_resampled(m, rng) for m in s]) for s in matrices]
-            means.append(float(np.mean(again)))
-        low, high = np.quantile(means, [0.025, 0.975])
-        return WinRate(rate, float(low), float(high))
+        return matrices
 
     def regret(self, method: str, suite: str, budget: int) -> float | None:
         """Returns the mean normalised regret over the problems of a suite.
@@ -162,9 +193,14 @@ def _wins(a: Losses, b: Losses) -> Losses:
     return np.where(equal, 0.5, a[:, None] < b[None, :])
 
 
-def _resampled(wins: Losses, rng: np.random.Generator) -> float:
-    """Returns the win rate of seeds drawn with replacement on both sides."""
+def _mean(matrices: list[list[Losses]]) -> float:
+    return float(np.mean([np.mean([m.mean() for m in s]) for s in matrices]))
+
+
+def _resampled(wins: Losses, rng: np.random.Generator, size: int) -> Losses:
+    """Returns ``size`` win rates, each of seeds drawn with replacement on both sides."""
     n, m = wins.shape
-    rows = np.bincount(rng.integers(n, size=n), minlength=n) / n
-    columns = np.bincount(rng.integers(m, size=m), minlength=m) / m
-    return float(rows @ wins @ columns)
+    rows = rng.multinomial(n, np.full(n, 1 / n), size=size) / n
+    columns = rng.multinomial(m, np.full(m, 1 / m), size=size) / m
+    means: Losses = np.einsum("ri,ij,rj->r", rows, wins, columns, optimize=True)
+    return means

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import Trial
 
-__all__ = ["CHECKPOINTS", "METHODS", "THROUGH_OPTUNA", "Curve", "by_hand", "can_run", "run"]
+__all__ = [
+    "CHECKPOINTS",
+    "METHODS",
+    "THROUGH_OPTUNA",
+    "Curve",
+    "Watch",
+    "by_hand",
+    "can_run",
+    "distribution",
+    "run",
+]
 
 THROUGH_OPTUNA = "tune_bn, through Optuna"
 CHECKPOINTS = (5, 10, 15, 25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1000)
@@ -39,8 +49,13 @@ class Curve:
     seconds: float
 
 
-class _Watch:
-    """Evaluates the problem and remembers what a method has found."""
+class Watch:
+    """Evaluates the problem and remembers what a method has found.
+
+    Args:
+        problem: The problem.
+        seed: Seed of the run, and of its noise.
+    """
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self._problem, self._seed = problem, seed
@@ -51,6 +66,7 @@ class _Watch:
         self._best: dict[int, float] = {}
 
     def __call__(self, params: Mapping[str, Any]) -> float:
+        """Returns what a search sees of a configuration."""
         started = time.process_time()
         seen = self._problem.observed(params, self._seed, self._n)
         if seen < self._seen:
@@ -63,6 +79,7 @@ class _Watch:
         return seen
 
     def curve(self) -> Curve:
+        """Returns what was found so far."""
         return Curve(self._best, time.process_time() - self._started - self._seconds)
 
 
@@ -80,7 +97,7 @@ def by_hand(
         if problem.branch is not None:
             return _run_optuna(problem, seed, n_trials, _coarse_to_fine(narrowing(n_trials)))
         search = CoarseToFine(problem.space, seed=seed, narrowing=narrowing(n_trials))
-        watch = _Watch(problem, seed)
+        watch = Watch(problem, seed)
         waiting = []
         for _ in range(n_trials):
             waiting.append(search.ask())
@@ -117,7 +134,8 @@ def _optuna(name: str, workers: int = 1) -> Callable[[Problem, int, int], Curve]
     return run_optuna
 
 
-def _distribution(parameter: Parameter) -> "BaseDistribution":
+def distribution(parameter: Parameter) -> "BaseDistribution":
+    """Returns a parameter as Optuna has it."""
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,
@@ -142,7 +160,7 @@ def _suggested(problem: Problem, trial: "Trial") -> dict[str, Any]:
     params: dict[str, Any] = {}
     while missing := [n for n in problem.branch(params) if n not in params]:
         for name in missing:
-            params[name] = trial._suggest(name, _distribution(problem.space[name]))
+            params[name] = trial._suggest(name, distribution(problem.space[name]))
     return params
 
 
@@ -158,11 +176,11 @@ def _run_optuna(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = {name: _distribution(p) for name, p in problem.space.items()}
+    space = {name: distribution(p) for name, p in problem.space.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(sampler=sampler(seed))
-        watch = _Watch(problem, seed)
+        watch = Watch(problem, seed)
         waiting = []
         for _ in range(n_trials):
             if problem.branch is None:
@@ -183,7 +201,7 @@ def _marsopt(problem: Problem, seed: int, n_trials: int) -> Curve:
     """Runs mixed adaptive random search, which has a loop and a budget of its own."""
     import marsopt
 
-    watch = _Watch(problem, seed)
+    watch = Watch(problem, seed)
 
     def objective(trial: Any) -> float:
         params: dict[str, Any] = {}
@@ -221,18 +239,20 @@ def can_run(method: str, problem: Problem) -> bool:
     """Tells whether a method applies to a problem."""
     if method == "cmaes":  # it draws categories and branches at random
         return all(isinstance(p, Float) for p in problem.space.values())
-    if method == "marsopt":
-        return problem.branch is None
-    return True
+    return problem.branch is None or (method in METHODS and method != "marsopt")
 
 
 def run(method: str, problem: Problem, seed: int, n_trials: int) -> Curve:
     """Runs a method on a problem.
 
     Args:
-        method: A name in `METHODS`.
+        method: A name in `METHODS`, or in `benchmarks.search.peers.OUTSIDE`.
         problem: The problem.
         seed: Seed of the search; also of the noise, where there is some.
         n_trials: How many trials, ≥ 1.
     """
+    if method not in METHODS:
+        from benchmarks.search.peers import OUTSIDE
+
+        return OUTSIDE[method](problem, seed, n_trials)
     return METHODS[method](problem, seed, n_trials)

@@ -6,7 +6,7 @@ session says when, on what machine and with which versions.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,8 +18,9 @@ from benchmarks.problems.problem import Problem
 from benchmarks.problems.suites import problems
 from benchmarks.rows import environment
 from benchmarks.search.methods import can_run, run
+from benchmarks.search.peers import OUTSIDE_PACKAGES
 
-__all__ = ["Row", "file_of", "measure", "read_rows"]
+__all__ = ["Row", "Task", "extend", "file_of", "measure", "read_rows"]
 
 _PACKAGES = ("tune-bn", "optuna", "numpy", "cmaes", "marsopt", "torch", "coco-experiment")
 
@@ -86,7 +87,7 @@ def read_rows(files: Iterable[Path]) -> Iterator[Row]:
 
 def _session() -> dict[str, Any]:
     """Returns a record of date, machine and versions, with a name that rows can bear."""
-    where = environment(_PACKAGES)
+    where = environment((*_PACKAGES, *OUTSIDE_PACKAGES))
     name = blake2b(json.dumps(where).encode(), digest_size=4).hexdigest()
     return {"session": name, **where}
 
@@ -96,10 +97,11 @@ def _problems_by_name(suite: str) -> dict[str, Problem]:
     return {p.name: p for p in problems(suite)}
 
 
-_Task = tuple[str, str, str, int, int]  # as `Row.key`
+Task = tuple[str, str, str, int, int]
+"""Method, suite, problem, seed, trials: as `Row.key`."""
 
 
-def _run_task(task: _Task) -> Row:
+def _run_task(task: Task) -> Row:
     method, suite, name, seed, trials = task
     curve = run(method, _problems_by_name(suite)[name], seed, trials)
     return Row(method, suite, name, seed, trials, curve.best, curve.seconds)
@@ -107,7 +109,7 @@ def _run_task(task: _Task) -> Row:
 
 def _tasks(
     methods: Iterable[str], suites: Iterable[str], seeds: int, trials: int
-) -> Iterator[_Task]:
+) -> Iterator[Task]:
     # Seeds outermost: whatever is there when a run is interrupted covers every problem.
     methods, suites = list(methods), list(suites)
     for seed in range(seeds):
@@ -137,12 +139,26 @@ def measure(
         trials: Trials of each run.
         jobs: Number of processes.
     """
+    return extend(folder, _tasks(methods, suites, seeds, trials), _run_task, jobs=jobs)
+
+
+def extend(
+    folder: Path, tasks: Iterable[Task], run_task: Callable[[Task], Row], *, jobs: int = 1
+) -> int:
+    """Runs those tasks that have no row in a folder yet; returns the number of new rows.
+
+    Args:
+        folder: Where the files lie; made if it is missing.
+        tasks: What is to be there.
+        run_task: Runs one of them; with several processes it has to be picklable.
+        jobs: Number of processes.
+    """
     from rich.progress import track
 
     folder.mkdir(parents=True, exist_ok=True)
     known = {row.key for row in read_rows(sorted(folder.glob("*.jsonl")))}
-    tasks = [t for t in _tasks(methods, suites, seeds, trials) if t not in known]
-    if not tasks:
+    missing = [t for t in tasks if t not in known]
+    if not missing:
         return 0
     session = _session()
     begun: set[Path] = set()
@@ -156,11 +172,11 @@ def measure(
             out.write(json.dumps({**row.to_json(), "session": session["session"]}) + "\n")
 
     if jobs == 1:
-        for task in track(tasks, description="runs"):
-            keep(_run_task(task))
-        return len(tasks)
+        for task in track(missing, description="runs"):
+            keep(run_task(task))
+        return len(missing)
     with ProcessPoolExecutor(jobs) as pool:
-        futures = [pool.submit(_run_task, task) for task in tasks]
-        for future in track(as_completed(futures), description="runs", total=len(tasks)):
+        futures = [pool.submit(run_task, task) for task in missing]
+        for future in track(as_completed(futures), description="runs", total=len(missing)):
             keep(future.result())
-    return len(tasks)
+    return len(missing)

@@ -18,6 +18,12 @@ PEERS = {
     "cmaes": ("cmaes", 1),
     "qmc": ("qmc", 1),
     "textbook": ("textbook", 1),
+    "anneal": ("anneal", 1),
+    "cfo": ("cfo", 1),
+    "blendsearch": ("blendsearch", 1),
+    "oneplusone": ("oneplusone", 1),
+    "discrete-oneplusone": ("discrete-oneplusone", 1),
+    "ngopt, budget known": ("ngopt, budget known", 1),
     "random, twice the trials": ("random", 2),
 }
 _OURS = ("tune_bn", "tune_bn, budget known")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import warnings
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ from benchmarks.problems.suites import DEVELOPMENT, LONG, TEST, bbob_problem, pr
 from benchmarks.search import command as search
 from benchmarks.search.compare import Comparison
 from benchmarks.search.methods import METHODS, by_hand, can_run, run
+from benchmarks.search.peers import OUTSIDE
 from benchmarks.search.runs import Row, file_of, measure, read_rows
 from benchmarks.search.sensitivity import sensitivity, variants
 from benchmarks.search.summary import TABLES, fill, sensitivity_table
@@ -107,11 +109,11 @@ def test_by_hand_equals_through_optuna():
     """Rows that were run by hand speak for the Optuna sampler too."""
     import optuna
 
-    from benchmarks.search.methods import _distribution
+    from benchmarks.search.methods import distribution
     from tune_bn.optuna import CoarseToFineSampler
 
     study = optuna.create_study(sampler=CoarseToFineSampler(seed=3))
-    space = {n: _distribution(p) for n, p in QUADRATIC.space.items()}
+    space = {n: distribution(p) for n, p in QUADRATIC.space.items()}
     for _ in range(50):
         trial = study.ask(space)
         study.tell(trial, QUADRATIC.loss(trial.params))
@@ -168,6 +170,18 @@ def test_win_rate_counts_pairs_and_halves_ties():
     reverse = Comparison([*a, *b]).win_rate("b", "a", ["hpobench"], 50)
     assert reverse is not None
     assert reverse.rate == 0.625
+
+
+def test_the_interval_is_one_over_problems_too():
+    """Two problems, each decided in all pairs, one for and one against: anything is possible."""
+    rows = [row(m, s, {50: float(m > "a")}, "p") for m in "ab" for s in range(5)]
+    rows += [row(m, s, {50: float(m == "a")}, "q") for m in "ab" for s in range(5)]
+    both = Comparison(rows).win_rate("a", "b", ["hpobench"], 50)
+    one = Comparison(rows).win_rate("a", "b", ["hpobench"], 50, only={"p"})
+    assert both
+    assert one
+    assert (both.low, both.rate, both.high) == (0.0, 0.5, 1.0)
+    assert (one.low, one.rate, one.high) == (1.0, 1.0, 1.0)
 
 
 def test_a_peer_with_twice_the_trials_is_read_at_twice_the_budget():
@@ -260,6 +274,9 @@ def test_tables_and_figures_follow_from_rows(tmp_path, capsys):
     picture = ElementTree.parse(tmp_path / "figures" / "progress.svg")
     texts = {element.text for element in picture.iter() if element.tag.endswith("text")}
     assert {"HPOBench tables", "CoarseToFineSampler", "ms a trial"} <= texts
+    bars = ElementTree.parse(tmp_path / "figures" / "wins.svg")
+    texts = {element.text for element in bars.iter() if element.tag.endswith("text")}
+    assert {"HPOBench tables", "10.0 of 10"} <= texts
 
 
 def test_the_sensitivity_table_shows_both_directions():
@@ -280,3 +297,14 @@ def test_an_unknown_table_is_an_error():
     """A mark that names no table does not stay as it was in silence."""
     with pytest.raises(KeyError, match="no-such"):
         fill("<!-- table: no-such -->\n<!-- end -->", Comparison([]))
+
+
+@pytest.mark.parametrize("method", OUTSIDE)
+def test_a_peer_that_is_not_installed_is_an_error(method, monkeypatch):
+    """Peers of other environments are known by name, and their absence is never silent."""
+    for package in ("hyperopt", "flaml", "nevergrad", "smac", "hebo", "ConfigSpace"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert can_run(method, QUADRATIC)
+    assert not any(can_run(method, p) for p in problems("branches"))
+    with pytest.raises(ModuleNotFoundError):
+        run(method, QUADRATIC, 0, 5)
