@@ -9,6 +9,7 @@ from tests.support.judges import uniform_p
 from tune_bn import Narrowing, SpaceError
 from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.optuna import CoarseToFineSampler, stages, suggest_one_minus_log
+from tune_bn.report import explain, results_of
 
 
 def objective(trial: optuna.Trial) -> float:
@@ -195,3 +196,22 @@ def test_numpy_seeds_are_ints():
     import numpy as np
 
     assert CoarseToFineSampler(seed=np.int64(3)).seed == 3  # type: ignore[arg-type]  # an integer all the same
+
+
+def test_stages_count_alike_after_forty_trials_of_another_sampler():
+    """The first that drew is "fine 1" to whoever asks, though the schedule is further by then."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(objective, n_trials=40)
+    study.sampler = CoarseToFineSampler(seed=0)
+    study.optimize(objective, n_trials=12)
+    mark = Mark.read(study.trials[40].user_attrs[MARK_KEY], 40)
+    assert mark is not None
+    assert mark.stage > 2
+    found = stages(study)
+    assert [s.name for s in found][:3] == ["given", "fine 1", "fine 2"]
+    results = results_of(study)
+    assert results.stages == tuple(found)
+    for stage in found[1:]:
+        for number in stage.trials:
+            assert results.by_number[number].stage == stage.index
+            assert f", stage {stage.name}, drawn " in explain(study, number)

@@ -112,6 +112,19 @@ def test_a_points_other_constant_is_said_and_the_spaces_kept(caplog):
     assert "epochs=50" in caplog.text
 
 
+def test_stages_count_from_the_first_that_drew():
+    """Known rewards stand in for the coarse stage: what is drawn then is "fine 1"."""
+    points = [{"lr": 1 / n, "net/depth": 3} for n in range(1, 41)]
+    search = made(points_to_evaluate=points, evaluated_rewards=[*range(40)])
+    search.suggest("a")
+    mark = search.mark(40)
+    assert mark is not None
+    assert mark.stage > 2
+    assert search.latest is not None
+    assert (search.stage(0), search.stage(40), search.latest.stage) == (None, 1, 1)
+    assert [s.name for s in search.stages()] == ["given", "fine 1"]
+
+
 def test_known_rewards_are_not_run_again():
     """They fill the coarse stage, are centres of the first windows, and rank by value."""
     points = [{"lr": lr, "net/depth": 3} for lr in (0.01, 0.011, 0.9)]
@@ -125,6 +138,7 @@ def test_known_rewards_are_not_run_again():
     assert search.latest.stage == 1
     assert 0.003 < first["lr"] < 0.04
     assert search.best.values == (0.1,)
+    assert search.stage(3) == 1
     # They count as having trained as far as any, so a later trial is compared by value.
     search.on_trial_complete("a", {"loss": 0.15, "training_iteration": 50})
     assert search.best.values == (0.1,)

@@ -82,11 +82,11 @@ class StagesCallback(Callback):
         """Adds the trial's stage to the result, which Tune lets callbacks change in place."""
         try:
             number = self._search.number(trial.trial_id)
-            mark = self._search.mark(number)
+            mark, stage = self._search.mark(number), self._search.stage(number)
         except KeyError:
             return  # a copy that a Repeater made, or a trial of before a restart
-        if mark is not None and not self._search.is_given(number):
-            result[METRICS] = {"stage": mark.stage, "width": mark.width}
+        if mark is not None and stage is not None:
+            result[METRICS] = {"stage": stage, "width": mark.width}
 
     def on_experiment_end(self, trials: Sequence[Trial], **info: Any) -> None:  # noqa: ARG002
         """Writes the stages of the whole run, after the search has learned what it was not told.

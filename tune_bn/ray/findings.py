@@ -75,6 +75,17 @@ class Findings:
             raise KeyError(number)
         return self._search.mark(number)
 
+    def stage(self, number: int) -> int | None:
+        """Returns the index of the stage that drew a trial, as `stages` counts; None if none did.
+
+        Raises:
+            KeyError: If there is no trial with this number.
+        """
+        mark = self.mark(number)
+        if mark is None or self._search is None or self.is_given(number):
+            return None
+        return self._search.counted(mark.stage)
+
     def is_given(self, number: int) -> bool:
         """Tells whether all values of a trial were given, so that no stage drew it.
 

@@ -214,6 +214,22 @@ def test_failed_trials_do_not_attract():
     assert search.ask().stage == 1
 
 
+def test_stages_count_from_the_first_that_drew():
+    """Trials that were added stand in for the coarse stage; so it is in a search that was saved."""
+    other, search = run(CoarseToFine(SPACE, seed=1), 40), CoarseToFine(SPACE, seed=0)
+    for trial in other.trials:
+        search.add(trial.params, value_of(trial.params))
+    given, first = search.ask(fixed=other.best.params), search.ask()
+    mark = search.mark(first.number)
+    assert mark is not None
+    assert mark.stage > 2
+    assert first.stage == 1
+    for each in (search, CoarseToFine.from_json(search.to_json())):
+        assert each.ask().stage == 1
+        found = [(s.name, s.trials[-1]) for s in each.stages()]
+        assert found == [("given", given.number), ("fine 1", 42)]
+
+
 def test_stopped_trials_rank_behind_complete_ones():
     """A trial that was stopped early is never the best while a complete one exists."""
     search = CoarseToFine(SPACE, seed=0)

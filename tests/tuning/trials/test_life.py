@@ -7,7 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tune_bn import Narrowing
-from tune_bn.optuna import CoarseToFineSampler
+from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.plain.names import INTERRUPTED, REASON
 from tune_bn.training import Config, EpochMetrics
 from tune_bn.tuning.errors import Stopped
@@ -40,12 +40,17 @@ class Scene:
             sampler=sampler or optuna.samplers.RandomSampler(seed=0),
             pruner=pruner or optuna.pruners.NopPruner(),
         )
+        self.settings = settings
         self.now = 0.0
         self.stopped = False
         self.heard: list[Progress] = []
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Is another process that goes on with the study."""
         self.search = Search(
             self.study,
-            settings,
+            self.settings,
             metric="accuracy",
             on_progress=self.heard.append,
             is_stopped=lambda: self.stopped,
@@ -85,6 +90,23 @@ def test_the_progress_names_the_stage_that_drew_the_trial():
     other = Scene(Settings(trials=1, epochs=1))
     other.train(epochs=1)
     assert {at.stage for at in other.heard if at.stage} == {"given"}
+
+
+def test_stages_count_from_the_first_that_drew():
+    """After trials of another sampler too, and in a process that goes on with the study."""
+    narrowing = Narrowing(coarse_trials=2, stage_trials=2)
+    scene = Scene(Settings(trials=13, epochs=1))
+    for _ in range(8):
+        scene.train(epochs=1)
+    scene.study.sampler = CoarseToFineSampler(seed=0, narrowing=narrowing)
+    for _ in range(3):
+        scene.train(epochs=1)
+    scene.begin_again()
+    for _ in range(2):
+        scene.train(epochs=1)
+    named = list(dict.fromkeys(at.stage for at in scene.heard if at.stage))
+    assert named == ["given", *(stage.name for stage in stages(scene.study)[1:])]
+    assert named[1:] == ["fine 1", "fine 2", "fine 3"]
 
 
 def test_as_many_jobs_begin_as_trials_are_asked_for():

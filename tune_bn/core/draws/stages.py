@@ -20,7 +20,7 @@ from tune_bn.core.space import Parameter
 from tune_bn.core.space.window import Window
 from tune_bn.plain.html import html_table
 
-__all__ = ["Stage", "Stages", "group_stages"]
+__all__ = ["Stage", "Stages", "counted", "group_stages"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ class Stage:
     """A stretch of a search in which the schedule kept its width.
 
     Args:
-        index: 0 for the coarse stage, then 1, 2, …; −1 for trials that no stage drew (those of
-            another sampler, or given by hand) before the first that one did.
+        index: 0 for the coarse stage, then 1, 2, …, also where other trials stand in for the
+            coarse one; −1 for trials that no stage drew (those of another sampler, or given by
+            hand) before the first that one did.
         trials: Numbers of its trials, in order.
         width: Share of each scale that the schedule gave its windows; 1 in the coarse stage. In a
             conditional space it may fall a little within a stage: then the largest.
@@ -97,6 +98,19 @@ class Stages(list[Stage]):
         return self.table("Stages, each with the lowest and highest value of its windows")
 
 
+def counted(stage: int, first: int) -> int:
+    """Returns the index of a stage as it is shown.
+
+    Where other trials stand in for the coarse stage the schedule begins with a late one. The first
+    that drew is 1 nevertheless, so that none is looked for that is not there.
+
+    Args:
+        stage: Its index in the schedule, as a mark has it.
+        first: The lowest such index of all trials that were drawn.
+    """
+    return stage - max(first - 1, 0)
+
+
 def _plain(value: Any) -> Any:
     """Returns an end of a window or a choice as JSON can hold it."""
     if value is None or isinstance(value, (bool, int, str)):
@@ -129,11 +143,16 @@ def group_stages(
     """
     numbers: dict[int, list[int]] = {}
     drawn: dict[int, list[int]] = {}
+    stage_of = {
+        number: mark.stage
+        for number, mark in marks.items()
+        if mark is not None and not _is_given(origins.get(number))
+    }
+    first = min(stage_of.values(), default=0)
     current = -1
     for number in sorted(marks):
-        mark = marks[number]
-        if mark is not None and not _is_given(origins.get(number)):
-            current = mark.stage
+        if number in stage_of:
+            current = counted(stage_of[number], first)
             drawn.setdefault(current, []).append(number)
         numbers.setdefault(current, []).append(number)
     losses = {t.number: t.losses[0] for t in sorted(ranked, key=rank_key)}

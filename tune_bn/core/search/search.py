@@ -13,7 +13,7 @@ from tune_bn.core.draws.conditions import (
 from tune_bn.core.draws.mark import Mark, Marker
 from tune_bn.core.draws.narrowing import Narrowing, stage_for
 from tune_bn.core.draws.origin import Origin, Origins
-from tune_bn.core.draws.stages import Stage, Stages, group_stages
+from tune_bn.core.draws.stages import Stage, Stages, counted, group_stages
 from tune_bn.core.errors import SpaceError, StateError, TrialError
 from tune_bn.core.history.history import History
 from tune_bn.core.history.trial import Trial
@@ -118,6 +118,7 @@ class CoarseToFine:
         self._next_number = 0
         self._pending: dict[int, Suggestion] = {}
         self._marks: dict[int, Mark | None] = {}
+        self._first_stage: int | None = None  # of the schedule, that drew a trial
         self._finished: dict[int, Finished] = {}
         # Finished trials as JSON, so that saving often stays cheap.
         self._encoded: dict[int, str] = {}
@@ -157,9 +158,24 @@ class CoarseToFine:
         )
         self._history.tried.run(number, self.space, params)
         self._next_number += 1
-        suggestion = Suggestion(number, params, plan.stage, plan.width)
+        self._note_stage(number, params)
+        suggestion = self._suggestion(number, params)
         self._pending[number] = suggestion
         return suggestion
+
+    def _note_stage(self, number: int, params: Mapping[str, Any]) -> None:
+        """Takes a trial into account of which something was drawn; stages count from the first."""
+        mark, first = self._marks[number], self._first_stage
+        if mark is not None and not params.keys() <= set(mark.given):
+            self._first_stage = mark.stage if first is None else min(first, mark.stage)
+
+    def _suggestion(self, number: int, params: Mapping[str, Any]) -> Suggestion:
+        mark = self._marks[number] or Mark(0, 1.0)
+        return Suggestion(number, params, self.counted(mark.stage), mark.width)
+
+    def counted(self, stage: int) -> int:
+        """Returns the index of a stage as `stages` counts, given that in the schedule."""
+        return counted(stage, self._first_stage or 0)
 
     def tell(
         self,
@@ -500,18 +516,21 @@ class CoarseToFine:
         for number, encoded, mark, ended, values, progress, violation, *end in state["trials"]:
             search._take_number(number, mark)
             params = decode_params(space, encoded)
+            search._note_stage(number, params)
             told = tuple(map(float, values)) or None
             reached = None if progress is None else float(progress)
             why: list[End] = end or ["unknown"]
             search._finish(number, params, told, ended, reached, float(violation), *why)
+        pending = {}
         for number, encoded, mark in state["pending"]:
             search._take_number(number, mark)
             params = decode_params(space, encoded)
             if any(is_open(n, space, search._conditions, params) != (n in params) for n in space):
                 raise ValueError(f"trial {number} has {list(params)!r}")
-            plan = search._marks[number] or Mark(0, 1.0)
-            search._pending[number] = Suggestion(number, params, plan.stage, plan.width)
+            search._note_stage(number, params)
+            pending[number] = params
             search._history.tried.run(number, space, params)
+        search._pending = {n: search._suggestion(n, params) for n, params in pending.items()}
         search._next_number = decode_number(state["next_number"])
         if search._marks and max(search._marks) >= search._next_number:
             raise ValueError(f"the next trial would be {search._next_number}")

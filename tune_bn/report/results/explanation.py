@@ -91,7 +91,7 @@ def _sentences(results: Results, trial: TrialResult) -> Iterable[str]:
     if origin.windows == {} and given:
         yield f"{name}: all of its values were given, enqueued or fixed: {_listed(given)}."
         return
-    head = f"{name}, stage {results.stage_title(mark.stage)}"
+    head = f"{name}, stage {results.stage_name(trial)}"
     if not mark.kind:
         yield (
             f"{head}, was drawn by an earlier version, which recorded the stage, but not between "

@@ -9,7 +9,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from tune_bn.core.draws.mark import MARK_KEY, Mark
+from tune_bn.core.draws.mark import MARK_KEY
 from tune_bn.core.draws.origin import Origin
 from tune_bn.core.errors import SpaceError
 from tune_bn.optuna.distributions import parameter_for
@@ -58,6 +58,12 @@ def results_of_study(study: optuna.Study) -> Results:
         for stage in found
         if not counted.isdisjoint(stage.trials)
     ]
+    stage_of = {
+        number: stage.index
+        for stage in found
+        for number in stage.trials
+        if marks[number] is not None
+    }
     counts = any(t.state.is_finished() and is_out_of_order(t) for t in trials)
     is_staged = any(stage.index >= 0 for stage in of_counted)
     names = study.metric_names or (
@@ -69,7 +75,7 @@ def results_of_study(study: optuna.Study) -> Results:
         name=study.study_name,
         source="Optuna study",
         trials=tuple(
-            _record(t, study, marks[t.number], origins.get(t.number), counts=counts)
+            _record(t, study, stage_of.get(t.number), origins.get(t.number), counts=counts)
             for t in trials
             if t.number in counted
         ),
@@ -86,7 +92,7 @@ def results_of_study(study: optuna.Study) -> Results:
 def _record(
     trial: FrozenTrial,
     study: optuna.Study,
-    mark: Mark | None,
+    stage: int | None,
     origin: Origin | None,
     *,
     counts: bool,
@@ -112,14 +118,14 @@ def _record(
         state=state,
         steps=steps,
         progress=progress,
-        stage=None if mark is None else mark.stage,
+        stage=stage,
         origin=origin,
-        is_unread=mark is None and MARK_KEY in trial.user_attrs,
+        is_unread=stage is None and MARK_KEY in trial.user_attrs,
         started=trial.datetime_start,
         seconds=None if duration is None else duration.total_seconds(),
         violation=0.0 if ranked is None else ranked.violation,
         reason=_reason(trial),
-        drawn_by=_drawn_by(trial) if mark is None else "",
+        drawn_by=_drawn_by(trial) if stage is None else "",
     )
 
 

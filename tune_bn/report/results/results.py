@@ -241,17 +241,11 @@ class Results:
         return self._stage_names.get(trial.number, "")
 
     def stage_title(self, index: int) -> str:
-        """Returns what a reader should call a stage, so that none is looked for that is not there.
-
-        Where other trials stand in for the coarse stage, the first fine one is "fine 1", whatever
-        the schedule counts.
-        """
+        """Returns what a reader should call a stage."""
         if index < 0:
             earlier = [self.by_number[n] for s in self.stages if s.index < 0 for n in s.trials]
             return "given" if earlier and all(t.is_given for t in earlier) else "earlier trials"
-        indices = [stage.index for stage in self.stages if stage.index >= 0]
-        first = min(indices, default=0)
-        return stage_name(index - first + 1 if first > 1 and index >= first else index)
+        return stage_name(index)
 
     @cached_property
     def _stage_names(self) -> dict[int, str]:

@@ -9,6 +9,7 @@ import optuna
 import sqlalchemy
 from optuna.trial import TrialState
 
+from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.plain.names import INTERRUPTED, REASON, STUDY_FILE
 from tune_bn.plain.text import error_line
 from tune_bn.tuning.errors import TuneError
@@ -22,6 +23,7 @@ __all__ = [
     "counted_trials",
     "open_study",
     "quiet_optuna",
+    "stage_of",
     "storage_errors",
 ]
 
@@ -138,6 +140,14 @@ def counted_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
         for trial in study.get_trials(deepcopy=False)
         if trial.state.is_finished() and trial.user_attrs.get(REASON) != INTERRUPTED
     ]
+
+
+def stage_of(trial: optuna.trial.FrozenTrial) -> int | None:
+    """Returns the stage of the schedule in which a trial was drawn; None if none drew it."""
+    mark = Mark.read(trial.user_attrs.get(MARK_KEY), trial.number)
+    # Optuna keeps what was given, which the sampler may not have known to be all.
+    given = {*trial.system_attrs.get("fixed_params", ()), *(() if mark is None else mark.given)}
+    return None if mark is None or trial.params.keys() <= given else mark.stage
 
 
 @contextmanager

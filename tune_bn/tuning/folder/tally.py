@@ -12,8 +12,9 @@ import optuna
 from optuna.trial import TrialState
 
 from tune_bn.core.draws.mark import stage_name
+from tune_bn.core.draws.stages import counted
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.folder.study import counted_trials
+from tune_bn.tuning.folder.study import counted_trials, stage_of
 from tune_bn.tuning.settings import Settings
 
 __all__ = ["FITS_AFTER", "Ended", "Progress", "Tally", "after_fits_s"]
@@ -96,9 +97,12 @@ class Tally:
         self._on_progress, self._is_stopped = on_progress, is_stopped
         self._best = max if study.direction == optuna.study.StudyDirection.MAXIMIZE else min
         self._started = clock()
-        counted = counted_trials(study)
-        self._before = self.finished = len(counted)
-        complete = [trial.value for trial in counted if trial.state == TrialState.COMPLETE]
+        finished = counted_trials(study)
+        self._before = self.finished = len(finished)
+        self._first_stage = min(
+            (stage for t in finished if (stage := stage_of(t)) is not None), default=math.inf
+        )
+        complete = [trial.value for trial in finished if trial.state == TrialState.COMPLETE]
         self._values = [value for value in complete if value is not None]
         self._fits_s: list[float] = []
         self._stage: str | None = None
@@ -155,8 +159,11 @@ class Tally:
         """Reports that a trial begins.
 
         Args:
-            stage: The index of the stage that drew it; None if none did.
+            stage: The stage of the schedule that drew it; None if none did.
         """
+        if stage is not None:
+            self._first_stage = first = int(min(self._first_stage, stage))
+            stage = counted(stage, first)
         self._stage = stage_name(-1 if stage is None else stage)
         self.report()
 

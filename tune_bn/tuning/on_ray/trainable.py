@@ -212,7 +212,8 @@ class StudyCallback(tune.Callback):
         self._begun.setdefault(trial.trial_id, datetime.now())  # as Optuna's own times
         latest = self._search.latest
         is_drawn = latest is not None and not self._search.is_given(latest.number)
-        self.tally.begin(latest.stage if latest is not None and is_drawn else None)
+        mark = self._search.mark(latest.number) if latest is not None and is_drawn else None
+        self.tally.begin(None if mark is None else mark.stage)
 
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **info: Any

@@ -12,9 +12,9 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.plain.names import INTERRUPTED, REASON
 from tune_bn.training import EpochMetrics
+from tune_bn.tuning.folder.study import stage_of
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import suggest_config
@@ -68,12 +68,8 @@ class Search:
             return None
         trial = self._study.ask()
         config = suggest_config(trial, self._rows)
-        mark = Mark.read(trial.user_attrs.get(MARK_KEY), trial.number)
-        # Optuna keeps what was given, which the sampler may not have known to be all.
-        stored = self._study.get_trials(deepcopy=False)[trial.number]
-        is_given = trial.params.keys() <= stored.system_attrs.get("fixed_params", {}).keys()
         self._running[trial.number] = trial
-        self.tally.begin(None if mark is None or is_given else mark.stage)
+        self.tally.begin(stage_of(self._study.get_trials(deepcopy=False)[trial.number]))
         return Job(trial.number, config, fit_seed(self._settings.seed, trial.number))
 
     def epoch(self, job: Job, metrics: EpochMetrics) -> bool:
