@@ -384,6 +384,22 @@ def load() -> str:
     return table(["load", "method", "trials", "CPU time of a trial", "memory"], body)
 
 
+def watch() -> str:
+    """Returns what a look at a running study costs, in seconds of CPU time."""
+    rows = _latest([r for r in _rows("load") if r["part"] == "watch"], lambda r: r["trials"])
+    body = [
+        (
+            f"{r['trials']:,} trials, 3 objectives, journal",
+            f"{r['open_s']:.2f} s",
+            f"{r['first_look_s']:.2f} s",
+            f"{r['look_s']:.2f} s",
+            f"{r['promised_s']:g} s",
+        )
+        for r in rows
+    ]
+    return table(["watched", "opened by Optuna", "first look", "a later look", "promised"], body)
+
+
 def soak() -> str:
     """Returns what a long run's end is beside its begin, after its warm-up."""
     (row,) = _latest([r for r in _rows("load") if r["part"] == "soak"], lambda _: 0)
@@ -420,6 +436,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "footprint": footprint,
     "load": load,
     "soak": soak,
+    "watch": watch,
     **OF_SEARCH,
 }
 

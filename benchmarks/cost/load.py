@@ -3,6 +3,7 @@
     python -m benchmarks load memory                            100,000 trials in one study
     python -m benchmarks load ray                               20,000 suggestions by hand
     python -m benchmarks load parameters                        1,000 parameters
+    python -m benchmarks load watch                             looks at 5,000 trials
     python -m benchmarks load workers --storage journal         8 processes × 2,000 trials
     python -m benchmarks load workers --storage postgresql+psycopg2://user@host/database
     python -m benchmarks load workers --storage journal:j.log --study a --trials 500
@@ -13,6 +14,7 @@ repeated, and another process sees the same stages.
 """
 
 import argparse
+import io
 import json
 import os
 import resource
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +162,49 @@ def _parameters_by_hand(_: str, trials: int) -> dict[str, Any]:
     return {**measured, "best": round(search.best.value, 3)}
 
 
+def _watch(_: str, trials: int) -> dict[str, Any]:
+    """Looks again and again at a study of three objectives to which another process adds."""
+    from rich.console import Console
+
+    from tune_bn.optuna.origins import Records
+    from tune_bn.report.pages.terminal import watch_view
+    from tune_bn.report.results.storages import open_study, read_study
+
+    def of_three(trial: optuna.Trial) -> tuple[float, float, float]:
+        a, b, c = (trial.suggest_float(f"x{i}", 0, 1) for i in range(3))
+        rest = (c - 0.3) ** 2 + (trial.suggest_categorical("kind", ["a", "b"]) == "b")
+        return a + rest, b + rest, (1 - a) ** 2 + (1 - b) ** 2 + rest
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/journal.log"
+        study = optuna.create_study(
+            storage=_open(f"journal:{path}"),
+            sampler=CoarseToFineSampler(seed=_SEED),
+            directions=["minimize"] * 3,
+        )
+        study.optimize(of_three, n_trials=trials)
+        began = time.process_time()
+        watched, records = open_study(path), Records()
+        times = [time.process_time() - began]
+        while len(times) < 12:
+            began = time.process_time()
+            view = watch_view(read_study(watched, records), datetime.now(), every_s=2.0)
+            Console(file=io.StringIO()).print(view)
+            times.append(time.process_time() - began)
+            study.optimize(of_three, n_trials=2)
+    opened, first, *later = times
+    return {
+        "open_s": round(opened, 3),
+        "first_look_s": round(first, 3),
+        "look_s": round(statistics.median(later), 3),
+        "longest_look_s": round(max(later), 3),
+        "promised_s": 1.0,
+    }
+
+
 _PARTS: dict[str, tuple[int, dict[str, Callable[[str, int], dict[str, Any]]]]] = {
     "memory": (100_000, dict.fromkeys(_SAMPLERS, _memory)),
+    "watch": (5_000, {"watch": _watch}),
     "ray": (20_000, {"CoarseToFineSearch": _ray}),
     "parameters": (
         200,

@@ -45,7 +45,9 @@ _CASES: list[tuple[str, int, str, str, float, int]] = [
     ("journal", 1_000, "5 floats", "RandomSampler", 1.2, 5),
     ("memory", 1_000, "50 mixed, 10 conditional", "RandomSampler", 2.0, 5),
     ("memory", 1_000, "5 floats, 3,000 killed", "RandomSampler", 3.0, 5),
+    ("memory", 4_000, "2 objectives, ties", "NSGAIISampler", 3.0, 3),
     ("memory", 4_000, "3 objectives, ties", "NSGAIISampler", 3.0, 3),
+    ("memory", 4_000, "4 objectives, ties", "NSGAIISampler", 3.0, 3),
 ]
 
 
@@ -66,19 +68,25 @@ def _fifty_mixed(trial: optuna.Trial) -> float:
     return value
 
 
-def _three_objectives(trial: optuna.Trial) -> tuple[float, float, float]:
-    a, b = (round(40 * trial.suggest_float(f"x{i}", 0, 1)) for i in range(2))
-    return a, b, 80 - a - b  # all on one front, many alike
+def _objectives(n: int) -> Callable[[optuna.Trial], tuple[float, ...]]:
+    """Returns so many objectives that put all trials on one front, many of them alike."""
+
+    def objectives(trial: optuna.Trial) -> tuple[float, ...]:
+        cells = 1600 if n == 2 else 40
+        first = [round(cells * trial.suggest_float(f"x{i}", 0, 1)) for i in range(n - 1)]
+        return *first, (n - 1) * cells - sum(first)
+
+    return objectives
 
 
 _OBJECTIVES: dict[str, Callable[[optuna.Trial], Any]] = {
     "5 floats": _five_floats,
     "50 mixed, 10 conditional": _fifty_mixed,
     "5 floats, 3,000 killed": _five_floats,
-    "3 objectives, ties": _three_objectives,
+    **{f"{n} objectives, ties": _objectives(n) for n in (2, 3, 4)},
 }
 _KILLED = {"5 floats, 3,000 killed": 3_000}
-_N_OBJECTIVES = {"3 objectives, ties": 3}
+_N_OBJECTIVES = {f"{n} objectives, ties": n for n in (2, 3, 4)}
 
 
 def _one(sampler: str, storage: str, trials: int, space: str, seed: int) -> dict[str, float]:
@@ -117,22 +125,23 @@ def _in_a_process(*options: object) -> dict[str, float]:
     return measured
 
 
-def run(out: Path, *, largest: int = 100_000) -> list[dict[str, Any]]:
+def run(out: Path, *, largest: int = 100_000, space: str | None = None) -> list[dict[str, Any]]:
     """Measures every case with at most ``largest`` trials; appends a row for each to a file.
 
     Args:
         out: File of JSON lines; made if it is missing.
         largest: Leave out cases of more trials.
+        space: Leave out cases of other spaces.
     """
     rows = []
-    for storage, trials, space, peer, promised, rounds in _CASES:
-        if trials > largest:
+    for storage, trials, searched, peer, promised, rounds in _CASES:
+        if trials > largest or space not in (None, searched):
             continue
         measured: dict[str, list[dict[str, float]]] = {_OURS: [], peer: []}
         for seed in range(rounds):
             # Whoever goes first differs from round to round.
             for name in sorted(measured, reverse=bool(seed % 2)):
-                measured[name].append(_in_a_process(name, storage, trials, space, seed))
+                measured[name].append(_in_a_process(name, storage, trials, searched, seed))
 
         def ratio(what: str, measured: dict[str, list[dict[str, float]]] = measured) -> float:
             ours, theirs = measured.values()
@@ -143,7 +152,7 @@ def run(out: Path, *, largest: int = 100_000) -> list[dict[str, Any]]:
             "benchmark": "overhead",
             "storage": storage,
             "trials": trials,
-            "space": space,
+            "space": searched,
             "peer": peer,
             "rounds": rounds,
             "wall_ratio": ratio("wall_us"),
@@ -166,13 +175,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS / "overhead.jsonl")
     parser.add_argument("--largest", type=int, default=100_000, help="trials at most")
+    parser.add_argument("--space", choices=_OBJECTIVES, help="this one alone")
     parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one:
         sampler, storage, trials, space, seed = options.one
         print(json.dumps(_one(sampler, storage, int(trials), space, int(seed))))
     else:
-        run(options.out, largest=options.largest)
+        run(options.out, largest=options.largest, space=options.space)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,14 @@ def test_one_part(part, capsys):
         assert {"cpu_us_first_tenth", "cpu_us_last_tenth", "growth_mib"} <= measured.keys()
 
 
+def test_looks_at_a_study(capsys):
+    """Opened, looked at first, looked at later: each has its own time."""
+    load.main(["one", "watch", "watch", "--trials", "30"])
+    measured = json.loads(capsys.readouterr().out)
+    assert 0 < measured["look_s"] <= measured["longest_look_s"]
+    assert {"open_s", "first_look_s", "promised_s"} <= measured.keys()
+
+
 def test_workers_in_two_parts(tmp_path):
     """A run goes on where the last one ended, and every row says what its check found."""
     storage = f"journal:{tmp_path}/j.log"

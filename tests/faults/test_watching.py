@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from tests.support.worker import objective
 from tune_bn.cli import app
-from tune_bn.report.results.source import results_of
+from tune_bn.optuna.origins import Records
+from tune_bn.report.results.from_optuna import results_of_study
 
 
 @pytest.mark.parametrize(
@@ -23,14 +24,14 @@ def test_a_storage_that_goes_away_is_one_line(error, tmp_path, monkeypatch):
     """Which holds nothing of an address."""
     url = f"sqlite:///{tmp_path}/s.db"
     optuna.create_study(storage=url, study_name="s").optimize(objective, n_trials=2)
-    looks = iter([results_of, results_of])
+    looks = iter([results_of_study, results_of_study])
 
-    def look(study: optuna.Study) -> object:
+    def look(study: optuna.Study, records: Records) -> object:
         for one in looks:
-            return one(study)
+            return one(study, records)
         raise error
 
-    monkeypatch.setattr("tune_bn.report.results.storages.results_of", look)
+    monkeypatch.setattr("tune_bn.report.results.from_optuna.results_of_study", look)
     words = ["watch", "--storage", url, "--every", "0.01", "--timeout", "60"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2

@@ -19,7 +19,7 @@ from tune_bn import Narrowing
 from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.core.draws.origin import Origin
 from tune_bn.optuna import CoarseToFineSampler, stages
-from tune_bn.optuna.origins import StudyOrigins, marks_of
+from tune_bn.optuna.origins import Records, StudyOrigins, marks_of
 
 
 def origins_of(study: optuna.Study) -> dict[int, Origin]:
@@ -354,3 +354,51 @@ def test_the_line_stays_short():
     marks = [Mark.read(line) for line in lines]
     assert max(len(m.trials) for m in marks if m is not None) == 64
     assert not said_untrue(study)
+
+
+@pytest.mark.parametrize("address", [None, "sqlite:///{}/s.db", "journal:{}/j.log"])
+def test_looks_at_a_study_cost_what_is_new(address, tmp_path, monkeypatch):
+    """Each gives what a fresh reader gives; a trial that has ended is read once."""
+    read: list[int] = []
+    origin = StudyOrigins.origin
+
+    def counted(self: StudyOrigins, trial: optuna.trial.FrozenTrial, mark: Mark) -> Origin:
+        read.append(trial.number)
+        return origin(self, trial, mark)
+
+    study = optuna.create_study(
+        storage=open_storage(address.format(tmp_path)) if address else None,
+        sampler=CoarseToFineSampler(seed=0),
+    )
+    records = Records()
+    for _ in range(5):
+        study.enqueue_trial({"n": 3, "kind": "b"})
+        study.optimize(plain, n_trials=6)
+        running = study.ask()
+        running.suggest_int("n", 1, 30)
+        trials = study.get_trials(deepcopy=False)
+        marks = marks_of(trials)
+        with monkeypatch.context() as patched:
+            patched.setattr(StudyOrigins, "origin", counted)
+            found = records.of(trials)
+        assert repr(found) == repr((marks, StudyOrigins(trials).all(marks)))
+        study.tell(running, 5.0)
+    # What ran at the last look is read once more.
+    assert {n for n in range(35) if read.count(n) > 1} == set(range(6, 34, 7))
+    assert set(read) == set(range(35))
+
+
+def test_a_study_that_was_edited_is_read_anew():
+    """A trial that ended and is another one now, or gone, leaves nothing that was known of it."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.optimize(plain, n_trials=30)
+    trials, records = study.get_trials(), Records()
+    records.of(trials)
+    first, mark = next((t, m) for t in trials if (m := marks_of(trials)[t.number]) and m.trials)
+    named = mark.trials[0]
+    edited = [t if t.number != named else create_trial(value=0.0) for t in trials]
+    edited[named].number = named
+    _, origins = records.of(edited)
+    assert origins[first.number].windows is None
+    assert records.of(trials)[1][first.number].windows is not None
+    assert records.of(trials[:20])[0].keys() == set(range(20))

@@ -37,14 +37,17 @@ def watch(
         from rich.live import Live
         from sqlalchemy.exc import SQLAlchemyError
 
+        from tune_bn.optuna.origins import Records
         from tune_bn.report.errors import ReportError
         from tune_bn.report.pages.terminal import watch_view
 
+        records = Records()
         end = None if timeout is None else time.monotonic() + timeout
         with Live(console=Console(highlight=False), auto_refresh=False) as live:
             try:
                 while True:
-                    view = watch_view(read_study(opened), datetime.now(), every_s=every)
+                    seen = read_study(opened, records)
+                    view = watch_view(seen, datetime.now(), every_s=every)
                     live.update(view, refresh=True)
                     if end is not None and time.monotonic() + every > end:
                         return

@@ -15,7 +15,7 @@ from tune_bn.core.space import Parameter
 from tune_bn.optuna.distributions import is_same_distribution, parameter_for
 from tune_bn.optuna.record import Drawn
 
-__all__ = ["StudyOrigins", "drawn_again", "latest_parameters", "marks_of"]
+__all__ = ["Records", "StudyOrigins", "drawn_again", "latest_parameters", "marks_of"]
 
 
 def marks_of(trials: Sequence[FrozenTrial]) -> dict[int, Mark | None]:
@@ -29,6 +29,31 @@ def latest_parameters(trials: Sequence[FrozenTrial]) -> dict[str, Parameter]:
     for trial in trials:
         latest.update(trial.distributions)
     return {name: parameter_for(distribution) for name, distribution in latest.items()}
+
+
+class Records:
+    """What the trials of a study recorded of their draws, at the price of what is new in it.
+
+    A trial that has ended does not change any more, and those that it names have ended. Where one
+    did change, or is gone, all are read again.
+    """
+
+    def __init__(self) -> None:
+        self._ended: dict[int, tuple[FrozenTrial, Mark | None, Origin | None]] = {}
+
+    def of(self, trials: Sequence[FrozenTrial]) -> tuple[dict[int, Mark | None], dict[int, Origin]]:
+        """Returns the marks of all trials of a study, and the origins of those that have one."""
+        now = {trial.number: trial for trial in trials}
+        if any(now.get(number) is not old for number, (old, _, _) in self._ended.items()):
+            self._ended = {}
+        new = marks_of([trial for trial in trials if trial.number not in self._ended])
+        drawn = StudyOrigins(trials).all(new)
+        found = self._ended | {n: (now[n], mark, drawn.get(n)) for n, mark in new.items()}
+        self._ended = {n: one for n, one in found.items() if one[0].state.is_finished()}
+        return (
+            {number: found[number][1] for number in now},
+            {n: origin for n in now if (origin := found[n][2]) is not None},
+        )
 
 
 class _Parameters:

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tune_bn.core.draws.mark import Mark
 from tune_bn.core.draws.origin import Origin
 from tune_bn.core.draws.stages import Stage, group_stages
-from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
+from tune_bn.optuna.origins import Records, latest_parameters
 from tune_bn.optuna.record import ranked_trial
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def stages(study: "Study") -> list[Stage]:
         [('coarse', 8), ('fine 1', 5), ('fine 2', 2)]
     """
     trials = study.get_trials(deepcopy=False)
-    marks = marks_of(trials)
-    return stages_of(study, trials, marks, StudyOrigins(trials).all(marks))
+    return stages_of(study, trials, *Records().of(trials))
 
 
 def stages_of(

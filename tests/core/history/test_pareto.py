@@ -1,11 +1,13 @@
 """How lonely a point of a front is, wherever its scales begin and however long they are."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune_bn.core.history.pareto import Fronts, crowding_distance
+from tune_bn.core.history.pareto import Fronts, crowding_distance, fronts_of
 from tune_bn.core.history.trial import Trial
 
 whole = st.integers(-100, 100)
@@ -49,3 +51,24 @@ def test_fronts_are_those_of_a_slow_search(seed):
         expected.append({t.number for t in front})
         left = [t for t in left if t.number not in expected[-1]]
     assert [{t.number for t in front} for front in fronts.fronts] == expected
+    assert [{t.number for t in front} for front in fronts_of(trials[::-1], 1000)] == expected
+
+
+value = st.integers(0, 4).map(float) | st.just(math.inf)
+many = st.lists(
+    st.tuples(st.tuples(value, value, value), st.booleans(), st.integers(0, 2)), max_size=60
+)
+
+
+@given(many, st.integers(1, 30))
+def test_fronts_at_once_are_those_that_grew(losses, capacity):
+    """With ties, infinite values, infeasible trials and ones that were stopped."""
+    trials = [
+        Trial(i, {}, at, is_complete, violation=float(violation))
+        for i, (at, is_complete, violation) in enumerate(losses)
+    ]
+    grown = Fronts(capacity)
+    for trial in trials:
+        grown.add(trial)
+    expected = [sorted(t.number for t in front) for front in grown.fronts]
+    assert [[t.number for t in front] for front in fronts_of(trials, capacity)] == expected

@@ -10,14 +10,15 @@ Inserting a trial moves others to later fronts only, never to earlier ones. So t
 exact when the last ones are forgotten, and the memory of a search of any length is bounded.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tune_bn.core.history.trial import Trial, group_key
 
-__all__ = ["Fronts", "crowding_distance"]
+__all__ = ["Fronts", "crowding_distance", "fronts_of"]
 
 
 class _Losses:
@@ -114,6 +115,58 @@ class Fronts:
             order = numbers[np.argsort(-distance, kind="stable")]
             chosen += [front[i] for i in order[: n - len(chosen)]]
         return chosen
+
+
+def fronts_of(trials: Iterable[Trial], capacity: int) -> list[list[Trial]]:
+    """Returns the first Pareto fronts of many trials, each by number: those of `Fronts`, at once.
+
+    Args:
+        trials: In any order.
+        capacity: Fronts behind the first ``capacity`` trials are left out.
+    """
+    groups: defaultdict[tuple[object, ...], list[Trial]] = defaultdict(list)
+    for trial in trials:
+        groups[group_key(trial)].append(trial)
+    fronts: list[list[Trial]] = []
+    n = 0
+    for key in sorted(groups):
+        alike: defaultdict[tuple[float, ...], list[Trial]] = defaultdict(list)
+        for trial in groups[key]:
+            alike[trial.losses].append(trial)
+        places = sorted(alike)
+        rows, left = np.array(places, dtype=float), np.arange(len(places))
+        while len(left) and n < capacity:
+            chosen, beaten = _first_front(rows, left)
+            fronts.append(sorted((t for i in chosen for t in alike[places[i]]), key=_number))
+            n += len(fronts[-1])
+            left = beaten
+    return fronts
+
+
+def _number(trial: Trial) -> int:
+    return trial.number
+
+
+def _first_front(
+    rows: NDArray[np.float64], left: NDArray[np.int64]
+) -> tuple[list[int], NDArray[np.int64]]:
+    """Returns which of some rows none of them dominates, and the others, both in order.
+
+    Args:
+        rows: All different, in lexicographic order, shape (n, objectives): so the first of those
+            that are left is dominated by none of them.
+        left: Numbers of the rows to look at, in order.
+    """
+    chosen, beaten = [], [left[:0]]
+    at = rows[left]
+    while len(left):
+        is_beaten = np.all(at[0] <= at, axis=1)
+        chosen.append(int(left[0]))
+        is_beaten[0] = False
+        beaten.append(left[is_beaten])
+        is_beaten[0] = True
+        left, at = left[~is_beaten], at[~is_beaten]
+    return chosen, np.sort(np.concatenate(beaten))
 
 
 def crowding_distance(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from tune_bn.core.draws.mark import MARK_KEY
 from tune_bn.core.draws.origin import Origin
 from tune_bn.core.errors import SpaceError
 from tune_bn.optuna.distributions import parameter_for
-from tune_bn.optuna.origins import StudyOrigins, latest_parameters, marks_of
+from tune_bn.optuna.origins import Records, latest_parameters
 from tune_bn.optuna.record import is_out_of_order, ranked_trial, reported
 from tune_bn.optuna.stages import stages_of
 from tune_bn.plain.names import INTERRUPTED, REASON
@@ -41,11 +41,15 @@ _TRACES = {
 _REASON_KEYS = (REASON, "fail_reason")
 
 
-def results_of_study(study: optuna.Study) -> Results:
-    """Returns a study's trials, ranges and stages, read once and without copying them."""
+def results_of_study(study: optuna.Study, records: Records | None = None) -> Results:
+    """Returns a study's trials, ranges and stages, read once and without copying them.
+
+    Args:
+        study: The study.
+        records: What an earlier look has read of it, for one that is looked at again and again.
+    """
     trials = study.get_trials(deepcopy=False)
-    marks = marks_of(trials)
-    origins = StudyOrigins(trials).all(marks)
+    marks, origins = (records or Records()).of(trials)
     found = stages_of(study, trials, marks, origins)
     counted = {
         t.number

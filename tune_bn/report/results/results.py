@@ -20,7 +20,7 @@ from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.origin import Origin
 from tune_bn.core.draws.stages import Stage
 from tune_bn.core.errors import SpaceError
-from tune_bn.core.history.pareto import Fronts
+from tune_bn.core.history.pareto import fronts_of
 from tune_bn.core.history.trial import Trial, rank_key
 from tune_bn.core.space import Parameter
 
@@ -30,7 +30,7 @@ BY_HAND = "hand"
 """Who drew a trial that was enqueued."""
 
 State = Literal["complete", "pruned", "failed", "running"]
-_MOST_RANKED_BY_FRONT = 2000  # sorting into fronts costs the square of this
+_MOST_RANKED_BY_FRONT = 2000
 
 
 @dataclass(frozen=True)
@@ -162,10 +162,7 @@ class Results:
     @cached_property
     def _fronts(self) -> list[list[Trial]]:
         """The complete trials by Pareto front, sorted once; see `ranked`."""
-        fronts = Fronts(_MOST_RANKED_BY_FRONT)
-        for trial in self.complete:
-            fronts.add(self._as_ranked(trial))
-        return fronts.fronts
+        return fronts_of(map(self._as_ranked, self.complete), _MOST_RANKED_BY_FRONT)
 
     @cached_property
     def front(self) -> tuple[TrialResult, ...]:
@@ -173,8 +170,8 @@ class Results:
         if len(self.directions) == 1:
             best = self.best
             return () if best is None else (best,)
-        numbers = sorted(t.number for t in self._fronts[0]) if self._fronts else []
-        return tuple(self.by_number[n] for n in numbers)
+        first = self._fronts[0] if self._fronts else []
+        return tuple(self.by_number[t.number] for t in first)
 
     @property
     def best(self) -> TrialResult | None:

@@ -20,10 +20,11 @@ from tune_bn.plain.reading import UNREADABLE
 from tune_bn.plain.text import error_line
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.results import Results
-from tune_bn.report.results.source import results_of
 
 if TYPE_CHECKING:
     import optuna
+
+    from tune_bn.optuna.origins import Records
 
 __all__ = ["open_run", "open_study", "read_network", "read_study"]
 
@@ -73,15 +74,21 @@ def open_study(storage: str, name: str | None = None) -> "optuna.Study":
         return optuna.load_study(study_name=name, storage=found)
 
 
-def read_study(study: "optuna.Study") -> Results:
+def read_study(study: "optuna.Study", records: "Records | None" = None) -> Results:
     """Returns an opened study as plain records.
+
+    Args:
+        study: The study.
+        records: What an earlier look has read of it, for one that is looked at again and again.
 
     Raises:
         ReportError: If its storage cannot be read any more: it is damaged, locked or gone.
     """
     with _readable(f"one in which the study {study.study_name!r} is damaged, locked or gone"):
         study.get_trials(deepcopy=False)  # once for its errors: what fails below is our defect
-    return results_of(study)
+    from tune_bn.report.results.from_optuna import results_of_study
+
+    return results_of_study(study, records)
 
 
 @contextmanager
