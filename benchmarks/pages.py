@@ -90,7 +90,7 @@ def demo() -> str:
         )
         for r in rows
     ]
-    head = ["seed", "tuned network", "default network", "logistic regression"]
+    head = ["seed", "chosen network", "default network", "logistic regression"]
     return table([*head, "trials a minute"], body)
 
 

@@ -90,7 +90,13 @@ def test_a_run_writes_its_files_and_nothing_else(tuned):
 def test_a_run_prints_stages_scores_and_paths(tuned):
     """What a person wants to know at the end, on stdout."""
     out, result = tuned
-    for words in ("fine 1", "tuned network", "logistic regression", "default network", "best.json"):
+    for words in (
+        "fine 1",
+        "chosen network",
+        "logistic regression",
+        "default network",
+        "best.json",
+    ):
         assert words in result.stdout
     assert "learning_rate" in result.stdout
     assert str(out.name) in result.stdout
@@ -101,7 +107,7 @@ def test_a_run_that_is_no_terminal_tells_each_trial_on_a_line(tuned):
     _, result = tuned
     for number in (1, 2, 3):
         assert f"trial {number}/3 · " in result.stderr
-    assert "trial 1/3" not in result.stdout
+    assert "1/3 trials" not in result.stdout
 
 
 def test_the_scores_that_are_written_are_the_models(tuned, blobs):

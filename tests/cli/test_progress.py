@@ -32,8 +32,10 @@ def test_a_terminal_shows_trial_stage_best_and_time_left():
 def test_elsewhere_a_line_tells_each_trial():
     """Epochs are not worth a line; a failed trial says why, brackets and all."""
     ended = Progress("search", 1, 9, ended=Ended(0, "failed", None, "loss [nan]"), left_s=3700.0)
-    text = shown(BEGUN, HALF, ended, LAST, is_terminal=False)
+    second = Progress("search", 2, 9, ended=Ended(1, "pruned", 0.5, None))
+    text = shown(BEGUN, HALF, ended, second, LAST, is_terminal=False)
     assert text.splitlines() == [
-        "trial 1/9 · failed (loss [nan]) · 1:01:40 left",
+        "1/9 trials · trial 0 failed (loss [nan]) · 1:01:40 left",
+        "2/9 trials · trial 1 stopped early at 0.5",
         "Comparing the best …",
     ]

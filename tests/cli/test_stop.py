@@ -35,7 +35,7 @@ def test_a_signal_ends_the_run_and_the_same_command_goes_on(table, tmp_path, sen
     out = tmp_path / "out"
     words = command(table, out, "--trials", 100_000, "--jobs", jobs)
     process = start(words)
-    wait_for(process, "trial 3/")
+    wait_for(process, "3/")
     process.send_signal(sent)
     _, errors = process.communicate()
     assert process.returncode == code, errors

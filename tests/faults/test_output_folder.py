@@ -26,7 +26,7 @@ def test_a_disk_fills_up_during_the_search(table):
     """It ends in one line; after making room the same command goes on."""
     with small_disk("8m") as disk:
         process = start(command(table, disk / "out", "--trials", 100_000))
-        wait_for(process, "trial 3/")
+        wait_for(process, "3/")
         filler = fill(disk)
         require_one_line(process, "full", "no space left on device")
         filler.unlink()
@@ -37,7 +37,7 @@ def test_the_folder_is_removed_during_the_search(table, tmp_path):
     """It ends in one line; the same command begins anew, in a new folder."""
     out = tmp_path / "out"
     process = start(command(table, out, "--trials", 100_000))
-    wait_for(process, "trial 3/")
+    wait_for(process, "3/")
     shutil.rmtree(out)
     require_one_line(process, "study.db until its end, but it was removed")
     result = CliRunner().invoke(app, command(table, out, "--trials", 2))
@@ -48,7 +48,7 @@ def test_a_permission_is_taken_away_during_the_search(table, tmp_path):
     """It ends in one line; given back, the same command goes on."""
     out = tmp_path / "out"
     process = start(command(table, out, "--trials", 100_000), prefix=without_rights_of_root())
-    wait_for(process, "trial 3/")
+    wait_for(process, "3/")
     out.chmod(0o555)
     require_one_line(process, "readonly", "unable to open", "permission denied")
     out.chmod(0o755)

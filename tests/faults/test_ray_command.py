@@ -65,7 +65,7 @@ def test_signals(number, table, tmp_path):
     """A polite kill, a hang-up, a rude kill: what is finished is kept, and Ray is gone."""
     out = tmp_path / "out"
     process = start(command(table, out, *RAY))
-    wait_for(process, "trial 3/")
+    wait_for(process, "3/")
     process.send_signal(number)
     _, errors = process.communicate()
     code = -number if number == signal.SIGKILL else 128 + number
@@ -117,7 +117,7 @@ def test_the_storage_goes_away(fault, where, cause, table, tmp_path):
     out = tmp_path / "out"
     prefix = without_rights_of_root() if fault is forbid else []
     process = start(command(table, out, *RAY), prefix=prefix)
-    wait_for(process, "trial 3/")
+    wait_for(process, "3/")
     fault((out / where).resolve())
     require_one_line(process, *cause.split("|"))
     require_no_ray(process.pid)
@@ -139,7 +139,7 @@ def test_the_storage_fills_up(table):
     """Study and Ray's files share the folder: it ends in one line, and goes on with more room."""
     with small_disk("32m") as disk:
         process = start(command(table, disk / "out", *RAY))
-        wait_for(process, "trial 3/")
+        wait_for(process, "3/")
         filler = fill(disk)
         require_one_line(process, "full", "no space left")
         filler.unlink()

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from tune_bn.core.space.scale import COMPLEMENT, complement
 from tune_bn.plain.text import visible
 from tune_bn.report.pages.listings import Table
 from tune_bn.report.pages.terminal import rich_table, turned_table
+from tune_bn.report.pages.verdict import CHOSEN
 
 if TYPE_CHECKING:
     from tune_bn.tuning.finish.finish import Outcome
@@ -44,7 +46,7 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
         console.print(visible(f"Note: {remark}."), markup=False)
     best = summary["best"]
     who = f"trial {best['trial']}" + (", the default configuration" if best["is_default"] else "")
-    console.print(f"The best is {who}:")
+    console.print(f"Chosen: {who}:")
     for name, value in best["params"].items():
         console.print(f"  {name} = {_value(value)}", markup=False)
     console.print("Written:")
@@ -63,22 +65,26 @@ def _parts(rows: list[Mapping[str, Any]], width: int) -> list[list[Mapping[str, 
 def _stage_table(rows: list[Mapping[str, Any]], metric: str) -> Table:
     """Returns a row a stage, to be turned: parameters are many, stages few, terminals narrow."""
     names = list(dict.fromkeys(name for row in rows for name in row["windows"]))
+    # A study holds the distance of some values from 1.
+    shown = {name: name.removeprefix(COMPLEMENT) for name in names}
     found = [
         (
             str(row["name"]),
             str(row["trials"]),
             f"{row['width']:.2g}",
             _value(row["best_value"]),
-            *(_window(row["windows"].get(name)) for name in names),
+            *(_window(row["windows"].get(name), is_rest=shown[name] != name) for name in names),
         )
         for row in rows
     ]
-    return Table("", ("", "trials", "window width", f"best {metric}", *names), tuple(found))
+    return Table(
+        "", ("", "trials", "window width", f"best {metric}", *shown.values()), tuple(found)
+    )
 
 
 def _score_table(summary: Mapping[str, Any]) -> Table:
     test = summary["best"]["test"]
-    scores = {"tuned network": test, **summary["baselines"]}
+    scores = {CHOSEN: test, **summary["baselines"]}
     found = [
         (who, *(_value(None if score is None else score[name]) for name in test))
         for who, score in scores.items()
@@ -86,9 +92,11 @@ def _score_table(summary: Mapping[str, Any]) -> Table:
     return Table("", ("", *test), tuple(found))
 
 
-def _window(window: list[Any] | None) -> str:
+def _window(window: list[Any] | None, *, is_rest: bool) -> str:
     if window is None:
         return "–"
+    if is_rest:
+        window = [complement(end) for end in reversed(window)]
     if all(isinstance(end, str) for end in window):
         return f"{len(window)} choices" if len(window) > 1 else str(window[0])
     low, high = window

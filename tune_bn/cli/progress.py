@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from tune_bn.plain.text import visible
+from tune_bn.plain.text import state_text, visible
 
 if TYPE_CHECKING:
     from tune_bn.tuning.folder.tally import Progress as RunProgress
@@ -89,7 +89,8 @@ class _Lines:
             self._print(f"fit {at.finished}/{at.trials} · {_clock(at.left_s)} left")
         if at.ended is None:
             return
-        words = [f"trial {at.finished}/{at.trials}", *_about(at, self._metric), at.ended.state]
+        how = f"trial {at.ended.number} {state_text(at.ended.state)}"
+        words = [f"{at.finished}/{at.trials} trials", *_about(at, self._metric), how]
         if at.ended.value is not None:
             words[-1] += f" at {at.ended.value:.4g}"
         if at.ended.reason is not None:

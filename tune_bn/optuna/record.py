@@ -220,7 +220,7 @@ def is_out_of_order(trial: FrozenTrial) -> bool:
 
     Steps of a training are as far apart as the ones before them, or farther; the last may be
     nearer. With `optuna.pruners.WilcoxonPruner` they are numbers of instances that come shuffled,
-    so that a trial which was pruned has irregular ones. Fewer than four steps say nothing.
+    so that a trial which was stopped early has irregular ones. Fewer than four steps say nothing.
     """
     steps = sorted(trial.intermediate_values)
     gaps = [b - a for a, b in pairwise(steps)][:-1]
@@ -249,9 +249,9 @@ def ranked_trial(
 ) -> Trial | None:
     """Returns a finished trial as the core ranks it; None if it has nothing to rank.
 
-    A complete trial counts with its values. A pruned one counts with its last intermediate value
-    and, before that, with how far it got; NaN counts as the worst value. A failed one does not
-    count.
+    A complete trial counts with its values. One stopped early counts with its last intermediate
+    value and, before that, with how far it got; NaN counts as the worst value. A failed one does
+    not count.
 
     Args:
         directions: Those of the study.

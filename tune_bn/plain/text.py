@@ -8,7 +8,7 @@ instead, as Python spells it.
 import re
 from typing import Any
 
-__all__ = ["error_line", "shortened", "shown", "visible"]
+__all__ = ["error_line", "shortened", "shown", "state_text", "visible"]
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
@@ -48,6 +48,16 @@ def shown(value: Any, longest: int = _LONGEST_VALUE) -> str:
     if isinstance(value, int) and abs(value) >= 10**40:
         return f"an integer of {value.bit_length()} bits"
     return shortened(repr(value), longest)
+
+
+def state_text(state: str) -> str:
+    """Returns how a trial ended, in words for people: Optuna's ``"pruned"`` is "stopped early".
+
+    Example:
+        >>> state_text("pruned"), state_text("complete")
+        ('stopped early', 'complete')
+    """
+    return "stopped early" if state == "pruned" else state
 
 
 def error_line(error: BaseException, *, is_last: bool = False, longest: int = _LONGEST_LINE) -> str:

@@ -40,7 +40,7 @@ def test_a_network_that_is_no_better_than_a_guess(tiny, guess, words):
 
 def test_another_model_that_is_better_is_named(tiny):
     (line,) = said(tiny, HALF, np.zeros(40), linear=RIGHT)
-    assert line == "linear is better here than the tuned network (accuracy 0.5 against 1)"
+    assert line == "linear is better here than the chosen network (accuracy 0.5 against 1)"
 
 
 def test_a_difference_within_its_error_is_none(tiny):

@@ -213,7 +213,7 @@ def _shade_stages(figure: go.Figure, results: Results) -> None:
 def plot_intermediate_values(
     source: Any, *, max_trials: int = 200, template: Any = None
 ) -> go.Figure:
-    """Returns a figure of the values that trials reported on their way; pruned ones are faint.
+    """Returns a figure of what trials reported on their way; those stopped early are faint.
 
     Args:
         source: What `results_of` takes.

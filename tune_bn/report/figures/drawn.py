@@ -66,8 +66,8 @@ def plot_narrowing(
     Trials run along x, a parameter's own scale along y. A bar behind a dot is the interval in which
     the value was drawn; a dot without one was kept from another trial, or given. The pale band is
     all that a stage drew from: the hull of its bars. Colour and size tell how a trial ranks among
-    the complete ones; pruned trials are open triangles, failed ones crosses, the best a star, and
-    the one that was chosen in the end a ring.
+    the complete ones; trials stopped early are open triangles, failed ones crosses, the best a
+    star, and the one that was chosen in the end a ring.
 
     Args:
         source: What `results_of` takes: an Optuna study, a Ray result grid, a `CoarseToFine`.

@@ -1,4 +1,4 @@
-"""The tuned network itself: its training, its inference statistics, its predictions."""
+"""The chosen network itself: its training, its inference statistics, its predictions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def plot_loss_curves(epochs: Sequence[Mapping[str, float]], *, template: Any = N
         >>> [trace.name for trace in figure.data]
         ['training', 'validation']
     """
-    title = "Loss of the best network by epoch"
+    title = "Loss of the chosen network by epoch"
     if not epochs:
         return empty_figure(title, "No epoch was recorded.")
     for epoch in epochs:

@@ -1,4 +1,4 @@
-"""What a report can show of the tuned network itself, handed over as plain data."""
+"""What a report can show of the chosen network itself, handed over as plain data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ __all__ = ["NetworkResults", "network_figures"]
 
 @dataclass(frozen=True)
 class NetworkResults:
-    """The training, the inference statistics and the predictions of the best network.
+    """The training, the inference statistics and the predictions of the chosen network.
 
     Args:
         epochs: For each epoch ``epoch``, ``train_loss`` and ``loss`` (validation).

@@ -60,7 +60,7 @@ def write_report(
         summary: Plain data that the search does not hold itself: ``best.test`` and ``baselines``
             (scores on test rows), ``metric``, ``data.name``, ``seed``, ``versions``, and whatever
             else is to be shown beside them.
-        network: What is to be shown of the tuned network itself, or its fields by name.
+        network: What is to be shown of the chosen network itself, or its fields by name.
         metric: Of a table or a Ray experiment, as `results_of` takes it; likewise the others.
         mode: Of a table or a Ray experiment.
         params: Of a table.
@@ -105,24 +105,12 @@ class _Shown(str):
         return f"<a report's page of {len(self) / 1000:,.0f} kB, which a notebook shows>"
 
 
-def show_report(
-    source: Any,
-    *,
-    height: int = 800,
-    metric: str | None = None,
-    mode: str | None = None,
-    params: Sequence[str] | None = None,
-    scales: Mapping[str, str] | None = None,
-) -> str:
+def show_report(source: Any, *, height: int = 800) -> str:
     """Returns the page that `write_report` writes, as text that a notebook shows below the cell.
 
     Args:
-        source: As for `write_report`; likewise the last four.
+        source: As for `write_report`; of a table ``results_of(table, metric=…, mode=…)``.
         height: Of the frame in which it is shown, in pixels (≥ 1).
-        metric: Of a table.
-        mode: Of a table.
-        params: Of a table.
-        scales: Of a table.
 
     Raises:
         ReportError: If the source is no search, or the height no integer of at least 1.
@@ -134,10 +122,8 @@ def show_report(
         >>> show_report(study)[:15]
         '<!doctype html>'
     """
-    height = check_whole(ReportError, "show_report", "height", height, least=1)
-    results = results_of(source, metric=metric, mode=mode, params=params, scales=scales)
-    shown = _Shown(page(results))
-    shown.height = height
+    shown = _Shown(page(source))
+    shown.height = check_whole(ReportError, "show_report", "height", height, least=1)
     return shown
 
 

@@ -40,8 +40,8 @@ class TrialResult:
     Args:
         number: Its number, counted from 0.
         params: Value of every parameter that it has, by name.
-        values: Objective values in the user's own sign; of a pruned trial the last intermediate
-            one; empty where there is none.
+        values: Objective values in the user's own sign; of one stopped early the last
+            intermediate one; empty where there is none.
         state: ``"complete"``, ``"pruned"`` (stopped early), ``"failed"`` or ``"running"``.
         steps: (step, intermediate value), in the order of the steps.
         stage: Index of the stage that drew it, if it recorded one.
@@ -54,7 +54,7 @@ class TrialResult:
         reason: Why it failed, if it says so.
         drawn_by: Which other sampler drew it, if it says so.
         progress: How far it got, if it says so; None is as far as any of a complete trial, and of
-            a pruned one its last step.
+            one stopped early its last step.
         is_at_goal: Whether it reached the goal at which the trials of its search end.
     """
 
@@ -151,8 +151,8 @@ class Results:
     def ranked(self) -> tuple[TrialResult, ...]:
         """The trials that can be compared, best first.
 
-        Complete before pruned, then by value. Of several objectives by Pareto front, and of more
-        than 2,000 such trials only the first fronts.
+        Complete before stopped early, then by value. Of several objectives by Pareto front, and
+        of more than 2,000 such trials only the first fronts.
         """
         if len(self.directions) == 1:
             trials = [t for t in self.trials if t.is_ranked]

@@ -4,7 +4,7 @@ import html
 import math
 from typing import Any
 
-from tune_bn.plain.text import visible
+from tune_bn.plain.text import state_text, visible
 
 __all__ = [
     "count_text",
@@ -19,16 +19,6 @@ __all__ = [
 ]
 
 _LONGEST_LABEL = 40
-
-
-def state_text(state: str) -> str:
-    """Returns how a trial ended, in words for people: Optuna's ``"pruned"`` is "stopped early".
-
-    Example:
-        >>> state_text("pruned"), state_text("complete")
-        ('stopped early', 'complete')
-    """
-    return "stopped early" if state == "pruned" else state
 
 
 def number_text(value: float, digits: int = 4) -> str:

@@ -2,7 +2,7 @@
 
 A search looks at one set of validation rows sixty times, so its best value is partly luck: on a
 few hundred rows the first ten are often a row apart. Cross-validation on the training and
-validation rows together tells them apart better, and the winner is trained on all of these rows.
+validation rows together tells them apart better, and the best is trained on all of these rows.
 The default configuration takes part too, and wins unless another is better by more than the folds
 differ: the rule of one standard error (Breiman et al., "Classification and Regression Trees",
 1984, section 3.4.3), here of the paired differences. So tuning does not hand back what only luck
@@ -100,7 +100,7 @@ def play_final(
     on_fold: Callable[[int, int], None] = lambda _done, _of: None,
     after_epoch: Callable[[], None] = lambda: None,
 ) -> list[Finalist]:
-    """Cross-validates the candidates in two rounds and returns them ranked, the winner first.
+    """Cross-validates the candidates in two rounds and returns them ranked, the best first.
 
     All meet the same folds with the same seeds. After the first two folds the better half and the
     default configuration go on to the others. Ties go to the lower loss. The default comes first

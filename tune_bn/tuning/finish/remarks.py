@@ -77,10 +77,11 @@ def remarks(
         ahead = float(difference.mean())
         both = f"{score} {own[score]:.3g} against {other.scores[score]:.3g}"
         if place == 0 and ahead <= error:
+            how = "worse than" if ahead < -error else "within the error of"
             said.append(
-                f"the tuned network is {'worse than' if ahead < -error else 'within the error of'} "
-                f"the guess {name!r} ({both}): these rows do not show that it has learned anything"
+                f"the chosen network is {how} the guess {name!r} ({both}): these rows do not show "
+                "that it has learned anything"
             )
         elif place > 0 and ahead < -error:
-            said.append(f"{name} is better here than the tuned network ({both})")
+            said.append(f"{name} is better here than the chosen network ({both})")
     return said
