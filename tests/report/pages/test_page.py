@@ -82,6 +82,18 @@ def test_what_the_scores_do_not_show_stands_below_them(staged: optuna.Study):
     )
 
 
+def test_what_is_shown_is_the_chosen_configuration(staged: optuna.Study):
+    """Another than the best is called so wherever it is named; the best is called the best."""
+    best = results_of(staged).best
+    assert best is not None
+    for number, title in ((1, "Chosen configuration"), (best.number, "Best configuration")):
+        text = page(staged, summary={"best": {"trial": number}})
+        assert f">{title}</h2>" in text
+        assert f'<th scope="col">Trial {number}</th>' in text
+        other = {"Chosen configuration", "Best configuration"} - {title}
+        assert other.pop() not in text
+
+
 def test_page_fetches_nothing(demo: str):
     """No element has an address outside of the page, and a policy forbids to fetch any."""
     seen = Outline(demo)
@@ -409,7 +421,7 @@ def test_network_is_shown(staged: optuna.Study):
         classes=["a", "b"],
     )
     text = Outline(page(staged, network=network)).text
-    for title in ("Loss of the best network", "Inference statistics", "Predictions on the test"):
+    for title in ("Loss of the chosen network", "Inference statistics", "Predictions on the test"):
         assert title in text
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -61,6 +62,15 @@ def test_refined_space_holds_the_best_within_the_old(staged: optuna.Study):
         assert parameter.nearest(value) == value
         if not isinstance(parameter, Categorical):
             assert old.bounds[0] <= parameter.bounds[0] <= parameter.bounds[-1] <= old.bounds[-1]
+
+
+def test_the_chosen_trial_lies_in_the_refined_space(staged: optuna.Study):
+    """Whoever searches on can try what was chosen, though it ranks low."""
+    results = results_of(staged)
+    worst = [t for t in results.ranked if t.state == "complete"][-1]
+    refined = refined_space(replace(results, chosen=worst.number))
+    for name, parameter in refined.items():
+        assert parameter.nearest(worst.params[name]) == worst.params[name]
 
 
 def test_refined_space_code_runs(staged: optuna.Study):

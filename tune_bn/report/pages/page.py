@@ -24,6 +24,7 @@ from tune_bn.report.pages.snippets import (
 from tune_bn.report.pages.summary import (
     answers,
     chosen_trial,
+    configuration_title,
     key_numbers,
     title_of,
     with_summary,
@@ -141,7 +142,7 @@ def page(
         ("summary", "Summary", _summary(results, given, advice)),
         ("search", "How the search went", search_figures(results)),
         ("parameters", "What the parameters do", parameter_figures(results)),
-        ("best", "Best configuration", _best_configuration(results, given)),
+        ("best", configuration_title(results), _best_configuration(results, given)),
         ("network", "The chosen network", network_figures(network) if network else []),
         ("more", "More about the search", [*further_figures(results), _run(results, given)]),
     ]
@@ -237,7 +238,7 @@ def _best_configuration(results: Results, summary: Mapping[str, Any]) -> list[st
     ordered = [*(n for n in results.space if n in best.params), *best.params]
     rows = tuple((name, repr(best.params[name])) for name in dict.fromkeys(ordered))
     name = f"Trial {best.number}"
-    table = tables.Table("Best configuration", ("Parameter", name), rows)
+    table = tables.Table(configuration_title(results), ("Parameter", name), rows)
     codes = [
         code_block("Try it again, with Optuna", enqueue_code(best, results.space)),
         code_block("Try it again, with Ray Tune", points_code(best)),

@@ -93,6 +93,8 @@ def value_code(value: Any) -> str | None:
 def refined_space(results: Results) -> dict[str, Parameter]:
     """Returns a narrower space for a next search: what the best tenth spans, and a margin.
 
+    The chosen trial counts to the best, wherever it ranks.
+
     The margin is a tenth of the whole scale at each end, within the old range. Of a category stay
     the choices that the best trials have. Parameters that no good trial has are left out.
 
@@ -101,6 +103,8 @@ def refined_space(results: Results) -> dict[str, Parameter]:
     """
     complete = [t for t in results.ranked if t.state == "complete"]
     best = complete[: max(len(complete) // 10, _FEWEST)]
+    if results.chosen in results.by_number:
+        best.append(results.by_number[results.chosen])
     refined: dict[str, Parameter] = {}
     for name, parameter in results.space.items():
         values = [t.params[name] for t in best if name in t.params]

@@ -22,6 +22,7 @@ from tune_bn.report.results.wording import (
 __all__ = [
     "answers",
     "chosen_trial",
+    "configuration_title",
     "counts_text",
     "key_numbers",
     "title_of",
@@ -61,6 +62,17 @@ def chosen_trial(results: Results, summary: Mapping[str, Any]) -> TrialResult | 
     chosen = summary.get("best")
     number = chosen.get("trial") if isinstance(chosen, Mapping) else None
     return results.by_number.get(number, results.best) if type(number) is int else results.best
+
+
+def configuration_title(results: Results) -> str:
+    """Returns what to call the configuration that is shown: the chosen one is not always the best.
+
+    Args:
+        results: The search, after `with_summary`.
+    """
+    best = results.best
+    is_other = results.chosen in results.by_number and best and best.number != results.chosen
+    return "Chosen configuration" if is_other else "Best configuration"
 
 
 def answers(
@@ -264,7 +276,7 @@ def _next(results: Results, advice: Sequence[Advice]) -> str:
         return f"Fewer than {_FEW} complete trials say little about the space: give it more."
     return (
         "Nothing stands out: the ranges fit, as far as these trials can tell. The code under "
-        "“Best configuration” tries the best one again, or searches on around it."
+        f"“{configuration_title(results)}” tries it again, or searches on around it."
     )
 
 

@@ -18,6 +18,7 @@ from tune_bn.report.pages.listings import Table
 from tune_bn.report.pages.summary import (
     answers,
     chosen_trial,
+    configuration_title,
     counts_text,
     key_numbers,
     title_of,
@@ -67,7 +68,7 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
         ]
         if best.origin is not None or best.is_unread:
             lines += ["", _indented(explain(results, best.number))]
-        blocks.append((f"Best configuration: trial {best.number}", lines))
+        blocks.append((f"{configuration_title(results)}: trial {best.number}", lines))
     if advice:
         shown = [_indented(f"• {one.text}") for one in advice]
         about = [_indented(one.evidence, 4, "dim") for one in advice]

@@ -73,21 +73,26 @@ def verdict(summary: Mapping[str, Any]) -> str:
         gap = _gap_text(summary, own, others[rival])
         text = (
             f"The chosen network is the best of these on the test rows: {metric} "
-            f"{number_text(own)} against {number_text(others[rival])} of {rival}{gap}."
+            f"{number_text(own)} against {number_text(others[rival])} of {_called(rival)}{gap}."
         )
         if not _is_chance(summary, own, others[rival]):
             return text
         if rival in _NETWORKS:
             return f"{text} So few rows may be chance: tuning has gained little that can be shown."
         return f"{text} So few rows may be chance: {rival} does as well and is simpler, take it."
-    gap = _gap_text(summary, own, values[best])
+    gap, who = _gap_text(summary, own, values[best]), _called(best)
     text = (
-        f"{best[:1].upper()}{best[1:]} did better on the test rows than the chosen network: "
+        f"{who[:1].upper()}{who[1:]} did better on the test rows than the chosen network: "
         f"{metric} {number_text(values[best])} against {number_text(own)}{gap}."
     )
     if _is_chance(summary, own, values[best]):
         text += " So few rows may be chance, but nothing here speaks for the network."
     return text if best in _NETWORKS else f"{text} Take it."
+
+
+def _called(model: str) -> str:
+    """Returns a model's name within a sentence."""
+    return f"the {model}" if model in _NETWORKS else model
 
 
 def _rows(summary: Mapping[str, Any]) -> int | None:
