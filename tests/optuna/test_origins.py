@@ -13,35 +13,13 @@ from optuna.distributions import CategoricalDistribution
 from optuna.samplers import PartialFixedSampler, RandomSampler
 from optuna.trial import TrialState, create_trial
 
-from tests.support.regions import untrue
 from tests.support.storages import open_storage
+from tests.support.studies import origins_of, said_untrue
 from tune_bn import Narrowing
 from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.core.draws.origin import Origin
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.optuna.origins import Records, StudyOrigins, marks_of
-
-
-def origins_of(study: optuna.Study) -> dict[int, Origin]:
-    """Returns where each trial was drawn from."""
-    trials = study.get_trials(deepcopy=False)
-    return StudyOrigins(trials).all(marks_of(trials))
-
-
-def said_untrue(study: optuna.Study, given: dict[int, Any] | None = None) -> list[str]:
-    """Returns what is untrue of what a study says of its draws."""
-    trials = study.get_trials(deepcopy=False)
-    distributions = {n: d for t in trials for n, d in t.distributions.items()}
-    categories = [n for n, d in distributions.items() if isinstance(d, CategoricalDistribution)]
-    single = {n for t in trials for n, d in t.distributions.items() if d.single()}
-    fixed = {
-        t.number: single.union(
-            t.system_attrs.get("fixed_params", ()), (given or {}).get(t.number, ())
-        )
-        for t in trials
-    }
-    params = {t.number: t.params for t in trials}
-    return untrue(origins_of(study), stages(study), params, categories, fixed)
 
 
 def plain(trial: optuna.Trial) -> float:

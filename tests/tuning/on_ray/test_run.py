@@ -10,7 +10,7 @@ import optuna
 import pytest
 from ray.tune import Checkpoint
 
-from tests.optuna.test_origins import said_untrue
+from tests.support.studies import said_untrue
 from tune_bn import Narrowing
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.plain.names import REASON
