@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tune_bn.nn import MLP, BatchNorm1d, BatchNorm2d, BatchNormError, ConvNet
-from tune_bn.nn.models import ACTIVATIONS, NORMS
+from tune_bn.nn.models import ACTIVATIONS, NORMS, Dropout
 
 X = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -71,3 +71,19 @@ def test_bad_options_are_refused(options: dict[str, object], message: str) -> No
         MLP(4, 2, **options)  # type: ignore[arg-type] # wrong on purpose
     with pytest.raises(BatchNormError, match=message):
         ConvNet((1, 8, 8), 2, **options)  # type: ignore[arg-type] # wrong on purpose
+
+
+def test_dropout_draws_from_its_own_generator():
+    """The same generator drops the same, whatever torch's global one does, and leaves it alone."""
+    layer, x = Dropout(0.4), torch.ones(2000)
+    found = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        layer.generator = torch.Generator().manual_seed(7)
+        found.append(layer(x))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(*found)
+    assert torch.unique(found[0]).tolist() == [0.0, pytest.approx(1 / 0.6)]
+    assert abs(float((found[0] == 0).double().mean()) - 0.4) < 0.05  # 4.5 standard errors
+    assert torch.equal(layer.eval()(x), x)

@@ -12,7 +12,7 @@ def test_to_dict_and_back() -> None:
 
 
 def test_names_left_out_take_their_default() -> None:
-    assert Config.from_dict({"width": 17}) == Config(width=17)
+    assert Config.from_dict({"width": 17}) == Config(width=17, dropout=0.0, inputs="standard")
 
 
 def test_an_unknown_name_is_refused() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from tune_bn.core.space import Int
 from tune_bn.training import Config
+from tune_bn.training.config import EARLIER
 from tune_bn.tuning import space
 from tune_bn.tuning.space import (
     SPACE,
@@ -44,6 +45,16 @@ def test_a_finished_trial_gives_its_configuration_back():
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.optimize(objective, n_trials=20)
     assert [suggest_config(trial) for trial in study.trials] == list(seen.values())
+
+
+def test_a_trial_of_before_dropout_had_none():
+    """Its configuration is the one that it was trained with; a new trial draws all."""
+    (trial,) = random_study(1).trials
+    assert 0 < suggest_config(trial).dropout < 0.5
+    for name in EARLIER:
+        del trial.params[name], trial.distributions[name]
+    found = suggest_config(trial)
+    assert (found.dropout, found.inputs) == (0.0, "standard")
 
 
 def test_params_of_is_the_inverse_of_suggest_config():

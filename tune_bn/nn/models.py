@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from torch import Tensor, nn
+from torch import Generator, Tensor, empty_like, nn
 
 from tune_bn.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from tune_bn.nn.errors import BatchNormError
 from tune_bn.plain.checks import check_choice, check_whole
 
-__all__ = ["ACTIVATIONS", "MLP", "NORMS", "ConvNet"]
+__all__ = ["ACTIVATIONS", "MLP", "NORMS", "ConvNet", "Dropout"]
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -25,6 +25,28 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,
 }
 NORMS = ("before_activation", "after_activation", "none")
+
+
+class Dropout(nn.Dropout):
+    """Torch's dropout, which draws from a generator of its own where one is set.
+
+    Example:
+        >>> import torch
+        >>> layer = Dropout(0.5)
+        >>> layer.generator = torch.Generator().manual_seed(0)
+        >>> layer(torch.ones(4)).tolist()
+        [0.0, 0.0, 2.0, 0.0]
+    """
+
+    generator: Generator | None = None
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  torch's name
+        """Drops each number with probability ``p`` and scales the others by 1 / (1 - p)."""
+        if self.generator is None or not self.training:
+            return super().forward(input)
+        kept = 1.0 - self.p
+        mask = empty_like(input).bernoulli_(kept, generator=self.generator)
+        return input * mask.div_(kept)
 
 
 class MLP(nn.Module):
@@ -80,7 +102,7 @@ class MLP(nn.Module):
                 lambda: BatchNorm1d(width, decay=decay, decays=decays), activation, norm
             )
             if dropout:
-                layers.append(nn.Dropout(dropout))
+                layers.append(Dropout(dropout))
             features = width
         layers.append(nn.Linear(features, out_features))
         self.layers = nn.Sequential(*layers)

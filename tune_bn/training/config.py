@@ -13,7 +13,15 @@ from typing import Any
 from tune_bn.plain.checks import check_choice, check_number, check_whole
 from tune_bn.training.errors import ConfigError
 
-__all__ = ["ACTIVATIONS", "CLASS_SCORES", "DECAYS", "NORMS", "Config"]
+__all__ = [
+    "ACTIVATIONS",
+    "CLASS_SCORES",
+    "DECAYS",
+    "EARLIER",
+    "INPUTS",
+    "NORMS",
+    "Config",
+]
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid")
 """The activations that a `Config` may name."""
@@ -22,6 +30,10 @@ CLASS_SCORES = ("balanced_accuracy", "f1", "roc_auc")
 DECAYS = (0.9, 0.99, 0.999)
 NORMS = ("before_activation", "after_activation", "none")
 """Where a `Config` may put batch norm, or that it has none."""
+INPUTS = ("normal_scores", "standard")
+"""What a `Config` may make of numbers before the first layer."""
+EARLIER: dict[str, float | str] = {"dropout": 0.0, "inputs": "standard"}
+"""What version 0.1 had no name for, and what it did."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,9 @@ class Config:
         batch_size: Rows a step, at least 2 (batch norm needs two).
         activation: One of `ACTIVATIONS`.
         norm: Where batch norm stands, one of `NORMS`.
+        dropout: Probability of dropping a hidden unit in training, at least 0 and below 1.
+        inputs: What the first layer sees of a number: its normal score among the training rows
+            ("normal_scores"), or the number as it was standardised ("standard").
         decay: Weight of the past in batch norm's inference statistics, at least 0 and below 1.
             None keeps averages with several (`DECAYS`) in one run and puts the one in use that
             has the lowest validation loss after each epoch.
@@ -49,7 +64,7 @@ class Config:
         32
     """
 
-    learning_rate: float = 0.1
+    learning_rate: float = 0.03
     momentum: float = 0.9
     weight_decay: float = 5e-3
     width: int = 128
@@ -57,12 +72,15 @@ class Config:
     batch_size: int = 64
     activation: str = "relu"
     norm: str = "before_activation"
+    dropout: float = 0.2
+    inputs: str = "normal_scores"
     decay: float | None = None
 
     def __post_init__(self) -> None:
         self._set("learning_rate", check_number, above=0)
         self._set("momentum", check_number, least=0, below=1)
         self._set("weight_decay", check_number, least=0)
+        self._set("dropout", check_number, least=0, below=1)
         if self.decay is not None:
             self._set("decay", check_number, least=0, below=1)
         self._set("width", check_whole, least=1)
@@ -70,6 +88,7 @@ class Config:
         self._set("batch_size", check_whole, least=2)
         self._set("activation", check_choice, choices=ACTIVATIONS)
         self._set("norm", check_choice, choices=NORMS)
+        self._set("inputs", check_choice, choices=INPUTS)
 
     def _set(self, name: str, check: Callable[..., Any], **ends: Any) -> None:
         """Puts plain python in the place of a value, or raises if it cannot be."""
@@ -84,6 +103,8 @@ class Config:
     def from_dict(cls, values: Mapping[str, Any]) -> Config:
         """Builds the configuration that `to_dict` described; names left out take their default.
 
+        But for those in `EARLIER`: files of before they existed do not name them.
+
         Raises:
             ConfigError: A name is unknown, or a value impossible.
         """
@@ -94,4 +115,4 @@ class Config:
                 f"Config needs names out of {', '.join(names)}, but got {unknown[0]!r}. "
                 "Leave it out, or correct its spelling."
             )
-        return cls(**values)
+        return cls(**{**EARLIER, **values})

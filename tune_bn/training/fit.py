@@ -9,8 +9,8 @@ algorithm 1): the squared error of a regression has gradients without bound, and
 step sizes that suit a classification end in NaN.
 
 Nothing is drawn from torch's global generators: the weights come from one generator of the seed,
-the order of the rows in an epoch from another of the seed and the epoch. That is also why a
-checkpoint needs no generator state.
+the order of the rows in an epoch, and the units that it drops, from two of the seed and the epoch.
+That is also why a checkpoint needs no generator state.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from tune_bn.nn import MLP, EwaBatchNorm, best_decay, load_tracks, select_decay, tracks_state
+from tune_bn.nn.models import Dropout
 from tune_bn.plain.checks import check_choice, check_whole
 from tune_bn.plain.text import error_line
 from tune_bn.training.config import CLASS_SCORES, DECAYS, Config
 from tune_bn.training.data import Dataset
 from tune_bn.training.errors import ConfigError, DivergedError
 from tune_bn.training.metrics import evaluate, loss_of
+from tune_bn.training.scores import ScoredMLP
 
 __all__ = ["EpochMetrics", "Fit", "build_model", "step_size_factor"]
 
@@ -127,16 +129,17 @@ class _DrawFrom(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _generator(seed: int, purpose: str) -> torch.Generator:
-    """Returns a CPU generator that (seed, purpose) alone decide."""
+def _generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """Returns a generator that (seed, purpose) alone decide."""
     digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big", signed=True))
 
 
-def build_model(config: Config, n_features: int, n_outputs: int, *, seed: int = 0) -> nn.Module:
+def build_model(config: Config, n_features: int, n_outputs: int, *, seed: int = 0) -> MLP:
     """Returns the untrained network of a configuration; its weights depend on the seed alone."""
+    kind = ScoredMLP if config.inputs == "normal_scores" else MLP
     with _DrawFrom(_generator(seed, "weights")):
-        return MLP(
+        return kind(
             n_features,
             n_outputs,
             width=config.width,
@@ -145,6 +148,7 @@ def build_model(config: Config, n_features: int, n_outputs: int, *, seed: int = 
             norm=config.norm,
             decay=DECAYS[0] if config.decay is None else config.decay,
             decays=DECAYS if config.decay is None else None,
+            dropout=config.dropout,
         )
 
 
@@ -222,12 +226,16 @@ class Fit:
         try:
             self._train = dataset.train.to(device)
             self._validation = dataset.validation.to(device)
-            self.model = model.to(device)
+            self.model: nn.Module = model.to(device)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(
                 f"Fit needs a device that torch can use, but got {device!r} "
                 f"({error_line(error)}). Use device='cpu'."
             ) from error
+        self._inputs = self._train.x
+        if isinstance(model, ScoredMLP):
+            model.scores.learn(self._train.x)
+            self._inputs = model.scores(self._train.x)  # once for all epochs
         self._parameters = list(self.model.parameters())
         matrices = [p for p in self._parameters if p.ndim > 1]
         others = [p for p in self._parameters if p.ndim <= 1]  # γ, β and biases do not decay
@@ -254,17 +262,45 @@ class Fit:
 
     def _train_epoch(self) -> EpochMetrics:
         began = time.perf_counter()
-        x, y, shares = self._train.x, self._train.y, self._train.shares
+        device = self._train.x.device
+        dropouts = [layer for layer in self.model.modules() if isinstance(layer, Dropout)]
+        dropped = _generator(self.seed, f"dropped in epoch {self.epoch}", device)
+        try:
+            for layer in dropouts:
+                layer.generator = dropped
+            train_loss = self._learn_all_rows()
+        finally:
+            for layer in dropouts:
+                layer.generator = None  # with one, a model cannot be copied
+        measured = self._validate()
+        self._require_number(measured["loss"], "validation")
+        self.epoch += 1
+        return EpochMetrics(
+            epoch=self.epoch,
+            train_loss=train_loss,
+            loss=measured["loss"],
+            score=measured["accuracy" if self.task == "classification" else "r2"],
+            seconds=time.perf_counter() - began,
+            rmse=measured.get("rmse"),
+            decay=self.decay,
+            scores={n: v for n, v in measured.items() if n in CLASS_SCORES} or None,
+        )
+
+    def _learn_all_rows(self) -> float:
+        """Takes a step for each batch of the epoch; returns the mean loss meanwhile."""
+        x, y, shares = self._inputs, self._train.y, self._train.shares
         generator = _generator(self.seed, f"order of epoch {self.epoch}")
         order = torch.randperm(len(x), generator=generator).to(x.device)
         batches = list(_batches(order, self.config.batch_size))
         steps = len(batches) * self.epochs
         total = torch.zeros((), dtype=torch.float64, device=x.device)
+        body = self.model.layers  # behind the scores, which are there already
+        assert isinstance(body, nn.Module)
         self.model.train()
         for number, rows in enumerate(batches):
             self._optimizer.zero_grad()
             weight = None if shares is None else shares[rows]
-            loss = loss_of(self.model(x[rows]), y[rows], self.task, weight)
+            loss = loss_of(body(x[rows]), y[rows], self.task, weight)
             loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without annotations
             nn.utils.clip_grad_norm_(self._parameters, _LONGEST_GRADIENT)
             factor = step_size_factor(self.epoch * len(batches) + number, steps)
@@ -274,19 +310,7 @@ class Fit:
             total += loss.detach() * len(rows)
             if (number + 1) % _STEPS_BETWEEN_CHECKS == 0 or number + 1 == len(batches):
                 self._require_number(float(total), "training")
-        measured = self._validate()
-        self._require_number(measured["loss"], "validation")
-        self.epoch += 1
-        return EpochMetrics(
-            epoch=self.epoch,
-            train_loss=float(total) / len(x),
-            loss=measured["loss"],
-            score=measured["accuracy" if self.task == "classification" else "r2"],
-            seconds=time.perf_counter() - began,
-            rmse=measured.get("rmse"),
-            decay=self.decay,
-            scores={n: v for n, v in measured.items() if n in CLASS_SCORES} or None,
-        )
+        return float(total) / len(x)
 
     def _validate(self) -> dict[str, float]:
         """Measures the network on the validation rows, with the best of the kept averages."""

@@ -11,7 +11,7 @@ from tune_bn.training import Config, Dataset, Fit
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import default_config, params_of, space_version
+from tune_bn.tuning.space import default_config, params_of
 from tune_bn.tuning.trials.life import Search
 from tune_bn.tuning.trials.opening import opened_study
 from tune_bn.tuning.trials.workers import run_here, run_in_workers
@@ -60,7 +60,7 @@ def tune(
         dataset,
         out,
         settings,
-        space=space_version(rows),
+        rows=rows,
         resume=resume,
         sampler=CoarseToFineSampler.for_budget(settings.trials, seed=settings.seed),
         pruner=_pruner(settings),

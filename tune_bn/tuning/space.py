@@ -8,6 +8,7 @@ table, so that a large one is learned in as many steps as a middling one, each w
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Any
 
 import optuna
@@ -16,6 +17,7 @@ from tune_bn.core.space import Categorical, Float, Int, Parameter
 from tune_bn.core.space.scale import COMPLEMENT, complement
 from tune_bn.optuna import suggest_one_minus_log
 from tune_bn.training import Config
+from tune_bn.training.config import EARLIER
 
 __all__ = [
     "SPACE",
@@ -35,6 +37,8 @@ SPACE: dict[str, Parameter] = {
     "batch_size": Int(8, 128, log=True),
     "activation": Categorical(["relu", "gelu", "silu", "tanh"]),
     "norm": Categorical(["before_activation", "after_activation"]),
+    "dropout": Float(0.0, 0.5),
+    "inputs": Categorical(["normal_scores", "standard"]),
 }
 """Name in `Config` → the range that is searched, of a table of less than 20,000 training rows."""
 _ROWS_OF_A_BATCH = 10_000
@@ -84,12 +88,19 @@ def suggest_config(trial: optuna.trial.BaseTrial, rows: int = 0) -> Config:
     Example:
         >>> drawn = {"learning_rate": 0.01, "1 - momentum": 0.05, "weight_decay": 1e-4,
         ...          "width": 64, "depth": 2, "batch_size": 32, "activation": "gelu",
-        ...          "norm": "before_activation"}
+        ...          "norm": "before_activation", "dropout": 0.1,
+        ...          "inputs": "standard"}
         >>> round(suggest_config(optuna.trial.FixedTrial(drawn)).momentum, 6)
         0.95
     """
+    is_finished = isinstance(trial, optuna.trial.FrozenTrial)
     return Config.from_dict(
-        {name: _suggest(trial, name, of) for name, of in space_of(rows).items()}
+        {
+            name: EARLIER[name]
+            if is_finished and name in EARLIER and name not in trial.params
+            else _suggest(trial, name, of)
+            for name, of in space_of(rows).items()
+        }
     )
 
 
@@ -110,11 +121,15 @@ def params_of(config: Config) -> dict[str, Any]:
     return params
 
 
-def space_version(rows: int = 0) -> str:
-    """Returns a fingerprint (12 hex digits) that changes with any range, scale or choice."""
-    described = json.dumps(
-        {name: of.to_json() for name, of in space_of(rows).items()}, sort_keys=True
-    )
+def space_version(rows: int = 0, *, without: Collection[str] = ()) -> str:
+    """Returns a fingerprint (12 hex digits) that changes with any range, scale or choice.
+
+    Args:
+        rows: Training rows of the table.
+        without: Names to leave out; without `EARLIER` it is the fingerprint of version 0.1.
+    """
+    space = {name: of.to_json() for name, of in space_of(rows).items() if name not in without}
+    described = json.dumps(space, sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()[:12]
 
 

@@ -13,7 +13,7 @@ from tune_bn.tuning.finish.final import (
     play_final,
 )
 
-GOOD = Config(width=16, depth=1)
+GOOD = Config(learning_rate=0.1, width=16, depth=1, dropout=0.0)
 POOR = Config(width=1, depth=1, learning_rate=1e-4)
 DIVERGES = Config(learning_rate=1e30, width=4, depth=2, norm="none")
 
@@ -107,6 +107,21 @@ def test_the_default_gives_way_only_to_what_is_clearly_better(own, default, expe
     for metric, maximize in (("accuracy", True), ("loss", False)):
         found = _is_clearly_better(ends(*own), ends(*default), metric, maximize=maximize)
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("losses", "accuracy", "expected"),
+    [((0.30, 0.31), 0.9, True), ((0.30, 0.50), 0.9, False), ((0.30, 0.31), 0.899, False)],
+    ids=["surer", "surer by chance", "surer, but wrong more often"],
+)
+def test_what_is_as_often_right_wins_by_its_loss(losses, accuracy, expected):
+    """The loss decides where the metric does not, and never against it."""
+    own = [
+        dataclasses.replace(end, loss=loss)
+        for end, loss in zip(ends(accuracy, accuracy), losses, strict=True)
+    ]
+    others = [dataclasses.replace(end, loss=0.4) for end in ends(0.9, 0.9)]
+    assert _is_clearly_better(own, others, "accuracy", maximize=True) == expected
 
 
 def test_the_default_meets_every_fold(tiny):

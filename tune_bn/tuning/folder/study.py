@@ -1,6 +1,6 @@
 """The study of a folder: made, gone on with, or refused; SQLite, so Optuna's dashboard opens it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -45,6 +45,7 @@ def open_study(
     folder: Path,
     identity: dict[str, Any],
     *,
+    earlier: Collection[dict[str, Any]] = (),
     direction: Literal["maximize", "minimize"],
     sampler: optuna.samplers.BaseSampler,
     pruner: optuna.pruners.BasePruner,
@@ -57,6 +58,7 @@ def open_study(
     Args:
         folder: An output folder that this process holds.
         identity: Plain data; a study goes on only where it is equal.
+        earlier: Identities that mean the same, as earlier versions wrote them.
         direction: Of the metric.
         sampler: Draws the configurations.
         pruner: Stops bad trials early.
@@ -92,7 +94,7 @@ def open_study(
             ) from error
         if found is None and n_trials == 0:  # new, or its process was killed while making it
             study.set_user_attr(_IDENTITY, identity)
-        elif found != identity:
+        elif found != identity and found not in earlier:
             _refuse(folder, found, identity)
         _fail_abandoned(study, storage)
         if first is not None:

@@ -39,7 +39,7 @@ from tune_bn.tuning.on_ray.trainable import (
     train_trial,
 )
 from tune_bn.tuning.settings import DIRECTIONS, RaySettings, Settings
-from tune_bn.tuning.space import default_config, params_of, space_version
+from tune_bn.tuning.space import default_config, params_of
 from tune_bn.tuning.trials.opening import opened_study
 
 __all__ = ["tune"]
@@ -108,7 +108,7 @@ def tune(
         dataset,
         out,
         settings,
-        space=space_version(rows),
+        rows=rows,
         resume=resume,
         # The study is the record only: Ray draws and Ray stops.
         sampler=optuna.samplers.RandomSampler(seed=settings.seed),

@@ -25,6 +25,7 @@ from tune_bn.plain.files import write_atomically
 from tune_bn.plain.names import REASON
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.training import Dataset, DivergedError, Fit
+from tune_bn.training.config import EARLIER
 from tune_bn.tuning.folder.study import STORAGE_ERRORS
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
@@ -161,8 +162,9 @@ class StudyCallback(tune.Callback):
         values = list(trial.intermediate_values.values())
         value = values[-1] if values else trial.value
         is_failed = trial.state not in (TrialState.COMPLETE, TrialState.PRUNED) or value is None
+        params = {**EARLIER, **trial.params}
         self._search.add_evaluated_point(
-            trial.params, None if is_failed else value, error=is_failed, intermediate_values=values
+            params, None if is_failed else value, error=is_failed, intermediate_values=values
         )
 
     def setup(self, *about: Any, **info: Any) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import optuna
 
 from tune_bn.training import Dataset
+from tune_bn.training.config import EARLIER
 from tune_bn.tuning.folder.folder import open_folder, require_study, set_aside
 from tune_bn.tuning.folder.study import open_study, quiet_optuna, storage_errors
 from tune_bn.tuning.settings import DIRECTIONS, Settings
+from tune_bn.tuning.space import space_version
 from tune_bn.tuning.trials.workers import one_thread
 
 __all__ = ["opened_study"]
@@ -22,7 +24,7 @@ def opened_study(
     out: str | Path,
     settings: Settings,
     *,
-    space: str,
+    rows: int,
     resume: bool | None,
     sampler: optuna.samplers.BaseSampler,
     pruner: optuna.pruners.BasePruner,
@@ -37,7 +39,7 @@ def opened_study(
         dataset: What is tuned on; part of the study's identity.
         out: The output folder; made as needed.
         settings: Part of the study's identity.
-        space: Version of the search space.
+        rows: Training rows, which decide the search space.
         resume: True: there must be a study. False: set it aside. None: go on where there is one.
         sampler: As for `open_study`.
         pruner: As for `open_study`.
@@ -49,7 +51,7 @@ def opened_study(
     identity = settings.identity(
         task=dataset.task,
         fingerprint=dataset.fingerprint,
-        space=space,
+        space=space_version(rows),
         refinement=dataset.preprocessing.refinement,
     )
     with open_folder(out) as folder, storage_errors(folder), one_thread():
@@ -62,6 +64,7 @@ def opened_study(
             open_study(
                 folder,
                 identity,
+                earlier=({**identity, "space": space_version(rows, without=EARLIER)},),
                 direction=DIRECTIONS[settings.metric_for(dataset.task)],
                 sampler=sampler,
                 pruner=pruner,
