@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import signal
+import uuid
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
@@ -26,6 +27,10 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
 os.environ["RAY_enable_metrics_collection"] = "0"  # noqa: SIM112 - Ray spells it so
 os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
+# Its workers step back for nobody, as they would for the tests that run beside them.
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
+# No home is needed to keep a token in, which may not be writable, or another one in a test.
+os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -171,16 +171,11 @@ def run(name: str, folder: Path, *options: str) -> str:
     result = warm.run(
         [str(FOLDER / name), "--smoke-test", *options],
         folder=here,
-        # `ray.init` of an earlier test asks for a token that this empty home does not hold.
-        environment={
-            **{k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"},
-            **surroundings,
-        },
+        environment={**os.environ, **surroundings},
     )
     assert result.returncode == 0, result.stderr[-3000:]
     assert "Warning" not in result.stderr, result.stderr[-3000:]
-    of_ray = {elsewhere / ".ray" / "auth_token"}  # Ray puts one into any home that has none
-    assert files(elsewhere) - of_ray == set(), "files were left outside of the folder"
+    assert files(elsewhere) == set(), "files were left outside of the folder"
     assert files(FOLDER) == of_package, "files were left beside the examples"
     return result.stdout
 

@@ -45,8 +45,7 @@ def run(code: str, folder: Path) -> str:
         [str(folder / "pasted.py")],
         folder=folder,
         environment={
-            # `ray.init` of an earlier test asks for a token that a new home does not hold.
-            **{k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"},
+            **os.environ,
             "HOME": str(folder),
             "OMP_NUM_THREADS": "1",
             "RAY_ADDRESS": "local",  # not a cluster of another test that runs beside this one

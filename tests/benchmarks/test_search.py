@@ -238,13 +238,14 @@ def test_sensitivity_in_processes_is_the_same(monkeypatch):
     """Two processes give the rows that one gives."""
     import benchmarks.search.sensitivity as module
 
-    monkeypatch.setattr(module, "DEVELOPMENT", ("hpolib",))
+    monkeypatch.setattr(module, "DEVELOPMENT", ("bbob-5d-long",))
     monkeypatch.setattr(module, "variants", lambda base: [("none", 1.0, base)])
     peers = [
-        Row("tpe", "hpolib", problem.name, 0, 10, {10: 0.1}, 0.0) for problem in problems("hpolib")
+        Row("tpe", problem.suite, problem.name, 0, 10, {10: 0.1}, 0.0)
+        for problem in problems("bbob-5d-long")
     ]
     one, two = (
-        list(sensitivity(peers, seeds={"hpolib": 1}, budgets=(10,), jobs=j)) for j in (1, 2)
+        list(sensitivity(peers, seeds={"bbob-5d-long": 1}, budgets=(10,), jobs=j)) for j in (1, 2)
     )
     assert one == two
 

@@ -179,9 +179,9 @@ def test_one_trial_is_enough(blobs, tmp_path):
 
 
 def test_a_number_is_tuned_for_as_well(prices, tmp_path):
-    """A Parquet file with text and missing values, two jobs, a metric to be small."""
+    """A Parquet file with text and missing values, a metric to be small."""
     words = ["--data", prices, "--target", "price", "--trials", 3, "--epochs", 2]
-    words += ["--metric", "rmse", "--jobs", 2, "--out", tmp_path]
+    words += ["--metric", "rmse", "--out", tmp_path]
     result = command("tune", *words)
     assert result.exit_code == 0, result.output
     best = json.loads((tmp_path / "best.json").read_text())

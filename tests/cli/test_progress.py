@@ -1,14 +1,21 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from tune_bn.cli.progress import show_progress
 from tune_bn.tuning.folder.tally import Ended, Progress
 
 
-def shown(*reports: Progress, is_terminal: bool) -> str:
+def shown(*reports: Progress, is_terminal: bool, kind: str = "xterm") -> str:
     """Returns what a run's reports leave on a console."""
-    console = Console(file=io.StringIO(), force_terminal=is_terminal, width=120, highlight=False)
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=is_terminal,
+        width=120,
+        highlight=False,
+        _environ={"TERM": kind},
+    )
     with show_progress("accuracy", console) as on_progress:
         for report in reports:
             on_progress(report)
@@ -29,11 +36,12 @@ def test_a_terminal_shows_trial_stage_best_and_time_left():
     assert "Comparing the best" in shown(BEGUN, HALF, LAST, is_terminal=True)
 
 
-def test_elsewhere_a_line_tells_each_trial():
-    """Epochs are not worth a line; a failed trial says why, brackets and all."""
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_elsewhere_a_line_tells_each_trial(is_terminal):
+    """Epochs are not worth a line; a failed trial says why. So on a terminal that moves nothing."""
     ended = Progress("search", 1, 9, ended=Ended(0, "failed", None, "loss [nan]"), left_s=3700.0)
     second = Progress("search", 2, 9, ended=Ended(1, "pruned", 0.5, None))
-    text = shown(BEGUN, HALF, ended, second, LAST, is_terminal=False)
+    text = shown(BEGUN, HALF, ended, second, LAST, is_terminal=is_terminal, kind="dumb")
     assert text.splitlines() == [
         "1/9 trials · trial 0 failed (loss [nan]) · 1:01:40 left",
         "2/9 trials · trial 1 stopped early at 0.5",

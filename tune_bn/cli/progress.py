@@ -35,7 +35,7 @@ def show_progress(
         console: Where to show; None: stderr.
     """
     console = console or _PatientConsole(stderr=True, highlight=False)
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:  # which shows no bar that moves
         yield _Lines(metric, console)
         return
     bar = Progress(

@@ -18,7 +18,7 @@ from tune_bn.training import Config
 from tune_bn.tuning import load_model
 from tune_bn.tuning.errors import Stopped, TuneError
 from tune_bn.tuning.folder.tally import Progress
-from tune_bn.tuning.on_ray.run import tune
+from tune_bn.tuning.on_ray.run import _token_without_home, tune
 from tune_bn.tuning.on_ray.trainable import (
     FIT_SEED,
     SeededSearch,
@@ -210,8 +210,21 @@ def raise_full(trial: Any) -> None:
     raise optuna.exceptions.StorageInternalError("full")
 
 
+def test_a_home_that_cannot_be_written_is_not_needed(tmp_path, monkeypatch):
+    """Ray would end in a PermissionError; where a token is at hand, or a home, it is left alone."""
+    monkeypatch.delenv("RAY_AUTH_TOKEN")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert _token_without_home() == {}
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    assert _token_without_home().keys() == {"RAY_AUTH_TOKEN"}
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "given")
+    assert _token_without_home() == {}
+
+
 def test_a_trial_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
     """Paused or lost after any epoch, it reports what it would have reported."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # where Ray keeps locks, of anybody
     config = {**params_of(Config(width=16, depth=1)), FIT_SEED: 3}
     options: dict[str, Any] = {"dataset": tiny, "epochs": 4, "metric": "accuracy", "device": "cpu"}
     reported: list[dict[str, Any]] = []

@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -54,6 +55,7 @@ _QUIET = {
 # Ray (2.60) turns 127.0.0.1 into the machine's address in the network and listens on every
 # interface, to anybody who can reach them; unless it takes the machine for one that has no cluster.
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+_TOKEN = uuid.uuid4().hex  # one for this process: Ray keeps the first that it reads
 
 
 def tune(
@@ -215,6 +217,19 @@ def _scheduler(name: str, epochs: int) -> TrialScheduler:
     return scheduler
 
 
+def _token_without_home() -> dict[str, str]:
+    """Returns the token of a Ray of our own where Ray (2.60) could not write one into the home."""
+    if os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
+        return {}
+    file = Path(os.path.expanduser("~"), ".ray", "auth_token")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return {"RAY_AUTH_TOKEN": _TOKEN}
+    is_usable = file.exists() or os.access(file.parent, os.W_OK)
+    return {} if is_usable else {"RAY_AUTH_TOKEN": _TOKEN}
+
+
 @contextmanager
 def _ray(settings: RaySettings) -> Iterator[None]:
     """Connects to a cluster, or starts a quiet Ray of this process's own; ends what it began.
@@ -222,7 +237,9 @@ def _ray(settings: RaySettings) -> Iterator[None]:
     Raises:
         TuneError: There is no cluster at the address.
     """
-    quiet = dict(_QUIET) if settings.address is not None else {**_QUIET, **_LOOPBACK}
+    quiet = dict(_QUIET)
+    if settings.address is None:
+        quiet |= {**_LOOPBACK, **_token_without_home()}
     # `ray.init` sets the last one, which every later process would inherit.
     before = {name: os.environ.get(name) for name in (*quiet, "RAY_AUTH_MODE")}
     os.environ.update(quiet)
