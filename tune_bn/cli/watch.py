@@ -43,12 +43,16 @@ def watch(
 
         records = Records()
         end = None if timeout is None else time.monotonic() + timeout
-        with Live(console=Console(highlight=False), auto_refresh=False) as live:
+        console = Console(highlight=False)
+        with Live(console=console, auto_refresh=False) as live:
             try:
                 while True:
                     seen = read_study(opened, records)
                     view = watch_view(seen, datetime.now(), every_s=every)
-                    live.update(view, refresh=True)
+                    if console.is_dumb_terminal:  # which Live shows nothing before the end
+                        console.print(view)
+                    else:
+                        live.update(view, refresh=True)
                     if end is not None and time.monotonic() + every > end:
                         return
                     time.sleep(every)
