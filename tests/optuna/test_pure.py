@@ -10,8 +10,16 @@ from typing import Any
 
 import optuna
 import pytest
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -63,11 +71,13 @@ def fixing(given: dict[str, Any], sampler: BaseSampler) -> BaseSampler:
 class PureMachine(RuleBasedStateMachine):
     """One study, drawn for by one object; before each draw a new object is asked as well."""
 
+    sampler: type[CoarseToFineSampler] = CoarseToFineSampler
+
     @initialize(space=st.sampled_from(sorted(SPACES)), seed=st.integers(0, 5))
     def begin(self, space, seed):
         self.name, self.space = space, SPACES[space]
         self.narrowing = Narrowing(coarse_trials=2, stage_trials=3)
-        self.new: Callable[[], BaseSampler] = lambda: CoarseToFineSampler(
+        self.new: Callable[[], BaseSampler] = lambda: self.sampler(
             seed=seed, narrowing=self.narrowing
         )
         self.study = optuna.create_study(sampler=self.new())
@@ -166,6 +176,36 @@ class PureMachine(RuleBasedStateMachine):
             seen[key] = trial.number
             if has_result(trial):
                 done.add(key)
+
+
+class Remembers(CoarseToFineSampler):
+    """What it draws depends on how much this object has drawn."""
+
+    n_drawn = 0
+
+    def sample_independent(self, study: Any, trial: Any, param_name: str, of: Any) -> Any:
+        value = super().sample_independent(study, trial, param_name, of)
+        self.n_drawn += 1
+        is_late = self.n_drawn > 3 and isinstance(of, (FloatDistribution, IntDistribution))
+        return of.low if is_late else value
+
+
+class Repeats(CoarseToFineSampler):
+    """In a fine stage it draws the best trial again, the same on any object."""
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+        super().sample_relative(study, trial, search_space)
+        best = study.best_trial.params if search_space else {}
+        return {name: best[name] for name in search_space if name in best}
+
+
+@pytest.mark.parametrize("broken", [Remembers, Repeats])
+def test_the_machine_finds_a_broken_sampler(broken):
+    """One that keeps what it drew, and one that draws a point twice."""
+    machine = type("Broken", (PureMachine,), {"sampler": broken})
+    at_once = settings(lasting(60, 25), phases=[Phase.generate], report_multiple_bugs=False)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine, settings=at_once)
 
 
 class TestPure(PureMachine.TestCase):  # type: ignore[valid-type,misc]  # made by hypothesis

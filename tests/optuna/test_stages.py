@@ -6,10 +6,12 @@ import optuna
 import pytest
 
 from tests.support.judges import uniform_p
+from tests.support.studies import origins_of
 from tune_bn import Narrowing, SpaceError
 from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.optuna import CoarseToFineSampler, stages, suggest_one_minus_log
-from tune_bn.report import explain, results_of
+from tune_bn.report import explain, plot_windows, results_of
+from tune_bn.report.pages.listings import stage_table
 
 
 def objective(trial: optuna.Trial) -> float:
@@ -215,3 +217,28 @@ def test_stages_count_alike_after_forty_trials_of_another_sampler():
         for number in stage.trials:
             assert results.by_number[number].stage == stage.index
             assert f", stage {stage.name}, drawn " in explain(study, number)
+
+
+def test_a_stage_says_nothing_of_a_parameter_that_it_did_not_draw():
+    """The branch that is worse is seldom taken: its windows are those of the draws, or missing."""
+
+    def of_branches(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        if trial.suggest_categorical("kind", ["a", "b"]) == "a":
+            return x
+        return 5 + x + abs(trial.suggest_int("n", 1, 9) - 8)
+
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.optimize(of_branches, n_trials=60)
+    origins, missing = origins_of(study), 0
+    for stage in stages(study)[1:]:
+        windows = [origins[number].windows or {} for number in stage.trials]
+        drawn = [w["n"].bounds for w in windows if "n" in w]
+        missing += not drawn
+        if drawn:
+            assert stage.windows["n"] == (min(low for low, _ in drawn), max(h for _, h in drawn))
+        assert ("n" in stage.windows) == bool(drawn)
+    assert missing > 2
+    table = stage_table(results_of(study))
+    assert [row[table.columns.index("n")] for row in table.rows].count("–") == missing
+    plot_windows(study)

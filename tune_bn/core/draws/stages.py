@@ -36,7 +36,8 @@ class Stage:
             conditional space it may fall a little within a stage: then the largest.
         windows: For each parameter (lowest, highest) value between which the trials of this stage
             were drawn, in the parameter's own units; of a category the choices that could be. No
-            value that the stage drew lies outside. The whole range where nothing is known.
+            value that the stage drew lies outside. The whole range where nothing is known. A
+            parameter that no trial of a fine stage drew (that of another branch, say) is missing.
         best_value: Objective value of the stage's best trial; one that was stopped early, or got
             less far than the furthest, does not count. None if it has no other, or if there are
             several objectives.
@@ -195,6 +196,7 @@ def group_stages(
                         + _early_windows(name, parameter, width, early, params),
                     )
                     for name, parameter in space.items()
+                    if windows[name] or index <= 0 or n_unknown
                 },
                 -best if maximize and best is not None else best,
                 median(shares) if shares and index > 0 else None,

@@ -73,14 +73,14 @@ def plot_windows(
             }
         )
         for i, stage in enumerate(stages):
-            window = stage.windows.get(name, parameter.bounds)
-            low, high = _share(results, name, window)
+            window = stage.windows.get(name)
+            low, high = _share(results, name, parameter.bounds if window is None else window)
             text = window_text(window, is_choice=parameter.is_unordered)
             shade = 0.32 + 0.68 * i / max(len(stages) - 1, 1)
             for start, width, colour in (
                 (0.0, 1.0, "rgba(125,135,150,0.13)"),
                 (low, max(high - low, 0.006), f"rgba({BLUE_RGB},{shade:.2f})"),
-            ):
+            )[: 1 if window is None else 2]:
                 shapes.append(
                     {
                         "type": "rect",
@@ -96,7 +96,8 @@ def plot_windows(
             about.append(
                 f"{plotly_text(name)}, {results.stage_title(stage.index)}"
                 f"<br>{plotly_text(text, 80)}"
-                f"<br>{share_text(high - low)} of the scale{_usually(stage)}"
+                + ("" if window is None else f"<br>{share_text(high - low)} of the scale")
+                + ("" if window is None else _usually(stage))
             )
             places.append(place)
             place += gap

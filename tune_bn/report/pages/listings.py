@@ -85,7 +85,7 @@ def stage_table(results: Results, *, params: Sequence[str] | None = None, most: 
     for stage in stages:
         windows = [
             window_text(
-                stage.windows.get(name, results.space[name].bounds),
+                stage.windows.get(name),
                 is_choice=isinstance(results.space[name], Categorical),
             )
             for name in names

@@ -73,8 +73,8 @@ def value_text(value: Any, digits: int = 4) -> str:
     return label(repr(value), 60)
 
 
-def window_text(window: tuple[Any, ...], *, is_choice: bool) -> str:
-    """Returns a window as text: ``low … high``, or the open choices.
+def window_text(window: tuple[Any, ...] | None, *, is_choice: bool) -> str:
+    """Returns a window as text: ``low … high``, the open choices, or a dash where nothing is drawn.
 
     Example:
         >>> window_text((0.001, 0.1), is_choice=False)
@@ -82,6 +82,8 @@ def window_text(window: tuple[Any, ...], *, is_choice: bool) -> str:
         >>> window_text(("relu", "tanh"), is_choice=True)
         'relu, tanh'
     """
+    if window is None:
+        return "–"
     if is_choice:
         return ", ".join(value_text(choice) for choice in window)
     low, high = window
