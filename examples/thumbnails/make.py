@@ -62,15 +62,15 @@ def figure(page: Path, target: Path) -> None:
     image.save(target, optimize=True)
 
 
-def terminal(name: str, text: str, target: Path) -> None:
+def terminal(title: str, text: str, target: Path, n_lines: int = N_LINES) -> None:
     """Saves the first lines of a text as a picture of a terminal."""
     lines = [
         line if len(line) < COLUMNS else f"{line[: COLUMNS - 2]}…" for line in text.splitlines()
     ]
-    lines = lines if len(lines) <= N_LINES else [*lines[: N_LINES - 1], "…"]
+    lines = lines if len(lines) <= n_lines else [*lines[: n_lines - 1], "…"]
     console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True)
     console.print(Text("\n".join(lines)), soft_wrap=True)
-    svg = console.export_svg(title=f"python examples/{name}.py", unique_id="t")
+    svg = console.export_svg(title=title, unique_id="t")
     # A picture on a page may load nothing: not rich's fonts from the network either.
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     svg = re.sub(r"\n\s*", "\n", svg.replace("Fira Code", "Consolas, Menlo"))
@@ -88,7 +88,7 @@ def main() -> None:
             if drawn:
                 figure(Path(folder) / drawn[1], HERE / f"{name}.png")
             else:
-                terminal(name, text, HERE / f"{name}.svg")
+                terminal(f"python examples/{name}.py", text, HERE / f"{name}.svg")
 
 
 if __name__ == "__main__":
