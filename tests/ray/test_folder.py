@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from ray import tune
+from typer.testing import CliRunner
 
 from tune_bn import StateError
+from tune_bn.cli import app
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.ray.folder import recorded_trials
 
@@ -24,7 +26,8 @@ def write_experiment(folder: Path, trials: list[tuple[str, str, dict, dict]], se
         ]
         for i, status, config, result in trials
     ]
-    text = json.dumps({"trial_data": pairs, "runner_data": {"_resumed": "80054e2e"}})
+    runner = {"_resumed": "80054e2e", "_metric": "loss"}
+    text = json.dumps({"trial_data": pairs, "runner_data": runner})
     (folder / f"experiment_state-{session}.json").write_text(text)
 
 
@@ -43,6 +46,35 @@ def driven(n: int, folder: Path) -> tuple[CoarseToFineSearch, list[tuple[str, st
             search.on_trial_complete(f"t{i}", result, error=status == "ERROR")
     write_experiment(folder, trials)
     return search, trials
+
+
+@pytest.mark.parametrize(
+    ("options", "best", "n_complete"),
+    [((), "second", 1), (("--time-attr", "epoch"), "first", 2), (("--time-attr", ""), "third", 3)],
+)
+def test_the_report_of_another_searchers_folder(options, best, n_complete, tmp_path):
+    """The folder names the metric; what tells how far a trial trained is asked for, or iterations.
+
+    The mode is nowhere in it.
+    """
+    rows = {"first": (0.3, 4, 2), "second": (0.4, 8, 2), "third": (0.2, 4, 1)}
+    trials = [
+        (name, "TERMINATED", {"x": loss}, {"loss": loss, "training_iteration": i, "epoch": epoch})
+        for name, (loss, i, epoch) in rows.items()
+    ]
+    write_experiment(tmp_path, trials)
+    words = ["report", "--ray", str(tmp_path), "--json", *options]
+    refused = CliRunner().invoke(app, words)
+    assert refused.exit_code == 2
+    assert "'loss' should be small or large" in refused.output
+    told = CliRunner().invoke(app, [*words, "--mode", "min"])
+    assert told.exit_code == 0, told.output
+    report = json.loads(told.output)
+    assert report["best"]["params"] == {"x": rows[best][0]}
+    assert [t["state"] for t in report["trials"]].count("complete") == n_complete
+    refused = CliRunner().invoke(app, [*words[:4], "--mode", "min", "--time-attr", "steps"])
+    assert refused.exit_code == 2
+    assert "time_attr that trials report, but got 'steps'" in refused.output
 
 
 @pytest.mark.parametrize("n", [3, 7, 20])

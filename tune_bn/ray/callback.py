@@ -63,9 +63,10 @@ class StagesCallback(Callback):
         name = next((s.name for s in stages if s.index == latest.stage), "given")
         has_best = any(stage.best_value is not None for stage in stages)
         logger.info(
-            "Stage %s: windows cover %.3g of each range, from trial %d on%s",
+            "Stage %s: windows cover %.3g of each range%s, from trial %d on%s",
             name,
             latest.width,
+            " (of one with few values more)" if latest.width < 1 else "",
             latest.number,
             f"; best so far {self._search.best.value:.6g}" if has_best else "",
         )

@@ -251,6 +251,9 @@ def test_the_command_reads_a_table(tmp_path: Path):
         (("runs.csv", "--scale", "lr"), "as lr=log"),
         (("x.db", "--scale", "lr=log"), "for tables of runs"),
         (("x.db", "--metric", "m"), "for tables of runs and Ray"),
+        (("x.db", "--time-attr", "epoch"), "for Ray experiments"),
+        (("runs.csv", "--time-attr", "epoch"), "for Ray experiments"),
+        (("--storage", "x", "--time-attr", "epoch"), "--time-attr needs --ray"),
     ],
 )
 def test_options_that_do_not_fit(words: tuple[str, ...], said: str):
