@@ -53,6 +53,7 @@ def tuner(
     space: dict[str, Any] | None = None,
     train: Any = None,
     callbacks: Any = None,
+    reporter: Any = None,
     cpus: int = 2,
     **config: Any,
 ) -> tune.Tuner:
@@ -68,7 +69,11 @@ def tuner(
             metric="loss", mode="min", num_samples=n, search_alg=search, reuse_actors=True, **config
         ),
         run_config=tune.RunConfig(
-            storage_path=str(path.parent), name=path.name, verbose=0, callbacks=callbacks
+            storage_path=str(path.parent),
+            name=path.name,
+            verbose=int(reporter is not None),
+            progress_reporter=reporter,
+            callbacks=callbacks,
         ),
     )
 
@@ -136,10 +141,11 @@ def test_objects_and_functions_reach_the_trial(tmp_path):
     assert [r.metrics["ok"] for r in each(results)] == [1] * 6
 
 
-def test_a_run_with_one_worker_repeats_and_leaves_its_stages(tmp_path, caplog):
+def test_a_run_with_one_worker_repeats_and_leaves_its_stages(tmp_path, caplog, capsys):
     """It is the search by hand, trial by trial; stages.json and the log say when it narrowed.
 
-    And its results, as a grid or as an analysis, are a start for the next search.
+    Ray's own table shows the stages, and the log does not run through it. The results, as a grid
+    or as an analysis, are a start for the next search.
     """
     search = CoarseToFineSearch(seed=5, narrowing=QUICK)
     with caplog.at_level(logging.INFO, logger="tune_bn"):
@@ -150,7 +156,11 @@ def test_a_run_with_one_worker_repeats_and_leaves_its_stages(tmp_path, caplog):
             train=trainable_to(1),
             max_concurrent_trials=1,
             callbacks=[StagesCallback(search)],
+            reporter=tune.CLIReporter(metric_columns=["loss", "coarse_to_fine/stage"]),
         ).fit()
+    printed = capsys.readouterr().out
+    assert "coarse_to_fine/stage |" in printed
+    assert "Stage " not in printed
     hand = CoarseToFineSearch(SPACE, "loss", "min", seed=5, narrowing=QUICK)
     by_number = {search.trial_ids[n]: n for n in range(8)}
     found = {}

@@ -163,6 +163,7 @@ if TYPE_CHECKING:
         """Page, advice, figures."""
         for source in (study, grid, search):
             write_report(source, "report.html")
+        write_report(grid, "report.html", metric="loss", mode="min", time_attr="epoch")
         results = assert_type(results_of(study), Results)
         write_report(results, Path("report.html"), network=NetworkResults())
         write_report(results)  # type: ignore[call-arg]

@@ -65,6 +65,8 @@ __all__ = ["CoarseToFineSearch"]
 
 logger = logging.getLogger(__name__)
 
+_FINISHED = ("complete", "stopped")
+
 
 class CoarseToFineSearch(Findings, Searcher):
     """Random search that starts wide and zooms in, as a search algorithm of Ray Tune.
@@ -222,7 +224,7 @@ class CoarseToFineSearch(Findings, Searcher):
 
         Results of trials that have ended, or of an earlier iteration, change nothing.
         """
-        if self._is_finished(trial_id):
+        if self._state(trial_id) in _FINISHED:
             return
         self._learn_names(trial_id, result)
         self._iterations[trial_id] = result.get(TRAINING_ITERATION)
@@ -250,7 +252,7 @@ class CoarseToFineSearch(Findings, Searcher):
         seen_progress, seen_values = self._last.pop(trial_id, (None, None))
         iteration = self._iterations.pop(trial_id, None)
         spans = self._spans.pop(trial_id, {})
-        if self._space is None or not self._metrics or self._is_finished(trial_id):
+        if self._space is None or not self._metrics or self._state(trial_id) in _FINISHED:
             return
         space, search = self._started()
         if search is None:
@@ -389,7 +391,10 @@ class CoarseToFineSearch(Findings, Searcher):
         """
         if self._is_resumed:
             self._records = recorded_trials(checkpoint_dir)
-            self._is_resumed = any(trial.is_open for trial in self._records)
+            self._is_resumed = any(
+                trial.is_open and self._state(trial.trial_id) != "running"
+                for trial in self._records
+            )
             self._learn_records(is_live=True)
         super().save_to_dir(checkpoint_dir, session_str)
 
@@ -663,13 +668,11 @@ class CoarseToFineSearch(Findings, Searcher):
         self._numbers[trial_id] = number
         self._encoded_numbers.append(f"{json.dumps(trial_id)}: {number}")
 
-    def _is_finished(self, trial_id: str) -> bool:
+    def _state(self, trial_id: str) -> str:
         number = self._numbers.get(trial_id)
-        return (
-            number is not None
-            and self._search is not None
-            and self._search.state(number) in ("complete", "stopped")
-        )
+        if number is None or self._search is None:
+            return "unknown"
+        return self._search.state(number)
 
     def _set_space(self, space: Space) -> None:
         points = [space.values(p, is_strict=True) for p in self._raw_points]
