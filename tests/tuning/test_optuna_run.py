@@ -6,6 +6,8 @@ import pytest
 from tune_bn.plain.names import REASON
 from tune_bn.training import Config
 from tune_bn.tuning.errors import Stopped, TuneError
+from tune_bn.tuning.finish import final, memory
+from tune_bn.tuning.folder.study import copied_study
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.optuna_run import tune
 from tune_bn.tuning.settings import Settings
@@ -106,3 +108,46 @@ def test_the_report_is_written_beside_the_other_results(tiny, tmp_path):
         "report.html",
         "study.db",
     ]
+
+
+def test_a_run_that_goes_on_trains_no_fold_twice(tiny, tmp_path, monkeypatch):
+    """With nothing new the final is read from the study, and ends as before."""
+    before = tune(tiny, tmp_path, QUICK).summary
+    trained: list[object] = []
+    train = final._train
+
+    def counted(*words: object, **options: object) -> object:
+        trained.append(words)
+        return train(*words, **options)
+
+    monkeypatch.setattr(final, "_train", counted)
+    after = tune(tiny, tmp_path, QUICK).summary
+    assert trained == []
+    assert after["final"] == before["final"]
+    assert after["best"] == before["best"]
+    # What another version trained would differ in the last digits.
+    monkeypatch.setattr(memory, "__version__", "another")
+    again = tune(tiny, tmp_path, QUICK).summary
+    assert len(trained) >= len(before["final"])
+    assert again["final"] == before["final"]
+
+
+def test_a_final_that_was_stopped_goes_on_with_its_next_fold(tiny, tmp_path):
+    """And the time left counts only what is to be trained."""
+    fits: list[tuple[int, int, str | None]] = []
+
+    def hear(at: Progress) -> None:
+        if at.doing == "final":
+            fits.append((at.finished, at.trials, at.stage))
+
+    with pytest.raises(Stopped):
+        tune(tiny, tmp_path, QUICK, is_stopped=lambda: len(fits) == 2, on_progress=hear)
+    study = copied_study(tmp_path)
+    kept = [name for name in study.user_attrs if name.startswith("tune_bn:final:")]
+    assert len(kept) == 2
+    first = [*fits]
+    fits.clear()
+    tune(tiny, tmp_path, QUICK, on_progress=hear)
+    assert fits[:2] == first
+    assert first[0][2] is not None
+    assert first[0][2].startswith("fold 1 of ")

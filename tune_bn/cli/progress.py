@@ -86,7 +86,8 @@ class _Lines:
             self._phase = at.doing
             self._print(f"{_PHASES.get(at.doing, at.doing)} …")
         if at.doing == "final" and at.left_s is not None:
-            self._print(f"fit {at.finished}/{at.trials} · {_clock(at.left_s)} left")
+            words = [f"fit {at.finished}/{at.trials}", *_about(at, self._metric)]
+            self._print(" · ".join([*words, f"{_clock(at.left_s)} left"]))
         if at.ended is None:
             return
         how = f"trial {at.ended.number} {state_text(at.ended.state)}"

@@ -15,7 +15,7 @@ from tune_bn.training.config import CLASS_SCORES
 from tune_bn.training.data import Dataset, Split
 from tune_bn.training.metrics import class_score
 
-__all__ = ["BOOSTING", "Baseline", "baselines", "fitted_baselines"]
+__all__ = ["BOOSTING", "Baseline", "baselines", "expected_s", "fitted_baselines"]
 
 BOOSTING = "gradient boosting"
 _LOGISTIC_C = (0.01, 0.1, 1.0, 10.0)
@@ -97,6 +97,21 @@ def fitted_baselines(
         chosen.append((BOOSTING, boosted))
     score = _of_classes if is_classes else _of_numbers
     return {name: score(model, dataset.test, metric) for name, model in chosen}
+
+
+def expected_s(rows: int, inputs: int, outputs: int) -> float:
+    """Returns about how many seconds `fitted_baselines` will take: boosting, nearly all of them.
+
+    Args:
+        rows: For training and validation.
+        inputs: Of the network.
+        outputs: Of the network.
+
+    A tree of scikit-learn's takes 2 ms and what its rows and columns add, on one core of a server
+    of 2024; elsewhere it may be twice or half of that.
+    """
+    trees = 100 * (outputs if outputs > 2 else 1)
+    return trees * (2e-3 + 1e-8 * rows * inputs)
 
 
 def _guess(dataset: Dataset, is_classes: bool) -> Any:

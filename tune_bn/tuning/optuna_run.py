@@ -8,7 +8,9 @@ import optuna
 
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.training import Config, Dataset, Fit
+from tune_bn.training.baselines import expected_s
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
+from tune_bn.tuning.folder.left import FILES_S
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import default_config, params_of
@@ -76,6 +78,8 @@ def tune(
             rows=rows,
             clock=clock,
         )
+        trained = rows + len(dataset.validation)
+        search.tally.others_s = FILES_S + expected_s(trained, dataset.n_features, dataset.n_outputs)
         if settings.jobs == 1:
             run_here(search, dataset, epochs=settings.epochs, device=settings.device, metric=metric)
         else:

@@ -52,7 +52,7 @@ def test_only_the_best_half_meets_every_fold(tiny):
 def test_the_final_tells_how_far_it_is(tiny):
     """The last report is of all fits."""
     heard: list[tuple[int, ...]] = []
-    final(tiny, GOOD, POOR, on_fold=lambda done, of: heard.append((done, of)))
+    final(tiny, GOOD, POOR, on_fold=lambda at: heard.append((at.done, at.of)))
     assert heard == [(done, 2 * FOLDS) for done in range(1, 2 * FOLDS + 1)]
 
 

@@ -193,13 +193,13 @@ def test_what_follows_has_three_fifths_of_the_time_at_most():
 
 
 def test_the_time_left_counts_what_follows():
-    """After the first of two trials of a second each: one more, and 30 trainings."""
+    """After the first of two trials of a second each: one more, both on five folds, and again."""
     scene = Scene(Settings(trials=2, epochs=1))
     job = scene.search.begin()
     assert job is not None
     scene.now = 1.0
     scene.search.epoch(job, dataclasses.replace(metrics(1), seconds=1.0))
-    assert scene.heard[-1].left_s == 31.0
+    assert scene.heard[-1].left_s == pytest.approx(1.0 + 10 * 0.64 / 0.6 + 1.5 * 0.8 / 0.6)
 
 
 def test_time_does_not_end_a_search_with_nothing_to_hand_back():

@@ -14,12 +14,14 @@ the metric is better also if its loss is clearly lower. Test rows are not touche
 import itertools
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 
 from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Fit, Split
+from tune_bn.tuning.folder.left import FINALISTS, FIRST_FOLDS, FOLDS, SECOND_ROUND
 from tune_bn.tuning.space import default_config
 from tune_bn.tuning.trials.life import fit_seed
 
@@ -27,16 +29,13 @@ __all__ = [
     "FINALISTS",
     "FOLDS",
     "Finalist",
+    "Played",
     "all_but_test",
     "fold_numbers",
     "plan_final",
     "play_final",
 ]
 
-FINALISTS = 8
-FOLDS = 5
-_FIRST_FOLDS = 2
-_SECOND_ROUND = 4
 # Finalists and folds, the larger the table the fewer: its scores differ less by luck.
 _SIZES = ((FINALISTS, FOLDS), (6, FOLDS), (4, 4), (4, 3), (3, 2), (2, 2), (1, 1))
 _ROWS_OF_SIZE = (10_000, 20_000, 50_000, 100_000)
@@ -68,6 +67,24 @@ class Finalist:
         return self.config if self.decay is None else replace(self.config, decay=self.decay)
 
 
+class Played(NamedTuple):
+    """A fit of the final that is done.
+
+    Args:
+        done: Fits that are.
+        of: Fits of the whole final.
+        fold: Which rows it held out, from 0.
+        folds: Folds that are played.
+        is_new: False for one that an earlier final had trained.
+    """
+
+    done: int
+    of: int
+    fold: int
+    folds: int
+    is_new: bool
+
+
 def plan_final(rows: int, fits: float = math.inf) -> tuple[int, int]:
     """Returns how many of the search's best configurations meet, and on how many folds.
 
@@ -82,8 +99,8 @@ def plan_final(rows: int, fits: float = math.inf) -> tuple[int, int]:
     first = sum(rows >= most for most in _ROWS_OF_SIZE)
     for finalists, folds in _SIZES[first:]:
         players = finalists + 1  # the default configuration may come on top
-        second = min(players, _SECOND_ROUND) * max(folds - _FIRST_FOLDS, 0)
-        if players * min(folds, _FIRST_FOLDS) + second <= fits:
+        second = min(players, SECOND_ROUND) * max(folds - FIRST_FOLDS, 0)
+        if players * min(folds, FIRST_FOLDS) + second <= fits:
             return finalists, folds
     return _SIZES[-1]
 
@@ -99,8 +116,9 @@ def play_final(
     device: str = "cpu",
     folds: int = FOLDS,
     is_over: Callable[[], bool] = lambda: False,
-    on_fold: Callable[[int, int], None] = lambda _done, _of: None,
+    on_fold: Callable[[Played], None] = lambda _: None,
     after_epoch: Callable[[], None] = lambda: None,
+    memory: MutableMapping[tuple[Config, int], Sequence[EpochMetrics]] | None = None,
 ) -> list[Finalist]:
     """Cross-validates the candidates in two rounds and returns them ranked, the best first.
 
@@ -119,16 +137,19 @@ def play_final(
         device: Where to train.
         folds: How many of the folds are played, at least 1.
         is_over: Asked before each fit but the first; True ends the final with what it has.
-        on_fold: Called after each fit with how many are done, of how many.
+        on_fold: Called after each fit.
         after_epoch: Called after each epoch; may raise to end the final.
+        memory: Configuration and fold → its epochs, of an earlier final of the same rows, seed and
+            epochs; what is in it is not trained again, what is trained is put into it.
     """
     together = all_but_test(dataset).train
     fold_of = fold_numbers(together, dataset.task, seed, in_time=dataset.in_time)
     folds = min(folds, int(fold_of.max()) + 1)
-    rounds = [range(min(_FIRST_FOLDS, folds)), range(min(_FIRST_FOLDS, folds), folds)]
+    rounds = [range(min(FIRST_FOLDS, folds)), range(min(FIRST_FOLDS, folds), folds)]
     first = default_config(len(dataset.train))
     default = next((place for place, (_, c) in enumerate(candidates) if c == first), None)
-    done = 0
+    done, is_new = 0, False
+    memory = {} if memory is None else memory
     ends: dict[int, list[EpochMetrics] | None] = {place: [] for place in range(len(candidates))}
     curves: dict[int, tuple[EpochMetrics, ...]] = {}
 
@@ -141,37 +162,41 @@ def play_final(
 
     ranking = list(ends)
     for part in rounds:
-        playing = ranking if part.start == 0 else ranking[:_SECOND_ROUND]
+        playing = ranking if part.start == 0 else ranking[:SECOND_ROUND]
         if default is not None and default not in playing:
             playing = [*playing[:-1], default]
         total = done + len(playing) * len(part)
         if part.start == 0:
-            total += min(len(candidates), _SECOND_ROUND) * len(rounds[1])
+            total += min(len(candidates), SECOND_ROUND) * len(rounds[1])
         for fold, place in itertools.product(part, playing):
             of_place = ends[place]
             if done and is_over():
                 break
             if of_place is not None:
-                epochs_of = _train(
-                    candidates[place][1],
-                    replace(
-                        dataset,
-                        # In time, what comes after a fold is not known yet.
-                        train=_rows(
-                            together, fold_of < fold if dataset.in_time else fold_of != fold
+                config = candidates[place][1]
+                is_new = (config, fold) not in memory
+                if is_new:
+                    memory[config, fold] = _train(
+                        config,
+                        replace(
+                            dataset,
+                            # In time, what comes after a fold is not known yet.
+                            train=_rows(
+                                together, fold_of < fold if dataset.in_time else fold_of != fold
+                            ),
+                            validation=_rows(together, fold_of == fold),
                         ),
-                        validation=_rows(together, fold_of == fold),
-                    ),
-                    epochs=epochs,
-                    seed=fit_seed(seed, fold),
-                    device=device,
-                    after_epoch=after_epoch,
-                    metric=metric,
-                )
+                        epochs=epochs,
+                        seed=fit_seed(seed, fold),
+                        device=device,
+                        after_epoch=after_epoch,
+                        metric=metric,
+                    )
+                epochs_of = memory[config, fold]
                 curves.setdefault(place, tuple(epochs_of))
                 ends[place] = [*of_place, epochs_of[-1]] if epochs_of else None
             done += 1
-            on_fold(done, total)
+            on_fold(Played(done, total, fold, folds, is_new))
         ranking.sort(key=rank_of)
     if default is not None and not _is_clearly_better(
         ends[ranking[0]], ends[default], metric, maximize=maximize

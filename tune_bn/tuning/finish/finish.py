@@ -4,7 +4,7 @@ import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -24,10 +24,12 @@ from tune_bn.training import Config, Dataset, DivergedError, Fit, evaluate
 from tune_bn.training.baselines import BOOSTING, fitted_baselines
 from tune_bn.training.model_file import save_model
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.finish.final import Finalist, all_but_test, plan_final, play_final
+from tune_bn.tuning.finish.final import Finalist, Played, all_but_test, plan_final, play_final
+from tune_bn.tuning.finish.memory import FinalMemory
 from tune_bn.tuning.finish.remarks import gains_of, remarks
 from tune_bn.tuning.finish.shown import network_results
 from tune_bn.tuning.folder.folder import replace_results
+from tune_bn.tuning.folder.left import final_left_s, fits_s
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally, after_fits_s
 from tune_bn.tuning.settings import Settings
@@ -95,23 +97,28 @@ def finish(
         Stopped: The caller of the search asked to stop; earlier results are as they were.
     """
     metric = settings.metric_for(dataset.task)
-    maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
+    maximize = tally.maximize
     elapsed = tally.elapsed_s
-
-    def report(doing: str, done: int, of: int) -> None:
-        left = None
-        if doing == "final" and done:
-            left = (tally.elapsed_s - elapsed) / done * (of - done + _FITS_AFTER_FINAL)
-            left = max(min(left, tally.left_s), 0.0)
-        on_progress(
-            Progress(doing=doing, finished=done, trials=of, elapsed_s=tally.elapsed_s, left_s=left)
-        )
-
     kept_s = _kept_s(settings, tally)
     rows = len(dataset.train) + len(dataset.validation)
     n_finalists, folds = plan_final(rows, _fits_left(settings, tally, kept_s))
+    candidates = _candidates(study, n_finalists, len(dataset.train), maximize=maximize)
+    pace = _Pace(tally, [number for number, _ in candidates], folds)
+
+    def report(doing: str, done: int, of: int, left: float, stage: str | None = None) -> None:
+        left = max(min(left, tally.left_s), 0.0)
+        on_progress(
+            Progress(
+                *(doing, done, of, stage), elapsed_s=tally.elapsed_s, left_s=left if done else None
+            )
+        )
+
+    def hear(played: Played) -> None:
+        stage = f"fold {played.fold + 1} of {played.folds}"
+        report("final", played.done, played.of, pace.left_s(played), stage)
+
     ranking = play_final(
-        _candidates(study, n_finalists, len(dataset.train), maximize=maximize),
+        candidates,
         dataset,
         metric=metric,
         maximize=maximize,
@@ -120,14 +127,15 @@ def finish(
         device=settings.device,
         folds=folds,
         is_over=lambda: tally.left_s < kept_s,
-        on_fold=lambda done, of: report("final", done, of),
+        on_fold=hear,
         after_epoch=tally.raise_if_stopped,
+        memory=FinalMemory(study, settings.device),
     )
     winner = ranking[0]
     default = next(each for each in ranking if each.config == default_config(len(dataset.train)))
-    report("test", 0, 3)
+    report("test", 0, 3, 0.0)
     model, test = _train_and_test(winner, dataset, settings, tally)
-    report("test", 1, 3)
+    report("test", 1, 3, tally.others_s + pace.default_s)
     limit_s = None if settings.timeout_s is None else settings.timeout_s / 10
     fitted = fitted_baselines(dataset, seed=settings.seed, metric=metric, limit_s=limit_s)
     others: dict[str, dict[str, float] | None] = {n: b.scores for n, b in fitted.items()}
@@ -139,9 +147,9 @@ def finish(
         )
     if BOOSTING not in fitted:
         notes.append(f"{BOOSTING} is left out: it would take more than a tenth of the timeout")
-    report("test", 2, 3)
+    report("test", 2, 3, pace.default_s)
     others[DEFAULT_NETWORK] = _default_test(winner, default, test, dataset, settings, tally)
-    report("test", 3, 3)
+    report("test", 3, 3, 0.0)
     summary = {
         "tune_bn": __version__,
         "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -215,6 +223,31 @@ def _by_weight(weight: torch.Tensor | None) -> dict[str, float]:
         return {}
     w = weight.double()
     return {"test_rows_by_weight": float(w.sum().square() / w.square().sum())}
+
+
+class _Pace:
+    """How long the final and what follows it will take, by what it has taken so far."""
+
+    def __init__(self, tally: Tally, numbers: Sequence[int | None], folds: int) -> None:
+        self._tally, self._before_s = tally, tally.elapsed_s
+        players = [tally.seconds.get(n, tally.fit_s) if n is not None else 0.0 for n in numbers]
+        self._fits_s = fits_s(players, folds=folds, default_s=players[-1])
+        self._trained: list[int] = []
+
+    @property
+    def default_s(self) -> float:
+        """Seconds of the very last training."""
+        return self._fits_s[-1]
+
+    def left_s(self, played: Played) -> float:
+        """Returns the seconds that are left after a fit."""
+        if played.is_new:
+            self._trained.append(played.done - 1)
+        spent_s = self._tally.elapsed_s - self._before_s
+        left = final_left_s(
+            self._fits_s, done=played.done, of=played.of, trained=self._trained, spent_s=spent_s
+        )
+        return left + self._tally.others_s
 
 
 def _kept_s(settings: Settings, tally: Tally) -> float:

@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.stages import counted
 from tune_bn.tuning.errors import Stopped
+from tune_bn.tuning.folder.left import Timed, left_s
 from tune_bn.tuning.folder.study import counted_trials, stage_of
 from tune_bn.tuning.settings import Settings
 
@@ -56,10 +57,11 @@ class Progress:
         finished: Trials that are finished and count.
         trials: Trials asked for.
         stage: The name of the stage of the latest trial ("given", "coarse", "fine 1"), None
-            before any.
+            before any; in the final the fold ("fold 2 of 5").
         best: The best value so far, None before any.
         elapsed_s: Seconds since this process began its search.
-        left_s: An estimate of the seconds to the end of the run, None before any trial finished.
+        left_s: An estimate of the seconds to the end of the run, None before any trial was
+            trained to its end.
         ended: The trial that has just ended, if this is why the report is made.
     """
 
@@ -95,9 +97,14 @@ class Tally:
     ) -> None:
         self._settings, self._clock = settings, clock
         self._on_progress, self._is_stopped = on_progress, is_stopped
-        self._best = max if study.direction == optuna.study.StudyDirection.MAXIMIZE else min
+        self.maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
+        self._best = max if self.maximize else min
         self._started = clock()
+        self._latest_s = 0.0  # when the latest trial ended
         finished = counted_trials(study)
+        self.others_s = 0.0  # what the other models and the files will take at the end
+        self.timed = [_timed(trial, settings.jobs) for trial in finished]
+        self.seconds = {t.number: at.seconds for t, at in zip(finished, self.timed, strict=True)}
         self._before = self.finished = len(finished)
         self._first_stage = min(
             (stage for t in finished if (stage := stage_of(t)) is not None), default=math.inf
@@ -187,6 +194,13 @@ class Tally:
             counts: False for a trial that is to be run again.
             seconds: How long its training took; None if that is not known.
         """
+        elapsed = self.elapsed_s
+        if counts:
+            wall = elapsed - self._latest_s
+            reached = value if state == TrialState.COMPLETE else None
+            self.timed.append(Timed(wall if seconds is None else seconds, wall, reached))
+            self.seconds[number] = self.timed[-1].seconds
+            self._latest_s = elapsed
         if state == TrialState.COMPLETE:
             assert value is not None
             self._values.append(value)
@@ -200,13 +214,15 @@ class Tally:
 
     def report(self, ended: Ended | None = None) -> None:
         """Tells the caller where the search stands."""
-        elapsed, left = self.elapsed_s, None
-        if self.new_trials:
-            left = elapsed / self.new_trials * self.left
-            if self._fits_s:
-                left += FITS_AFTER * self.fit_s
-            if self._settings.timeout_s is not None:
-                left = min(left, max(self._settings.timeout_s - elapsed, 0.0))
+        elapsed = self.elapsed_s
+        left = left_s(
+            self.timed,
+            asked=self._settings.trials,
+            maximize=self.maximize,
+            others_s=self.others_s,
+        )
+        if left is not None:
+            left = max(min(left - (elapsed - self._latest_s), self.left_s), 0.0)
         self._on_progress(
             Progress(
                 doing="search",
@@ -219,3 +235,10 @@ class Tally:
                 ended=ended,
             )
         )
+
+
+def _timed(trial: optuna.trial.FrozenTrial, jobs: int) -> Timed:
+    """Returns what is known of a trial of an earlier process."""
+    seconds = 0.0 if trial.duration is None else trial.duration.total_seconds()
+    is_complete = trial.state == TrialState.COMPLETE
+    return Timed(seconds, seconds / jobs, trial.value if is_complete else None)

@@ -281,4 +281,6 @@ class StudyCallback(tune.Callback):
             return
         self._numbers[number] = self._n_stored
         self._n_stored += 1
-        self.tally.end(self._numbers[number], state, value, attributes.get(REASON))
+        took = None if stored.duration is None else stored.duration.total_seconds()
+        reason = attributes.get(REASON)
+        self.tally.end(self._numbers[number], state, value, reason, seconds=took)

@@ -1,0 +1,156 @@
+"""How long a run may still take, as a pure function of how long its parts have taken so far.
+
+A run is a list of parts: the trials that are left, the final's trainings, two more on all rows,
+and the other models. A trial takes as long as the later half of those that have ended, since the
+early ones were drawn from the whole space and none of them was stopped. A training of the final
+takes as long as its configuration took in the search, by the rows that it is trained on.
+"""
+
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = [
+    "FILES_S",
+    "FINALISTS",
+    "FIRST_FOLDS",
+    "FOLDS",
+    "SECOND_ROUND",
+    "Timed",
+    "after_s",
+    "final_left_s",
+    "fits_s",
+    "left_s",
+]
+
+FINALISTS = 8
+"""Configurations that meet in the final of a table that is not large, beside the default."""
+FOLDS = 5
+"""Folds that they meet on."""
+FIRST_FOLDS = 2
+"""Folds after which only the better go on."""
+SECOND_ROUND = 4
+"""How many go on."""
+FILES_S = 1.0
+"""Seconds that the page and the other files take."""
+
+_ENOUGH = 8  # trials of which half say how long another takes
+_FEW = 4
+_FOLD_ROWS = 0.64 / 0.6  # of all rows, beside those that a trial of the search is trained on
+_ALL_ROWS = 0.8 / 0.6
+
+
+class Timed(NamedTuple):
+    """How long an ended trial took.
+
+    Args:
+        seconds: Of its training.
+        wall_s: By which the search came nearer to its end: less where trials run side by side.
+        value: What it reached; None if it did not train to its end.
+    """
+
+    seconds: float
+    wall_s: float
+    value: float | None
+
+
+def left_s(
+    trials: Sequence[Timed],
+    *,
+    asked: int,
+    maximize: bool,
+    others_s: float = 0.0,
+    finalists: int = FINALISTS,
+    folds: int = FOLDS,
+) -> float | None:
+    """Returns the seconds from the end of the latest trial to the end of the run.
+
+    Args:
+        trials: All that have ended, in the order in which they did.
+        asked: Trials that the run is to have.
+        maximize: Whether larger values are better.
+        others_s: Seconds that the other models will take.
+        finalists: Configurations that will meet in the final.
+        folds: And on how many folds.
+
+    Returns:
+        None before the first trial is trained to its end.
+    """
+    following = after_s(trials, asked=asked, maximize=maximize, finalists=finalists, folds=folds)
+    if not following:
+        return None
+    later = trials[len(trials) // 2 :] if len(trials) >= _ENOUGH else trials
+    pace = statistics.fmean(trial.wall_s for trial in later)
+    return max(asked - len(trials), 0) * pace + sum(following) + others_s
+
+
+def after_s(
+    trials: Sequence[Timed],
+    *,
+    asked: int,
+    maximize: bool,
+    finalists: int = FINALISTS,
+    folds: int = FOLDS,
+) -> list[float]:
+    """Returns the seconds of each training that follows a search: of the final, and two more.
+
+    Args:
+        trials: As for `left_s`, and so are the others.
+        asked: As there.
+        maximize: As there.
+        finalists: As there.
+        folds: As there.
+    """
+    complete = [trial for trial in trials if trial.value is not None]
+    if not complete:
+        return []
+    ranked = sorted(complete, key=lambda t: t.value or 0.0, reverse=maximize)
+    # Which of equal values will be in the final, their losses decide, which are not known here.
+    last = ranked[:finalists][-1].value
+    players = [t.seconds for t in ranked[:finalists] if t.value != last]
+    tied_s = statistics.fmean(t.seconds for t in ranked if t.value == last)
+    players += [tied_s] * (min(len(ranked), finalists) - len(players))
+    # Of the trials to come some will be among the best; the default is the first that was tried.
+    coming = round(len(complete) / len(trials) * max(asked, len(trials)))
+    players += [statistics.fmean(players)] * (min(coming, finalists) - len(players))
+    if complete[0] not in ranked[:finalists]:
+        players.append(complete[0].seconds)
+    return fits_s(players, folds=folds, default_s=complete[0].seconds)
+
+
+def fits_s(players: Sequence[float], *, folds: int, default_s: float) -> list[float]:
+    """Returns the seconds of each training of a final between known players, and of two more.
+
+    Args:
+        players: Seconds that each took in the search, at least one, in the order of the final.
+        folds: Folds that they will meet on.
+        default_s: Seconds of the default configuration.
+    """
+    mean = statistics.fmean(players)
+    first = [_FOLD_ROWS * seconds for seconds in players] * min(folds, FIRST_FOLDS)
+    # The default always goes on, and is trained once if it wins, which nobody knows.
+    going_on = min(len(players), SECOND_ROUND)
+    second_s = _FOLD_ROWS * ((going_on - 1) * mean + default_s) / going_on
+    second = [second_s] * (going_on * max(folds - FIRST_FOLDS, 0))
+    return [*first, *second, 0.5 * _ALL_ROWS * mean, _ALL_ROWS * default_s]
+
+
+def final_left_s(
+    expected_s: Sequence[float], *, done: int, of: int, trained: Sequence[int], spent_s: float
+) -> float:
+    """Returns the seconds that the trainings after a fit of the final will take.
+
+    Args:
+        expected_s: What `fits_s` said before the first.
+        done: Fits of the final that are done.
+        of: Fits that it has.
+        trained: The places of those that were trained now, and not in an earlier final.
+        spent_s: Seconds that these took.
+    """
+    folds_s, following_s = list(expected_s[:-2]), sum(expected_s[-2:])
+    mean = statistics.fmean(folds_s) if folds_s else 0.0
+    folds_s += [mean] * (of - len(folds_s))
+    expected = sum(folds_s[place] for place in trained)
+    # What the search says of the pace counts as much as a few trainings of the final.
+    scale = (spent_s + _FEW * mean) / (expected + _FEW * mean) if mean > 0 else 1.0
+    return scale * (sum(folds_s[done:of]) + following_s)
