@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -116,7 +117,7 @@ def test_a_run_that_goes_on_trains_no_fold_twice(tiny, tmp_path, monkeypatch):
     trained: list[object] = []
     train = final._train
 
-    def counted(*words: object, **options: object) -> object:
+    def counted(*words: Any, **options: Any) -> Any:
         trained.append(words)
         return train(*words, **options)
 
