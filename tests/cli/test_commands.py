@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 import tune_bn
 from tune_bn.cli import app
+from tune_bn.training import Config
 from tune_bn.tuning import load_model
 
 FILES = ["best.json", "model.pt", "network.json", "report.html", "study.db"]
@@ -137,7 +138,7 @@ def test_best_json_tells_where_it_comes_from(tuned):
 def test_the_search_begins_with_the_default(tuned):
     """Trial 0 is the network as it is without tuning."""
     study = optuna.load_study(study_name="tune_bn", storage=f"sqlite:///{tuned[0]}/study.db")
-    assert study.trials[0].params["learning_rate"] == 0.1
+    assert study.trials[0].params["learning_rate"] == Config.learning_rate
 
 
 def test_the_same_command_gives_the_same_files_again(tuned, blobs, tmp_path):

@@ -208,3 +208,44 @@ def test_a_column_tells_where_its_gaps_are(tmp_path: Path) -> None:
     row = data.preprocessing.transform({"a": None, "b": None, "c": 5000.0})[0]
     assert row[[1, 4]].tolist() == [1.0, 1.0]
     assert isinstance(data.preprocessing.columns[1], CategoryColumn)
+
+
+NUMBERS = np.random.default_rng(1).normal(size=ROWS).round(3)
+DOUBTFUL = {
+    "spelling": (np.resize(["yes", "Yes", "no "], ROWS), "'Yes' and 'yes' are different"),
+    "dates": (
+        [f"2024-05-{i % 28 + 1:02}" if i % 2 else f"{i % 28 + 1:02}/05/2024" for i in range(ROWS)],
+        "its dates are written in several ways",
+    ),
+    "stand-in": (np.where(np.arange(ROWS) % 9, NUMBERS, -999), "-999 in 56 rows, far from"),
+    "row numbers": (np.random.default_rng(2).permutation(ROWS) + 70_000, "counts the rows"),
+}
+
+
+@pytest.mark.parametrize("what", DOUBTFUL)
+def test_what_is_seldom_meant_is_said(tmp_path: Path, what: str) -> None:
+    """The column is used as it is; a person who did not mean it learns of it."""
+    cells, words = DOUBTFUL[what]
+    notes = load(tmp_path, c=cells, y=NUMBERS).notes
+    assert [words in note and "column 'c'" in note for note in notes].count(True) == 1
+
+
+def test_classes_that_differ_in_case_or_blanks_are_said(tmp_path: Path) -> None:
+    """They stay what they are; usually they are one."""
+    notes = load(tmp_path, c=NUMBERS, y=np.resize(["yes", "Yes ", "no", "no"], ROWS)).notes
+    assert any("in target 'y' 'Yes ' and 'yes' are different" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        np.resize(["yes", "no"], ROWS),
+        np.resize(["flat 12", "flat 13", "12/05"], ROWS),
+        np.where(np.arange(ROWS) % 9, NUMBERS * 1000, -999),
+        np.arange(ROWS) * 2,
+        np.resize([97, 98, 99], ROWS),
+    ],
+)
+def test_what_is_plain_is_not_doubted(tmp_path: Path, cells: Any) -> None:
+    """A note too many hides the others."""
+    assert not any("'c'" in note for note in load(tmp_path, c=cells, y=NUMBERS).notes)

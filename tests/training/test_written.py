@@ -28,6 +28,8 @@ from tune_bn.training.written import NumberStyle, date_formats_of, number_style_
         (["12.3%", "1 %"], [12.3, 1]),
         (["5 kg", "7.5kg"], [5, 7.5]),
         (["−5,5", "3,2"], [-5.5, 3.2]),
+        (["−5.5", "3.2"], [-5.5, 3.2]),
+        (["(5.50)", "3.2"], [-5.5, 3.2]),
     ],
 )
 def test_ways_of_writing_numbers(texts: list[str], values: list[float]) -> None:

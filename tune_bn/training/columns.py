@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,6 +26,7 @@ from tune_bn.training.written import (
     NumberStyle,
     date_formats_of,
     is_gap_sign,
+    is_some_date,
     number_style_of,
     parse_number,
 )
@@ -51,6 +53,7 @@ _ISO_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.*)?"
 _NUMERIC_SHARE = 0.9
 _NUMERIC_VALUES = 20
 # Up to so many different words among many numbers are signs of something, not names.
+_DATES_LOOKED_AT = 30
 _MOST_WORDS = 20
 _LEAST_SHARE = 0.1
 _NUMBER_SIGNS = set("0123456789+-.eE")
@@ -326,7 +329,7 @@ def _mixed(name: str, values: pd.Series, rows: Mapping[str, int], texts: Sequenc
     n_rows = sum(rows[text] for text in readable)
     n_words = len(texts) - len(readable)
     if len(readable) <= _NUMERIC_VALUES or n_rows < _LEAST_SHARE * total:
-        return Reading("category")
+        return Reading("category", notes=_date_notes(name, texts))
     if n_rows < _NUMERIC_SHARE * total and n_words > _MOST_WORDS:
         note = (
             f"column {name!r} holds {what} in {n_rows} rows and {n_words} different words in "
@@ -339,6 +342,17 @@ def _mixed(name: str, values: pd.Series, rows: Mapping[str, int], texts: Sequenc
         f"Column {name!r} needs {what}, as in {n_rows} of its rows, but {_found(values, bad)}. "
         "Correct these cells, leave them empty, name such words with --missing, or the column "
         "with --category."
+    )
+
+
+def _date_notes(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """Returns a line that says that dates are written in several ways."""
+    looked_at = texts[:_DATES_LOOKED_AT]
+    if len(texts) < 3 or not all(re.fullmatch(_ISO_DATE, t) or is_some_date(t) for t in looked_at):
+        return ()
+    return (
+        f"left column {name!r} as text: its dates are written in several ways "
+        f"({_listed(looked_at)}); write them as 2024-05-31 to use them",
     )
 
 

@@ -29,6 +29,7 @@ from tune_bn.training.columns import (
     reading_of,
     require_finite,
 )
+from tune_bn.training.doubtful import doubtful_notes
 from tune_bn.training.errors import DataError
 from tune_bn.training.learning import learn, most_categories
 from tune_bn.training.preprocessing import DroppedColumn, EncodedColumn, Preprocessing
@@ -539,6 +540,7 @@ def _prepare(
         seed=asked.seed,
     )
     notes += _dropped_notes(preprocessing)
+    notes += doubtful_notes(features, preprocessing)
     notes += _encoded_notes(preprocessing, len(rows[0]))
     if aside:
         dropped = tuple(DroppedColumn(name, reason) for name, reason in aside.items())

@@ -22,6 +22,7 @@ __all__ = [
     "NumberStyle",
     "date_formats_of",
     "is_gap_sign",
+    "is_some_date",
     "number_style_of",
     "parse_number",
 ]
@@ -164,9 +165,11 @@ def number_style_of(texts: Iterable[str]) -> NumberStyle | None:
     """
     bodies: list[str] = []
     ends: set[tuple[str, str]] = set()
+    are_plain = True
     for text in texts:
+        are_plain = are_plain and _PLAIN.fullmatch(text.strip()) is not None
         found = _WRITTEN.fullmatch(text.strip().translate(_SIGNS))
-        if found is None:
+        if found is None or bool(found["open"]) != bool(found["close"]):
             return None
         ends.add((found["before"] or "", found["after"] or ""))
         if len(ends) > 1:
@@ -192,7 +195,8 @@ def number_style_of(texts: Iterable[str]) -> NumberStyle | None:
     if is_doubtful and any(re.fullmatch(r"\d{4,}", body) for body in bodies):
         return None  # 1234 beside 1,234: thousands in one, decimals in the other
     style = NumberStyle(group, decimal, before, after)
-    return None if style == NumberStyle() else style
+    # Not plain although nothing stands around them: −1.5 with a sign of its own, or (1.50).
+    return None if are_plain and style == NumberStyle() else style
 
 
 _LEAST_USED = 0.1
@@ -244,6 +248,17 @@ def date_formats_of(texts: Sequence[str]) -> list[str]:
             found.append(form)
             values.append(stamps)
     return found
+
+
+def is_some_date(text: str) -> bool:
+    """Tells whether a text is a date by any of the formats.
+
+    Example:
+        >>> is_some_date("31/12/2024"), is_some_date("flat 12")
+        (True, False)
+    """
+    text = text.strip()
+    return bool(_LIKE_A_DATE.fullmatch(text)) and any(_is_date(text, form) for form in DATE_FORMATS)
 
 
 def _is_date(text: str, form: str) -> bool:
