@@ -4,8 +4,10 @@ import importlib
 import logging
 import os
 import signal
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -29,6 +31,10 @@ os.environ["RAY_enable_metrics_collection"] = "0"  # noqa: SIM112 - Ray spells i
 os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
 # Its workers step back for nobody, as they would for the tests that run beside them.
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
+# Where another user ran Ray on this machine, what that left in the temporary folder is in the way.
+_locks = Path(tempfile.gettempdir(), "_ray_lockfiles")
+if _locks.exists() and not os.access(_locks, os.W_OK):
+    os.environ.setdefault("RAY_TMPDIR", tempfile.mkdtemp(prefix="ray-"))
 # No home is needed to keep a token in, which may not be writable, or another one in a test.
 os.environ.setdefault("RAY_AUTH_TOKEN", uuid.uuid4().hex)
 

@@ -164,7 +164,8 @@ def run(name: str, folder: Path, *options: str) -> str:
         "HOME": str(elsewhere),
         "XDG_CACHE_HOME": str(elsewhere),
         "TMPDIR": str(elsewhere),
-        "RAY_TMPDIR": tempfile.gettempdir(),  # Ray's sockets need a short path
+        # Ray's sockets need a short path.
+        "RAY_TMPDIR": os.environ.get("RAY_TMPDIR", tempfile.gettempdir()),
         "OMP_NUM_THREADS": "1",
         "PYTHONWARNINGS": "",
     }

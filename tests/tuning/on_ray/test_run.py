@@ -18,7 +18,7 @@ from tune_bn.training import Config
 from tune_bn.tuning import load_model
 from tune_bn.tuning.errors import Stopped, TuneError
 from tune_bn.tuning.folder.tally import Progress
-from tune_bn.tuning.on_ray.run import _token_without_home, tune
+from tune_bn.tuning.on_ray.run import _around_others, tune
 from tune_bn.tuning.on_ray.trainable import (
     FIT_SEED,
     SeededSearch,
@@ -210,16 +210,30 @@ def raise_full(trial: Any) -> None:
     raise optuna.exceptions.StorageInternalError("full")
 
 
+def test_the_locks_of_another_user_are_left_alone(tmp_path, monkeypatch):
+    """No trial could report a checkpoint beside them: Ray's files go to a folder of their own."""
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert _around_others() == {}
+    (tmp_path / "_ray_lockfiles").mkdir()
+    assert _around_others() == {}
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert Path(_around_others()["RAY_TMPDIR"]).is_dir()
+    monkeypatch.setenv("RAY_TMPDIR", "given")
+    assert _around_others() == {}
+
+
 def test_a_home_that_cannot_be_written_is_not_needed(tmp_path, monkeypatch):
     """Ray would end in a PermissionError; where a token is at hand, or a home, it is left alone."""
     monkeypatch.delenv("RAY_AUTH_TOKEN")
+    monkeypatch.setenv("RAY_TMPDIR", "given")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert _token_without_home() == {}
+    assert _around_others() == {}
     (tmp_path / "file").touch()
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
-    assert _token_without_home().keys() == {"RAY_AUTH_TOKEN"}
+    assert _around_others().keys() == {"RAY_AUTH_TOKEN"}
     monkeypatch.setenv("RAY_AUTH_TOKEN", "given")
-    assert _token_without_home() == {}
+    assert _around_others() == {}
 
 
 def test_a_trial_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 import uuid
@@ -221,8 +222,19 @@ def _scheduler(name: str, epochs: int) -> TrialScheduler:
     return scheduler
 
 
+def _around_others() -> dict[str, str]:
+    """Returns what a Ray (2.60) of our own needs where its files cannot be where they always are.
+
+    A token where the home cannot be written; a folder of its own where another user of the machine
+    ran Ray first, whose folder of locks nobody else can write to.
+    """
+    locks = Path(tempfile.gettempdir(), "_ray_lockfiles")
+    if "RAY_TMPDIR" in os.environ or not locks.exists() or os.access(locks, os.W_OK):
+        return _token_without_home()
+    return {**_token_without_home(), "RAY_TMPDIR": tempfile.mkdtemp(prefix="ray-")}
+
+
 def _token_without_home() -> dict[str, str]:
-    """Returns the token of a Ray of our own where Ray (2.60) could not write one into the home."""
     if os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
         return {}
     file = Path(os.path.expanduser("~"), ".ray", "auth_token")
@@ -243,7 +255,7 @@ def _ray(settings: RaySettings) -> Iterator[None]:
     """
     quiet = dict(_QUIET)
     if settings.address is None:
-        quiet |= {**_LOOPBACK, **_token_without_home()}
+        quiet |= {**_LOOPBACK, **_around_others()}
     # `ray.init` sets the last one, which every later process would inherit.
     before = {name: os.environ.get(name) for name in (*quiet, "RAY_AUTH_MODE")}
     os.environ.update(quiet)
