@@ -238,7 +238,7 @@ def test_a_home_that_cannot_be_written_is_not_needed(tmp_path, monkeypatch):
 
 def test_a_trial_goes_on_from_its_checkpoint(tiny, tmp_path, monkeypatch):
     """Paused or lost after any epoch, it reports what it would have reported."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # where Ray keeps locks, of anybody
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))  # for the locks, which may be of anybody
     config = {**params_of(Config(width=16, depth=1)), FIT_SEED: 3}
     options: dict[str, Any] = {"dataset": tiny, "epochs": 4, "metric": "accuracy", "device": "cpu"}
     reported: list[dict[str, Any]] = []
