@@ -107,7 +107,7 @@ def test_a_run_that_is_no_terminal_tells_each_trial_on_a_line(tuned):
     """On stderr, so that the result can be piped."""
     _, result = tuned
     for number in (1, 2, 3):
-        assert f"trial {number}/3 · " in result.stderr
+        assert f"{number}/3 trials · " in result.stderr
     assert "1/3 trials" not in result.stdout
 
 

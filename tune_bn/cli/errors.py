@@ -1,8 +1,10 @@
 """How a command ends: one line on stderr and an exit code, never a traceback for a known cause."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 import typer
 
@@ -45,5 +47,18 @@ def end_in_one_line() -> Iterator[None]:
 
 
 def _end(message: str, code: int) -> None:
-    print("tune-bn: " + visible(" ".join(message.split())), file=sys.stderr)
+    name = "tune-bn:" if not _is_coloured(sys.stderr) else "\x1b[1;31mtune-bn:\x1b[0m"
+    print(name, visible(" ".join(message.split())), file=sys.stderr)
     raise typer.Exit(code)
+
+
+def _is_coloured(stream: TextIO) -> bool:
+    """Tells whether colour is wanted: NO_COLOR forbids it, FORCE_COLOR asks, a terminal shows it.
+
+    As Rich decides for what is printed by it (https://no-color.org, https://force-color.org).
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") not in (None, "dumb", "unknown")

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -24,7 +25,7 @@ from tune_bn.report.pages.summary import (
     title_of,
     with_summary,
 )
-from tune_bn.report.pages.verdict import verdict
+from tune_bn.report.pages.verdict import verdict, winner
 from tune_bn.report.results.explanation import explain
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.wording import duration_text, label, number_text, state_text, value_text
@@ -60,7 +61,7 @@ def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> R
     if scores is not None:
         said = verdict(given)
         about = [_indented(said)] if said else []
-        blocks.append((scores.title, [rich_table(scores), *about]))
+        blocks.append((scores.title, [rich_table(scores, marked=winner(given)), *about]))
     best = chosen_trial(results, given)
     if best is not None:
         lines: list[RenderableType] = [
@@ -89,22 +90,48 @@ def _new_table() -> RichTable:
     return RichTable(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
 
 
-def rich_table(table: Table) -> RichTable:
-    """Returns a table for a terminal."""
+def rich_table(table: Table, *, marked: str | None = None) -> RichTable:
+    """Returns a table for a terminal, the row that begins with `marked` in bold green."""
     shown = _new_table()
     for i, column in enumerate(table.columns):
         shown.add_column(_text(column), justify="left" if table.is_words(i) else "right")
     for row in table.rows:
-        shown.add_row(*[_text(text) for text in row])
+        style = "bold green" if marked is not None and row[0] == marked else None
+        shown.add_row(*[_text(text) for text in row], style=style)
     return shown
 
 
-def turned_table(table: Table) -> RichTable:
-    """Returns a table with a column for each row: stages are few, parameters many."""
+class turned_table:  # noqa: N801  read as the function beside it
+    """A table with a column for each row: stages are few, parameters many.
+
+    Where they do not fit beside one another it is several tables, one below the other.
+
+    Args:
+        table: What is shown.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yields as few tables as fit, alike in length."""
+        rows = self._table.rows
+        for n_tables in range(1, max(len(rows), 1) + 1):
+            length = -(-len(rows) // n_tables)
+            parts = [rows[i : i + length] for i in range(0, len(rows), length)]
+            shown = [_turned(replace(self._table, rows=part)) for part in parts]
+            wide = options.update(width=10_000)
+            widths = [Measurement.get(console, wide, each).maximum for each in shown]
+            if max(widths, default=0) <= options.max_width:
+                break
+        yield from shown
+
+
+def _turned(table: Table) -> RichTable:
     shown = _new_table()
     shown.add_column("", no_wrap=True)
     for row in table.rows:
-        shown.add_column(_text(row[0]), justify="right", overflow="fold")
+        shown.add_column(_text(row[0]), justify="right")
     for i, column in enumerate(table.columns[1:], start=1):
         shown.add_row(_text(label(column, 24)), *[_text(row[i]) for row in table.rows])
     return shown
