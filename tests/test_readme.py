@@ -3,12 +3,15 @@
 import os
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from benchmarks.pages import TABLES, fill
 from tests.support import warm
+from tune_bn.cli import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -117,6 +120,38 @@ def test_what_is_to_be_made_is_a_target(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for words in re.findall(r"(?m)(?:^|`)make ((?:[a-z][\w-]*(?: (?=[a-z]))?)+)", text):
         assert set(words.split()) <= {*targets}, words
+
+
+def typed(text: str) -> list[list[str]]:
+    """Returns the words of each `tune-bn …` that a page shows, in a block or in a sentence."""
+    blocks = "".join(re.findall(r"```(?:bash|sh)\n(.*?)```", text, re.DOTALL))
+    lines = [*blocks.splitlines(), *re.findall(r"`(tune-bn [a-z][^`]*)`", text)]
+    found = [line.removeprefix("!") for line in lines if line.lstrip("!").startswith("tune-bn ")]
+    return [shlex.split(line, comments=True) for line in found]
+
+
+def test_every_command_that_is_shown_can_be_typed():
+    """Its name and its options are the command's own."""
+    shown = [(page, words) for page in PAGES for words in typed(PAGES[page])]
+    assert len(shown) > 20
+    helps: dict[str, str] = {}
+    for page, (_, name, *words) in shown:
+        if name not in helps:
+            helps[name] = CliRunner().invoke(app, [*name.split(), "--help"]).output
+        for word in words:
+            option = word.split("=")[0]
+            if option.startswith("--"):
+                assert f"{option} " in helps[name], f"{page}: tune-bn {name} {option}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_extras_that_are_named_are_there(page):
+    """Whoever types a ``pip install 'tune-bn[…]'`` of a page gets what it says."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    extras = project.partition("[project.optional-dependencies]")[2].partition("\n\n")[0]
+    known = set(re.findall(r"(?m)^(\w+) = ", extras))
+    for named in re.findall(r"(?:tune-bn|'\.)\[([\w,]+)\]", PAGES[page]):
+        assert set(named.split(",")) <= known
 
 
 def test_links_lead_into_the_repository_elsewhere():
