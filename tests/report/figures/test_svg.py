@@ -89,3 +89,13 @@ def test_nothing_to_draw_is_said():
     """An empty study has no figure."""
     with pytest.raises(ReportError, match="has none yet"):
         narrowing_svg(optuna.create_study())
+
+
+def test_its_style_is_for_itself(staged: optuna.Study):
+    """Within a page of documentation no other picture or text changes its look."""
+    style = narrowing_svg(staged).partition("<style>")[2].partition("</style>")[0]
+    selectors = re.findall(
+        r"([^{}]+)\{", style.replace("@media (prefers-color-scheme: dark) {", "")
+    )
+    assert len(selectors) > 8
+    assert all(selector.strip().startswith(".narrowing") for selector in selectors)

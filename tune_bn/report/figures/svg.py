@@ -21,14 +21,17 @@ __all__ = ["narrowing_svg"]
 
 _WIDTH, _EDGE, _HEAD = 880, 16, 54
 _MOST_ROWS = 12
+# Each rule is for what is inside: where the file stands within a page, the rest keeps its own look.
 _STYLE = f"""
-svg {{ color: {INK}; font-size: 12px; }} text {{ font-family: {FONT}; fill: currentColor; }}
-.paper {{ fill: #ffffff; }} .muted {{ fill: {MUTED}; }} .accent {{ fill: {STAGE}; }}
-.bold {{ font-weight: 600; }} .dot {{ stroke-linecap: round; fill: none; }}
-.grid {{ stroke: #7d8796; stroke-opacity: .25; fill: none; }}
+.narrowing {{ color: {INK}; font-size: 12px; }}
+.narrowing text {{ font-family: {FONT}; fill: currentColor; }}
+.narrowing .paper {{ fill: #ffffff; }}
+.narrowing .muted {{ fill: {MUTED}; }} .narrowing .accent {{ fill: {STAGE}; }}
+.narrowing .bold {{ font-weight: 600; }} .narrowing .dot {{ stroke-linecap: round; fill: none; }}
+.narrowing .grid {{ stroke: #7d8796; stroke-opacity: .25; fill: none; }}
 @media (prefers-color-scheme: dark) {{
-svg {{ color: #e7ebf0; }} .paper {{ fill: #0d1117; }} .muted {{ fill: #a3afbd; }}
-.accent {{ fill: #72b7ec; }}
+.narrowing {{ color: #e7ebf0; }} .narrowing .paper {{ fill: #0d1117; }}
+.narrowing .muted {{ fill: #a3afbd; }} .narrowing .accent {{ fill: #72b7ec; }}
 }}
 """
 
@@ -64,8 +67,9 @@ def narrowing_svg(
     about = " ".join(notes) or (goal if len(results.directions) == 1 else "")
     height = drawing.height + _HEAD + _EDGE
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-        f'width="{_WIDTH}" height="{height}" role="img" aria-label="{title}">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="narrowing" role="img" '
+        f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
+        f'aria-label="{title}">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n"
         f'<rect class="paper" width="{_WIDTH}" height="{height}" rx="8"/>\n'
         f"{words(_EDGE, 26, title, 'bold', size=16)}{words(_EDGE, 44, about, 'muted')}\n"
