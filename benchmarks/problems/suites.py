@@ -4,15 +4,19 @@ A development suite may be looked at as often as one likes; a test suite is run 
 final.
 """
 
+import math
 from dataclasses import replace
 
 from benchmarks.problems.branches import branch_problems
 from benchmarks.problems.problem import Params, Problem
+from tune_bn.core.draws.dice import uniforms
 from tune_bn.core.space import Float
 
-__all__ = ["DEVELOPMENT", "LONG", "TEST", "bbob_problem", "problems"]
+__all__ = ["DEVELOPMENT", "LONG", "NOISY", "TEST", "bbob_problem", "problems"]
 
 DEVELOPMENT = ("hpobench", "bbob-2d", "bbob-5d", "bbob-10d")
+NOISY = ("hpobench-two-runs", "bbob-5d-noisy")
+"""Development suites too, for what is meant for noisy measurements only."""
 LONG = "bbob-5d-long"
 TEST = ("hpolib", "nasbench201", "bbob-3d", "bbob-20d", "training", "hpobench-noisy", "branches")
 
@@ -20,6 +24,7 @@ TEST = ("hpolib", "nasbench201", "bbob-3d", "bbob-20d", "training", "hpobench-no
 _BBOB_PRECISION = 1e-8
 # One function of each of BBOB's five groups, for runs of a thousand trials.
 _LONG_FUNCTIONS = (1, 8, 10, 15, 21)
+_NOISE = 0.3  # of the loss's logarithm
 _BBOB_INSTANCES = {2: 1, 5: 1, 10: 1, 3: 7, 20: 7}
 
 
@@ -48,22 +53,40 @@ def bbob_problem(function: int, dimensions: int, instance: int) -> Problem:
     return Problem(f"bbob-{dimensions}d", f"f{function:02d}", space, loss, _BBOB_PRECISION)
 
 
+def _with_noise(problem: Problem, suite: str) -> Problem:
+    """Returns a problem whose loss is seen times exp(0.3 z) with z standard normal.
+
+    That is the form of COCO's Gaussian noise (Hansen et al. 2009, "Real-parameter black-box
+    optimization benchmarking 2009: noisy functions definitions", equation 1), between its moderate
+    0.01 and its severe 1.
+    """
+
+    def observe(params: Params, seed: int, number: int) -> float:
+        r, angle = uniforms(seed, number, "noise")[:2]
+        z = math.sqrt(-2.0 * math.log(1.0 - r)) * math.cos(2.0 * math.pi * angle)
+        return problem.loss(params) * math.exp(_NOISE * z)
+
+    return replace(problem, suite=suite, observe=observe)
+
+
 def problems(suite: str) -> list[Problem]:
     """Returns the problems of a suite.
 
     Args:
-        suite: One of `DEVELOPMENT` or `TEST`, or `LONG`.
+        suite: One of `DEVELOPMENT`, `NOISY` or `TEST`, or `LONG`.
 
     Raises:
         ValueError: If there is no such suite.
     """
-    known = (*DEVELOPMENT, *TEST, LONG)
+    known = (*DEVELOPMENT, *NOISY, *TEST, LONG)
     if suite not in known:
         raise ValueError(
             f"problems needs a known suite, but got {suite!r}. Use one of {', '.join(known)}."
         )
     if suite == LONG:
         return [replace(bbob_problem(f, 5, 1), suite=LONG) for f in _LONG_FUNCTIONS]
+    if suite == "bbob-5d-noisy":
+        return [_with_noise(problem, suite) for problem in problems("bbob-5d")]
     if suite.startswith("bbob-"):
         dimensions = int(suite.removeprefix("bbob-").removesuffix("d"))
         instance = _BBOB_INSTANCES[dimensions]

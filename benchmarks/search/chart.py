@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape
 
-from benchmarks.problems.suites import DEVELOPMENT
+from benchmarks.problems.suites import DEVELOPMENT, TEST
 from benchmarks.search.compare import Comparison
 from benchmarks.search.goals import PROBLEMS
 from benchmarks.search.methods import CHECKPOINTS, THROUGH_OPTUNA
@@ -166,7 +166,7 @@ def wins(results: Comparison, trials: int = 100) -> str:
         if rate is None:
             continue
         ours = width * rate.rate
-        aside = "" if suite in DEVELOPMENT else " *"
+        aside = " *" if suite in TEST else ""
         parts += [
             _text(left - 10, top + 14, name + aside, text_anchor="end"),
             f'<rect x="{left}" y="{top}" width="{ours:.1f}" height="18" '

@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.problems.suites import DEVELOPMENT, LONG, TEST
+from benchmarks.problems.suites import DEVELOPMENT, LONG, NOISY, TEST
 from benchmarks.rows import RESULTS, environment, write_rows
 from benchmarks.search.methods import METHODS
 from benchmarks.search.peers import OUTSIDE
@@ -73,7 +73,10 @@ def main(arguments: list[str] | None = None) -> None:
         "--methods", nargs="+", default=["tune_bn", "tpe", "random"], choices=[*METHODS, *OUTSIDE]
     )
     parser.add_argument(
-        "--suites", nargs="+", default=list(DEVELOPMENT), choices=[*DEVELOPMENT, *TEST, LONG]
+        "--suites",
+        nargs="+",
+        default=list(DEVELOPMENT),
+        choices=[*DEVELOPMENT, *NOISY, *TEST, LONG],
     )
     parser.add_argument("--seeds", type=int, default=10, help="seeds 0 … N − 1 (default 10)")
     parser.add_argument("--trials", type=int, default=400, help="trials of each run (default 400)")

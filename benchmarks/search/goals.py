@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from benchmarks.markdown import table
-from benchmarks.problems.suites import DEVELOPMENT
+from benchmarks.problems.suites import DEVELOPMENT, TEST
 from benchmarks.rows import RESULTS
 from benchmarks.search import in_time as simulated
 from benchmarks.search.compare import Comparison, WinRate
@@ -36,10 +36,12 @@ PROBLEMS = {  # suite -> what it is; real problems first
     "nasbench201": "NAS-Bench-201",
     "hpobench": "HPOBench tables",
     "hpobench-noisy": "HPOBench tables, noisy",
+    "hpobench-two-runs": "HPOBench tables, half the noise",
     "branches": "conditional spaces",
     "bbob-2d": "BBOB, 2 parameters",
     "bbob-3d": "BBOB, 3 parameters",
     "bbob-5d": "BBOB, 5 parameters",
+    "bbob-5d-noisy": "BBOB, 5 parameters, noisy",
     "bbob-10d": "BBOB, 10 parameters",
     "bbob-20d": "BBOB, 20 parameters",
 }
@@ -90,7 +92,7 @@ def losses() -> str:
             lost = {n: r for n, r in rates.items() if r and r.rate < 0.495}
             if lost:
                 cells = [str(lost[n]) if n in lost else "" for n in BUDGETS]
-                kind = "development" if suite in DEVELOPMENT else "kept aside"
+                kind = "kept aside" if suite in TEST else "development"
                 body.append([what, kind, name, *cells])
     return table(["problems", "", "who wins", *(f"{n} trials" for n in BUDGETS)], body)
 
