@@ -273,3 +273,53 @@ def test_jit_trace_of_inference_is_silent() -> None:
         warnings.filterwarnings("ignore", "`torch.jit.trace", DeprecationWarning)
         traced = torch.jit.trace(layer, f32(8, 4))
     torch.testing.assert_close(traced(f32(3, 4)), layer(f32(3, 4)))
+
+
+EXPORTED: list[dict[str, Any]] = [
+    {},
+    {"variance": "unbiased", "decay": 0.999},
+    {"decays": (0.5, 0.9)},
+    {"accumulate": 2},
+    {"skip_nonfinite": True, "affine": False},
+]
+
+
+@pytest.mark.parametrize("options", EXPORTED, ids=str)
+def test_an_exported_step_can_be_switched_to_inference(options: dict[str, Any]) -> None:
+    """As torchao's move_exported_model_to_eval does, and as quantisation (PT2E) needs it.
+
+    The program holds one batch norm that is handed the layer's own buffers, with torch's default
+    momentum, which is what these tools make of any. Switched, it is the layer in evaluation and
+    leaves all that is kept alone; switched back, it trains on. Batches of any size enter.
+    """
+    eager, traced = BatchNorm2d(3, **options), BatchNorm2d(3, **options)
+    rows = torch.export.Dim("rows", min=2)
+    program = torch.export.export(traced, (f32(8, 3, 4, 4),), dynamic_shapes=({0: rows},)).module()
+    (node,) = (n for n in program.graph.nodes if "batch_norm" in str(n.target))
+    assert [n.target for n in node.args[3:5]] == ["running_mean", "running_var"]
+    assert node.args[6] == 0.1
+
+    def switch(is_training: bool) -> None:
+        node.args = (*node.args[:5], is_training, *node.args[6:])
+        program.recompile()
+        eager.train(is_training)
+
+    def differ() -> bool:
+        buffers = dict(program.named_buffers())
+        return any(
+            not torch.allclose(b, buffers[name], rtol=1e-5, atol=1e-5)
+            for name, b in eager.named_buffers()
+        )
+
+    for rounds in (3, 2):
+        switch(True)
+        for step in range(rounds):
+            x = f32(8 + step, 3, 4, 4, seed=step) * 2 + 1
+            torch.testing.assert_close(program(x), eager(x))
+            assert not differ()
+        switch(False)
+        x = f32(4, 3, 4, 4, seed=9)
+        torch.testing.assert_close(program(x), eager(x), rtol=1e-5, atol=1e-5)
+        assert not differ()
+    eager.train()(x)
+    assert differ()

@@ -29,7 +29,7 @@ from torch.fx.proxy import TraceError
 
 from tune_bn.nn.errors import BatchNormError
 from tune_bn.nn.ewa import averages_in, can_read, masked_moments, running_in, step_at
-from tune_bn.nn.graph import training_step
+from tune_bn.nn.graph import exported_batch_norm, is_exporting, training_step
 from tune_bn.nn.options import UNSET, SingleValue, Variance
 from tune_bn.nn.statistics import RunningStatistics
 from tune_bn.plain.checks import check_number, check_whole
@@ -155,7 +155,7 @@ class EwaBatchNorm(RunningStatistics):
             weight = torch.ones_like(bias)
         if mask is not None:
             return self._forward_masked(input, mask, weight, bias)
-        if not is_eager and self.training and running_mean is not None:
+        if not is_eager and self.training and running_mean is not None and not is_exporting():
             kind = self._graph_step
             if kind and input.numel() > input.shape[1]:
                 averages = averages_in(buffers) if kind == "more" else running_in(buffers)
@@ -166,7 +166,7 @@ class EwaBatchNorm(RunningStatistics):
                 return output
         # torch.batch_norm is what F.batch_norm calls after checks that are made here already.
         cudnn = torch.backends.cudnn.enabled
-        count = input.numel() // self.num_features
+        count: Any = input.numel() // self.num_features
         if not self._uses_batch_statistics(count):
             is_narrow = input.dtype in (torch.float16, torch.bfloat16)
             if is_narrow and torch.onnx.is_in_onnx_export():
@@ -192,12 +192,20 @@ class EwaBatchNorm(RunningStatistics):
                 f"{type(self).__name__} needs running_mean and running_var, or neither, but one of "
                 "them is None. Set both to None, or track_running_stats=False."
             )
-        if not self._counts or not self.training or running_mean is None:
+        if not self._counts or not self.training or running_mean is None or running_var is None:
             return torch.batch_norm(input, weight, bias, None, None, True, 0.0, self.eps, cudnn)
-        mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)
-        output = torch.batch_norm(input, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
-        if count > 0 and not (is_eager and _is_recomputation()):
-            self._track(mean, var, count, biased=False, gate=None)
+        gate = None
+        if is_exporting():
+            count = running_mean.new_full((), count)  # may be a symbol, which stays one so
+            output, mean, var, gate = exported_batch_norm(
+                input, weight, bias, self.eps, running_mean, running_var
+            )
+        else:
+            mean, var = torch.zeros_like(running_mean), torch.zeros_like(running_mean)
+            output = torch.batch_norm(input, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
+            if count == 0 or (is_eager and _is_recomputation()):
+                return output
+        self._track(mean, var, count, biased=False, gate=gate)
         return output
 
     def _step_in_place(self, x: Tensor) -> Tensor | None:

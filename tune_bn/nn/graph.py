@@ -21,10 +21,10 @@ from torch.autograd.function import once_differentiable
 from tune_bn.nn.afterwards import once_imported
 from tune_bn.nn.ewa import Averages, enter_batch
 
-__all__ = ["training_step"]
+__all__ = ["exported_batch_norm", "is_exporting", "training_step"]
 
-# torch 2.6 cannot tell; there the step is never written out.
-_is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: True)
+_CAN_TELL = hasattr(torch.compiler, "is_exporting")  # not in torch 2.6
+is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 
 # What the kernel's output keeps of its input's layout.
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -71,6 +71,38 @@ def training_step(
     return output
 
 
+def exported_batch_norm(
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+    running_mean: Tensor,
+    running_var: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Normalises a batch by its own statistics, as a program that others will edit should.
+
+    They look for a batch norm that is handed a layer's buffers, and quantise it in training
+    (PT2E), or switch it to inference (``move_exported_model_to_eval``) and leave what is around it.
+    So the kernel gets the buffers, and what it did to them is undone: what it found follows from
+    how far it moved them. That is not at all where it was switched.
+
+    The step is torch's default, since that is what torchao 0.18 makes of any.
+
+    Returns:
+        The output; the batch's mean and unbiased variance ``(C,)``; and whether it was a step of
+        training (0-d boolean).
+    """
+    before = running_mean.clone(), running_var.clone()
+    output = torch.batch_norm(
+        x, weight, bias, running_mean, running_var, True, 0.1, eps, torch.backends.cudnn.enabled
+    )
+    is_step = ((running_mean != before[0]) | (running_var != before[1])).any()
+    mean, var = before[0].lerp(running_mean, 10.0), before[1].lerp(running_var, 10.0)
+    running_mean.copy_(before[0])
+    running_var.copy_(before[1])
+    return output, mean.detach(), var.detach(), is_step
+
+
 # The compiler takes a second to import, which only those who compile should wait for.
 once_imported("torch._dynamo", lambda: torch.compiler.allow_in_graph(training_step))  # type: ignore[no-untyped-call] # untyped in torch
 
@@ -79,14 +111,14 @@ def _is_for_cpu_compiler(x: Tensor, running_mean: Tensor) -> bool:
     """Tells whether a compiler traces this for the CPU, with types that the kernel takes, too.
 
     Real tensors come from a backend that runs the graph in Python, wrapped ones from torch.func
-    (both have torch's own types); and what is exported should hold a batch norm.
+    (both have torch's own types). What is exported comes here in torch 2.6 only, which cannot tell.
     """
     is_narrow = x.dtype in (torch.float16, torch.bfloat16) and running_mean.dtype == torch.float32
     return (
         x.is_cpu
         and type(x) not in (Tensor, nn.Parameter)
         and (x.dtype == running_mean.dtype or is_narrow)
-        and not _is_exporting()
+        and _CAN_TELL
     )
 
 
