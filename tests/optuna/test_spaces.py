@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import optuna
 import pytest
@@ -15,6 +16,8 @@ from optuna.distributions import (
 )
 
 from tests.support.judges import equal_counts_p
+from tests.support.storages import open_storage
+from tests.support.studies import said_untrue
 from tune_bn import Narrowing
 from tune_bn.optuna import CoarseToFineSampler
 
@@ -177,3 +180,31 @@ def test_a_parameter_that_is_new_is_searched():
 
     study.optimize(objective, n_trials=80)
     assert abs(study.best_params["y"] - 0.3) < 0.05
+
+
+@pytest.mark.parametrize("address", [None, "sqlite:///{}/s.db", "journal:{}/j.log"])
+@pytest.mark.filterwarnings("ignore:Choices for a categorical:UserWarning")
+def test_choices_that_are_tuples(address, tmp_path):
+    """A storage hands them back as lists: the same draws as in memory, by any object."""
+    layers: Any = [(64,), (64, 32), (128, 64, 32)]
+
+    def drawn(storage: optuna.storages.BaseStorage | None) -> list[tuple]:
+        found = []
+
+        def objective(trial: optuna.Trial) -> float:
+            units = trial.suggest_categorical("units", layers)
+            rate = trial.suggest_float("rate", 1e-4, 1, log=True)
+            found.append((units, rate))
+            return float(abs(layers.index(units) - 1) + abs(math.log10(rate) + 2))
+
+        study = optuna.create_study(storage=storage, sampler=CoarseToFineSampler(seed=0))
+        for _ in range(3):
+            study.optimize(objective, n_trials=8)
+            study.sampler = CoarseToFineSampler(seed=0)
+        assert said_untrue(study) == []
+        return found
+
+    storage = None if address is None else open_storage(address.format(tmp_path))
+    found = drawn(storage)
+    assert found == drawn(None)
+    assert [units for units, _ in found[12:]].count((64, 32)) > 8

@@ -1,5 +1,6 @@
 """Optuna's distributions as parameters of the core, and the scale that Optuna lacks."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -18,8 +19,11 @@ from tune_bn.core.space.number import as_number
 from tune_bn.core.space.scale import COMPLEMENT, complement
 
 __all__ = [
+    "as_asked",
     "fixed_params",
+    "holds_lists",
     "is_same_distribution",
+    "is_stored_as",
     "parameter_for",
     "suggest_one_minus_log",
     "within",
@@ -85,6 +89,32 @@ def is_same_distribution(a: BaseDistribution, b: BaseDistribution) -> bool:
     if isinstance(a, CategoricalDistribution) and isinstance(b, CategoricalDistribution):
         return a.choices is b.choices or Categorical(a.choices) == Categorical(b.choices)
     return a.__dict__ == b.__dict__
+
+
+def holds_lists(distribution: BaseDistribution) -> bool:
+    """Tells whether some choices are what a database or a journal makes of tuples."""
+    return isinstance(distribution, CategoricalDistribution) and any(
+        isinstance(choice, (list, dict)) for choice in distribution.choices
+    )
+
+
+def is_stored_as(distribution: BaseDistribution, known: BaseDistribution) -> bool:
+    """Tells whether a storage hands back choices as ``known``: tuples as lists."""
+    try:
+        return holds_lists(known) and json.dumps(_choices(distribution)) == json.dumps(
+            _choices(known)
+        )
+    except (TypeError, ValueError):  # it holds what no storage does
+        return False
+
+
+def as_asked(distribution: BaseDistribution, known: BaseDistribution, value: Any) -> Any:
+    """Returns the choice that a storage hands back as this one of ``known``; see `is_stored_as`."""
+    return _choices(distribution)[int(known.to_internal_repr(value))]
+
+
+def _choices(distribution: BaseDistribution) -> Sequence[Any]:
+    return distribution.choices if isinstance(distribution, CategoricalDistribution) else ()
 
 
 _NOTHING: Mapping[str, Any] = {}

@@ -19,7 +19,7 @@ from tune_bn.core.draws.narrowing import Plan
 from tune_bn.core.history.history import History
 from tune_bn.core.history.trial import Trial
 from tune_bn.core.space import Parameter
-from tune_bn.optuna.distributions import is_same_distribution, parameter_for
+from tune_bn.optuna.distributions import holds_lists, is_same_distribution, parameter_for
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -82,6 +82,8 @@ class StudyRecord:
         self.distributions: dict[str, BaseDistribution] = {}
         self.parameters: dict[str, Parameter] = {}
         self._distribution_from: dict[str, int] = {}
+        self.has_lists = False
+        """Whether some choices are lists, which the objective may have as tuples."""
         self._n_seen = 0
         self._caught_up_for = -1
         # Of each trial that has not ended what was seen of it; None for nothing yet.
@@ -192,6 +194,7 @@ class StudyRecord:
                 self.changed[name] = number
             latest[name] = number
             self.distributions[name] = distribution
+            self.has_lists = self.has_lists or holds_lists(distribution)
             self.parameters[name] = parameter_for(distribution)
             self._space_of = _NOTHING
         ranked = ranked_trial(directions, trial, counts=self._counts)

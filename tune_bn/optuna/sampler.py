@@ -16,9 +16,13 @@ from tune_bn.core.draws.narrowing import Narrowing, Plan, stage_for
 from tune_bn.core.draws.proposal import coarse_value, fine_value, propose
 from tune_bn.core.history.history import History
 from tune_bn.core.search.search import checked_narrowing, checked_seed
+from tune_bn.core.space import Parameter
 from tune_bn.optuna.distributions import (
+    as_asked,
     fixed_params,
+    holds_lists,
     is_same_distribution,
+    is_stored_as,
     parameter_for,
     within,
 )
@@ -166,8 +170,8 @@ class CoarseToFineSampler(BaseSampler):
         has, those of another branch of a conditional space.
         """
         with self._lock:
-            _, drawn = self._drawn(study, trial)
-            return drawn.distributions.copy()
+            record, drawn = self._drawn(study, trial)
+            return _shown(record, drawn).copy()
 
     def sample_relative(
         self, study: "Study", trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -175,11 +179,13 @@ class CoarseToFineSampler(BaseSampler):
         """Returns values for all parameters of ``search_space``."""
         with self._lock:
             record, drawn = self._drawn(study, trial)
-            if not _is_same_space(search_space, drawn.distributions):
+            if not _is_same_space(search_space, _shown(record, drawn)):
                 # Another sampler around this one fixes some, or has a space of its own.
                 drawn = self._draw_others(study, trial, record, drawn, search_space)
-            given = fixed_params(trial)
-            return {n: given.get(n, v) for n, v in drawn.params.items()} if given else drawn.params
+            given, params = fixed_params(trial), drawn.params
+            if record.has_lists:
+                params = {name: params[name] for name in search_space}
+            return {n: given.get(n, v) for n, v in params.items()} if given else params
 
     def sample_independent(
         self,
@@ -196,22 +202,31 @@ class CoarseToFineSampler(BaseSampler):
                 return within(param_distribution, param_name, given[param_name])
             known = record.distributions.get(param_name)
             if known is not None and is_same_distribution(known, param_distribution):
+                if record.has_lists and _is_hidden(known, drawn, param_name):
+                    return drawn.params[param_name]
                 parameter = record.parameters[param_name]
+            elif record.has_lists and known is not None and is_stored_as(param_distribution, known):
+                stored = self.sample_independent(study, trial, param_name, known)
+                return as_asked(param_distribution, known, stored)
             else:
                 parameter = parameter_for(param_distribution)
-            seed, narrowing, number = record.marker.seed, self._narrowing, trial.number
-            if drawn.plan.stage == 0:
-                return coarse_value(seed, number, param_name, parameter, narrowing)
-            # A trial stays in the stage in which it began, and around the trials that it named,
-            # also when others finish meanwhile.
-            history = record.history
-            if history.version != drawn.version:
-                mark = Mark.read(drawn.line)
-                assert mark is not None
-                history, narrowing = History.of(drawn.spanning), mark.narrowing
-            return fine_value(
-                seed, number, param_name, parameter, history, narrowing, drawn.plan.width
-            )
+            return self._alone(record, drawn, trial.number, param_name, parameter)
+
+    def _alone(
+        self, record: StudyRecord, drawn: Drawn, number: int, name: str, parameter: Parameter
+    ) -> Any:
+        """Returns a value that is drawn alone."""
+        seed, narrowing = record.marker.seed, self._narrowing
+        if drawn.plan.stage == 0:
+            return coarse_value(seed, number, name, parameter, narrowing)
+        # A trial stays in the stage in which it began, and around the trials that it named, also
+        # when others finish meanwhile.
+        history = record.history
+        if history.version != drawn.version:
+            mark = Mark.read(drawn.line)
+            assert mark is not None
+            history, narrowing = History.of(drawn.spanning), mark.narrowing
+        return fine_value(seed, number, name, parameter, history, narrowing, drawn.plan.width)
 
     def _drawn(self, study: "Study", trial: FrozenTrial) -> tuple[StudyRecord, Drawn]:
         """Returns what was decided for a trial; now, if nothing was. Call it with the lock held."""
@@ -321,6 +336,23 @@ class CoarseToFineSampler(BaseSampler):
         if mark is None or mark.seed != record.marker.seed:
             return None
         return drawn_again(study._get_trials(deepcopy=False, use_cache=True), mark)
+
+
+def _shown(record: StudyRecord, drawn: Drawn) -> dict[str, BaseDistribution]:
+    """Returns what Optuna is told to be drawn together.
+
+    It takes a stored list and the tuple that the objective has for other choices, so that these
+    are handed out one by one.
+    """
+    if not record.has_lists:
+        return drawn.distributions
+    return {name: d for name, d in drawn.distributions.items() if not holds_lists(d)}
+
+
+def _is_hidden(known: BaseDistribution, drawn: Drawn, name: str) -> bool:
+    """Tells whether a value was drawn with the others, of which `_shown` says nothing."""
+    together = drawn.distributions.get(name)
+    return together is not None and holds_lists(together) and is_same_distribution(together, known)
 
 
 def _is_same_space(a: Mapping[str, BaseDistribution], b: Mapping[str, BaseDistribution]) -> bool:
