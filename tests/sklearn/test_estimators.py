@@ -8,6 +8,7 @@ import optuna
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -19,8 +20,9 @@ from typer.testing import CliRunner
 from tune_bn.cli import app
 from tune_bn.optuna import stages
 from tune_bn.sklearn import TableWarning, TunedClassifier, TunedRegressor
-from tune_bn.training import DataError
+from tune_bn.training import DataError, Fit, dataset_of
 from tune_bn.tuning import ModelFileError, TuneError
+from tune_bn.tuning.finish.final import all_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::tune_bn.sklearn.TableWarning")
 
@@ -127,7 +129,7 @@ def test_the_command_and_the_estimator_are_one(homes, tmp_path):
     options = ["--trials", "2", "--epochs", "3", "--out", str(tmp_path / "run")]
     assert CliRunner().invoke(app, [*command, *options]).exit_code == 0
     read = TunedClassifier.load(tmp_path / "run" / "model.pt")
-    own = TunedClassifier(trials=2, epochs=3).fit(homes[INPUTS], homes["kind"])
+    own = TunedClassifier(trials=2, epochs=3, refit=False).fit(homes[INPUTS], homes["kind"])
     wanted = own.predict_proba(homes[INPUTS])
     np.testing.assert_array_equal(read.predict_proba(homes[INPUTS]), wanted)
     own.save(tmp_path / "own.pt")
@@ -137,6 +139,25 @@ def test_the_command_and_the_estimator_are_one(homes, tmp_path):
     written = pd.read_csv(tmp_path / "p.csv")
     assert written["prediction"].tolist() == own.predict(homes[INPUTS]).tolist()
     np.testing.assert_allclose(written["probability of dear"], wanted[:, 1], rtol=1e-12)
+
+
+def test_all_rows_are_learned_from(homes):
+    """As scikit-learn's users expect; the scores are still those of rows nobody had seen."""
+    scored, last = (
+        quick(TunedRegressor, refit=refit).fit(homes[INPUTS], homes["price"])
+        for refit in (False, True)
+    )
+    assert scored.summary_["best"] == last.summary_["best"]
+    assert (scored.predict(homes[INPUTS]) != last.predict(homes[INPUTS])).any()
+    rows = scored.summary_["data"]["rows"]
+    assert sum(rows.values()) == len(homes)
+    whole = all_rows(dataset_of(homes[[*INPUTS, "price"]], target="price", task="regression"))
+    seed = last.summary_["best"]["fit_seed"]
+    training = Fit(last.model_.config, whole, epochs=last.epochs, seed=seed)
+    list(training)
+    wanted = training.model.eval().state_dict()
+    for name, value in last.model_.model.state_dict().items():
+        torch.testing.assert_close(value, wanted[name])
 
 
 def test_save_and_load(homes, fitted, tmp_path):

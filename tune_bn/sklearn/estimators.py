@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from sklearn.utils.validation import (
 )
 
 from tune_bn.report import write_report
-from tune_bn.training import DataError, dataset_of
+from tune_bn.training import DataError, Dataset, DivergedError, Fit, dataset_of
 from tune_bn.training.data import MIN_ROWS, WEIGHS
 from tune_bn.training.model_file import TunedModel, load_model
 from tune_bn.training.preprocessing import DroppedColumn
@@ -37,8 +38,10 @@ from tune_bn.training.target import Task
 from tune_bn.training.written import MISSING_WORDS
 from tune_bn.tuning import ModelFileError
 from tune_bn.tuning.backends import runner
+from tune_bn.tuning.finish.final import all_rows
 from tune_bn.tuning.folder.study import copied_study
 from tune_bn.tuning.settings import RaySettings, Settings
+from tune_bn.tuning.trials.workers import one_thread
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -75,6 +78,7 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         split: str = "random",
         time: str | None = None,
         group: str | None = None,
+        refit: bool = True,
         out: str | Path | None = None,
     ) -> None:
         self.trials = trials
@@ -91,6 +95,7 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         self.split = split
         self.time = time
         self.group = group
+        self.refit = refit
         self.out = out
 
     def __sklearn_tags__(self) -> Any:
@@ -171,6 +176,8 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
             outcome = tune(dataset, folder, settings, write_report=None if own else write_report)
             self.model_ = load_model(Path(folder) / "model.pt")
             self.study_ = copied_study(Path(folder))
+        if self.refit:
+            self.model_ = _of_all_rows(self.model_, dataset, settings, outcome.summary)
         self.summary_ = outcome.summary
         self.best_params_ = dict(outcome.summary["best"]["params"])
         self.notes_ = (*dataset.notes, *outcome.summary["remarks"])
@@ -287,17 +294,39 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
             self.feature_names_in_ = np.array(names, dtype=object)
 
 
+def _of_all_rows(
+    model: TunedModel, dataset: Dataset, settings: Settings, summary: Mapping[str, Any]
+) -> TunedModel:
+    """Returns the model with a network that is trained on the test rows, too, if it can be."""
+    training = Fit(
+        model.config,
+        all_rows(dataset),
+        epochs=settings.epochs,
+        seed=summary["best"]["fit_seed"],
+        device=settings.device,
+    )
+    try:
+        with one_thread():
+            for _ in training:
+                pass
+    except DivergedError:
+        return model
+    return replace(model, model=training.model.cpu().eval())
+
+
 class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as above
     """A batch-norm network for classes, tuned by a coarse-to-fine random search.
 
     `fit` does what ``tune-bn tune`` does: a fifth of its rows is for the search to compare
-    configurations on, a fifth for one score at the end (``summary_``), and the network is trained
-    on all but the last. Text, gaps, categories and dates of a data frame are read as the guide
-    "The command line" tells; what was not plain is said by a `TableWarning`.
+    configurations on, a fifth for one score at the end (``summary_``) of a network that is trained
+    on all but the last; the network that predicts is then trained on all rows. Text, gaps,
+    categories and dates of a data frame are read as the guide "The command line" tells; what was
+    not plain is said by a `TableWarning`.
 
     Args:
         trials: Configurations to try, at least 1.
-        timeout: Seconds for the whole of `fit`, above 0; None: no limit.
+        timeout: Seconds for the whole of `fit` but the last training of `refit`, above 0; None:
+            no limit.
         jobs: Configurations trained at the same time, each in a process of its own above 1.
         seed: Decides the split, the draws and the initial weights.
         metric: What to tune for: "accuracy" (None), "loss", "balanced_accuracy", "f1", "roc_auc".
@@ -310,6 +339,8 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as abov
         split: "random", or "time": the last rows are for validation and test.
         time: With ``split="time"`` the name of the column of the time, no input.
         group: Name of a column, no input, of which rows with one value stay together.
+        refit: Train the chosen configuration once more, on all rows, and predict with that. False:
+            predict with the network that was scored, which the command writes.
         out: A folder for the files of ``tune-bn tune``, in which an earlier search of the same
             data goes on; None: none are kept.
 

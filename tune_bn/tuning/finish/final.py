@@ -16,7 +16,7 @@ import math
 import statistics
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -31,6 +31,7 @@ __all__ = [
     "Finalist",
     "Played",
     "all_but_test",
+    "all_rows",
     "fold_numbers",
     "plan_final",
     "play_final",
@@ -246,12 +247,21 @@ def all_but_test(dataset: Dataset) -> Dataset:
     The preprocessing stays that of the training rows. The validation part still holds its rows,
     so scores on it say nothing any more.
     """
-    a, b = dataset.train, dataset.validation
-    group = None if a.group is None or b.group is None else torch.cat([a.group, b.group])
-    weight = None if a.weight is None or b.weight is None else torch.cat([a.weight, b.weight])
-    x, y = torch.cat([a.x, b.x]), torch.cat([a.y, b.y])
-    train = replace(a, x=x, y=y, group=group, weight=weight)
-    return replace(dataset, train=train)
+    return replace(dataset, train=_joined(dataset.train, dataset.validation))
+
+
+def all_rows(dataset: Dataset) -> Dataset:
+    """Returns the dataset with all rows among its training rows; no score says anything then."""
+    return replace(dataset, train=_joined(dataset.train, dataset.validation, dataset.test))
+
+
+def _joined(*parts: Split) -> Split:
+    def rows_of(name: str) -> torch.Tensor | None:
+        values = [getattr(part, name) for part in parts]
+        return None if values[0] is None else torch.cat(values)
+
+    joined: dict[str, Any] = {name: rows_of(name) for name in ("x", "y", "group", "weight")}
+    return replace(parts[0], **joined)
 
 
 def fold_numbers(rows: Split, task: str, seed: int, *, in_time: bool = False) -> torch.Tensor:
