@@ -91,7 +91,7 @@ def main() -> None:
         figure.add_scatter(x=rates, y=steps, name=name, line={"color": colour}, row=1, col=3)
     figure.update_xaxes(type="log", dtick=1, title_text="learning rate", col=3)
     figure.update_layout(template="plotly_white", height=430, width=1250)
-    figure.write_html("speed.html")
+    figure.write_html("speed.html", include_plotlyjs="directory")
     print("figure: speed.html")
 
 

@@ -88,7 +88,7 @@ def main() -> None:
         height=430,
         title="What a unit of the third layer sees: quantiles",
     )
-    figure.write_html("covariate_shift.html")
+    figure.write_html("covariate_shift.html", include_plotlyjs="directory")
     print("figure: covariate_shift.html")
 
 

@@ -84,7 +84,7 @@ def main() -> None:
     figure.update_xaxes(range=[0, 1]).update_yaxes(range=[0, 1])
     figure.update_layout(template="plotly_white", showlegend=False, height=620, width=1100,
                          title="Coarse, then fine: a stage's trials and windows")  # fmt: skip
-    figure.write_html("narrowing_explained.html")
+    figure.write_html("narrowing_explained.html", include_plotlyjs="directory")
     print("figure: narrowing_explained.html")
     for n_valleys in (1, 4):
         print(f"{2 * n_valleys} parameters, {N_TRIALS} trials, the median best of {n_seeds} seeds:")

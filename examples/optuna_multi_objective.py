@@ -68,7 +68,7 @@ def main() -> None:
 
     figure = plot_pareto(study)
     figure.update_xaxes(title_text="error (%)").update_yaxes(title_text="latency (ms)", type="log")
-    figure.write_html("pareto.html")
+    figure.write_html("pareto.html", include_plotlyjs="directory")
     print("figure: pareto.html")
 
 

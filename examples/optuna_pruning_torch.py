@@ -91,7 +91,7 @@ def main() -> None:
     print(f"best: validation error {best.value:.2f} %, test error "
           f"{best.user_attrs['test error']:.2f} %, {best.params}")  # fmt: skip
     figure = plot_intermediate_values(study).update_yaxes(type="log", title_text="error (%)")
-    figure.update_yaxes(autorange=True).write_html("pruning.html")
+    figure.update_yaxes(autorange=True).write_html("pruning.html", include_plotlyjs="directory")
     print("figure: pruning.html")
 
 

@@ -87,7 +87,7 @@ def main() -> None:
             wins = mean(a > b for a, b in zip(found, best["grid"], strict=True))
             against = "" if name == "grid" else f", better than the grid in {wins:.0%}"
             print(f"  {name}: best result {mean(found):.3f} on average{against}")
-    figure((0.32, 0.5)).write_html("random_vs_grid.html")
+    figure((0.32, 0.5)).write_html("random_vs_grid.html", include_plotlyjs="directory")
     print("figure: random_vs_grid.html")
 
 

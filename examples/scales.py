@@ -81,7 +81,7 @@ def main() -> None:
             print(f"  {low:g} to {high:g}: {share:.0%}")
         of_ten = median(distance(name, parameter, 10, seed) for seed in range(n_seeds))
         print(f"  nearest of ten trials to a good value: off by a factor of {10**of_ten:.2f}")
-    figure(60).write_html("scales.html")
+    figure(60).write_html("scales.html", include_plotlyjs="directory")
     print("figure: scales.html")
 
 
