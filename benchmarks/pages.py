@@ -87,11 +87,32 @@ def demo() -> str:
             f"{r['default_test']:.4f}",
             f"{r['linear_test']:.4f}",
             f"{r['trials_per_minute']:.0f}",
+            _machine(r),
         )
         for r in rows
     ]
     head = ["seed", "chosen network", "default network", "logistic regression"]
-    return table([*head, "trials a minute"], body)
+    return table([*head, "trials a minute", "on"], body)
+
+
+def _machine(row: Row) -> str:
+    """Returns the CPU that a row was measured on, "" if it does not say."""
+    machine = row.get("machine") or ""
+    return str(machine["processor"] if isinstance(machine, dict) else machine)
+
+
+def machines() -> str:
+    """Returns which machines the rows of each file come from."""
+    body = []
+    for file in sorted(RESULTS.rglob("*.jsonl")):
+        rows = _rows(str(file.relative_to(RESULTS).with_suffix("")))
+        known = dict.fromkeys(name for r in rows if (name := _machine(r)))
+        name = f"{file.parent.name}/*.jsonl" if file.parent != RESULTS else file.name
+        body.append((f"`{name}`", known))
+    found: dict[str, dict[str, None]] = {}
+    for name, known in body:
+        found.setdefault(name, {}).update(known)
+    return table(["rows", "machines"], [(n, "; ".join(known)) for n, known in found.items()])
 
 
 def batchnorm() -> str:
@@ -427,6 +448,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "suggest": suggest,
     "ray-benefit": ray_benefit,
     "demo": demo,
+    "machines": machines,
     "batchnorm": batchnorm,
     "layers": layers,
     "early": early,
