@@ -315,6 +315,26 @@ def test_the_line_is_an_attribute_like_any_other(needs):
     json.dumps([t.user_attrs for t in study.trials])
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_every_trial_has_the_same_attributes():
+    """Tables take the first trial's for all, as Optuna's search for scikit-learn does."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.enqueue_trial({"lr": 0.01, "n": 3, "drop": 0.1, "kind": "b", "one": 2.0})
+    study.enqueue_trial({"n": 3})
+    study.optimize(plain, n_trials=15)
+    study.sampler = PartialFixedSampler({"n": 4}, study.sampler)
+    study.optimize(plain, n_trials=3)
+    study.enqueue_trial({"kind": "a"})
+    study.optimize(plain, n_trials=3)
+    study.ask()
+    states = {t.state for t in study.trials}
+    assert states == {TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING}
+    attributes = [t.user_attrs for t in study.trials]
+    table = {key: [found[key] for found in attributes] for key in attributes[0]}
+    assert list(table) == [MARK_KEY]
+    assert {type(value) for value in table[MARK_KEY]} == {str}
+
+
 def test_the_line_stays_short():
     """With 300 parameters, and at trial 100,000 of a front of 64: below 2,000 bytes."""
     study = optuna.create_study(
