@@ -82,7 +82,7 @@ canary: .venv-canary/.installed
 	test -x .venv-canary/bin/python || $(PYTHON) -m venv .venv-canary
 	.venv-canary/bin/python $(PIP) install -q -c constraints.txt --upgrade pip
 	.venv-canary/bin/python $(PIP) install -q -c constraints.txt torch hatchling editables
-	.venv-canary/bin/python $(PIP) install -q -c constraints.txt --no-build-isolation -e '.[optuna,ray,report]' --group test
+	.venv-canary/bin/python $(PIP) install -q -c constraints.txt --no-build-isolation -e '.[ray,cli]' --group test
 	touch $@
 
 # Whether a pinned package has a known vulnerability. It needs PyPI's own JSON pages, which mirrors
