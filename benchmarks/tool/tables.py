@@ -299,7 +299,9 @@ def _ahead(own: Mapping[int, float], other: Mapping[int, float]) -> str:
     gains = [own[seed] - other[seed] for seed in sorted(own.keys() & other.keys())]
     if not gains:
         return "–"
-    error = statistics.stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
+    if len(gains) == 1:
+        return f"{gains[0]:+.3f}"
+    error = statistics.stdev(gains) / len(gains) ** 0.5
     return f"{statistics.mean(gains):+.3f} ± {error:.3f}"
 
 

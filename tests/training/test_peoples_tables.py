@@ -249,3 +249,10 @@ def test_classes_that_differ_in_case_or_blanks_are_said(tmp_path: Path) -> None:
 def test_what_is_plain_is_not_doubted(tmp_path: Path, cells: Any) -> None:
     """A note too many hides the others."""
     assert not any("'c'" in note for note in load(tmp_path, c=cells, y=NUMBERS).notes)
+
+
+def test_the_example_of_a_note_is_one_that_needs_it(tmp_path: Path) -> None:
+    """Of a column in which only the minus is special, a negative number."""
+    cells = [f"{v}".replace("-", "−") for v in sorted(NUMBERS, reverse=True)]
+    notes = load(tmp_path, c=cells, y=NUMBERS).notes
+    assert any("read column 'c' as numbers: '−" in note for note in notes)

@@ -301,7 +301,8 @@ def _as_written_numbers(name: str, texts: Sequence[str], gaps: tuple[str, ...]) 
     values = {parse_number(text, style) for text in texts}
     if style.has_letters and len(values) <= _NUMERIC_VALUES:
         return None  # "2wd" and "4wd" are names
-    example = next((t for t in texts if style.group and style.group in t), texts[0])
+    unplain = next((t for t in texts if math.isnan(parse_number(t))), texts[0])
+    example = next((t for t in texts if style.group and style.group in t), unplain)
     note = f"read column {name!r} as numbers: {example!r} is {parse_number(example, style):g}"
     notes = (note, *_gap_notes(name, gaps, "numbers"))
     return Reading("number", style=style, gaps=gaps, notes=notes)
