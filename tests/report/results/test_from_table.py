@@ -267,3 +267,14 @@ def test_names_of_places_differ():
     """As short as they can be told apart, numbered where they cannot."""
     assert names_of(["a/x.csv", "b/x.csv"]) == ["a/x", "b/x"]
     assert names_of(["x.csv", "x.csv"]) == ["x (1)", "x (2)"]
+
+
+def test_the_best_run_is_found_again():
+    """A trial has a number, a run a name: the answer gives both, and says how rows count."""
+    results = results_of(rows(), metric="val_loss", mode="min")
+    assert results.best is not None
+    name = f"run-{results.best.number}"
+    (remark,) = results.remarks
+    assert remark == f"That is its row in the table, counted from 0; its Name is {name}."
+    nameless = results_of({"lr": [0.1, 0.2], "loss": [2.0, 1.0]}, metric="loss", mode="min")
+    assert nameless.remarks == ("That is its row in the table, counted from 0.",)

@@ -10,6 +10,7 @@ import difflib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ SUFFIXES = (".csv", ".tsv", ".json", ".parquet")
 _PREFIXES = ("params_", "param_", "params.", "config/", "config.", "hparams/", "hyperparameters.")
 _STATES = ("state", "status")
 _SECONDS = ("runtime", "time_total_s", "seconds", "duration_s", "duration", "mean_fit_time")
+_NAMES = ("name", "run_name", "run", "run_id", "trial_id", "id")
 _RECORDS = {
     "number", "trial", "trial_id", "run", "run_id", "id", "name", "index", "", "unnamed: 0", "seed",
     "datetime_start", "datetime_complete", "created", "user", "tags", "notes", "params", "sweep",
@@ -229,7 +231,7 @@ def results_of_table(
         )
         for i in range(len(columns[metric]))
     )
-    return Results(
+    results = Results(
         name=name,
         source="Table",
         trials=trials,
@@ -239,6 +241,18 @@ def results_of_table(
         is_space_known=False,
         notes=_notes(space, left_out, is_guessed=params is None),
     )
+    return replace(results, remarks=_remarks(results, columns))
+
+
+def _remarks(results: Results, columns: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    """Returns where in the table the best trial is found again: trials have no names."""
+    if results.best is None:
+        return ()
+    called = {name.lower(): name for name in columns}
+    column = next((called[name] for name in _NAMES if name in called), None)
+    value = None if column is None else columns[column][results.best.number]
+    known = "" if value is None else f"; its {column} is {label(str(value))}"
+    return (f"That is its row in the table, counted from 0{known}.",)
 
 
 def _bare(columns: Sequence[str]) -> dict[str, str]:
