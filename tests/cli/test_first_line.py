@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import tune_bn
+from tune_bn.cli.tune import _note_jobs
 
 ROOT = Path(tune_bn.__file__).parent.parent
 SLOW = {"torch", "optuna", "sklearn", "scipy", "plotly", "ray", "sqlalchemy"}
@@ -166,6 +167,15 @@ def test_whatever_is_wrong_is_said_before_anything_slow_is_loaded(folder):
             wrong.append((command, words, code, said, slow))
     assert wrong == []
     assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 99])
+def test_more_jobs_than_cores_are_noted(jobs, monkeypatch, capsys):
+    """Each is a process with torch in it, and none makes the others faster."""
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    _note_jobs(jobs)
+    noted = "note: 99 jobs share 2 cores" in capsys.readouterr().err
+    assert noted == (jobs == 99)
 
 
 @pytest.mark.heavy

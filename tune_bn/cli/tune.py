@@ -1,6 +1,7 @@
 """`tune-bn tune`: from a table to a tuned network in a folder."""
 
 import dataclasses
+import os
 import shlex
 import sys
 import time
@@ -152,6 +153,7 @@ def tune(
         metric_name = settings.metric_for(prepared.preprocessing.target.task)
         check_folder(out, resume=resume)
         _announce(prepared)
+        _note_jobs(jobs)
         # All at once, so that a package that is missing is named before anything is done.
         from tune_bn.cli.outcome import print_outcome
         from tune_bn.cli.progress import show_progress
@@ -210,6 +212,16 @@ def _announce(prepared: "Prepared") -> None:
     print(visible(about), file=sys.stderr)
     for note in prepared.notes:
         print(visible(f"note: {note}"), file=sys.stderr)
+
+
+def _note_jobs(jobs: int) -> None:
+    cores = os.cpu_count() or 1
+    if jobs > cores:
+        print(
+            f"note: {jobs} jobs share {cores} core{'s' if cores > 1 else ''}, and each holds torch "
+            f"and the table in memory; --jobs {cores} is as fast",
+            file=sys.stderr,
+        )
 
 
 def _command_to_resume(context: typer.Context) -> str:

@@ -308,7 +308,7 @@ class Preprocessing:
         unknown = sorted(str(name) for name in present if name not in known)
         twice = sorted(str(name) for name, count in Counter(present).items() if count > 1)
         for names, claim, remedy in (
-            (missing, "lack", "Add it (an empty cell is filled in)"),
+            (missing, "lack", "Add what is missing (an empty cell is filled in)"),
             (unknown, "have the unknown", "Remove it"),
             (twice, "have more than one", "Keep one"),
         ):
