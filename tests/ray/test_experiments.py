@@ -202,8 +202,10 @@ def test_a_restored_experiment(damage, tmp_path, monkeypatch):
         assert [s.name for s in results.stages][:2] == ["coarse", "fine 1"]
 
 
-@pytest.mark.parametrize("limit", [None, 2])
-def test_repaired_trials_are_complete(limit, tmp_path):
+@pytest.mark.parametrize(
+    ("limit", "ways"), [(None, ("resume_errored",)), (2, ("resume_errored", "restart_errored"))]
+)
+def test_repaired_trials_are_complete(limit, ways, tmp_path):
     """Also where a limiter keeps their end from the search, and where they have new ids.
 
     The search that runs in the restored experiment knows it, as does one that reads the folder.
@@ -222,7 +224,7 @@ def test_repaired_trials_are_complete(limit, tmp_path):
     n_failed = len(grid.errors)
     assert 0 < n_failed < 4
     repaired.touch()
-    for how in ("resume_errored", "restart_errored"):
+    for how in ways:
         path = tmp_path / f"{how} {limit}"
         shutil.copytree(grid.experiment_path, path)
         options: dict[str, Any] = {how: True}
@@ -509,25 +511,14 @@ def test_a_domain_that_a_function_returns_is_refused(tmp_path):
         CoarseToFineSearch(space, "loss", "min").suggest("a")
 
 
-def test_another_metric_is_refused(tmp_path):
-    """A search object with trials cannot serve a ``Tuner`` that judges by something else."""
+def test_a_second_experiment_of_one_search(tmp_path):
+    """The search goes on with what it knows; the report of each experiment has its own trials.
+
+    A ``Tuner`` that judges by something else is refused.
+    """
 
     def train(config: dict[str, Any]) -> None:
         tune.report({"loss": config["x"], "acc": 1 - config["x"]})
-
-    search = CoarseToFineSearch(seed=0)
-    fitted(tmp_path / "one", train, search, n=2)
-    with pytest.raises(
-        ValueError, match="judged by metric='loss' and mode='min', but got metric='acc"
-    ):
-        fitted(tmp_path / "two", train, search, n=2, metric="acc", mode="max")
-
-
-def test_a_second_experiment_of_one_search(tmp_path):
-    """The search goes on with what it knows; the report of each experiment has its own trials."""
-
-    def train(config: dict[str, Any]) -> None:
-        tune.report({"loss": config["x"]})
 
     search = CoarseToFineSearch(seed=0)
     grids = [fitted(tmp_path / name, train, search, n=2) for name in ("first", "second")]
@@ -536,6 +527,10 @@ def test_a_second_experiment_of_one_search(tmp_path):
         found = results_of_ray_folder(grid.experiment_path)
         assert len(found.trials) == 2
         assert best_of(found).value == rays_best(grid)
+    with pytest.raises(
+        ValueError, match="judged by metric='loss' and mode='min', but got metric='acc"
+    ):
+        fitted(tmp_path / "third", train, search, n=2, metric="acc", mode="max")
 
 
 def test_an_infinite_value_is_not_the_best(tmp_path):
