@@ -71,7 +71,7 @@ def tuner(
         run_config=tune.RunConfig(
             storage_path=str(path.parent),
             name=path.name,
-            verbose=int(reporter is not None),
+            verbose=0 if reporter is None else 2,  # from which the last table is always printed
             progress_reporter=reporter,
             callbacks=callbacks,
         ),
