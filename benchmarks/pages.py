@@ -17,6 +17,7 @@ from benchmarks.problems.suites import TEST
 from benchmarks.rows import RESULTS
 from benchmarks.search.goals import PROBLEMS, found
 from benchmarks.search.goals import TABLES as OF_SEARCH
+from benchmarks.tool.tables import summary as of_tables
 
 __all__ = ["TABLES", "fill", "main"]
 
@@ -437,6 +438,12 @@ def soak() -> str:
     return table(head, body)
 
 
+def tables() -> str:
+    """Returns the test scores of the tuned network and other models on real tables."""
+    rows = _rows("tables")
+    return of_tables(_latest(rows, lambda r: (r["table"], r["seed"], r["model"])))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "cost-of-random": cost_of_random,
     "cost-of-tpe": cost_of_tpe,
@@ -448,6 +455,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "suggest": suggest,
     "ray-benefit": ray_benefit,
     "demo": demo,
+    "tables": tables,
     "machines": machines,
     "batchnorm": batchnorm,
     "layers": layers,

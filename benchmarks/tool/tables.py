@@ -278,6 +278,8 @@ GROUPS: dict[str, Callable[[Dataset, pd.DataFrame, Settings], list[dict[str, Any
 def summary(rows: Iterable[Mapping[str, Any]]) -> str:
     """Returns a table in Markdown: for each table the mean score of each model over the seeds.
 
+    How many seeds the tuned network has stands first.
+
     After the tuned network's stands by how much it is ahead of its default configuration, ± the
     standard error of that difference over the seeds.
     """
@@ -288,11 +290,13 @@ def summary(rows: Iterable[Mapping[str, Any]]) -> str:
             model = "linear" if guess.endswith("regression") else guess
             of.setdefault(row["table"], {}).setdefault(model, {})[row["seed"]] = row["score"]
     models = list(dict.fromkeys(model for found in of.values() for model in found))
+    models.sort(key=lambda model: model not in (_TUNED, _DEFAULT))
     body = []
     for name, found in of.items():
         cells = [f"{statistics.mean(found[m].values()):.3f}" if m in found else "–" for m in models]
-        body.append([name, *cells, _ahead(found.get(_TUNED, {}), found.get(_DEFAULT, {}))])
-    return markdown_table(["table", *models, "ahead of its default"], body)
+        tuned = found.get(_TUNED, {})
+        body.append([name, str(len(tuned)), *cells, _ahead(tuned, found.get(_DEFAULT, {}))])
+    return markdown_table(["table", "seeds", *models, "ahead of its default"], body)
 
 
 def _ahead(own: Mapping[int, float], other: Mapping[int, float]) -> str:

@@ -69,5 +69,5 @@ def test_the_summary_tells_gain_and_error():
     ]
     rows.append({"table": "t", "model": "ridge regression", "seed": 1, "score": None})
     assert tables.summary(rows).splitlines()[-1] == (
-        "| t | 0.850 | 0.800 | 0.500 | +0.050 ± 0.050 |"
+        "| t | 2 | 0.850 | 0.800 | 0.500 | +0.050 ± 0.050 |"
     )
