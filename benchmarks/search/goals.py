@@ -8,9 +8,20 @@ from benchmarks.problems.suites import DEVELOPMENT, TEST
 from benchmarks.rows import RESULTS
 from benchmarks.search import in_time as simulated
 from benchmarks.search.compare import Comparison, WinRate
+from benchmarks.search.methods import CONFIRMED
 from benchmarks.search.runs import read_rows
 
-__all__ = ["PROBLEMS", "TABLES", "found", "goals", "in_time", "losses", "many_peaks", "peers"]
+__all__ = [
+    "PROBLEMS",
+    "TABLES",
+    "found",
+    "goals",
+    "in_time",
+    "losses",
+    "many_peaks",
+    "noise",
+    "peers",
+]
 
 BUDGETS = (50, 100, 200, 400)
 _OURS, _KNOWN = "tune_bn", "tune_bn, budget known"
@@ -108,6 +119,18 @@ def many_peaks() -> str:
         body.append([function, *(f"**{c}**" if c and float(c) < 0.5 else c for c in cells)])
     heads = [f"{s.removeprefix('bbob-')}, {n}" for s in suites for n in budgets]
     return table(["function", *heads], body)
+
+
+def noise() -> str:
+    """Returns what repeating the best is worth, by noise, after 100 trials."""
+    suites = ("hpobench-two-runs", "bbob-5d-noisy", "hpobench", "bbob-5d")
+    pairs = ((_OURS, "tpe"), (CONFIRMED, "tpe"), (CONFIRMED, _OURS))
+    body = []
+    for suite in suites:
+        rates = [found().win_rate(a, b, [suite], 100) for a, b in pairs]
+        body.append([PROBLEMS[suite], *("" if rate is None else str(rate) for rate in rates)])
+    head = ["100 trials", "without repeats, against TPE", "with, against TPE"]
+    return table([*head, "with, against without"], body)
 
 
 @lru_cache
@@ -246,6 +269,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "peers": peers,
     "losses": losses,
     "many-peaks": many_peaks,
+    "noise": noise,
     "in-time-stopping": in_time_stopping,
     "goals": goals,
 }
