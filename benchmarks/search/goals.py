@@ -156,9 +156,7 @@ def _time_table(family: str, suffix: str, peers_of: Iterable[str], budgets: Iter
 
 def in_time() -> str:
     """Returns what is won in equal time on tables, by number of workers."""
-    return _time_table(
-        simulated.TABLES, "", ("tpe", "tpe, constant liar", "random"), (50, 100, 200)
-    )
+    return _time_table(simulated.TABLES, "", ("tpe", "random"), (50, 100, 200))
 
 
 def in_time_stopping() -> str:
@@ -270,6 +268,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "losses": losses,
     "many-peaks": many_peaks,
     "noise": noise,
+    "in-time": in_time,
     "in-time-stopping": in_time_stopping,
     "goals": goals,
 }
