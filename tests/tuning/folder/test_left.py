@@ -1,8 +1,8 @@
 """The time that a run says it has left, held against recorded runs.
 
 `traces.json` holds when the parts of eight runs ended, in seconds of processor time as if each
-process had a core of its own (a loaded machine would tell of its other work). No constant of the
-estimate was fitted to them.
+process had a core of its own (a loaded machine would tell of its other work). They shaped the
+estimate, so they show that it is right for such runs, not for runs it has never seen.
 """
 
 import json
