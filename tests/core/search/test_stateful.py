@@ -237,8 +237,9 @@ class SearchMachine(RuleBasedStateMachine):
         assert [s.index for s in stages] == sorted({s.index for s in stages})
         for stage in stages:
             assert 0 < stage.width <= 1
-            for name, parameter in self.space.items():
-                low, high = stage.windows[name][0], stage.windows[name][-1]
+            assert stage.index > 0 or stage.windows.keys() == self.space.keys()
+            for name, window in stage.windows.items():
+                parameter, low, high = self.space[name], window[0], window[-1]
                 if not parameter.is_unordered:
                     assert parameter.bounds[0] <= low <= high <= parameter.bounds[-1]
 
