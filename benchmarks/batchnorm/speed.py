@@ -212,8 +212,8 @@ def _memory(seed: int) -> Iterator[dict[str, Any]]:
             with torch.autograd.graph.saved_tensors_hooks(count, lambda t: t):
                 output = layer(x)
             held = sum(t.nbytes for t in (*layer.parameters(), *layer.buffers()))
-            scratch = getattr(layer, "_scratch", None)
-            held += 0 if scratch is None else scratch[1].nbytes
+            together = getattr(getattr(layer, "_scratch", None), "together", None)
+            held += 0 if together is None else together.nbytes
             del output
             yield {
                 "bench": "batchnorm", **case, "work": "memory", "subject": name, "bytes_held": held,

@@ -237,21 +237,28 @@ class EwaBatchNorm(RunningStatistics):
             weight = weight.to(running_mean.dtype)
             bias = None if bias is None else bias.to(running_mean.dtype)
         scratch, decays = self._scratch, self.decays
+        kept = buffers["kept_batches"] if decays else batches
         if (
             scratch is None
             or scratch.running_mean is not running_mean
             or scratch.running_var is not running_var
             or scratch.batches is not batches
-            or scratch.places
-            != (running_mean.data_ptr(), running_var.data_ptr(), batches.data_ptr())
+            or scratch.kept is not kept
+            or scratch.places != _places(running_mean, running_var, batches, kept)
         ):
-            if batches.dtype != torch.long:
+            self._settle()  # may make buffers anew
+            kept = buffers["kept_batches"] if decays else batches
+            if (
+                buffers["running_mean"] is not running_mean
+                or batches.dtype != torch.long
+                or kept is None
+                or not can_read(kept)
+            ):
                 return None
-            scratch = _Scratch(running_mean, running_var, batches, keeps_more=bool(decays))
+            scratch = _Scratch(running_mean, running_var, batches, kept)
             self.__dict__["_scratch"] = scratch
-            self._settle()
         n = scratch.count[()]
-        if n < 1 or (decays and buffers["kept_batches"].item() != n):  # type: ignore[union-attr] # registered together with decays
+        if n < 1 or scratch.kept_count[()] != n:
             self._settle()
             n = scratch.count[()]
         step = step_at(n + 1, self.momentum)
@@ -269,7 +276,7 @@ class EwaBatchNorm(RunningStatistics):
                 var.sub_(var, alpha=1 / count)
             torch._foreach_lerp_((running_mean, running_var), scratch.batch, step)
             buffers["tracks"].lerp_(scratch.together, buffers["track_steps"])  # type: ignore[union-attr, arg-type] # registered together with decays
-            buffers["kept_batches"].fill_(n + 1)  # type: ignore[union-attr] # likewise
+            scratch.kept_count[()] = n + 1
         else:
             mean, var = scratch.kernel
             try:
@@ -438,24 +445,31 @@ class _Scratch:
     moments: Tensor  # the first two
     batch: tuple[Tensor, Tensor]  # each of them by itself
     count: memoryview  # of the batches; an operation of torch's takes as long as all of Python here
+    kept_count: memoryview  # that the other averages go with
 
     def __init__(
-        self, running_mean: Tensor, running_var: Tensor, batches: Tensor, *, keeps_more: bool
+        self, running_mean: Tensor, running_var: Tensor, batches: Tensor, kept: Tensor
     ) -> None:
         self.running_mean = running_mean
         self.running_var = running_var
         self.batches = batches
-        # Another's ``tensor.data = …`` leaves the tensor the same and moves its memory.
-        self.places = running_mean.data_ptr(), running_var.data_ptr(), batches.data_ptr()
+        self.kept = kept
+        self.places = _places(running_mean, running_var, batches, kept)
         self.count = memoryview(batches.numpy())  # type: ignore[arg-type] # an array is one
+        self.kept_count = memoryview(kept.numpy())  # type: ignore[arg-type] # likewise
         with torch.inference_mode(False):  # what is made under it could not be used in training
-            if keeps_more:
+            if kept is not batches:
                 self.together = running_mean.new_ones(3, 1, *running_mean.shape)
                 self.moments = self.together[:2]
                 self.batch = self.together[0, 0], self.together[1, 0]
                 self.kernel = self.batch[0].data, self.batch[1].data
             else:
                 self.kernel = running_mean.data, running_var.data
+
+
+def _places(*tensors: Tensor) -> tuple[int, ...]:
+    """Returns where they lie: another's ``tensor.data = …`` moves one that stays the same."""
+    return tuple(map(Tensor.data_ptr, tensors))
 
 
 def _leaf_of_trace(layer: nn.Module, x: Any, mask: Any) -> Any:
