@@ -83,12 +83,12 @@ def test_two_commands_on_one_folder_and_a_kill(table, tmp_path, kills):
     for _ in range(kills):
         n_before = len(finished_in(out)) if out.exists() else 0
         first = start(command(table, out, "--trials", 100_000, "--jobs", 2))
-        wait_for(first, f"trial {n_before + 2}/")
+        wait_for(first, f"{n_before + 2}/100000")
         second = CliRunner().invoke(app, command(table, out, "--trials", 1))
         assert second.exit_code == 2
         (line,) = second.stderr.splitlines()[-1:]
         assert f"process {first.pid} is writing" in line
-        wait_for(first, f"trial {n_before + 4}/")
+        wait_for(first, f"{n_before + 4}/100000")
         os.kill(first.pid, signal.SIGKILL)
         first.communicate()
         assert len(finished_in(out)) >= n_before + 2

@@ -90,14 +90,14 @@ class Thing:
 
 
 THING = Thing()
-OBJECTS = {"x": tune.uniform(0, 1), "c": tune.choice([THING, print, {"t": THING}])}
+OBJECTS = {"x": tune.uniform(0, 1), "c": tune.choice([THING, len, {"t": THING}])}
 
 
 @pytest.mark.parametrize("when", ["constructor", "before", "after"])
 def test_a_space_with_objects_is_passed_again(when, tmp_path):
     """In the constructor, or by Tune before or after the restore; without it nothing is drawn."""
     path = str(tmp_path / "state.json")
-    search = CoarseToFineSearch(OBJECTS, "loss", "min", seed=1, points_to_evaluate=[{"c": print}])
+    search = CoarseToFineSearch(OBJECTS, "loss", "min", seed=1, points_to_evaluate=[{"c": len}])
     for i in range(20):
         search.suggest(f"t{i}")
         search.on_trial_complete(f"t{i}", {"loss": i % 5})
@@ -113,7 +113,7 @@ def test_a_space_with_objects_is_passed_again(when, tmp_path):
             again.save(path)
         assert again.set_search_properties("loss", "min", OBJECTS)
     assert continued(again) == continued(search)
-    assert again.trials[0].params["c"] is print
+    assert again.trials[0].params["c"] is len
 
 
 def test_saved_before_the_space_is_known(tmp_path):

@@ -34,7 +34,7 @@ def _spaces() -> st.SearchStrategy[dict[str, Any]]:
             tune.qrandint(10, 100, 10),
             tune.randn(0.0, 1.0),
             tune.choice(["a", None, 1.5]),
-            tune.choice([THING, print]),
+            tune.choice([THING, len]),
             tune.choice(["sgd", {"momentum": tune.uniform(0, 1), "n": [tune.randint(0, 9), 3]}]),
             {"deep": {"x": tune.uniform(0, 1), "constant": 3}},
         ]

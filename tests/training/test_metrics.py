@@ -95,7 +95,7 @@ def test_a_further_metric_is_measured_after_each_epoch(digits: Dataset) -> None:
     (found,) = list(training)
     expected = evaluate(training.model, digits.validation, "classification", metric="roc_auc")
     assert found.value("roc_auc") == expected["roc_auc"]
-    with pytest.raises(ConfigError, match="out of accuracy, loss, roc_auc, but got 'f1'"):
+    with pytest.raises(ConfigError, match="one of accuracy, loss, roc_auc, but got metric='f1'"):
         found.value("f1")
 
 
