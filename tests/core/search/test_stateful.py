@@ -200,11 +200,16 @@ class SearchMachine(RuleBasedStateMachine):
             with pytest.raises(ValueError, match="needs a finished trial"):
                 _ = self.search.best
             return
-        furthest = max((t.progress or 0.0 for t in ranked.values()), default=0.0)
+
+        def is_infinite(told: Told) -> bool:  # one that diverged
+            return any(map(math.isinf, told.values))
+
+        finite = [t for t in ranked.values() if not is_infinite(t)]
+        furthest = max((t.progress or 0.0 for t in finite), default=0.0)
 
         def group(told: Told) -> tuple[Any, ...]:
             reached = furthest if told.progress is None else told.progress
-            return (told.violation, told.state != "complete", -reached)
+            return (told.violation, is_infinite(told), told.state != "complete", -reached)
 
         signs = [1 if d == "minimize" else -1 for d in self.directions]
         losses = {
