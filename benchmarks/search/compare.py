@@ -76,7 +76,7 @@ class Comparison:
         only: Container[str] | None = None,
         resamples: int = 400,
     ) -> WinRate | None:
-        """Returns the mean win rate over all problems that both were run on; None if there is none.
+        """Returns the mean win rate over all problems that both were run on; None for too few.
 
         Args:
             method: Whose wins are counted.
@@ -122,18 +122,20 @@ class Comparison:
         factor: int,
         only: Container[str] | None,
     ) -> list[list[Losses]]:
-        """Returns the wins of all pairs, of every problem of every suite that has some."""
+        """Returns the wins of all pairs, of every problem of every suite that has some.
+
+        A suite of which less than half was run tells of those problems only, and is left out.
+        """
         matrices = []
         for suite in suites:
             of_suite = []
-            for problem in self.problems(suite):
-                if only is not None and problem not in only:
-                    continue
+            problems = [name for name in self.problems(suite) if only is None or name in only]
+            for problem in problems:
                 a = self.losses(method, suite, problem, budget)
                 b = self.losses(peer, suite, problem, budget * factor)
                 if len(a) and len(b):
                     of_suite.append(_wins(a, b))
-            if of_suite:
+            if of_suite and 2 * len(of_suite) >= len(problems):
                 matrices.append(of_suite)
         return matrices
 

@@ -219,6 +219,16 @@ def test_the_interval_is_one_over_problems_too():
     assert (one.low, one.rate, one.high) == (1.0, 1.0, 1.0)
 
 
+def test_a_suite_that_was_hardly_run_has_no_rate():
+    """Of three problems one tells nothing of the suite, two do; a problem by itself does."""
+    rows = [row("a", 0, {50: 0.1}, problem) for problem in "pqr"]
+    rows.append(row("b", 0, {50: 0.2}, "p"))
+    assert Comparison(rows).win_rate("a", "b", ["hpobench"], 50) is None
+    assert Comparison(rows).rate("a", "b", ["hpobench"], 50, only={"p"}) == 1
+    rows.append(row("b", 0, {50: 0.2}, "q"))
+    assert Comparison(rows).rate("a", "b", ["hpobench"], 50) == 1
+
+
 def test_a_peer_with_twice_the_trials_is_read_at_twice_the_budget():
     """The factor looks the peer's loss up later in its run."""
     rows = [row("a", 0, {50: 1.5}), row("random", 0, {50: 2.0, 100: 1.0})]
