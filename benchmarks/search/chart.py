@@ -149,7 +149,7 @@ def wins(results: Comparison, trials: int = 100) -> str:
         results: Rows of TPE and ours.
         trials: How many trials the runs have.
     """
-    left, width, step = 190.0, 420.0, 26.0
+    left, width, step = 220.0, 390.0, 26.0
     parts = [
         _text(left, 20, _NAMES["tune_bn"] + " finds better", fill=_COLOURS["tune_bn"]),
         _text(
