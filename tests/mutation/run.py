@@ -38,6 +38,11 @@ EQUIVALENT = {
         "place >= _KEPT: GtE → Gt",
     ): "what is inserted there is cut off again",
     (
+        "history/history",
+        "History.add",
+        "place < self._elites_depth: Lt → LtE",
+    ): "what is forgotten is made the same again",
+    (
         "draws/narrowing",
         "Narrowing.textbook",
         "0.0 → 1.0",
