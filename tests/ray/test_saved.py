@@ -10,7 +10,7 @@ import pytest
 from ray import tune
 
 from tests.ray.test_search import SPACE, loss_of, run
-from tune_bn import Narrowing, StateError
+from tune_bn import Narrowing, SpaceError, StateError
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.ray.tree import decode_tree, encode_tree, read_config
 
@@ -231,6 +231,20 @@ def test_a_tree_survives_json():
     assert again == tree
 
 
+@pytest.mark.parametrize(
+    ("part", "match"),
+    [
+        ({"dict": [["x", {"constant": 1}], [float("nan"), {"constant": 2}]]}, "integers for keys"),
+        ({"dict": [[None, {"constant": 2}]]}, "integers for keys"),
+        ({"dict": [["x", {"constant": {"tuple": ["__ref_ph", "a"], "name": 5}}]]}, "text for its"),
+    ],
+)
+def test_a_tree_is_refused_that_could_not_be_saved_again(part, match):
+    """What `encode_tree` would not write, `decode_tree` does not read."""
+    with pytest.raises(SpaceError, match=match):
+        decode_tree(part)
+
+
 def test_saving_costs_no_more_calls_for_more_trials(tmp_path):
     """Ray saves often: a trial is encoded once, when it ends, and not at each save again."""
     search = CoarseToFineSearch(SPACE, "loss", "min", seed=0)
@@ -262,3 +276,17 @@ def counted_calls() -> Iterator[list[int]]:
         yield count
     finally:
         sys.setprofile(before)
+
+
+def test_an_end_that_nobody_knows_is_refused_with_the_state(tmp_path):
+    """A state that was edited is refused when it is read, not at the next suggestion."""
+    path = tmp_path / "state.json"
+    search = CoarseToFineSearch(metric="loss", mode="min", seed=0)
+    search.add_evaluated_point({"lr": 0.01}, 1.0)
+    search.save(str(path))
+    text = path.read_text()
+    assert text.count("false, true]") == 1
+    CoarseToFineSearch().restore(str(path))
+    path.write_text(text.replace("false, true]", "false, true, true]"))
+    with pytest.raises(StateError, match="has the end"):
+        CoarseToFineSearch().restore(str(path))

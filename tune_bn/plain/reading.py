@@ -6,7 +6,7 @@ from typing import Any
 from tune_bn.plain.checks import check_whole
 from tune_bn.plain.text import shortened
 
-__all__ = ["UNREADABLE", "brief", "decode_number", "encode_number"]
+__all__ = ["UNREADABLE", "brief", "decode_number", "encode_number", "read_integer"]
 
 UNREADABLE = (
     ArithmeticError,  # an integer that no float holds
@@ -39,6 +39,19 @@ def encode_number(value: float) -> float | str:
         'inf'
     """
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_integer(digits: str) -> int | float:
+    """Returns an integer of JSON, for ``json.loads(parse_int=)``.
+
+    One that no float holds is infinite, as a number like ``1e999`` is.
+
+    Example:
+        >>> read_integer("42"), read_integer("9" * 400)
+        (42, inf)
+    """
+    number = float(digits)
+    return number if math.isinf(number) else int(digits)
 
 
 def decode_number(data: Any) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tune_bn.core.errors import StateError
+from tune_bn.core.search.records import ENDS
 from tune_bn.plain.reading import UNREADABLE, brief, encode_number
 from tune_bn.ray.ends import Spans
 from tune_bn.ray.past import PastResult
@@ -94,10 +95,10 @@ def decode_past(data: list[Any]) -> PastResult:
     config, values, progress, is_failed, is_strict, *end = data
     if not isinstance(config, Mapping):
         raise ValueError(f"a past result has the config {config!r}")
+    if end not in ([], *([known] for known in ENDS)):
+        raise ValueError(f"a past result has the end {end!r}")
     found = tuple(map(float, values)) or None if values is not None else None
-    return PastResult(
-        config, found, _reached(progress), bool(is_failed), bool(is_strict), *end or ["unknown"]
-    )
+    return PastResult(config, found, _reached(progress), bool(is_failed), bool(is_strict), *end)
 
 
 def encode_last(progress: float | None, values: tuple[float, ...]) -> list[Any]:

@@ -6,7 +6,7 @@ may lie.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -314,7 +314,7 @@ def encode_tree(node: Node, *, names_only: bool = False) -> Any:
     if node.kind == "function" or (node.kind == "tuple" and node.value is not tuple):
         raise NotPlainError(f"JSON cannot hold {node.value!r} at {node.name!r}.")
     keys = list(node.children)
-    if not all(isinstance(key, (str, int)) for key in keys):
+    if not _are_keys(keys):
         raise NotPlainError(f"JSON cannot hold the keys {keys!r} at {node.name!r}.")
     parts = [[k, encode_tree(child, names_only=names_only)] for k, child in node.children.items()]
     return {node.kind: parts}
@@ -340,11 +340,19 @@ def decode_tree(data: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Node:
     if kind not in ("choice", "dict", "list", "tuple"):
         raise SpaceError(f"A saved space has no part of kind {kind!r}.")
     children = {key: decode_tree(child, (*path, key)) for key, child in content}
+    if not _are_keys(children):
+        keys = [*children]
+        raise SpaceError(f"A saved {kind} needs text or integers for keys, but has {keys!r}.")
     if kind != "dict" and list(children) != list(range(len(children))):
         raise SpaceError(f"A saved {kind} needs parts 0, 1, …, but has {list(children)!r}.")
     if kind == "choice":
         return _choice(name, children)
     return Node(kind, name, tuple if kind == "tuple" else None, children)
+
+
+def _are_keys(keys: Iterable[Any]) -> bool:
+    """Tells whether JSON can hold the keys of a dict, as they are listed beside their values."""
+    return all(isinstance(key, (str, int)) for key in keys)
 
 
 def _encode_constant(value: Any) -> Any:
@@ -372,5 +380,7 @@ def _decode_constant(data: Any) -> Any:
             return items
         found = Placeholder(items)
         found.name = data.get("name")
+        if not isinstance(found.name, (str, type(None))):
+            raise SpaceError(f"A saved object needs text for its name, but has {found.name!r}.")
         return found
     return data

@@ -299,6 +299,17 @@ def test_a_run_without_scores_yet(tmp_path: Path):
     assert (study.study_name, summary) == ("tune_bn", {})
 
 
+def test_scores_that_no_float_holds(tmp_path: Path):
+    """An integer of 400 digits among the scores is infinite, and the report says who is best."""
+    optuna.create_study(study_name="tune_bn", storage=f"sqlite:///{tmp_path}/study.db")
+    scores = '{"default network": {"r2": 0.5}, "chosen network": {"r2": 0.25}, "mean": {"r2": 7%s}}'
+    summary = f'{{"metric": "r2", "maximize": true, "scores": {scores % ("0" * 400)}}}'
+    (tmp_path / "best.json").write_text(summary)
+    code, said = run("report", "--run", tmp_path, "--text")
+    assert code == 0
+    assert "default network did better" in " ".join(said.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

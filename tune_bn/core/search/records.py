@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tune_bn.core.draws.dice import fresh_seed
 from tune_bn.core.draws.narrowing import Narrowing
@@ -11,6 +11,7 @@ from tune_bn.core.errors import TrialError
 from tune_bn.plain.checks import check_whole
 
 __all__ = [
+    "ENDS",
     "Direction",
     "End",
     "Finished",
@@ -23,6 +24,7 @@ __all__ = [
 Direction = Literal["minimize", "maximize"]
 State = Literal["complete", "stopped", "failed"]
 End = Literal["unknown", "itself", "goal"]
+ENDS: tuple[End, ...] = get_args(End)
 
 
 @dataclass(frozen=True)

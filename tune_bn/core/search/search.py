@@ -18,6 +18,7 @@ from tune_bn.core.errors import SpaceError, StateError, TrialError
 from tune_bn.core.history.history import History
 from tune_bn.core.history.trial import Trial
 from tune_bn.core.search.records import (
+    ENDS,
     Direction,
     End,
     Finished,
@@ -286,7 +287,7 @@ class CoarseToFine:
         violation: float,
         end: End,
     ) -> None:
-        if end not in ("unknown", "itself", "goal"):
+        if end not in ENDS:
             raise TrialError(
                 f"A trial needs 'unknown', 'itself' or 'goal' as its end, but trial {number} got "
                 f"{end!r}."

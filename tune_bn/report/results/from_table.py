@@ -9,6 +9,7 @@ import csv
 import difflib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +92,7 @@ def read_columns(file: str | Path) -> dict[str, list[Any]]:
         )
     names = rows[0]
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        ((twice, _),) = Counter(names).most_common(1)
         raise ReportError(
             f"A report needs columns of different names, but {str(file)!r} has {twice!r} twice."
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_plus
 
 from tune_bn.plain.names import NETWORK_FILE, STUDY_FILE, SUMMARY_FILE
-from tune_bn.plain.reading import UNREADABLE
+from tune_bn.plain.reading import UNREADABLE, read_integer
 from tune_bn.plain.text import error_line
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.results import Results
@@ -329,7 +329,7 @@ def _json_file(file: Path) -> Mapping[str, Any]:
     if not file.is_file():
         return {}
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"), parse_int=read_integer)
     except (ValueError, OSError, RecursionError) as error:
         raise ReportError(
             f"--run needs a {file.name} that can be read, but {str(file)!r} cannot "
