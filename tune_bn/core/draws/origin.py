@@ -75,22 +75,23 @@ class Origins:
         self._params = trials
         self._parameters = parameters
         self._histories: dict[tuple[Any, ...], tuple[History, str]] = {}
-        self._digests: dict[int, int] = {}
+        self._known: dict[int, tuple[Trial, int]] = {}
 
     def _history(self, mark: Mark) -> History | None:
         """Returns a mark's trials as a history; None if they are not what they were."""
         known = self._histories.get(mark.trials)
         if known is None:
-            found, digests = [], []
+            named = []
             for number in mark.trials:
-                params = self._params.get(number)
-                if params is None:
-                    return None
-                digest = self._digests.get(number)
-                if digest is None:
-                    digest = self._digests[number] = trial_digest(params, self._parameters)
-                digests.append(digest)
-                found.append(Trial(number, params, ()))
+                one = self._known.get(number)
+                if one is None:
+                    params = self._params.get(number)
+                    if params is None:
+                        return None
+                    digest = trial_digest(params, self._parameters)
+                    one = self._known[number] = Trial(number, params, ()), digest
+                named.append(one)
+            found, digests = [trial for trial, _ in named], [digest for _, digest in named]
             if len(self._histories) >= _MOST_HISTORIES:
                 self._histories.pop(next(iter(self._histories)))
             known = self._histories[mark.trials] = (History.of(found), digest_of(digests))
@@ -100,7 +101,9 @@ class Origins:
     def together(self, mark: Mark) -> list[str]:
         """Returns the names that the best trials have: a study draws these together."""
         best = mark.trials[: mark.narrowing.elites]
-        names = dict.fromkeys(name for n in best for name in self._params.get(n, ()))
+        names: dict[str, Any] = {}
+        for number in best:
+            names |= self._params.get(number, {})
         return [name for name in names if name not in mark.without]
 
     def drawn(self, mark: Mark, together: Mapping[str, Parameter]) -> dict[str, Any] | None:
