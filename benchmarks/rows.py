@@ -6,12 +6,14 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RESULTS", "environment", "write_rows"]
+__all__ = ["RESULTS", "Row", "environment", "latest", "rows_of", "write_rows"]
+
+Row = dict[str, Any]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -39,6 +41,22 @@ def write_rows(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(row, sort_keys=False) + "\n" for row in rows)
+
+
+def rows_of(name: str) -> list[Row]:
+    """Returns the rows of a file of results, none if there is no such file."""
+    file = RESULTS / f"{name}.jsonl"
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+
+
+def latest(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> list[Row]:
+    """Returns the last row of every case, in the order in which the cases first came."""
+    found: dict[Hashable, Row] = {}
+    for row in rows:
+        found[key(row)] = row
+    return list(found.values())
 
 
 def _processor() -> str:

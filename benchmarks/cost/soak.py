@@ -25,7 +25,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from benchmarks.cost.load import SPACE, loss_of, objective, resident_mib
+from benchmarks.cost.work import SPACE, loss_of, objective, resident_mib
 from benchmarks.rows import RESULTS, environment, write_rows
 from tune_bn.core import CoarseToFine
 from tune_bn.optuna import CoarseToFineSampler

@@ -5,7 +5,8 @@ import json
 import optuna
 import pytest
 
-from benchmarks.cost import load, soak
+from benchmarks.cost import load, soak, workers
+from benchmarks.cost.work import said
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,7 @@ def test_workers_in_two_parts(tmp_path):
     """A run goes on where the last one ended, and every row says what its check found."""
     storage = f"journal:{tmp_path}/j.log"
     for before in (0, 8):
-        (row,) = load.run_workers(
+        (row,) = workers.run(
             tmp_path / "rows.jsonl",
             storage,
             samplers=["CoarseToFineSampler"],
@@ -52,10 +53,9 @@ def test_workers_in_two_parts(tmp_path):
 
 def test_a_study_that_lost_a_trial_is_refused(tmp_path, monkeypatch):
     """The check of a run of several workers can fail."""
-    said = load._said
-    monkeypatch.setattr(load, "_said", lambda child: {**said(child), "finished": 3})
+    monkeypatch.setattr(workers, "said", lambda child: {**said(child), "finished": 3})
     with pytest.raises(AssertionError):
-        load.run_workers(
+        workers.run(
             tmp_path / "rows.jsonl",
             "journal",
             samplers=["RandomSampler"],
