@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -16,14 +16,12 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState, create_trial
 
-from tests.support.machines import lasting
+from tests.support.machines import VALUES, Machine, lasting
 from tests.support.spaces import is_drawn_from, key_of, narrowings
 from tune_bn.core.draws.mark import MARK_KEY, Mark
 from tune_bn.core.draws.stages import counted
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.optuna.distributions import parameter_for
-
-VALUES = st.one_of(st.integers(0, 3).map(float), st.floats(allow_nan=False))
 
 
 def _distributions() -> st.SearchStrategy[BaseDistribution]:
@@ -41,8 +39,8 @@ def _distributions() -> st.SearchStrategy[BaseDistribution]:
     )
 
 
-class StudyMachine(RuleBasedStateMachine):
-    """A study beside a model of its trials; a parameter may exist in some trials only."""
+class StudyMachine(Machine):
+    """An Optuna study; a parameter may exist in some trials only."""
 
     @initialize(
         space=st.dictionaries(
@@ -53,7 +51,7 @@ class StudyMachine(RuleBasedStateMachine):
         direction=st.sampled_from(["minimize", "maximize"]),
     )
     def begin(self, space, narrowing, seed, direction):
-        self.space, self.direction = space, direction
+        self.space = space
         self.parameters = {name: parameter_for(of) for name, of in space.items()}
         self.study = optuna.create_study(
             sampler=CoarseToFineSampler(seed=seed, narrowing=narrowing), direction=direction
@@ -152,31 +150,30 @@ class StudyMachine(RuleBasedStateMachine):
         """A pickled sampler knows nothing of the study, and draws the same."""
         self.study.sampler = pickle.loads(pickle.dumps(self.study.sampler))
 
-    @invariant()
-    def no_trial_is_lost(self):
-        if not hasattr(self, "ended"):
-            return
-        found = self.study.get_trials(deepcopy=False)
-        ended = {t.number: t for t in found if t.state.is_finished()}
-        assert ended.keys() == self.ended.keys()
-        for number, (state, value, params) in self.ended.items():
-            assert ended[number].state == state
-            assert key_of(self.parameters, ended[number].params) == key_of(self.parameters, params)
-            if state == TrialState.COMPLETE:
-                assert ended[number].value == value
-        values = [v for s, v, _ in self.ended.values() if v is not None]
-        if values:
-            best = (min if self.direction == "minimize" else max)(values)
-            assert self.study.best_value == best
+    def _line(self, state: TrialState, value: float | None, params: dict[str, Any]) -> Any:
+        is_complete = state == TrialState.COMPLETE
+        return state, value if is_complete else None, key_of(self.parameters, params)
+
+    def modelled(self):
+        return {number: self._line(*ended) for number, ended in self.ended.items()}
+
+    def seen(self):
+        trials = self.study.get_trials(deepcopy=False)
+        return {
+            t.number: self._line(t.state, t.value, t.params)
+            for t in trials
+            if t.state.is_finished()
+        }
+
+    def numbers(self):
+        return [t.number for t in self.study.get_trials(deepcopy=False)]
+
+    def stages(self):
+        return stages(self.study)
 
     @invariant()
-    def stages_hold_every_trial_once(self):
-        if not hasattr(self, "ended"):
-            return
-        found = stages(self.study)
-        numbers = sorted(n for stage in found for n in stage.trials)
-        assert numbers == [t.number for t in self.study.get_trials(deepcopy=False)]
-        own = {n: stage.index for stage in found for n in stage.trials}
+    def a_trial_is_in_the_stage_that_drew_it(self):
+        own = {n: stage.index for stage in self.stages() for n in stage.trials}
         first = min(self.stage_of.values(), default=0)
         for number, stage in self.stage_of.items():
             assert own[number] == counted(stage, first)

@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 from ray import tune
 
-from tests.support.machines import lasting
+from tests.support.machines import VALUES, Machine, lasting
 from tests.support.spaces import narrowings
 from tune_bn import StateError
 from tune_bn.ray import CoarseToFineSearch
 
 THING = object()
-VALUES = st.one_of(st.integers(0, 3).map(float), st.floats(allow_nan=False))
 RESULTS = st.fixed_dictionaries(
     {"training_iteration": st.integers(0, 5)},
     optional={"loss": st.one_of(VALUES, st.just(math.nan), st.just("text"), st.none())},
@@ -42,7 +41,7 @@ def _spaces() -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from(["lr", "net", "β", "<b>", "n"]), domains, min_size=1)
 
 
-class RayMachine(RuleBasedStateMachine):
+class RayMachine(Machine):
     """The search algorithm as Tune would call it in its worst hour."""
 
     @initialize(
@@ -58,7 +57,7 @@ class RayMachine(RuleBasedStateMachine):
         self.configs: dict[str, dict[str, Any]] = {}
         self.finished: dict[str, float] = {}
         self.failed: set[str] = set()
-        self.seen: dict[str, tuple[int, float]] = {}
+        self.last: dict[str, tuple[int, float]] = {}
         self.strangers = 0
 
     def teardown(self):
@@ -80,8 +79,8 @@ class RayMachine(RuleBasedStateMachine):
         value = result.get("loss")
         if trial_id not in self.finished and isinstance(value, float):
             step = result["training_iteration"]
-            if trial_id not in self.seen or step >= self.seen[trial_id][0]:
-                self.seen[trial_id] = (step, value)
+            if trial_id not in self.last or step >= self.last[trial_id][0]:
+                self.last[trial_id] = (step, value)
 
     @precondition(lambda self: self.configs)
     @rule(data=st.data(), result=st.one_of(st.none(), RESULTS), error=st.booleans())
@@ -90,7 +89,7 @@ class RayMachine(RuleBasedStateMachine):
         trial_id = data.draw(st.sampled_from(sorted(self.configs)))
         self.search.on_trial_complete(trial_id, result, error=error)
         value = (result or {}).get("loss")
-        seen = self.seen.pop(trial_id, None)
+        seen = self.last.pop(trial_id, None)
         if trial_id in self.finished:
             return
         if not isinstance(value, float):
@@ -144,29 +143,23 @@ class RayMachine(RuleBasedStateMachine):
             self.search.restore(str(path))
         assert self.search.__dict__ == before
 
-    @invariant()
-    def no_trial_is_lost(self):
-        if not hasattr(self, "finished"):
-            return
-        states = {
-            trial_id: self.search._search.state(number)
-            for trial_id, number in self.search._numbers.items()
-            if self.search._search is not None
-        }
-        assert set(self.configs) <= set(states)
-        for trial_id in self.configs:
-            expected = "complete" if trial_id in self.finished else "running"
-            assert states[trial_id] == ("failed" if trial_id in self.failed else expected)
-        values = {t.number: t.values for t in self.search.trials}
-        for trial_id, value in self.finished.items():
-            assert values[self.search.number(trial_id)] == (value,)
+    def modelled(self):
+        states: dict[str, tuple[str, tuple[float, ...]]]
+        states = dict.fromkeys(self.configs, ("running", ()))
+        states |= {trial_id: ("complete", (value,)) for trial_id, value in self.finished.items()}
+        return states | dict.fromkeys(self.failed, ("failed", ()))
 
-    @invariant()
-    def stages_hold_every_trial_once(self):
-        if not hasattr(self, "finished") or self.search._search is None:
-            return
-        numbers = sorted(n for stage in self.search.stages() for n in stage.trials)
-        assert numbers == sorted(self.search._search.numbers)
+    def seen(self):
+        values = {t.number: t.values for t in self.search.trials}
+        numbers = {trial_id: self.search.number(trial_id) for trial_id in self.configs}
+        state: Any = self.search._search and self.search._search.state
+        return {i: (state(n), values.get(n, ())) for i, n in numbers.items()}
+
+    def numbers(self):
+        return [] if self.search._search is None else sorted(self.search._search.numbers)
+
+    def stages(self):
+        return [] if self.search._search is None else self.search.stages()
 
 
 class TestRay(RayMachine.TestCase):  # type: ignore[valid-type,misc]  # made by hypothesis
