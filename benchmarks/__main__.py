@@ -23,7 +23,7 @@ MODULES = {
     "tables": ("tool.tables", "the tuned network on real tables, beside other models"),
     "narrowing": ("tool.narrowing", "the README's figure of how a search narrows"),
     "regions": ("tool.regions", "the pictures of regions in the docs"),
-    "pages": ("pages", "the tables of README and docs, made from rows"),
+    "pages": ("pages", "all tables and figures of README, docs, results, from rows"),
 }
 """Module of each benchmark, and what it tells; each has a ``main(arguments)``."""
 

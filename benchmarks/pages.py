@@ -1,4 +1,4 @@
-"""The tables of README and docs, made from the rows: ``python -m benchmarks pages``.
+"""All tables and figures that are made from rows: ``python -m benchmarks pages``.
 
 Each function of `TABLES` makes one (`benchmarks.markdown`), from the latest row of every case; most
 lie in the ``on_pages`` of what they show.
@@ -13,6 +13,7 @@ from benchmarks.cost import on_pages as of_cost
 from benchmarks.markdown import filled, table
 from benchmarks.rows import RESULTS, Row, latest, rows_of
 from benchmarks.search import on_pages as of_search
+from benchmarks.search.command import FOLDER, report
 from benchmarks.tool.tables import summary as of_tables
 
 __all__ = ["TABLES", "fill", "main"]
@@ -82,18 +83,21 @@ def fill(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Fills the tables of some pages in place."""
+    """Fills the tables of some pages in place; of all, and makes the figures, without any."""
     parser = argparse.ArgumentParser(
-        description="Makes the tables of README.md and docs/*.md from the rows of results."
+        description="Makes the tables of README.md, docs/*.md and RESULTS.md, and the figures "
+        "of the search, from the rows of results."
     )
     parser.add_argument(
-        "files", type=Path, nargs="*", help="pages to fill (default: those of the current folder)"
+        "files", type=Path, nargs="*", help="pages to fill (default: all, in the current folder)"
     )
     files: list[Path] = parser.parse_args(arguments).files
     for file in files or [Path("README.md"), *sorted(Path("docs").glob("*.md"))]:
         text = file.read_text(encoding="utf-8")
         if (filled := fill(text)) != text:
             file.write_text(filled, encoding="utf-8")
+    if not files:
+        report(FOLDER)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
     python -m benchmarks search run --methods tune_bn tpe --suites hpobench bbob-5d --seeds 10
     python -m benchmarks search sensitivity
-    python -m benchmarks search report
 
 ``run`` and ``sensitivity`` append what is missing to the rows, so that they can be stopped and
-continued; what an earlier default has left has to be deleted first. ``report`` makes the tables of
-``RESULTS.md`` and the figures from the rows. Development suites are those that the defaults were
+continued; what an earlier default has left has to be deleted first. ``python -m benchmarks pages``
+makes the tables and figures from the rows. Development suites are those that the defaults were
 chosen on; test suites were run once these were final.
 """
 
@@ -21,26 +20,28 @@ from benchmarks.search.methods import METHODS
 from benchmarks.search.peers import OUTSIDE
 from benchmarks.search.runs import measure, read_rows
 
-__all__ = ["FOLDER", "main"]
+__all__ = ["FOLDER", "main", "report", "sensitivity_rows"]
 
 FOLDER = RESULTS / "search"
 _SENSITIVITY = "sensitivity.json"
 
 
-def _sensitivity_rows(folder: Path) -> list[dict[str, Any]]:
+def sensitivity_rows(folder: Path) -> list[dict[str, Any]]:
+    """Returns the rows of the settings halved and doubled."""
     known = folder / _SENSITIVITY
     lines = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
     return [json.loads(line) for line in lines]
 
 
-def _report(folder: Path) -> None:
+def report(folder: Path) -> list[Path]:
+    """Makes ``RESULTS.md`` and the figures from the rows of a folder; returns the figures."""
     from benchmarks.search.chart import chart, wins
     from benchmarks.search.compare import Comparison
     from benchmarks.search.figures import write_figures
     from benchmarks.search.summary import fill
 
     results = Comparison(read_rows(sorted(folder.glob("*.jsonl"))))
-    page, sensitivity = folder / "RESULTS.md", _sensitivity_rows(folder)
+    page, sensitivity = folder / "RESULTS.md", sensitivity_rows(folder)
     if page.exists():
         text = fill(page.read_text(encoding="utf-8"), results, sensitivity)
         page.write_text(text, encoding="utf-8")
@@ -48,7 +49,7 @@ def _report(folder: Path) -> None:
     for name, picture in (("progress", chart(results)), ("wins", wins(results))):
         files.append(folder / "figures" / f"{name}.svg")
         files[-1].write_text(picture, encoding="utf-8")
-    print(*files, sep="\n")
+    return files
 
 
 def _sensitivity(folder: Path, seeds: int, jobs: int) -> None:
@@ -57,14 +58,14 @@ def _sensitivity(folder: Path, seeds: int, jobs: int) -> None:
     rows = list(read_rows(sorted(folder.glob("*.jsonl"))))
     where = environment(("tune-bn", "optuna", "numpy"))
     numbers = {suite: 3 * seeds if suite == "hpobench" else seeds for suite in DEVELOPMENT}
-    known = {(row["setting"], row["factor"]) for row in _sensitivity_rows(folder)}
+    known = {(row["setting"], row["factor"]) for row in sensitivity_rows(folder)}
     for row in sensitivity(rows, seeds=numbers, known=known, jobs=jobs):
         write_rows(folder / _SENSITIVITY, [{**row, **where}])
         print(row["setting"], row["factor"], row["mean"], flush=True)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the benchmark, or makes its tables and figures."""
+    """Runs the benchmark, or makes the tables of its own page and its figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -84,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the rows lie")
     options = parser.parse_args(arguments)
     if options.action == "report":
-        _report(options.folder)
+        print(*report(options.folder), sep="\n")
     elif options.action == "sensitivity":
         _sensitivity(options.folder, options.seeds, options.jobs)
     else:

@@ -61,9 +61,9 @@ def win_matrix(
 ) -> go.Figure:
     """Returns the win rate of each method (row) against each other one (column)."""
     methods = [m for m in results.methods if "workers" not in m and m != THROUGH_OPTUNA]
-    rates = [[results.win_rate(a, b, suites, budget) for b in methods] for a in methods]
+    rates = [[results.rate(a, b, suites, budget) for b in methods] for a in methods]
     values = [
-        [None if r is None or a == b else r.rate for b, r in zip(methods, line, strict=True)]
+        [None if a == b else rate for b, rate in zip(methods, line, strict=True)]
         for a, line in zip(methods, rates, strict=True)
     ]
     figure = go.Figure(
@@ -135,5 +135,5 @@ def write_figures(
     files = []
     for name, figure in figures.items():
         files.append(folder / f"{name}.html")
-        figure.write_html(files[-1], include_plotlyjs="cdn")
+        figure.write_html(files[-1], include_plotlyjs="cdn", div_id=name)  # not a new one each time
     return files

@@ -1,6 +1,6 @@
 """The pages' tables of peers, of goals and of workers in time, made from rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from benchmarks.markdown import table
@@ -83,15 +83,24 @@ def peers() -> str:
     return table(head, body)
 
 
-def _seeds(peer: str, suites: Iterable[str]) -> str:
+def _seeds(
+    peer: str, suites: Iterable[str], budget: int = 50, rows: Comparison | None = None
+) -> str:
     """Returns how many runs of a peer there are for a problem."""
+    rows = rows or found()
     numbers = {
-        len(found().losses(peer, suite, problem, 50))
+        len(rows.losses(peer, suite, problem, budget))
         for suite in suites
-        for problem in found().problems(suite)
+        for problem in rows.problems(suite)
     } - {0}
     least, most = min(numbers), max(numbers)
     return str(least) if least == most else f"{least} to {most}"
+
+
+def ngopt() -> str:
+    """Returns how seldom NGOpt is beaten where the budget is known and small."""
+    rates = {n: found().win_rate(_OURS, "ngopt, budget known", ["bbob-5d"], n) for n in (50, 100)}
+    return " and ".join(f"{rate} at {n} trials" for n, rate in rates.items())
 
 
 def losses() -> str:
@@ -138,31 +147,37 @@ def _simulated() -> Comparison:
     return Comparison(read_rows(sorted(simulated.FOLDER.glob("*.jsonl"))))
 
 
-def _time_table(family: str, suffix: str, peers_of: Iterable[str], budgets: Iterable[int]) -> str:
+_IN_TIME = {
+    "tpe": "`TPESampler`",
+    "tpe, constant liar": "`TPESampler(constant_liar=True)`",
+    "random": "`RandomSampler`",
+}
+
+
+def _time_table(family: str, suffix: str, budgets: Sequence[int]) -> str:
     body = []
     for workers in simulated.WORKERS:
-        for peer in peers_of:
+        suite = f"{family}, {workers} workers"
+        for peer, name in _IN_TIME.items():
             rates = [
-                _simulated().win_rate(
-                    _OURS + suffix, peer, [f"{family}, {workers} workers"], budget
-                )
+                _simulated().win_rate(_OURS + suffix, peer + suffix, [suite], budget)
                 for budget in budgets
             ]
             if any(rates):
-                body.append([workers, peer, *map(_bold, rates)])
-    head = ["workers", "ours against", *(f"time of {n} trainings" for n in budgets)]
+                seeds = _seeds(peer + suffix, [suite], budgets[0], _simulated())
+                body.append([workers, name, *map(_bold, rates), seeds])
+    head = ["workers", "ours against", *(f"time of {n} trainings" for n in budgets), "seeds"]
     return table(head, body)
 
 
 def in_time() -> str:
     """Returns what is won in equal time on tables, by number of workers."""
-    return _time_table(simulated.TABLES, "", ("tpe", "random"), (50, 100, 200))
+    return _time_table(simulated.TABLES, "", (50, 100, 200))
 
 
 def in_time_stopping() -> str:
     """Returns the same on learning curves, each method with the same early stopping."""
-    peers_of = ("tpe, ASHA", "random, ASHA")
-    return _time_table(simulated.CURVES, ", ASHA", peers_of, (5, 10, 20, 40))
+    return _time_table(simulated.CURVES, ", ASHA", (5, 10, 20, 40))
 
 
 def _rates(
@@ -202,7 +217,7 @@ def _ahead_in_time() -> float | None:
             _OURS + ", ASHA", peer, [f"{simulated.CURVES}, {workers} workers"], budget
         )
         for workers in simulated.WORKERS
-        for peer in ("tpe, ASHA", "random, ASHA")
+        for peer in ("tpe, ASHA", "tpe, constant liar, ASHA", "random, ASHA")
         for budget in (5, 10, 20, 40)
     ]
     return _least([rate for rate in rates if rate is not None])
@@ -265,6 +280,7 @@ def goals() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "peers": peers,
+    "ngopt": ngopt,
     "losses": losses,
     "many-peaks": many_peaks,
     "noise": noise,

@@ -1,5 +1,6 @@
 """The tables of ``RESULTS.md``, made from the rows beside it (`benchmarks.markdown`)."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -24,6 +25,8 @@ PEERS = {
     "oneplusone": ("oneplusone", 1),
     "discrete-oneplusone": ("discrete-oneplusone", 1),
     "ngopt, budget known": ("ngopt, budget known", 1),
+    "smac": ("smac", 1),
+    "hebo": ("hebo", 1),
     "random, twice the trials": ("random", 2),
 }
 _OURS = ("tune_bn", "tune_bn, budget known")
@@ -158,6 +161,16 @@ def sensitivity_table(rows: Iterable[Mapping[str, Any]]) -> str:
     return markdown.table(["setting", "halved", "as it is", "doubled"], lines)
 
 
+def sensitivity_worst(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Returns in words which changes of a setting cost most."""
+    known = list(rows)
+    base = next((row["mean"] for row in known if row["setting"] == "none"), math.nan)
+    changed = [row for row in known if row["setting"] != "none"]
+    worst = sorted(changed, key=lambda row: float(row["mean"]))[:3]
+    costs = [f"`{r['setting']}` at {r['value']:g} ({base - r['mean']:.3f})" for r in worst]
+    return f"What costs most is {', '.join(costs)}; the goal was at most 0.05."
+
+
 def fill(text: str, results: Comparison, sensitivity: Iterable[Mapping[str, Any]] = ()) -> str:
     """Returns the text with every marked table made anew.
 
@@ -170,5 +183,7 @@ def fill(text: str, results: Comparison, sensitivity: Iterable[Mapping[str, Any]
         KeyError: If a mark names no table.
     """
     tables = {name: partial(make, results) for name, make in TABLES.items()}
-    tables["sensitivity"] = partial(sensitivity_table, list(sensitivity))
+    sensitivity = list(sensitivity)
+    tables["sensitivity"] = partial(sensitivity_table, sensitivity)
+    tables["sensitivity-worst"] = partial(sensitivity_worst, sensitivity)
     return markdown.filled(text, tables)

@@ -26,6 +26,7 @@ _RULES: tuple[Callable[[Evidence], list[Advice]], ...] = (
     worth.failures,
     budget.noise,
     budget.spent,
+    budget.workers,
 )
 
 

@@ -1,18 +1,22 @@
 """Whether more trials of the same kind are worth their price."""
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
+from itertools import takewhile
+from statistics import median_low
 
 import numpy as np
 
 from tune_bn.report.advice.evidence import Advice, Evidence
 from tune_bn.report.advice.rank_statistics import normal_tail, rank_sum_z
-from tune_bn.report.results.results import TrialResult
+from tune_bn.report.results.results import Results, TrialResult
 from tune_bn.report.results.wording import number_text
 
-__all__ = ["noise", "repeat_noise", "spent"]
+__all__ = ["at_once", "noise", "repeat_noise", "spent", "workers"]
 
-_FEWEST_REPEATS = 4
+_FEWEST_REPEATS, _FEWEST_ALIKE, _MOST_AGAIN = 4, 3, 5
+_FEWEST_ROUNDS = 10
 _NOTHING = 0.01  # of what the search has gained in all
 
 
@@ -21,9 +25,9 @@ def spent(evidence: Evidence) -> list[Advice]:
     """Advises to stop, or begin anew elsewhere, when it has learnt and the last stages add nothing.
 
     Speaks where the later half of the trials is better than the first quarter (Mann-Whitney,
-    one-sided: there was something to learn), the last two stages (at least 20 trials and a quarter)
-    gained less than 1 % of what was gained before, and are themselves no better than the trials
-    before them (p > 0.1).
+    one-sided: there was something to learn), the last two stages (at least 20 trials, a quarter,
+    and twice as many as ran at a time) gained less than 1 % of what was gained before, and are
+    themselves no better than the trials before them (p > 0.1).
     """
     results = evidence.results
     trials = [t for t in results.complete if math.isfinite(t.value)]
@@ -60,7 +64,7 @@ def spent(evidence: Evidence) -> list[Advice]:
 def _last_stages(evidence: Evidence, trials: list[TrialResult]) -> int:
     """Returns how many of the complete trials make up the last two stages, or the last third."""
     results = evidence.results
-    fewest = max(20, len(trials) // 4)
+    fewest = max(20, len(trials) // 4, 2 * at_once(results))
     stages = [results.stage_name(t) for t in trials]
     names = list(dict.fromkeys(stages))
     if len(names) < 4:
@@ -68,17 +72,22 @@ def _last_stages(evidence: Evidence, trials: list[TrialResult]) -> int:
     return max(fewest, sum(name in names[-2:] for name in stages))
 
 
+def _repeats(results: Results, *, feasible: bool = False) -> list[list[float]]:
+    """Returns the finite losses of each configuration that ran to its end."""
+    losses: dict[str, list[float]] = defaultdict(list)
+    for trial in results.complete:
+        if math.isfinite(trial.value) and not (feasible and trial.violation > 0):
+            losses[repr(sorted(trial.params.items()))].append(results.loss(trial))
+    return list(losses.values())
+
+
 @np.errstate(over="ignore", invalid="ignore")  # values of ±1e308
-def repeat_noise(trials: tuple[TrialResult, ...]) -> tuple[float, int]:
+def repeat_noise(results: Results) -> tuple[float, int]:
     """Returns the standard deviation between repeats of a configuration and its degrees of freedom.
 
     Pooled over all configurations that were tried more than once; (NaN, 0) if none was.
     """
-    groups: dict[str, list[float]] = defaultdict(list)
-    for trial in trials:
-        if math.isfinite(trial.value):
-            groups[repr(sorted(trial.params.items()))].append(trial.value)
-    repeated = [np.array(values) for values in groups.values() if len(values) > 1]
+    repeated = [np.array(values) for values in _repeats(results)]
     freedom = sum(len(values) - 1 for values in repeated)
     if not freedom:
         return math.nan, 0
@@ -88,32 +97,80 @@ def repeat_noise(trials: tuple[TrialResult, ...]) -> tuple[float, int]:
 
 @np.errstate(over="ignore", invalid="ignore")  # values of ±1e308
 def noise(evidence: Evidence) -> list[Advice]:
-    """Advises to repeat the best five when chance between repeats is larger than the latest gain.
+    """Advises to measure the best again where repeats differ more than the best configurations do.
 
-    Speaks where configurations were repeated with at least four degrees of freedom, and twice the
-    pooled standard deviation of repeats exceeds the gain of the last two stages and the distance
-    between the best and the fifth best configuration.
+    Speaks where configurations were repeated with at least four degrees of freedom, their pooled
+    deviation is more than 1 % of what lies between the best and the median configuration, and at
+    least three lie within twice the standard error of their distance from the best. Each counts
+    once, by the mean of its repeats.
     """
     results = evidence.results
     if len(results.directions) > 1:
         return []
-    deviation, freedom = repeat_noise(results.complete)
+    deviation, freedom = repeat_noise(results)
     if freedom < _FEWEST_REPEATS or deviation == 0:
         return []
-    trials = [t for t in results.complete if math.isfinite(t.value)]
-    losses = np.array([results.loss(t) for t in trials])
-    n_last = min(_last_stages(evidence, trials), len(trials) - 1)
-    gain = max(float(losses[:-n_last].min() - losses[-n_last:].min()), 0.0)
-    top = np.sort(losses)[: min(5, len(losses))]
-    if 2 * deviation <= max(gain, float(top[-1] - top[0])):
+    measured = sorted((float(np.mean(v)), len(v)) for v in _repeats(results, feasible=True))
+    if not measured:
         return []
+    best, n_best = measured[0]
+    if deviation <= _NOTHING * (measured[len(measured) // 2][0] - best):
+        return []
+    alike = list(
+        takewhile(
+            lambda one: one[0] - best <= 2 * deviation * math.sqrt(1 / n_best + 1 / one[1]),
+            measured,
+        )
+    )
+    if len(alike) < _FEWEST_ALIKE:
+        return []
+    few = min(len(alike), _MOST_AGAIN)
     text = (
-        "Repeat the best five configurations with other seeds before choosing one: repeats differ "
-        "more than the last stages gained."
+        f"The best {few} configurations differ by less than their noise: measure each "
+        "of them again before choosing one, or take the cheapest."
     )
     numbers = (
         f"Standard deviation between repeats {number_text(deviation, 3)} ({freedom} degrees of "
-        f"freedom); gain of the last {n_last} trials {number_text(gain, 3)}; the best five differ "
-        f"by {number_text(float(top[-1] - top[0]), 3)}."
+        f"freedom); {len(alike)} of {len(measured)} configurations are within twice the standard "
+        f"error of the best mean, the best {few} within "
+        f"{number_text(alike[few - 1][0] - best, 3)}."
     )
     return [Advice("noise", text, None, numbers)]
+
+
+def at_once(results: Results) -> int:
+    """Returns how many trials ran at a time: the median over the moments at which one began.
+
+    1 where less than half of the trials say when they began and ended.
+    """
+    spans = [
+        (t.started.timestamp(), t.started.timestamp() + t.seconds)
+        for t in results.trials
+        if t.started is not None and t.seconds is not None
+    ]
+    if not spans or 2 * len(spans) < len(results.trials):
+        return 1
+    starts, ends = (sorted(side) for side in zip(*spans, strict=True))
+    return median_low([bisect_right(starts, s) - bisect_right(ends, s) for s in starts])
+
+
+def workers(evidence: Evidence) -> list[Advice]:
+    """Advises fewer trials at a time, or more in all, where a search could narrow a few times only.
+
+    Speaks of searches that narrow, whose trials with a value make fewer than ten rounds of as many
+    as ran at a time: each was drawn without the results of those beside it.
+    """
+    results = evidence.results
+    n, together = len([t for t in results.trials if t.is_ranked]), at_once(results)
+    if len(results.stages) < 2 or n >= _FEWEST_ROUNDS * together:
+        return []
+    text = (
+        f"{together} trials ran at a time, so each was drawn without the results of the "
+        f"{together - 1} beside it: run fewer at a time, or more in all, and the search learns "
+        "from more of them."
+    )
+    numbers = (
+        f"{n} trials with a value make {n / together:.1f} rounds of {together} (the median of how "
+        f"many were under way when one began); it takes {_FEWEST_ROUNDS} to narrow step by step."
+    )
+    return [Advice("workers", text, None, numbers)]

@@ -25,7 +25,7 @@ class Advice:
     Args:
         rule: Which rule speaks: ``"edge"``, ``"log scale"``, ``"one-minus-log scale"``, ``"idle"``,
             ``"category"``, ``"together"``, ``"learning rate and batch size"``, ``"spent"``,
-            ``"noise"`` or ``"failures"``.
+            ``"noise"``, ``"workers"`` or ``"failures"``.
         text: What to do, in a sentence or two.
         parameter: The parameter it is about; None for the search as a whole.
         evidence: The numbers behind it, with the statistic named.

@@ -251,7 +251,7 @@ def _how_sure(results: Results) -> str:
         texts.append(f"In {count_text(later, 'trial')} since the best one nothing better came.")
     else:
         texts.append("The best trial is the last one: the search was still improving.")
-    deviation, freedom = repeat_noise(results.complete)
+    deviation, freedom = repeat_noise(results)
     if freedom >= 2:
         texts.append(
             f"Repeats of one configuration differ by {number_text(deviation, 2)} (standard "
