@@ -1,5 +1,6 @@
 """The pages' tables of the batch-norm layers, made from rows."""
 
+import math
 import statistics
 from collections.abc import Callable
 
@@ -42,25 +43,38 @@ def batchnorm() -> str:
     return table(["work", "input", "compared", "time ×", "same against itself ×", "goal ×"], body)
 
 
-def layers() -> str:
-    """Returns the same in short: an input a line, a kind of work a column."""
-    works = {
-        "forward + backward": "training",
-        "compiled within a model": "training, compiled",
-        "eval forward": "inference",
-    }
-    ratios = {
+_LAYERS = {
+    "forward + backward": "training",
+    "compiled within a model": "training, compiled",
+    "eval forward": "inference",
+}
+
+
+def _ratios_of_layers() -> dict[tuple[str, str, str, str], float]:
+    """Returns each latest ratio of a layer by shape, layout, work and subject."""
+    return {
         (str(r["shape"]), r["layout"], r["work"], r["subject"]): r["ratio"]
         for r in rows_of("batchnorm")
-        if "ratio" in r and r.get("model") is None
+        if r["work"] in _LAYERS and r.get("model") is None
     }
+
+
+def layers() -> str:
+    """Returns the same in short: an input a line, a kind of work a column."""
+    ratios = _ratios_of_layers()
     body = []
     for shape, layout in dict.fromkeys((shape, layout) for shape, layout, *_ in ratios):
-        cells = [f"{ratios[shape, layout, work, 'tune_bn']:.2f}" for work in works]
+        cells = [f"{ratios[shape, layout, work, 'tune_bn']:.2f}" for work in _LAYERS]
         three = ratios[shape, layout, "forward + backward", "three decays"]
         name = f"({shape[1:-1]}){' channels_last' * (layout == 'channels_last')}"
         body.append([name, *cells, f"{three:.2f}"])
-    return table(["input", *works.values(), "three decays beside one"], body)
+    return table(["input", *_LAYERS.values(), "three decays beside one"], body)
+
+
+def noise_of_layers() -> str:
+    """Returns how far a layer against itself is from 1 at most, in the rows of that table."""
+    ratios = [ratio for (*_, subject), ratio in _ratios_of_layers().items() if "A/A" in subject]
+    return f"{math.ceil(100 * max(abs(ratio - 1) for ratio in ratios)) / 100:.2f}"
 
 
 def early() -> str:
@@ -144,6 +158,7 @@ def decays() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "batchnorm": batchnorm,
     "layers": layers,
+    "noise-of-layers": noise_of_layers,
     "early": early,
     "rungs": rungs,
     "steps": steps,
