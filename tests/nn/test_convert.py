@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tests.support.batchnorm import count, normal, stats
 from tune_bn.nn import (
@@ -13,6 +13,7 @@ from tune_bn.nn import (
     BatchNorm3d,
     BatchNormError,
     EwaBatchNorm,
+    LazyBatchNorm2d,
     SyncBatchNorm,
     convert_batchnorm,
     to_torch,
@@ -102,12 +103,43 @@ def test_other_subclasses_are_refused_or_kept() -> None:
 
     model = net(cls1=nn.LazyBatchNorm1d, cls2=Special)
     model.append(nn.BatchNorm1d(5))
-    with pytest.raises(BatchNormError, match=r"torch's own layers, but got a .*Special"):
+    with pytest.raises(BatchNormError, match=r"torch's own layers.*, but got a .*Special"):
         convert_batchnorm(model)
     assert type(model[5]) is nn.BatchNorm1d
     convert_batchnorm(model, unknown="keep")
     assert type(model[1]) is Special
     assert type(model[5]) is BatchNorm1d
+
+
+class OfTorchs(nn.BatchNorm2d):
+    """As timm's BatchNormAct2d and many others' layers do: more than batch norm in one layer."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """Normalises and activates."""
+        return super().forward(input).relu()
+
+
+class OfOurs(BatchNorm2d):
+    """The same around this package's layer."""
+
+    def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: A002
+        """Normalises and activates."""
+        return super().forward(input, mask).relu()
+
+
+@pytest.mark.parametrize("kind", [OfTorchs, OfOurs, nn.LazyBatchNorm2d, LazyBatchNorm2d])
+def test_what_a_subclass_does_is_never_lost(kind: Any) -> None:
+    """Conversions to synchronised layers refuse it, to torch's if it is ours; nothing is half."""
+    is_lazy = issubclass(kind, nn.modules.lazy.LazyModuleMixin)
+    model = nn.Sequential(BatchNorm2d(3), kind() if is_lazy else kind(3))
+    with pytest.raises(BatchNormError, match=f"got a .*{kind.__name__}, whose"):
+        SyncBatchNorm.convert_sync_batchnorm(model)
+    if issubclass(kind, EwaBatchNorm):
+        with pytest.raises(BatchNormError, match=f"got a .*{kind.__name__}, whose"):
+            to_torch(model)
+    else:
+        to_torch(model)
+    assert type(model[1]) is kind
 
 
 def test_unknown_options_are_refused() -> None:

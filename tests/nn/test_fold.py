@@ -117,6 +117,32 @@ def test_what_cannot_be_folded_is_refused_or_left(make: Any, reason: str) -> Non
     torch.testing.assert_close(kept(X), model(X), rtol=1e-5, atol=1e-5)
 
 
+class Activated(nn.BatchNorm2d):
+    """As timm's BatchNormAct2d: the activation is in the layer."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+        """Normalises and activates."""
+        return super().forward(input).relu()
+
+
+class OursActivated(BatchNorm2d):
+    """The same around this package's layer."""
+
+    def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: A002
+        """Normalises and activates."""
+        return super().forward(input, mask).relu()
+
+
+@pytest.mark.parametrize("kind", [Activated, OursActivated])
+def test_what_a_subclass_does_is_not_folded_away(kind: Any) -> None:
+    """A norm that does more than normalise is named, or left in place."""
+    model = trained(nn.Sequential(nn.Conv2d(1, 1, 3), kind(1)), X)
+    with pytest.raises(BatchNormError, match=f"'1': a {kind.__name__} may do more than batch norm"):
+        fold_batchnorm(model)
+    torch.testing.assert_close(fold_batchnorm(model, partial=True)(X), model(X))
+    assert redundant_biases(model) == []
+
+
 def test_the_largest_error_of_a_wrong_fold_is_seen() -> None:
     """The comparison above would notice eps left out of the fold."""
     model = trained(nn.Sequential(nn.Linear(8, 6), BatchNorm1d(6, eps=0.1)), X[0, 0])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import io
+import pickle
 import subprocess
 import sys
 import textwrap
+import types
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from tune_bn.nn import (
     BatchNormError,
     SyncBatchNorm,
     convert_batchnorm,
+    fold_batchnorm,
     to_torch,
 )
 
@@ -221,6 +225,63 @@ def test_private_training_refuses_the_layers(tmp_path: Path, imports: str) -> No
     code = path + textwrap.dedent(CHECK).format(imports=imports)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# --- timm ------------------------------------------------------------------------------------
+
+
+class BatchNormAct2d(nn.BatchNorm2d):
+    """As in timm 1.0: its own copy of torch's forward pass, and two layers within."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features)
+        self.drop, self.act = nn.Identity(), nn.SiLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalises and activates."""
+        return self.act(self.drop(super().forward(x)))  # type: ignore[no-any-return] # a Module's
+
+
+@pytest.fixture
+def timm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package of that name with this layer."""
+    layers: Any = types.ModuleType("timm.layers")
+    layers.BatchNormAct2d = BatchNormAct2d
+    package: Any = types.ModuleType("timm")
+    package.layers = layers
+    monkeypatch.setitem(sys.modules, "timm", package)
+    monkeypatch.setitem(sys.modules, "timm.layers", layers)
+    yield
+    sys.modules.pop("tune_bn.nn.timm", None)
+
+
+@pytest.mark.usefixtures("timm")
+@pytest.mark.parametrize("options", [{}, {"decays": (0.5, 0.9), "decay": 0.999}, {"accumulate": 2}])
+def test_timms_layers_convert_with_their_activation(options: dict[str, Any]) -> None:
+    """Training is timm's, averages are this package's, and the activation is never lost."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        theirs: Any = nn.Sequential(nn.Conv2d(3, 4, 3), BatchNormAct2d(4))
+    model: Any = convert_batchnorm(copy.deepcopy(theirs), **options)
+    plain: Any = nn.Sequential(copy.deepcopy(theirs[0]), BatchNorm2d(4, **options), nn.SiLU())
+    assert [*model.state_dict()] == [*theirs.state_dict()]
+    assert isinstance(model[1], BatchNormAct2d)
+    assert isinstance(model[1], BatchNorm2d)
+    traced = fx.symbolic_trace(model)
+    for seed in range(4):
+        x = normal(4, 3, 6, 6, seed=seed, dtype=torch.float32) + 1
+        assert torch.equal(traced(x) if seed % 2 else model(x), theirs(x))
+        plain(x)
+    assert torch.equal(model.eval()(x), plain.eval()(x))
+    model = pickle.loads(pickle.dumps(model))
+    assert torch.equal(model(x), plain(x))
+    with pytest.raises(BatchNormError, match="may do more than batch norm"):
+        fold_batchnorm(model)
+    with pytest.raises(BatchNormError, match="BatchNormAct2d, whose"):
+        SyncBatchNorm.convert_sync_batchnorm(model)
+    back: Any = to_torch(copy.deepcopy(model))
+    assert type(back[1]) is BatchNormAct2d
+    torch.testing.assert_close(back(x), plain(x))
 
 
 # --- Sharding and other conversions ----------------------------------------------------------

@@ -34,7 +34,7 @@ from tune_bn.nn.options import UNSET, SingleValue, Variance
 from tune_bn.nn.statistics import RunningStatistics
 from tune_bn.plain.checks import check_number, check_whole
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "EwaBatchNorm", "leaf_of_trace"]
 
 
 _graph_task = torch._C._current_graph_task_id
@@ -134,8 +134,7 @@ class EwaBatchNorm(RunningStatistics):
         try:
             self._check_input_dim(input)
         except TraceError:
-            traced: Tensor = _leaf_of_trace(self, input, mask)
-            return traced
+            return leaf_of_trace(self, input, mask)
         is_eager = not is_compiling()
         if is_eager and self._is_plain and self.training and mask is None:
             done = self._step_in_place(input)
@@ -472,13 +471,15 @@ def _places(*tensors: Tensor) -> tuple[int, ...]:
     return tuple(map(Tensor.data_ptr, tensors))
 
 
-def _leaf_of_trace(layer: nn.Module, x: Any, mask: Any) -> Any:
+def leaf_of_trace(layer: nn.Module, x: Any, mask: Any) -> Tensor:
     """Records a call of the layer as a whole, as ``torch.fx`` does with torch's own layers.
 
     Its tracer would run the layer's code on a stand-in for the input, which has no size.
     """
     arguments = (x,) if mask is None else (x, mask)
-    return x.tracer.create_proxy("call_module", x.tracer.path_of_module(layer), arguments, {})
+    tracer = x.tracer
+    call: Tensor = tracer.create_proxy("call_module", tracer.path_of_module(layer), arguments, {})
+    return call
 
 
 def _is_recomputation() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Literal
 
 import torch
@@ -10,15 +11,25 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from tune_bn.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
 from tune_bn.nn.errors import BatchNormError
-from tune_bn.nn.replace import LAYER_OPTIONS, become, replace_layers
+from tune_bn.nn.replace import LAYER_OPTIONS, become, check_known, replace_layers
 
 __all__ = ["convert_batchnorm", "to_torch"]
 
-_OURS: dict[type[nn.Module], type[EwaBatchNorm]] = {
+_OURS: dict[type[_BatchNorm], type[EwaBatchNorm]] = {
     nn.BatchNorm1d: BatchNorm1d,
     nn.BatchNorm2d: BatchNorm2d,
     nn.BatchNorm3d: BatchNorm3d,
 }
+
+
+def _pairs() -> dict[type[_BatchNorm], type[EwaBatchNorm]]:
+    """Returns the classes that this package has its own of, timm's included where it is used."""
+    layers = sys.modules.get("timm.layers")
+    if layers is None:
+        return _OURS
+    from tune_bn.nn.timm import BatchNormAct2d  # timm need not be installed
+
+    return {**_OURS, layers.BatchNormAct2d: BatchNormAct2d}
 
 
 def convert_batchnorm(
@@ -29,6 +40,8 @@ def convert_batchnorm(
     **options: Any,
 ) -> nn.Module:
     """Replaces torch's batch-norm layers in a model by this package's and returns the model.
+
+    So are timm's that end in an activation (``BatchNormAct2d``).
 
     Parameters and statistics stay the same tensors, so an optimiser goes on; hooks stay as well.
     The model is changed in place; only if it is itself a layer, a new one is returned. Layers of
@@ -59,23 +72,21 @@ def convert_batchnorm(
             f"{sorted({*LAYER_OPTIONS, 'decay', 'momentum'})}, but got {sorted(unexpected)}."
         )
 
+    pairs = _pairs()
+
     def convert(layer: _BatchNorm) -> nn.Module:
         if isinstance(layer, EwaBatchNorm):
             return layer
-        if type(layer) not in _OURS and type(layer) is not nn.SyncBatchNorm:
+        if type(layer) not in pairs and type(layer) is not nn.SyncBatchNorm:
             if unknown == "keep":
                 return layer
-            raise BatchNormError(
-                f"convert_batchnorm needs torch's own layers, but got a {type(layer).__qualname__}"
-                ", whose behaviour would be lost (a lazy layer needs one batch first). Use "
-                "unknown='keep' to leave such layers as they are."
-            )
+            check_known(layer, "convert_batchnorm", "unknown='keep' leaves such layers alone.")
         if type(layer) is nn.SyncBatchNorm:
             from tune_bn.nn.sync import SyncBatchNorm  # sync builds on this file
 
             new: EwaBatchNorm = become(layer, SyncBatchNorm, **options)
         else:
-            new = become(layer, _OURS[type(layer)], **options)
+            new = become(layer, pairs[type(layer)], **options)
         if correct:
             _take_out_start(new, layer.momentum)
         return new
@@ -92,22 +103,20 @@ def to_torch(model: nn.Module) -> nn.Module:
     place; only if it is itself a layer, a new one is returned.
 
     Raises:
-        BatchNormError: If a layer is parametrised or sharded.
+        BatchNormError: If a layer is parametrised or sharded, or of a class of your own.
 
     Example:
         >>> type(to_torch(BatchNorm2d(3))) is nn.BatchNorm2d
         True
     """
+    theirs: dict[type[nn.Module], type[_BatchNorm]] = {o: t for t, o in _pairs().items()}
 
     def convert(layer: _BatchNorm) -> nn.Module:
         if not isinstance(layer, EwaBatchNorm):
             return layer
-        for cls, ours in _OURS.items():
-            if isinstance(layer, ours):
-                new = become(layer, cls)  # type: ignore[type-var] # the keys are torch's layers
-                break
-        else:
-            new = become(layer, nn.SyncBatchNorm)
+        if type(layer) not in theirs:
+            check_known(layer, "to_torch", "Make it one of torch's layers by hand.")
+        new = become(layer, theirs.get(type(layer), nn.SyncBatchNorm))
         weight, mean = new.weight, new._buffers["running_mean"]  # pruned, it is no parameter
         if weight is not None and mean is not None and mean.dtype != weight.dtype:
             # torch's kernels want one type for parameters and statistics in half precision.

@@ -21,6 +21,7 @@ from torch.nn.utils import parametrize, prune
 from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
 
 from tune_bn.nn.errors import BatchNormError
+from tune_bn.nn.replace import KNOWN
 
 __all__ = ["fold_batchnorm", "redundant_biases"]
 
@@ -66,7 +67,9 @@ def fold_batchnorm(model: nn.Module, *, partial: bool = False) -> nn.Module:
         norm = graph.module(node)
         assert isinstance(norm, _BatchNorm)
         before, after = graph.layer_before(node), graph.layer_after(node)
-        if norm.running_mean is None:
+        if type(norm) not in KNOWN:
+            reasons[node.target] = f"a {type(norm).__name__} may do more than batch norm"
+        elif norm.running_mean is None:
             reasons[node.target] = "it keeps no running statistics"
         elif not graph.is_used_once(node):
             reasons[node.target] = "the model calls it more than once"
@@ -143,6 +146,7 @@ def redundant_biases(model: nn.Module) -> list[str]:
         and is_ordinary(graph.module(node))
         and all(
             isinstance(norm := graph.module_or_none(user), _BatchNorm)
+            and type(norm) in KNOWN
             and norm.num_features == _width(graph.module(node))[1]
             for user in node.users
         )

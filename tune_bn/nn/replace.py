@@ -9,10 +9,16 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
-from tune_bn.nn.batchnorm import EwaBatchNorm
+from tune_bn.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
 from tune_bn.nn.errors import BatchNormError
 
-__all__ = ["LAYER_OPTIONS", "become", "replace_layers"]
+__all__ = ["KNOWN", "LAYER_OPTIONS", "become", "check_known", "replace_layers"]
+
+# Exactly these do nothing but batch norm; a subclass may do more.
+KNOWN: set[type[nn.Module]] = {
+    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm,
+    BatchNorm1d, BatchNorm2d, BatchNorm3d,
+}  # fmt: skip
 
 LAYER_OPTIONS = ("decays", "variance", "skip_nonfinite", "accumulate", "single_value")
 _STATE = (
@@ -21,6 +27,16 @@ _STATE = (
 )  # fmt: skip
 
 Layer = TypeVar("Layer", bound=_BatchNorm)
+
+
+def check_known(layer: nn.Module, caller: str, remedy: str) -> None:
+    """Raises for a layer of a class that may do more than batch norm, which would be lost."""
+    if type(layer) not in KNOWN and not parametrize.is_parametrized(layer):
+        raise BatchNormError(
+            f"{caller} needs torch's own layers or this package's, but got a "
+            f"{type(layer).__qualname__}, whose behaviour would be lost (a lazy layer needs one "
+            f"batch first). {remedy}"
+        )
 
 
 def become(layer: _BatchNorm, cls: type[Layer], **options: Any) -> Layer:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tune_bn.nn.batchnorm import EwaBatchNorm
 from tune_bn.nn.options import UNSET, SingleValue, Variance
-from tune_bn.nn.replace import become, replace_layers
+from tune_bn.nn.replace import KNOWN, become, check_known, replace_layers
 
 __all__ = ["SyncBatchNorm"]
 
@@ -105,6 +105,7 @@ class SyncBatchNorm(EwaBatchNorm):
         """
 
         def convert(layer: nn.modules.batchnorm._BatchNorm) -> nn.Module:
+            check_known(layer, "convert_sync_batchnorm", "Replace it by batch norm alone.")
             new = become(layer, cls)
             new.process_group = process_group
             return new
@@ -147,6 +148,9 @@ class SyncBatchNorm(EwaBatchNorm):
         mean = (shares * means).sum(0)
         # The law of total variance.
         return total, mean, (shares * (variances + (means - mean).square())).sum(0)
+
+
+KNOWN.add(SyncBatchNorm)
 
 
 class _Gather(torch.autograd.Function):
