@@ -72,7 +72,8 @@ DO: dict[str, tuple[str, ...]] = {
         "fold.a_folded_axis_is_never_mistaken",
     ),
     "convert a layer that is more than batch norm": (
-        "convert.other_subclasses_are_refused_or_kept", "convert.what_a_subclass_does_is_never_lost",
+        "convert.other_subclasses_are_refused_or_kept",
+        "convert.what_a_subclass_does_is_never_lost",
         "fold.what_a_subclass_does_is_not_folded_away",
         "tools.timms_layers_convert_with_their_activation",
     ),
