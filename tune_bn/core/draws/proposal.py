@@ -137,11 +137,17 @@ def propose(
         return Proposal({}, WINDOWS)
     dimensions = max(len(history.best.params.keys() & space.keys()), 1)
     chance = 1.0 if narrowing.vary is None else narrowing.vary / dimensions
-    attempts = _attempts(seed, number, space, history, narrowing, plan, chance)
     most = _candidates(narrowing)
     whole = {**space, **others} if others else space
     is_endless = None in [p.n_cells for name, p in whole.items() if name not in given]
     can_repeat = history.tried.can_repeat(whole, given, by_branch=others is not None)
+    if is_endless and not can_repeat:  # as nearly always: the first throws, without more ado
+        region = choose(seed, number, space, history, narrowing, plan.width, chance)
+        rolls = _Dice(seed, number, space, 0)
+        points = [point(region, rolls, i / most, 1.0, narrowing) for i in range(most)]
+        i = _farthest(points, space, history, narrowing)
+        return Proposal(points[i], region.kind, i, region.chance, region.n_best)
+    attempts = _attempts(seed, number, space, history, narrowing, plan, chance)
     if can_repeat and others:
         beside = {
             name: fine_value(seed, number, name, parameter, history, narrowing, plan.width)
@@ -157,11 +163,11 @@ def propose(
 
     if is_endless:
         found = list(islice(attempts, most))
-        chosen = _farthest(found, space, history, narrowing)
-        if can_repeat and is_tried(chosen.params):  # of another branch than what it changes
+        chosen = _chosen(found, space, history, narrowing)
+        if is_tried(chosen.params):  # of another branch than what it changes
             left = [attempt for attempt in found if not is_tried(attempt.params)]
             left = left or [next((a for a in attempts if not is_tried(a.params)), chosen)]
-            chosen = _farthest(left, space, history, narrowing)
+            chosen = _chosen(left, space, history, narrowing)
         return chosen.proposal()
     repeated: list[_Attempt] = []
     found = []
@@ -170,7 +176,7 @@ def propose(
         if len(found) == most:
             break
     if found:
-        return _farthest(found, space, history, narrowing).proposal()
+        return _chosen(found, space, history, narrowing).proposal()
     # Where nothing is left to try, a repetition near the best says most about noise.
     untried = _untried(seed, number, space, history, is_tried)
     return repeated[0].proposal() if untried is None else untried
@@ -211,18 +217,26 @@ def _attempts(
         yield _Attempt(point(region, rolls, i / most, widening, narrowing), region, attempt)
 
 
-def _farthest(
+def _chosen(
     found: Sequence[_Attempt],
     space: Mapping[str, Parameter],
     history: History,
     narrowing: Narrowing,
 ) -> _Attempt:
-    """Returns the attempt that is farthest from what was tried in vain."""
-    if len(found) == 1:
-        return found[0]
+    return found[_farthest([attempt.params for attempt in found], space, history, narrowing)]
+
+
+def _farthest(
+    points: Sequence[Mapping[str, Any]],
+    space: Mapping[str, Parameter],
+    history: History,
+    narrowing: Narrowing,
+) -> int:
+    """Returns which of several points is farthest from what was tried in vain."""
+    if len(points) == 1:
+        return 0
     # In vain was also what failed; otherwise a region that fails would look unexplored.
-    spared = history.elites(narrowing.spared)
-    return found[history.spacing.farthest([a.params for a in found], space, spared)]
+    return history.spacing.farthest(points, space, history.elites(narrowing.spared))
 
 
 def windows_of(

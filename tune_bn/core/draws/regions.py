@@ -39,7 +39,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from tune_bn.core.draws.dice import permutation, uniforms
 from tune_bn.core.draws.narrowing import Narrowing
@@ -218,6 +218,27 @@ def region_of(
         n_best: As for `Region`.
         r_rank: Which of the good trials, for `AROUND_ONE`; 0 ≤ r_rank < 1.
     """
+    chance = 0.0 if kind == BOX else chance
+    if kind == AROUND_ONE:
+        sides = _sides(WINDOWS, space, history, narrowing, 0)
+        return Region(kind, [_of_one_rank(side, r_rank) for side in sides], width, chance, n_best)
+    return Region(kind, _sides(kind, space, history, narrowing, n_best), width, chance, n_best)
+
+
+def _sides(
+    kind: str,
+    space: Mapping[str, Parameter],
+    history: History,
+    narrowing: Narrowing,
+    n_best: int,
+) -> list[Side]:
+    """Returns the sides of a region; those made last, while the best trials are the same."""
+    known = history.sides.get(kind)
+    if known is not None:
+        of_space, of_narrowing, version, n, found = known
+        is_made_of = of_space is space and of_narrowing is narrowing
+        if is_made_of and version == history.version and n == n_best:
+            return cast(list[Side], found)
     sides: list[Side] = []
     find = {BOX: _box, AROUND_THE_BEST: _ball}.get(kind)
     for name in sorted(space):
@@ -231,12 +252,9 @@ def region_of(
             sides.append(Side(name, parameter, Interval(parameter)))
             continue
         side = _around_good(name, parameter, history, narrowing)
-        if kind == AROUND_THE_BEST:
-            side = _of_one_rank(side, 0.0)
-        elif kind == AROUND_ONE:
-            side = _of_one_rank(side, r_rank)
-        sides.append(side)
-    return Region(kind, sides, width, 0.0 if kind == BOX else chance, n_best)
+        sides.append(_of_one_rank(side, 0.0) if kind == AROUND_THE_BEST else side)
+    history.sides[kind] = space, narrowing, history.version, n_best, sides
+    return sides
 
 
 def rank_roll(seed: int, number: int) -> float:
@@ -328,27 +346,27 @@ def point(
     spread, rest = narrowing.spread, 1.0 - narrowing.spread
     for side in region.sides:
         name, parameter, interval = side.name, side.parameter, side.interval
-        roll = rolls[name]
+        r_centre, r_leaves, r_width, r = roll = rolls[name]
+        r = (r + shift) % 1.0
         if interval is not None:
             low = interval.low
-            params[name] = parameter.draw(low + (roll[3] + shift) % 1.0 * (interval.high - low))
+            params[name] = parameter.draw(low + r * (interval.high - low))
             is_changed, is_unique = True, is_unique or parameter.n_cells is None
             if windows is not None:
                 windows[name] = interval
             continue
-        i = bisect_right(side.weights, (roll[0] + shift) % 1.0)
+        i = bisect_right(side.weights, (r_centre + shift) % 1.0)
         params[name] = centre = side.centres[i]
-        cells = parameter.n_cells
-        leaves = (roll[1] + shift) % 1.0 < chance
+        cells, r_width = parameter.n_cells, (r_width + shift) % 1.0
+        leaves = (r_leaves + shift) % 1.0 < chance
         if leaves and cells is not None and not parameter.is_unordered:
             # A window that holds the one cell only keeps it.
-            leaves = _widened(width, narrowing, (roll[2] + shift) % 1.0) * cells > 1.0
+            leaves = _widened(width, narrowing, r_width) * cells > 1.0
         if not leaves:
             kept.append((side, centre, roll))
             if windows is not None:
                 windows[name] = Kept(parameter, centre, side.trials[i])
             continue
-        r_width, r = (roll[2] + shift) % 1.0, (roll[3] + shift) % 1.0
         if cells is None:  # without the detour of `_window`: most draws are such
             window = parameter.around(centre, width ** (spread + rest * r_width))
             params[name] = value = window.draw(r)

@@ -47,6 +47,8 @@ class History:
         """Changes whenever the best trials that are held do."""
         self.digests: dict[int, int] = {}
         """Of the values of trials by number, kept for `tune_bn.core.draws.mark`."""
+        self.sides: dict[str, tuple[Any, ...]] = {}
+        """Of the last region of each kind, kept for `tune_bn.core.draws.regions`."""
         # How many of the best trials have all of these parameters.
         self._whole: tuple[frozenset[str], int] = frozenset(), 0
         # Where on its scale the best trials have a parameter, in their order; NaN for none.

@@ -155,7 +155,8 @@ class Float(Parameter):
         if self.n_cells is not None:
             return _cells_near(self, self._cell(centre), width)
         u = self._scale.unit(centre)
-        return Interval(self, max(u - width / 2, 0.0), min(u + width / 2, 1.0))
+        low, high = u - width / 2, u + width / 2  # compared without a call: most draws are such
+        return Interval(self, low if low > 0.0 else 0.0, high if high < 1.0 else 1.0)
 
     def nearest(self, value: Any) -> float:  # noqa: D102
         if type(value) is float and self.n_cells is None and self.low <= value <= self.high:
