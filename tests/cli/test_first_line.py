@@ -23,7 +23,7 @@ TUNE = {
     "--data table.xlsx": "xlsx",
     "--data empty.csv": "0 bytes",
     "--data head.csv --target kind": "no row",
-    "--data semicolons.csv --target kind": "semicolons",
+    "--data semicolons.csv --target kid": "Did you mean 'kind'?",
     "--data table.csv": "as target: 'a'",
     "--data table.csv --target kid": "Did you mean 'kind'?",
     "--data table.parquet --target kid": "Did you mean 'kind'?",

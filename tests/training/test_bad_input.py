@@ -165,12 +165,6 @@ def test_unknown_kind(tmp_path: Path) -> None:
     assert "ending in .csv, .parquet, .npz" in refusal(file, target="y")
 
 
-@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
-def test_other_separators(tmp_path: Path, separator: str, word: str) -> None:
-    text = f"a{separator}b{separator}y\n" + f"1{separator}2{separator}3\n" * 20
-    assert f"2 {word} and no comma" in refusal(csv(tmp_path, text), target="y")
-
-
 def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = csv(tmp_path, "a,y\n1,2\n")
 
@@ -251,6 +245,13 @@ def test_classes_with_fewer_rows_than_parts(tmp_path: Path) -> None:
     y = [*["a", "b"] * 13, "c", "c", "d", "d"]
     message = refusal(frame(tmp_path, a=NUMBERS, y=y), target="y")
     assert "class 'c' of target 'y' has 2 rows (2 classes have too few)" in message
+
+
+def test_a_target_of_texts_that_all_differ(tmp_path: Path) -> None:
+    """No class is to be merged with another: these are numbers, or a wrong column."""
+    texts = [f"{n} {'km' if n % 2 else 'm'}" for n in range(30)]
+    message = refusal(frame(tmp_path, a=NUMBERS, y=texts), target="y")
+    assert "needs numbers or classes, but holds 30 different texts in 30 rows" in message
 
 
 def test_classification_of_a_continuous_target(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from tune_bn.training.columns import (
     category_key,
     column_kind,
     keys_of,
+    reading_notes,
     reading_of,
     typed,
 )
@@ -43,7 +44,7 @@ def test_signs_for_no_value_are_gaps_at_any_share(numbers: int, signs: int, sign
     """And it is said."""
     found = reading_of("a", pd.Series([*map(str, range(numbers)), *[sign] * signs]))
     assert (found.kind, found.gaps) == ("number", (sign,))
-    assert repr(sign) in found.notes[0]
+    assert repr(sign) in reading_notes({"a": found})[0]
 
 
 def test_names_of_which_most_are_numbers_stay_names() -> None:

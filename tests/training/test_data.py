@@ -15,6 +15,7 @@ from sklearn.datasets import load_diabetes
 
 from tune_bn.training import Config, Dataset, Fit, Preprocessing, evaluate, load_dataset
 from tune_bn.training.data import split_rows
+from tune_bn.training.tables import column_names, read_rows, read_rows_in_parts
 from tune_bn.training.target import infer_task
 
 ROWS = 40
@@ -134,6 +135,31 @@ def test_the_three_kinds_of_file_give_the_same_tensors(tmp_path: Path) -> None:
     for name in ("t.parquet", "t.npz", "lower.npz"):
         target = "y" if name.endswith("parquet") else None
         assert equal(load_dataset(str(tmp_path / name), target=target), first)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_what_spreadsheets_write_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, separator: str
+) -> None:
+    """Other separators, with decimal commas, give the same tensors; so do a long file's parts."""
+    frame = table(c=np.arange(ROWS) / 4, d=[f"{i},5" for i in range(ROWS)])
+    first = load(tmp_path, frame)
+    file = tmp_path / "other.csv"
+    frame.to_csv(file, index=False, sep=separator, decimal=",")
+    found = load_dataset(file, target="y")
+    assert equal(found, first)
+    assert any("read columns 'a', 'c', 'd' as numbers" in note for note in found.notes)
+    monkeypatch.setattr("tune_bn.training.tables._LONG", 0)
+    parts = list(read_rows_in_parts(file, rows=7))
+    assert [len(part) for part in parts] == [7] * 5 + [5]
+    assert pd.concat(parts).equals(read_rows(file).table)
+
+
+def test_one_column_may_have_a_semicolon_in_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text('"a;b"\n' + "1;2\n" * 3)
+    assert column_names(file) == ["a;b"]
+    assert read_rows(file).table["a;b"].tolist() == ["1;2"] * 3
 
 
 def test_the_fingerprint_changes_with_content_target_and_task(tmp_path: Path) -> None:

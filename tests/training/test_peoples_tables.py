@@ -217,6 +217,10 @@ DOUBTFUL = {
         [f"2024-05-{i % 28 + 1:02}" if i % 2 else f"{i % 28 + 1:02}/05/2024" for i in range(ROWS)],
         "its dates are written in several ways",
     ),
+    "numbers": (
+        [f"{i % 70}m" if i % 2 else f"{i % 70 + 1}k" for i in range(ROWS)],
+        "its numbers are written in several ways ('1k', '1m', '3k' and",
+    ),
     "stand-in": (np.where(np.arange(ROWS) % 9, NUMBERS, -999), "-999 in 56 rows, far from"),
     "row numbers": (np.random.default_rng(2).permutation(ROWS) + 70_000, "counts the rows"),
 }
@@ -241,6 +245,7 @@ def test_classes_that_differ_in_case_or_blanks_are_said(tmp_path: Path) -> None:
     [
         np.resize(["yes", "no"], ROWS),
         np.resize(["flat 12", "flat 13", "12/05"], ROWS),
+        np.resize([f"{kind}{n}" for n in range(15) for kind in ("ABC", "XYZ")], ROWS),
         np.where(np.arange(ROWS) % 9, NUMBERS * 1000, -999),
         np.arange(ROWS) * 2,
         np.resize([97, 98, 99], ROWS),

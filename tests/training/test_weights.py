@@ -118,6 +118,16 @@ def test_equal_weights_change_nothing():
     assert weighted.fingerprint != plain.fingerprint
 
 
+def test_what_is_learned_of_columns_counts_each_row_once():
+    """What fills gaps, means and scales are those of the rows, as the guide says."""
+    table = table_of().drop(columns="kind")
+    table.loc[::7, "a"] = np.nan
+    plain = dataset_of(table.drop(columns="w"), target="y")
+    weighted = dataset_of(table, target="y", weights="w")
+    assert weighted.preprocessing.columns[:2] == plain.preprocessing.columns
+    assert weighted.preprocessing.target == plain.preprocessing.target
+
+
 def test_weights_go_into_the_final():
     """With the rows that they belong to."""
     data = data_of("y")

@@ -30,6 +30,9 @@ from tune_bn.training.written import NumberStyle, date_formats_of, number_style_
         (["−5,5", "3,2"], [-5.5, 3.2]),
         (["−5.5", "3.2"], [-5.5, 3.2]),
         (["(5.50)", "3.2"], [-5.5, 3.2]),
+        (["1.234,50-", "3,2"], [-1234.5, 3.2]),
+        (["CHF 1'450.–", "CHF 900.-"], [1450, 900]),
+        (["12,- €", "1.250,-- €"], [12, 1250]),
     ],
 )
 def test_ways_of_writing_numbers(texts: list[str], values: list[float]) -> None:
@@ -52,6 +55,8 @@ def test_ways_of_writing_numbers(texts: list[str], values: list[float]) -> None:
         ["1,234", "1234"],
         ["1.2.3"],
         ["(5", "6"],
+        ["(-5)", "6"],
+        ["-5-", "6"],
         ["5", "6"],
         *[["1"] * 40 + ["2,5"]],
     ],

@@ -40,6 +40,7 @@ __all__ = [
     "is_text",
     "keys_of",
     "numbers_of",
+    "reading_notes",
     "reading_of",
     "require_finite",
     "typed",
@@ -53,7 +54,7 @@ _ISO_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.*)?"
 _NUMERIC_SHARE = 0.9
 _NUMERIC_VALUES = 20
 # Up to so many different words among many numbers are signs of something, not names.
-_DATES_LOOKED_AT = 30
+_LOOKED_AT = 30
 _MOST_WORDS = 20
 _LEAST_SHARE = 0.1
 _NUMBER_SIGNS = set("0123456789+-.eE")
@@ -69,14 +70,48 @@ class Reading:
         style: How its numbers are written; None: as computers do.
         date_format: How its dates are written, as `datetime.strptime` has it; None: as ISO dates.
         gaps: Words among its numbers or dates that stand for a missing value.
-        notes: What a person should know of it, a line each.
+        example: A cell that is not written as computers do; None if all are.
+        notes: What else a person should know of it, a line each.
     """
 
     kind: Kind
     style: NumberStyle | None = None
     date_format: str | None = None
     gaps: tuple[str, ...] = ()
+    example: str | None = None
     notes: tuple[str, ...] = ()
+
+
+def reading_notes(readings: Mapping[str, Reading]) -> list[str]:
+    """Returns a line for each way of writing that is not a computer's, and for what else is odd.
+
+    Args:
+        readings: By the names of their columns.
+    """
+    written: dict[tuple[NumberStyle | None, str | None], list[str]] = {}
+    gaps: dict[tuple[tuple[str, ...], Kind], list[str]] = {}
+    for name, of in readings.items():
+        if of.example is not None:
+            written.setdefault((of.style, of.date_format), []).append(name)
+        if of.gaps and of.kind != "category":
+            gaps.setdefault((of.gaps, of.kind), []).append(name)
+    notes = []
+    for (style, date_format), names in written.items():
+        example = readings[names[0]].example or ""
+        said = f"by the format {date_format}"
+        if date_format is None:
+            said = f"is {parse_number(example, style):g}"
+        what = "numbers" if date_format is None else "dates"
+        notes.append(f"read {_columns(names)} as {what}: {example!r} {said}")
+    notes += [
+        f"took {_listed(words)} among the {kind}s of {_columns(names)} for missing values"
+        for (words, kind), names in gaps.items()
+    ]
+    return notes + [note for of in readings.values() for note in of.notes]
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"column{'s' if len(names) > 1 else ''} {_listed(names)}"
 
 
 def category_key(value: object) -> str:
@@ -259,11 +294,11 @@ def _reading_of_text(name: str, column: pd.Series, missing: Sequence[str]) -> Re
     gaps = tuple(sorted(t for t in rows if is_gap_sign(t) and t not in missing))
     texts = [text for text in rows if text and text not in missing and text not in gaps]
     if not texts or any(_is_code(text) for text in texts):
-        return _as_numbers(name, texts, gaps) or Reading("category")
+        return _as_numbers(texts, gaps) or Reading("category")
     for reading in (
-        _as_numbers(name, texts, gaps),
-        _as_iso_dates(name, values, texts, gaps),
-        _as_written_numbers(name, texts, gaps),
+        _as_numbers(texts, gaps),
+        _as_iso_dates(values, texts, gaps),
+        _as_written_numbers(texts, gaps),
         _as_written_dates(name, texts, gaps),
     ):
         if reading is not None:
@@ -271,30 +306,22 @@ def _reading_of_text(name: str, column: pd.Series, missing: Sequence[str]) -> Re
     return _mixed(name, values, rows, texts)
 
 
-def _gap_notes(name: str, gaps: Sequence[str], what: str) -> tuple[str, ...]:
-    if not gaps:
-        return ()
-    return (f"took {_listed(gaps)} among the {what} of column {name!r} for missing values",)
-
-
-def _as_numbers(name: str, texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
+def _as_numbers(texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
     values = {parse_number(text) for text in texts}
     if any(math.isnan(value) for value in values) or len(values) <= _NUMERIC_VALUES:
         return None
-    return Reading("number", gaps=gaps, notes=_gap_notes(name, gaps, "numbers"))
+    return Reading("number", gaps=gaps)
 
 
-def _as_iso_dates(
-    name: str, values: pd.Series, texts: Sequence[str], gaps: tuple[str, ...]
-) -> Reading | None:
+def _as_iso_dates(values: pd.Series, texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
     if not all(isinstance(value, str) for value in values):
         return None
     if not pd.Series(texts, dtype=object).str.fullmatch(_ISO_DATE).all():
         return None
-    return Reading("date", gaps=gaps, notes=_gap_notes(name, gaps, "dates"))
+    return Reading("date", gaps=gaps)
 
 
-def _as_written_numbers(name: str, texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
+def _as_written_numbers(texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
     style = number_style_of(texts)
     if style is None:
         return None
@@ -303,9 +330,7 @@ def _as_written_numbers(name: str, texts: Sequence[str], gaps: tuple[str, ...]) 
         return None  # "2wd" and "4wd" are names
     unplain = next((t for t in texts if math.isnan(parse_number(t))), texts[0])
     example = next((t for t in texts if style.group and style.group in t), unplain)
-    note = f"read column {name!r} as numbers: {example!r} is {parse_number(example, style):g}"
-    notes = (note, *_gap_notes(name, gaps, "numbers"))
-    return Reading("number", style=style, gaps=gaps, notes=notes)
+    return Reading("number", style=style, gaps=gaps, example=example)
 
 
 def _as_written_dates(name: str, texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
@@ -318,9 +343,7 @@ def _as_written_dates(name: str, texts: Sequence[str], gaps: tuple[str, ...]) ->
             "write its dates as 2024-05-31 to use them"
         )
         return Reading("category", notes=(note,))
-    note = f"read column {name!r} as dates: {texts[0]!r} by the format {formats[0]}"
-    notes = (note, *_gap_notes(name, gaps, "dates"))
-    return Reading("date", date_format=formats[0], gaps=gaps, notes=notes)
+    return Reading("date", date_format=formats[0], gaps=gaps, example=texts[0])
 
 
 def _mixed(name: str, values: pd.Series, rows: Mapping[str, int], texts: Sequence[str]) -> Reading:
@@ -330,13 +353,14 @@ def _mixed(name: str, values: pd.Series, rows: Mapping[str, int], texts: Sequenc
     n_rows = sum(rows[text] for text in readable)
     n_words = len(texts) - len(readable)
     if len(readable) <= _NUMERIC_VALUES or n_rows < _LEAST_SHARE * total:
-        return Reading("category", notes=_date_notes(name, texts))
+        return Reading("category", notes=_several_ways(name, texts))
     if n_rows < _NUMERIC_SHARE * total and n_words > _MOST_WORDS:
         note = (
             f"column {name!r} holds {what} in {n_rows} rows and {n_words} different words in "
             f"{total - n_rows}: it is used as text"
         )
-        return Reading("category", notes=(note,) if n_rows >= total / 2 else ())
+        is_half = n_rows >= total / 2
+        return Reading("category", notes=(note,) if is_half else _several_ways(name, texts))
     others = set(texts) - readable
     bad = values.map(lambda value: str(value).strip() in others).to_numpy(dtype=bool)
     raise DataError(
@@ -346,15 +370,27 @@ def _mixed(name: str, values: pd.Series, rows: Mapping[str, int], texts: Sequenc
     )
 
 
-def _date_notes(name: str, texts: Sequence[str]) -> tuple[str, ...]:
-    """Returns a line that says that dates are written in several ways."""
-    looked_at = texts[:_DATES_LOOKED_AT]
-    if len(texts) < 3 or not all(re.fullmatch(_ISO_DATE, t) or is_some_date(t) for t in looked_at):
+def _several_ways(name: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """Returns a line that says that dates, or numbers, are written in several ways."""
+    looked_at = texts[:_LOOKED_AT]
+    if len(texts) < 3:
+        return ()
+    if all(re.fullmatch(_ISO_DATE, text) or is_some_date(text) for text in looked_at):
+        what, so = "dates", "2024-05-31"
+    elif len(texts) > _NUMERIC_VALUES and all(map(_is_some_number, looked_at)):
+        what, so = "numbers", "1234.5, in one unit,"
+    else:
         return ()
     return (
-        f"left column {name!r} as text: its dates are written in several ways "
-        f"({_listed(looked_at)}); write them as 2024-05-31 to use them",
+        f"left column {name!r} as text: its {what} are written in several ways "
+        f"({_listed(looked_at)}); write them as {so} to use them",
     )
+
+
+def _is_some_number(text: str) -> bool:
+    """Tells whether a text is a number by itself, and no code such as ABC123."""
+    is_number = number_style_of([text]) is not None or not math.isnan(parse_number(text))
+    return is_number and not re.match(r"[A-Z]{3}\d", text)
 
 
 def _most_readable(texts: Sequence[str]) -> tuple[set[str], str]:

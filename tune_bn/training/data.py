@@ -26,6 +26,7 @@ from tune_bn.training.columns import (
     dates_as_days,
     is_text,
     numbers_of,
+    reading_notes,
     reading_of,
     require_finite,
 )
@@ -247,7 +248,8 @@ def load_dataset(
         split: "random", or "time" for the future as test rows.
         time: The column of the time, no input; None: the rows are in the order of time.
         group: A column, no input, of which rows with one value stay in one part.
-        weights: A column, no input, of how much each row counts, in training as in scores.
+        weights: A column, no input, of how much each row counts, in training as in scores. What
+            fills gaps, scales and ranks counts each row once.
 
     Raises:
         DataError: The data cannot be used; the message is one line that says what to change.
@@ -501,7 +503,7 @@ def _prepare(
     }
     features = table.drop(columns=[target, *aside])
     readings = _readings(features, target, asked)
-    notes += [note for each in (reading, *readings.values()) for note in each.notes]
+    notes += reading_notes({target: reading, **readings})
     notes += _word_notes({n: w for n, w in words.items() if n in readings}, readings)
     if task is None:
         task = infer_task(target, column, reading)

@@ -53,6 +53,7 @@ _CSV_OPTIONS: dict[str, Any] = {
     "dtype": str,
     "keep_default_na": False,
 }
+_OTHER_SEPARATORS = ";\t|"  # that are looked for where the header has no comma
 _CHUNK = 1 << 20  # bytes read at a time for the digest
 _SURPRISE = 1 << 27  # bytes in memory below which no proportion is a surprise
 _LONGEST_NAME = 1000
@@ -111,7 +112,8 @@ class FileTable(NamedTuple):
 def read_table(path: Path, *, missing: Sequence[str] = MISSING_WORDS) -> FileTable:
     """Reads a CSV, Parquet or NPZ file as a table with at least one row and unique column names.
 
-    A CSV file is comma-separated UTF-8 with a header. It knows no types: a column of it is numbers
+    A CSV file is UTF-8 with a header, separated by commas, or by semicolons, tabs or bars where
+    its header has no comma. It knows no types: a column of it is numbers
     or truth values if all of its cells spell these, and text otherwise; blank cells and the words
     in `missing` are missing values. A first column without a name that only counts the rows is an
     index that was written along, and is left out. An NPZ file holds arrays `X` (or `x`) of shape
@@ -146,7 +148,7 @@ def column_names(path: Path) -> list[str] | None:
     """
     with _readable(path) as suffix:
         if suffix == ".csv":
-            names = [name for name in _csv_names(path) if name.strip()]
+            names = [name for name in _csv_head(path)[0] if name.strip()]
         elif suffix == ".parquet":
             pa, pq = _parquet()
             with (
@@ -195,9 +197,10 @@ def read_rows_in_parts(path: Path, *, rows: int) -> Iterator[pd.DataFrame]:
             yield table.iloc[start : start + rows]
         return
     if suffix == ".csv":
-        names = _csv_names(path)
+        names, separator = _csv_head(path)
         nameless = [place for place, name in enumerate(names) if not name.strip()]
-        with _csv_errors(path), pd.read_csv(path, chunksize=rows, **_CSV_OPTIONS) as parts:
+        options = {**_CSV_OPTIONS, "sep": separator, "chunksize": rows}
+        with _csv_errors(path), pd.read_csv(path, **options) as parts:
             for part in parts:
                 part.columns = pd.Index(names)
                 yield part.iloc[:, 1:] if nameless == [0] else part
@@ -322,29 +325,25 @@ def _without_rows(path: Path, n_columns: int) -> DataError:
     )
 
 
-def _csv_names(path: Path) -> list[str]:
-    """Returns the names in the header of a CSV file, if it has one and they are unique."""
+def _csv_head(path: Path) -> tuple[list[str], str]:
+    """Returns the names in the header of a CSV file, which are unique, and what is between them."""
     _require_utf8(path)
-    with (
-        _parse_errors(path, "a comma-separated UTF-8", csv.Error, UnicodeDecodeError),
-        path.open(encoding="utf-8-sig", newline="") as file,
-    ):
-        lines = (row for row in csv.reader(file) if row)
-        names, first = next(lines, []), None
-        if len(names) > _WIDE:
-            first = next(lines, None)
+    with _parse_errors(path, "a comma-separated UTF-8", csv.Error, UnicodeDecodeError):
+        for separator in (",", *_OTHER_SEPARATORS):
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                lines = (row for row in csv.reader(file, delimiter=separator) if row)
+                names, first = next(lines, []), None
+                if len(names) > _WIDE:
+                    first = next(lines, None)
+            if len(names) != 1 or not any(other in names[0] for other in _OTHER_SEPARATORS):
+                break
+        else:
+            separator = ","  # one name, in quotes
     if not names:
         raise DataError(
             f"Data needs a header line, but {path.name!r} holds only blank lines. "
             "Write the table again."
         )
-    for separator, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if len(names) == 1 and separator in names[0]:
-            raise DataError(
-                f"Data needs columns separated by commas, but the header of {path.name!r} has "
-                f"{names[0].count(separator)} {word} and no comma. Save it with commas "
-                "(and decimal points)."
-            )
     require_unique(names, path.name)
     if len(names) > _WIDE and first is None:  # for which pandas would take seconds
         raise _without_rows(path, len(names))
@@ -353,7 +352,7 @@ def _csv_names(path: Path) -> list[str]:
             f"Data needs a cell for each column, but {path.name!r} names {len(names):,} columns "
             f"in its header and its first row has {len(first):,} cells. Repair the header."
         )
-    return names
+    return names, separator
 
 
 def _require_utf8(path: Path) -> None:
@@ -389,10 +388,11 @@ def _csv_errors(path: Path) -> AbstractContextManager[None]:
 
 
 def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
-    names = _csv_names(path)
+    names, separator = _csv_head(path)
     with _csv_errors(path):
         kind = object if len(names) > _WIDE else str
-        table: pd.DataFrame = pd.read_csv(path, **{**_CSV_OPTIONS, "dtype": kind})
+        options = {**_CSV_OPTIONS, "dtype": kind, "sep": separator}
+        table: pd.DataFrame = pd.read_csv(path, **options)
     nameless = [place for place, name in enumerate(names) if not name.strip()]
     if nameless == [0] and _counts_rows(table.iloc[:, 0]):
         notes.append("left out the first column: it has no name and only counts the rows")

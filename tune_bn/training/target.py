@@ -168,6 +168,12 @@ def encode_classes(name: str, column: pd.Series) -> tuple[tuple[Label, ...], npt
         few = int((counts < MIN_CLASS_ROWS).sum())
         more = f" ({few} classes have too few)" if few > 1 else ""
         rows = "1 row" if counts[rarest] == 1 else f"{counts[rarest]} rows"
+        if not numeric and len(classes) > len(y) / 2:
+            raise DataError(
+                f"Target {name!r} needs numbers or classes, but holds {len(classes)} different "
+                f"texts in {len(y)} rows, as {shown(classes[rarest])}. Write numbers as 1234.5, or "
+                "choose another target column."
+            )
         raise DataError(
             f"Classification needs {MIN_CLASS_ROWS} rows of each class (training, validation, "
             f"test), but class {shown(classes[rarest])} of target {name!r} has {rows}{more}. "

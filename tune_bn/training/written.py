@@ -51,9 +51,10 @@ _UNIT = r"(?:%|‰|°[CF]?|[$€£¥₹₽₩₺]|[A-Za-zµΩ°²³/]{1,12})"
 _WRITTEN = re.compile(
     rf"(?P<open>\()?(?P<sign>[-+])?(?P<before>{_CURRENCY})? ?(?P<sign2>[-+])?"
     r"(?P<body>\d[\d.,' ]*|[.,]\d+)(?<! ) ?"
-    rf"(?P<after>{_UNIT})?(?P<close>\))?",
+    rf"(?P<after>{_UNIT})?(?P<behind>-)?(?P<close>\))?",
     re.ASCII,
 )
+_NO_CENTS = re.compile(r"(?<=\d)[.,](?:--?|[–—])(?=$|[\s)€$A-Z])")  # as in 12,– and 1'450.-
 _SIGNS = str.maketrans({"−": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'"})
 # Separator of groups and decimal sign, in the order in which they are tried.
 _SEPARATORS = (("", "."), (",", "."), ("", ","), (".", ","), (" ", "."), (" ", ","), ("'", "."))
@@ -111,10 +112,8 @@ def parse_number(text: str, style: NumberStyle | None = None) -> float:
         if _PLAIN.fullmatch(text) or _INFINITE.fullmatch(text):
             return float(text)
         return math.nan
-    found = _WRITTEN.fullmatch(text.translate(_SIGNS))
-    if found is None or bool(found["open"]) != bool(found["close"]):
-        return math.nan
-    if (found["sign"] or found["open"]) and (found["sign2"] or (found["sign"] and found["open"])):
+    found = _matched(text)
+    if found is None:
         return math.nan
     if (found["before"] or "") not in ("", style.before):
         return math.nan
@@ -126,8 +125,17 @@ def parse_number(text: str, style: NumberStyle | None = None) -> float:
     if style.group:
         body = body.replace(style.group, "")
     value = float(body.replace(style.decimal, "."))
-    is_negative = found["open"] or "-" in (found["sign"], found["sign2"])
+    is_negative = found["open"] or "-" in found.group("sign", "sign2", "behind")
     return -value if is_negative else value
+
+
+def _matched(text: str) -> re.Match[str] | None:
+    """Returns the parts of a number as people write it; None if a text is none."""
+    found = _WRITTEN.fullmatch(_NO_CENTS.sub("", text.strip().translate(_SIGNS)))
+    if found is None or bool(found["open"]) != bool(found["close"]):
+        return None
+    signs = found.group("open", "sign", "sign2", "behind")
+    return found if sum(map(bool, signs)) <= 1 else None
 
 
 @cache
@@ -168,8 +176,8 @@ def number_style_of(texts: Iterable[str]) -> NumberStyle | None:
     are_plain = True
     for text in texts:
         are_plain = are_plain and _PLAIN.fullmatch(text.strip()) is not None
-        found = _WRITTEN.fullmatch(text.strip().translate(_SIGNS))
-        if found is None or bool(found["open"]) != bool(found["close"]):
+        found = _matched(text)
+        if found is None:
             return None
         ends.add((found["before"] or "", found["after"] or ""))
         if len(ends) > 1:

@@ -10,7 +10,7 @@ from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.training import Config, Dataset, Fit
 from tune_bn.training.baselines import expected_s
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
-from tune_bn.tuning.folder.left import FILES_S
+from tune_bn.tuning.folder.left import FILES_S, plan_final
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import default_config, params_of
@@ -80,6 +80,7 @@ def tune(
         )
         trained = rows + len(dataset.validation)
         search.tally.others_s = FILES_S + expected_s(trained, dataset.n_features, dataset.n_outputs)
+        search.tally.plan = plan_final(trained)
         if settings.jobs == 1:
             run_here(search, dataset, epochs=settings.epochs, device=settings.device, metric=metric)
         else:

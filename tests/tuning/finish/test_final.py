@@ -1,4 +1,6 @@
 import dataclasses
+import multiprocessing
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -6,12 +8,14 @@ import torch
 from tune_bn.training import Config, EpochMetrics
 from tune_bn.tuning.finish.final import (
     FOLDS,
+    Played,
     _is_clearly_better,
     all_but_test,
     fold_numbers,
-    plan_final,
     play_final,
 )
+from tune_bn.tuning.folder.left import plan_final
+from tune_bn.tuning.trials.workers import one_thread
 
 GOOD = Config(learning_rate=0.1, width=16, depth=1, dropout=0.0)
 POOR = Config(width=1, depth=1, learning_rate=1e-4)
@@ -54,6 +58,36 @@ def test_the_final_tells_how_far_it_is(tiny):
     heard: list[tuple[int, ...]] = []
     final(tiny, GOOD, POOR, on_fold=lambda at: heard.append((at.done, at.of)))
     assert heard == [(done, 2 * FOLDS) for done in range(1, 2 * FOLDS + 1)]
+
+
+def test_several_at_the_same_time_are_as_one_after_the_other(tiny):
+    """To the last bit; what they trained is remembered, and one that diverges comes last."""
+    heard: list[Played] = []
+    memory: dict[tuple[Config, int], Sequence[EpochMetrics]] = {}
+    configs = (POOR, DIVERGES, GOOD)
+    options = {"folds": 3, "on_fold": heard.append, "memory": memory}
+    with one_thread():
+        found = final(tiny, *configs, jobs=2, **options)
+        assert [each.done for each in heard] == list(range(1, 10))
+        assert sum(each.is_new for each in heard) >= 6
+        again = final(tiny, *configs, folds=3)
+    for ranking in (found, again):
+        for at, each in enumerate(ranking):
+            epochs = [dataclasses.replace(epoch, seconds=0.0) for epoch in each.curve]
+            ranking[at] = dataclasses.replace(each, curve=tuple(epochs))
+    assert found == again
+    assert set(memory) >= {(c, fold) for c in (POOR, GOOD) for fold in range(3)}
+
+
+def test_a_stop_ends_fits_at_the_same_time(tiny):
+    """What the caller raises after an epoch comes through, and no process is left."""
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        final(tiny, POOR, GOOD, jobs=2, after_epoch=stop)
+    assert multiprocessing.active_children() == []
 
 
 def test_the_test_rows_are_left_alone(tiny):

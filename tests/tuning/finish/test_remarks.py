@@ -5,8 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tune_bn.training import Config
 from tune_bn.training.baselines import Baseline
-from tune_bn.tuning.finish.remarks import FEW_ROWS, remarks
+from tune_bn.tuning.finish.final import Finalist
+from tune_bn.tuning.finish.remarks import FEW_ROWS, remarks, why_default
 
 RIGHT = np.ones(40)
 HALF = np.arange(40) % 2 * 1.0
@@ -61,3 +63,24 @@ def test_few_rows_are_said(tiny):
     )
     assert len(tiny.train) + len(tiny.validation) >= FEW_ROWS
     assert said(few, RIGHT, HALF)[0].startswith("16 rows to learn from and 18 to test on")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        (
+            (0.0042, 0.0061),
+            "trial 7, the best other, is better by 0.0042 in accuracy over 5 folds, within the "
+            "standard error of 0.0061",
+        ),
+        ((-0.01, 0.002), "trial 7, the best other, is no better in accuracy over 5 folds"),
+    ],
+)
+def test_why_the_default_is_kept(ahead, words):
+    """In one sentence, with what decided."""
+    default = Finalist(0, Config(), 5, {}, ahead=(0.0, 0.0))
+    other = Finalist(7, Config(width=9), 5, {}, ahead=ahead)
+    assert why_default([default, other], "accuracy") == (
+        f"the default configuration is kept: {words}"
+    )
+    assert why_default([default], "accuracy") is None

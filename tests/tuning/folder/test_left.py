@@ -81,6 +81,14 @@ def test_nothing_is_said_before_a_trial_was_trained_to_its_end():
     assert left_s([Timed(1.0, 1.0, None)], asked=9, maximize=True) is None
 
 
+def test_jobs_share_the_trainings_of_the_final():
+    """But not the two that follow it."""
+    trials = [Timed(1.0, 1.0, 0.5), Timed(1.0, 1.0, 0.6)]
+    alone, shared = (left_s(trials, asked=2, maximize=True, jobs=jobs) for jobs in (1, 2))
+    folds = fits_s([1.0, 1.0], folds=5, default_s=1.0)[:-2]
+    assert alone - shared == pytest.approx(sum(folds) / 2)
+
+
 def test_what_an_earlier_final_trained_says_nothing_of_the_pace():
     """Half of the fits were there at once; the others are as slow as expected."""
     expected = fits_s([2.0] * 4, folds=5, default_s=2.0)

@@ -180,6 +180,19 @@ def test_the_search_leaves_time_for_what_follows():
     assert scene.search.tally.is_over()
 
 
+def test_a_smaller_final_leaves_more_to_the_search():
+    """Of a large table two configurations and the default meet on two folds."""
+    scene = Scene(Settings(trials=9, epochs=1, timeout_s=100.0))
+    scene.search.tally.plan = (3, 2)
+    job = scene.search.begin()
+    assert job is not None
+    scene.search.epoch(job, dataclasses.replace(metrics(1), seconds=1.0))
+    scene.now = 78.0
+    assert not scene.search.tally.is_over()
+    scene.now = 79.0
+    assert scene.search.tally.is_over()
+
+
 def test_what_follows_has_three_fifths_of_the_time_at_most():
     """However long one training takes."""
     scene = Scene(Settings(trials=9, epochs=1, timeout_s=100.0))

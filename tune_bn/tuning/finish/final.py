@@ -14,8 +14,9 @@ the metric is better also if its loss is clearly lower. Test rows are not touche
 import itertools
 import math
 import statistics
+from collections import deque
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -24,6 +25,7 @@ from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Fit, 
 from tune_bn.tuning.folder.left import FINALISTS, FIRST_FOLDS, FOLDS, SECOND_ROUND
 from tune_bn.tuning.space import default_config
 from tune_bn.tuning.trials.life import fit_seed
+from tune_bn.tuning.trials.workers import Job, run_in_workers
 
 __all__ = [
     "FINALISTS",
@@ -33,13 +35,8 @@ __all__ = [
     "all_but_test",
     "all_rows",
     "fold_numbers",
-    "plan_final",
     "play_final",
 ]
-
-# Finalists and folds, the larger the table the fewer: its scores differ less by luck.
-_SIZES = ((FINALISTS, FOLDS), (6, FOLDS), (4, 4), (4, 3), (3, 2), (2, 2), (1, 1))
-_ROWS_OF_SIZE = (10_000, 20_000, 50_000, 100_000)
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,8 @@ class Finalist:
         scores: Mean over these of the metric and the loss; empty if its training diverged.
         decay: Of the kept averages the one that most folds picked; None if one was kept.
         curve: Every epoch of the training that held out the first fold.
+        ahead: By how much its metric is better than the default's over the folds that both met,
+            and the standard error of that; None if that is not known.
     """
 
     number: int | None
@@ -61,6 +60,7 @@ class Finalist:
     scores: dict[str, float]
     decay: float | None = None
     curve: tuple[EpochMetrics, ...] = ()
+    ahead: tuple[float, float] | None = None
 
     @property
     def chosen(self) -> Config:
@@ -86,26 +86,6 @@ class Played(NamedTuple):
     is_new: bool
 
 
-def plan_final(rows: int, fits: float = math.inf) -> tuple[int, int]:
-    """Returns how many of the search's best configurations meet, and on how many folds.
-
-    Args:
-        rows: Training and validation rows.
-        fits: Trainings that there is time for.
-
-    Example:
-        >>> plan_final(1000), plan_final(1000, fits=12), plan_final(150_000)
-        ((8, 5), (3, 2), (3, 2))
-    """
-    first = sum(rows >= most for most in _ROWS_OF_SIZE)
-    for finalists, folds in _SIZES[first:]:
-        players = finalists + 1  # the default configuration may come on top
-        second = min(players, SECOND_ROUND) * max(folds - FIRST_FOLDS, 0)
-        if players * min(folds, FIRST_FOLDS) + second <= fits:
-            return finalists, folds
-    return _SIZES[-1]
-
-
 def play_final(
     candidates: Sequence[tuple[int | None, Config]],
     dataset: Dataset,
@@ -116,6 +96,7 @@ def play_final(
     epochs: int,
     device: str = "cpu",
     folds: int = FOLDS,
+    jobs: int = 1,
     is_over: Callable[[], bool] = lambda: False,
     on_fold: Callable[[Played], None] = lambda _: None,
     after_epoch: Callable[[], None] = lambda: None,
@@ -137,22 +118,29 @@ def play_final(
         epochs: Passes over the rows for each fit.
         device: Where to train.
         folds: How many of the folds are played, at least 1.
+        jobs: Fits at the same time, above 1 each in a process of its own; they give the same.
         is_over: Asked before each fit but the first; True ends the final with what it has.
         on_fold: Called after each fit.
         after_epoch: Called after each epoch; may raise to end the final.
         memory: Configuration and fold → its epochs, of an earlier final of the same rows, seed and
             epochs; what is in it is not trained again, what is trained is put into it.
     """
-    together = all_but_test(dataset).train
-    fold_of = fold_numbers(together, dataset.task, seed, in_time=dataset.in_time)
+    together = all_but_test(dataset)
+    fold_of = fold_numbers(together.train, dataset.task, seed, in_time=dataset.in_time)
+    held_out = _HeldOut(together, fold_of)
     folds = min(folds, int(fold_of.max()) + 1)
     rounds = [range(min(FIRST_FOLDS, folds)), range(min(FIRST_FOLDS, folds), folds)]
     first = default_config(len(dataset.train))
     default = next((place for place, (_, c) in enumerate(candidates) if c == first), None)
-    done, is_new = 0, False
+    done, total = 0, 0
     memory = {} if memory is None else memory
     ends: dict[int, list[EpochMetrics] | None] = {place: [] for place in range(len(candidates))}
     curves: dict[int, tuple[EpochMetrics, ...]] = {}
+
+    def count(fold: int, *, is_new: bool) -> None:
+        nonlocal done
+        done += 1
+        on_fold(Played(done, total, fold, folds, is_new))
 
     def rank_of(place: int) -> tuple[int, float, float]:
         of_place = ends[place]
@@ -169,38 +157,48 @@ def play_final(
         total = done + len(playing) * len(part)
         if part.start == 0:
             total += min(len(candidates), SECOND_ROUND) * len(rounds[1])
-        for fold, place in itertools.product(part, playing):
+        fits = [
+            (place, Job(place, candidates[place][1], fit_seed(seed, fold), fold))
+            for fold, place in itertools.product(part, playing)
+        ]
+        asked = [job for place, job in fits if ends[place] is not None]
+        missing = deque(job for job in asked if (job.config, job.fold) not in memory)
+        at_once: set[Job] = set()
+        if min(jobs, len(missing)) > 1:
+            running = _Round(missing, epochs, memory, is_over, after_epoch, at_once, count)
+            run_in_workers(
+                running,
+                held_out,
+                n_workers=min(jobs, len(missing)),
+                epochs=epochs,
+                device=device,
+                metric=metric,
+            )
+        for place, job in fits:
             of_place = ends[place]
-            if done and is_over():
-                break
+            is_new = False
             if of_place is not None:
-                config = candidates[place][1]
-                is_new = (config, fold) not in memory
+                is_new = (job.config, job.fold) not in memory
+                if is_new and done and is_over():
+                    break
                 if is_new:
-                    memory[config, fold] = _train(
-                        config,
-                        replace(
-                            dataset,
-                            # In time, what comes after a fold is not known yet.
-                            train=_rows(
-                                together, fold_of < fold if dataset.in_time else fold_of != fold
-                            ),
-                            validation=_rows(together, fold_of == fold),
-                        ),
+                    memory[job.config, job.fold] = _train(
+                        job,
+                        held_out(job),
                         epochs=epochs,
-                        seed=fit_seed(seed, fold),
                         device=device,
                         after_epoch=after_epoch,
                         metric=metric,
                     )
-                epochs_of = memory[config, fold]
+                epochs_of = memory[job.config, job.fold]
                 curves.setdefault(place, tuple(epochs_of))
                 ends[place] = [*of_place, epochs_of[-1]] if epochs_of else None
-            done += 1
-            on_fold(Played(done, total, fold, folds, is_new))
+            if job not in at_once:
+                count(job.fold, is_new=is_new)
         ranking.sort(key=rank_of)
+    of_default = None if default is None else ends[default]
     if default is not None and not _is_clearly_better(
-        ends[ranking[0]], ends[default], metric, maximize=maximize
+        ends[ranking[0]], of_default, metric, maximize=maximize
     ):
         ranking.remove(default)
         ranking.insert(0, default)
@@ -211,6 +209,7 @@ def play_final(
             _means(of_place, (metric, "loss")),
             statistics.mode(end.decay for end in of_place) if of_place else None,
             curves.get(place, ()),
+            _ahead(of_place, of_default, metric, maximize=maximize),
         )
         for place in ranking
         for of_place in [ends[place] or []]
@@ -227,18 +226,34 @@ def _is_clearly_better(
     """Tells whether the metric is better by more than chance, or no worse with a better loss."""
     if not ends or not others:
         return bool(ends)
+    gain, error = _gain(ends, others, metric, maximize=maximize)
+    saved, error_of_saved = _gain(ends, others, "loss", maximize=False)
+    return gain > error or (gain >= 0.0 and saved > error_of_saved)
+
+
+def _ahead(
+    ends: Sequence[EpochMetrics],
+    others: Sequence[EpochMetrics] | None,
+    metric: str,
+    *,
+    maximize: bool,
+) -> tuple[float, float] | None:
+    return _gain(ends, others, metric, maximize=maximize) if ends and others else None
+
+
+def _gain(
+    ends: Sequence[EpochMetrics],
+    others: Sequence[EpochMetrics],
+    metric: str,
+    *,
+    maximize: bool,
+) -> tuple[float, float]:
+    """Returns by how much a metric is better on the folds of both, and the standard error."""
     sign = 1.0 if maximize else -1.0
-    pairs = list(zip(ends, others, strict=False))
+    pairs = zip(ends, others, strict=False)
     gains = [sign * (own.value(metric) - other.value(metric)) for own, other in pairs]
-    saved = [other.loss - own.loss for own, other in pairs]
-    return _is_clear(gains) or (statistics.mean(gains) >= 0.0 and _is_clear(saved))
-
-
-def _is_clear(gains: Sequence[float]) -> bool:
-    """Tells whether the mean over the folds is above its standard error."""
-    if len(gains) < 2:
-        return gains[0] > 0.0
-    return statistics.mean(gains) > statistics.stdev(gains) / math.sqrt(len(gains))
+    error = statistics.stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else 0.0
+    return statistics.mean(gains), error
 
 
 def all_but_test(dataset: Dataset) -> Dataset:
@@ -293,12 +308,63 @@ def fold_numbers(rows: Split, task: str, seed: int, *, in_time: bool = False) ->
     return fold_of
 
 
+@dataclass(frozen=True)
+class _HeldOut:
+    """What a fit of the final is trained on and measured by; for worker processes, too."""
+
+    together: Dataset
+    fold_of: torch.Tensor
+
+    def __call__(self, job: Job) -> Dataset:
+        data, is_own = self.together, self.fold_of == job.fold
+        # In time, what comes after a fold is not known yet.
+        is_known = self.fold_of < job.fold if data.in_time else ~is_own
+        return replace(
+            data, train=_rows(data.train, is_known), validation=_rows(data.train, is_own)
+        )
+
+
+@dataclass
+class _Round:
+    """Hands the fits of a round to workers, and keeps what they trained.
+
+    One that fails there is left to be trained here, which says why.
+    """
+
+    waiting: deque[Job]
+    epochs: int
+    memory: MutableMapping[tuple[Config, int], Sequence[EpochMetrics]]
+    is_over: Callable[[], bool]
+    after_epoch: Callable[[], None]
+    done: set[Job]
+    count: Callable[..., None]
+    trained: dict[Job, list[EpochMetrics]] = field(default_factory=dict)
+
+    def begin(self) -> Job | None:
+        if not self.waiting or (self.trained and self.is_over()):
+            return None
+        return self.waiting.popleft()
+
+    def epoch(self, job: Job, metrics: EpochMetrics) -> bool:
+        self.after_epoch()
+        trained = self.trained.setdefault(job, [])
+        trained.append(metrics)
+        if metrics.epoch < self.epochs:
+            return True
+        self.memory[job.config, job.fold] = trained
+        self.done.add(job)
+        self.count(job.fold, is_new=True)
+        return False
+
+    def fail(self, job: Job, reason: str) -> None:
+        pass
+
+
 def _train(
-    config: Config,
+    job: Job,
     dataset: Dataset,
     *,
     epochs: int,
-    seed: int,
     device: str,
     after_epoch: Callable[[], None],
     metric: str,
@@ -306,7 +372,9 @@ def _train(
     """Trains on one fold's rows and returns every epoch; none if the training diverged."""
     done = []
     try:
-        training = Fit(config, dataset, epochs=epochs, seed=seed, device=device, metric=metric)
+        training = Fit(
+            job.config, dataset, epochs=epochs, seed=job.seed, device=device, metric=metric
+        )
         for metrics in training:
             done.append(metrics)
             after_epoch()

@@ -24,12 +24,12 @@ from tune_bn.training import Config, Dataset, DivergedError, Fit, evaluate
 from tune_bn.training.baselines import BOOSTING, fitted_baselines
 from tune_bn.training.model_file import save_model
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.finish.final import Finalist, Played, all_but_test, plan_final, play_final
+from tune_bn.tuning.finish.final import Finalist, Played, all_but_test, play_final
 from tune_bn.tuning.finish.memory import FinalMemory
-from tune_bn.tuning.finish.remarks import gains_of, remarks
+from tune_bn.tuning.finish.remarks import gains_of, remarks, why_default
 from tune_bn.tuning.finish.shown import network_results
 from tune_bn.tuning.folder.folder import replace_results
-from tune_bn.tuning.folder.left import final_left_s, fits_s
+from tune_bn.tuning.folder.left import final_left_s, fits_s, plan_final
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally, after_fits_s
 from tune_bn.tuning.settings import Settings
@@ -126,6 +126,7 @@ def finish(
         epochs=settings.epochs,
         device=settings.device,
         folds=folds,
+        jobs=settings.jobs,
         is_over=lambda: tally.left_s < kept_s,
         on_fold=hear,
         after_epoch=tally.raise_if_stopped,
@@ -140,6 +141,8 @@ def finish(
     fitted = fitted_baselines(dataset, seed=settings.seed, metric=metric, limit_s=limit_s)
     others: dict[str, dict[str, float] | None] = {n: b.scores for n, b in fitted.items()}
     notes = remarks(test, gains_of(model, dataset, metric), fitted, dataset, metric)
+    if winner is default and (why := why_default(ranking, metric)) is not None:
+        notes.append(why)
     if (n_finalists, folds) != plan_final(rows):
         notes.append(
             f"the timeout left time to compare the best {n_finalists} and the default on {folds} "
@@ -261,7 +264,7 @@ def _fits_left(settings: Settings, tally: Tally, kept_s: float) -> float:
     """Returns how many trainings of the final there is time for."""
     if settings.timeout_s is None:
         return math.inf
-    return (tally.left_s - kept_s) / max(_SLOWER * tally.fit_s, 1e-9)
+    return settings.jobs * (tally.left_s - kept_s) / max(_SLOWER * tally.fit_s, 1e-9)
 
 
 def _candidates(

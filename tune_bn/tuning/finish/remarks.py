@@ -4,7 +4,7 @@ Two models are compared row by row on the same test rows. A difference is one fr
 standard errors on (about 95 %); whether it matters is for the person to say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,34 @@ from torch import nn
 from tune_bn.training import Dataset
 from tune_bn.training.baselines import Baseline
 from tune_bn.training.metrics import predict_outputs
+from tune_bn.tuning.finish.final import Finalist
 
-__all__ = ["FEW_ROWS", "gains_of", "remarks"]
+__all__ = ["FEW_ROWS", "gains_of", "remarks", "why_default"]
 
 FEW_ROWS = 50
 """Rows to learn from below which that is said."""
+
+
+def why_default(ranking: Sequence[Finalist], metric: str) -> str | None:
+    """Returns why the default configuration won a final; None if no other was trained in it.
+
+    Args:
+        ranking: The default, then the others, the best first.
+        metric: What they were ranked by.
+    """
+    winner, *others = ranking
+    if not others or others[0].ahead is None:
+        return None
+    best = others[0]
+    gain, error = others[0].ahead
+    name = "the best other" if best.number is None else f"trial {best.number}, the best other,"
+    how = f"is better by {gain:.2g}" if gain > 0 else "is no better"
+    within = f", within the standard error of {error:.2g}" if gain > 0 else ""
+    folds = min(best.folds, winner.folds)
+    return (
+        f"the default configuration is kept: {name} {how} in {metric} over {folds} "
+        f"fold{'s' if folds > 1 else ''}{within}"
+    )
 
 
 def gains_of(

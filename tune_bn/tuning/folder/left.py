@@ -6,6 +6,7 @@ early ones were drawn from the whole space and none of them was stopped. A train
 takes as long as its configuration took in the search, by the rows that it is trained on.
 """
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -21,6 +22,8 @@ __all__ = [
     "final_left_s",
     "fits_s",
     "left_s",
+    "n_fits",
+    "plan_final",
 ]
 
 FINALISTS = 8
@@ -34,6 +37,9 @@ SECOND_ROUND = 4
 FILES_S = 1.0
 """Seconds that the page and the other files take."""
 
+# Finalists and folds, the larger the table the fewer: its scores differ less by luck.
+_SIZES = ((FINALISTS, FOLDS), (6, FOLDS), (4, 4), (4, 3), (3, 2), (2, 2), (1, 1))
+_ROWS_OF_SIZE = (10_000, 20_000, 50_000, 100_000)
 _ENOUGH = 8  # trials of which half say how long another takes
 _FEW = 4
 _FOLD_ROWS = 0.64 / 0.6  # of all rows, beside those that a trial of the search is trained on
@@ -54,6 +60,31 @@ class Timed(NamedTuple):
     value: float | None
 
 
+def plan_final(rows: int, fits: float = math.inf) -> tuple[int, int]:
+    """Returns how many of the search's best configurations meet, and on how many folds.
+
+    Args:
+        rows: Training and validation rows.
+        fits: Trainings that there is time for.
+
+    Example:
+        >>> plan_final(1000), plan_final(1000, fits=12), plan_final(150_000)
+        ((8, 5), (3, 2), (3, 2))
+    """
+    first = sum(rows >= most for most in _ROWS_OF_SIZE)
+    for finalists, folds in _SIZES[first:]:
+        if n_fits(finalists + 1, folds) <= fits:  # the default configuration may come on top
+            return finalists, folds
+    return _SIZES[-1]
+
+
+def n_fits(players: int, folds: int) -> int:
+    """Returns how many trainings a final of so many players has."""
+    return players * min(folds, FIRST_FOLDS) + min(players, SECOND_ROUND) * max(
+        folds - FIRST_FOLDS, 0
+    )
+
+
 def left_s(
     trials: Sequence[Timed],
     *,
@@ -62,6 +93,7 @@ def left_s(
     others_s: float = 0.0,
     finalists: int = FINALISTS,
     folds: int = FOLDS,
+    jobs: int = 1,
 ) -> float | None:
     """Returns the seconds from the end of the latest trial to the end of the run.
 
@@ -72,6 +104,7 @@ def left_s(
         others_s: Seconds that the other models will take.
         finalists: Configurations that will meet in the final.
         folds: And on how many folds.
+        jobs: Of these trainings that run side by side.
 
     Returns:
         None before the first trial is trained to its end.
@@ -81,7 +114,8 @@ def left_s(
         return None
     later = trials[len(trials) // 2 :] if len(trials) >= _ENOUGH else trials
     pace = statistics.fmean(trial.wall_s for trial in later)
-    return max(asked - len(trials), 0) * pace + sum(following) + others_s
+    final = sum(following[:-2]) / jobs + sum(following[-2:])
+    return max(asked - len(trials), 0) * pace + final + others_s
 
 
 def after_s(

@@ -14,14 +14,12 @@ from optuna.trial import TrialState
 from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.stages import counted
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.folder.left import Timed, left_s
+from tune_bn.tuning.folder.left import FINALISTS, FOLDS, Timed, left_s, n_fits
 from tune_bn.tuning.folder.study import counted_trials, stage_of
 from tune_bn.tuning.settings import Settings
 
-__all__ = ["FITS_AFTER", "Ended", "Progress", "Tally", "after_fits_s"]
+__all__ = ["Ended", "Progress", "Tally", "after_fits_s"]
 
-FITS_AFTER = 30
-"""Trainings that follow a search: 28 of the final, the best and the default on all rows."""
 _MOST_AFTER = 0.6
 _FILES_S = 3.0
 
@@ -103,6 +101,7 @@ class Tally:
         self._latest_s = 0.0  # when the latest trial ended
         finished = counted_trials(study)
         self.others_s = 0.0  # what the other models and the files will take at the end
+        self.plan = (FINALISTS, FOLDS)  # of the final
         self.timed = [_timed(trial, settings.jobs) for trial in finished]
         self.seconds = {t.number: at.seconds for t, at in zip(finished, self.timed, strict=True)}
         self._before = self.finished = len(finished)
@@ -150,7 +149,8 @@ class Tally:
         timeout = self._settings.timeout_s
         if timeout is None or not self._values:
             return False
-        following = min(FITS_AFTER * self.fit_s + after_fits_s(timeout), _MOST_AFTER * timeout)
+        fits = n_fits(*self.plan) / self._settings.jobs + 2  # the best and the default on all rows
+        following = min(fits * self.fit_s + after_fits_s(timeout), _MOST_AFTER * timeout)
         return self.left_s <= following
 
     def is_over(self) -> bool:
@@ -220,6 +220,9 @@ class Tally:
             asked=self._settings.trials,
             maximize=self.maximize,
             others_s=self.others_s,
+            finalists=self.plan[0],
+            folds=self.plan[1],
+            jobs=self._settings.jobs,
         )
         if left is not None:
             left = max(min(left - (elapsed - self._latest_s), self.left_s), 0.0)

@@ -8,7 +8,7 @@ to go on; when its parent is gone it ends within the epoch.
 import multiprocessing
 import pickle
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -26,11 +26,12 @@ __all__ = ["Job", "Listener", "one_thread", "run_here", "run_in_workers"]
 
 @dataclass(frozen=True)
 class Job:
-    """A configuration to train, and the seed to train it with."""
+    """A configuration to train, the seed to train it with, and in a final the fold to hold out."""
 
     number: int
     config: Config
     seed: int
+    fold: int = 0
 
 
 class Listener(Protocol):
@@ -69,7 +70,7 @@ def run_here(
 
 def run_in_workers(
     jobs: Listener,
-    dataset: Dataset,
+    dataset: Dataset | Callable[[Job], Dataset],
     *,
     n_workers: int,
     epochs: int,
@@ -78,7 +79,8 @@ def run_in_workers(
 ) -> None:
     """Trains jobs in ``n_workers`` processes until there is none left.
 
-    A worker that dies (killed for memory, say) costs its own job and is replaced.
+    A worker that dies (killed for memory, say) costs its own job and is replaced. A `dataset` that
+    can be called, and pickled, says what each job is trained on.
     """
     # Bytes, because multiprocessing would put the tensors into shared memory, of which containers
     # have little.
@@ -203,9 +205,10 @@ def _work(connection: Connection) -> None:
         job: Job | None = connection.recv()
         while job is not None:
             following: Job | None = None
+            rows = dataset(job) if callable(dataset) else dataset
             try:
                 for metrics in Fit(
-                    job.config, dataset, epochs=epochs, seed=job.seed, device=device, metric=metric
+                    job.config, rows, epochs=epochs, seed=job.seed, device=device, metric=metric
                 ):
                     connection.send(metrics)
                     following = connection.recv()
