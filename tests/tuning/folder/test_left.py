@@ -86,6 +86,8 @@ def test_jobs_share_the_trainings_of_the_final():
     trials = [Timed(1.0, 1.0, 0.5), Timed(1.0, 1.0, 0.6)]
     alone, shared = (left_s(trials, asked=2, maximize=True, jobs=jobs) for jobs in (1, 2))
     folds = fits_s([1.0, 1.0], folds=5, default_s=1.0)[:-2]
+    assert alone is not None
+    assert shared is not None
     assert alone - shared == pytest.approx(sum(folds) / 2)
 
 
