@@ -178,6 +178,14 @@ def test_more_jobs_than_cores_are_noted(jobs, monkeypatch, capsys):
     assert noted == (jobs == 99)
 
 
+@pytest.mark.parametrize(("jobs", "rows"), [(1, 20_000), (1, 19_999), (2, 20_000)])
+def test_cores_that_a_large_table_could_use_are_noted(jobs, rows, monkeypatch, capsys):
+    """Of a small table a run is soon over."""
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    _note_jobs(jobs, rows)
+    assert ("--jobs 2" in capsys.readouterr().err) == ((jobs, rows) == (1, 20_000))
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize(
     "words",

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from tune_bn.training import Config, Fit, load_dataset
+from tune_bn.training import Config, Fit, evaluate, load_dataset
 from tune_bn.training.fit import build_model
 from tune_bn.training.scores import NormalScores, ScoredMLP
 
@@ -68,6 +68,8 @@ def test_a_fit_sees_scores_and_its_state_holds_them():
     again = build_model(config, data.n_features, data.n_outputs)
     assert isinstance(again, ScoredMLP)
     again.load_state_dict(training.model.state_dict())
+    measured = evaluate(training.model, data.validation, data.task)
+    assert next(iter(Fit(config, data, epochs=1))).loss == measured["loss"]
     x = data.test.x
     assert torch.equal(again.eval()(x), training.model.eval()(x))
     standard = Fit(Config(width=8, depth=1, inputs="standard"), data, epochs=1)

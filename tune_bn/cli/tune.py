@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["tune"]
 
+_LARGE = 20_000  # rows to train on from which cores that wait are worth a line
+
 
 def tune(
     context: typer.Context,
@@ -153,7 +155,7 @@ def tune(
         metric_name = settings.metric_for(prepared.preprocessing.target.task)
         check_folder(out, resume=resume)
         _announce(prepared)
-        _note_jobs(jobs)
+        _note_jobs(jobs, len(prepared.parts[0].y) if (backend, device) == ("optuna", "cpu") else 0)
         # All at once, so that a package that is missing is named before anything is done.
         from tune_bn.cli.outcome import print_outcome
         from tune_bn.cli.progress import show_progress
@@ -214,8 +216,14 @@ def _announce(prepared: "Prepared") -> None:
         print(visible(f"note: {note}"), file=sys.stderr)
 
 
-def _note_jobs(jobs: int) -> None:
+def _note_jobs(jobs: int, rows: int = 0) -> None:
     cores = os.cpu_count() or 1
+    if jobs < cores and rows >= _LARGE:
+        print(
+            f"note: this table is large: --jobs {cores} trains on all {cores} cores of this "
+            "machine",
+            file=sys.stderr,
+        )
     if jobs > cores:
         print(
             f"note: {jobs} jobs share {cores} core{'s' if cores > 1 else ''}, and each holds torch "

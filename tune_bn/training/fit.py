@@ -21,7 +21,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -235,7 +235,11 @@ class Fit:
         self._inputs = self._train.x
         if isinstance(model, ScoredMLP):
             model.scores.learn(self._train.x)
-            self._inputs = model.scores(self._train.x)  # once for all epochs
+            # Once for all epochs.
+            self._inputs = model.scores(self._train.x)
+            self._validation = replace(self._validation, x=model.scores(self._validation.x))
+        assert isinstance(model.layers, nn.Module)
+        self._body: nn.Module = model.layers  # behind the scores
         self._parameters = list(self.model.parameters())
         matrices = [p for p in self._parameters if p.ndim > 1]
         others = [p for p in self._parameters if p.ndim <= 1]  # γ, β and biases do not decay
@@ -294,13 +298,11 @@ class Fit:
         batches = list(_batches(order, self.config.batch_size))
         steps = len(batches) * self.epochs
         total = torch.zeros((), dtype=torch.float64, device=x.device)
-        body = self.model.layers  # behind the scores, which are there already
-        assert isinstance(body, nn.Module)
         self.model.train()
         for number, rows in enumerate(batches):
             self._optimizer.zero_grad()
             weight = None if shares is None else shares[rows]
-            loss = loss_of(body(x[rows]), y[rows], self.task, weight)
+            loss = loss_of(self._body(x[rows]), y[rows], self.task, weight)
             loss.backward()  # type: ignore[no-untyped-call] # torch leaves it without annotations
             nn.utils.clip_grad_norm_(self._parameters, _LONGEST_GRADIENT)
             factor = step_size_factor(self.epoch * len(batches) + number, steps)
@@ -316,7 +318,7 @@ class Fit:
         """Measures the network on the validation rows, with the best of the kept averages."""
         norms = any(isinstance(module, EwaBatchNorm) for module in self.model.modules())
         if self.config.decay is not None or not norms:
-            return evaluate(self.model, self._validation, self.task, metric=self.metric)
+            return evaluate(self._body, self._validation, self.task, metric=self.metric)
         found: list[dict[str, float]] = []
 
         def loss_with(model: nn.Module) -> float:
@@ -326,9 +328,9 @@ class Fit:
         with warnings.catch_warnings():
             # After a first batch, or of units that never change, all averages hold the same.
             warnings.filterwarnings("ignore", "best_decay needs kept averages that differ")
-            self.decay = best_decay(self.model, loss_with)
+            self.decay = best_decay(self._body, loss_with)
         if not found:
-            loss_with(self.model)
+            loss_with(self._body)
         # As it was, and with each of the averages: what is in use now has the lowest loss, and
         # of equals it is an average.
         as_it_was, *kept = found
