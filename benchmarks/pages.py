@@ -1,4 +1,4 @@
-"""All tables and figures that are made from rows: ``python -m benchmarks pages``.
+"""All tables, charts and figures that are made from rows: ``python -m benchmarks pages``.
 
 Each function of `TABLES` makes one (`benchmarks.markdown`), from the latest row of every case; most
 lie in the ``on_pages`` of what they show.
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.batchnorm import on_pages as of_batchnorm
+from benchmarks.charts import CHARTS
 from benchmarks.cost import on_pages as of_cost
 from benchmarks.markdown import filled, table
 from benchmarks.rows import RESULTS, Row, latest, rows_of
@@ -97,6 +98,8 @@ def main(arguments: list[str] | None = None) -> None:
         if (filled := fill(text)) != text:
             file.write_text(filled, encoding="utf-8")
     if not files:
+        for name, chart in CHARTS.items():
+            Path(f"docs/assets/measured/{name}.svg").write_text(chart(), encoding="utf-8")
         report(FOLDER)
 
 

@@ -3,14 +3,13 @@
 Plain text, so that it can be read in a diff and shown where no script runs.
 """
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from xml.sax.saxutils import escape
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.problems.suites import DEVELOPMENT, TEST
 from benchmarks.search.compare import Comparison
 from benchmarks.search.goals import PROBLEMS
 from benchmarks.search.methods import CHECKPOINTS, THROUGH_OPTUNA
+from benchmarks.svg import Scale, line, picture, text
 
 __all__ = ["chart", "wins"]
 
@@ -26,63 +25,37 @@ _WIDTH, _HEIGHT, _PANEL, _LEFT, _TOP = 190, 170, 236, 54, 62
 _FIRST, _LAST = 10, 400
 
 
-class _Scale:
-    """A logarithmic axis, from numbers to points of the picture."""
-
-    def __init__(self, low: float, high: float, start: float, end: float) -> None:
-        self.low, self.high = math.log(low), math.log(high)
-        self.start, self.end = start, end
-
-    def __call__(self, value: float) -> float:
-        share = (math.log(value) - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
-
-
-def _text(x: float, y: float, text: str, **style: str) -> str:
-    options = {"font-size": "12", "fill": "#2b3442"}
-    options |= {name.replace("_", "-"): value for name, value in style.items()}
-    attributes = "".join(f' {k}="{v}"' for k, v in options.items())
-    return f'<text x="{x:.1f}" y="{y:.1f}"{attributes}>{escape(text)}</text>'
-
-
-def _line(x1: float, y1: float, x2: float, y2: float) -> str:
-    return (
-        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-        'stroke="#7d8796" stroke-opacity="0.3"/>'
-    )
-
-
 def _panel(
     left: float, title: str, curves: Mapping[str, Sequence[tuple[int, float]]]
 ) -> Iterator[str]:
     """Yields one panel: regret by trials, both on logarithmic axes."""
     regrets = [y for points in curves.values() for _, y in points]
     bottom = _TOP + _HEIGHT
-    x = _Scale(_FIRST, _LAST, left, left + _WIDTH)
-    y = _Scale(min(regrets) / 1.15, max(regrets) * 1.15, bottom, _TOP)
-    yield _text(left, _TOP - 10, title, font_weight="600")
+    x = Scale(_FIRST, _LAST, left, left + _WIDTH)
+    y = Scale(min(regrets) / 1.15, max(regrets) * 1.15, bottom, _TOP)
+    yield text(left, _TOP - 10, title, font_weight="600")
     for trials in (10, 50, 100, 200, 400):
-        yield _line(x(trials), _TOP, x(trials), bottom)
-        yield _text(x(trials), bottom + 16, str(trials), text_anchor="middle", font_size="11")
+        yield line(x(trials), _TOP, x(trials), bottom)
+        yield text(x(trials), bottom + 16, str(trials), text_anchor="middle", font_size="11")
     for exponent in range(-6, 1):
         for digit in (1, 2, 5):
             tick = digit * 10.0**exponent
             if min(regrets) / 1.15 <= tick <= max(regrets) * 1.15:
-                yield _line(left, y(tick), left + _WIDTH, y(tick))
-                yield _text(left - 5, y(tick) + 4, f"{tick:g}", text_anchor="end", font_size="11")
+                yield line(left, y(tick), left + _WIDTH, y(tick))
+                yield text(left - 5, y(tick) + 4, f"{tick:g}", text_anchor="end", font_size="11")
     for method, points in curves.items():
         path = " ".join(f"{x(n):.1f},{y(v):.1f}" for n, v in points)
         yield (
             f'<polyline points="{path}" fill="none" stroke="{_COLOURS[method]}" '
             'stroke-width="2.2" stroke-linejoin="round"/>'
         )
-    yield _text(left + _WIDTH / 2, bottom + 33, "trials", text_anchor="middle", font_size="11")
+    yield text(left + _WIDTH / 2, bottom + 33, "trials", text_anchor="middle", font_size="11")
 
 
 def _bars(left: float, milliseconds: Mapping[str, float]) -> Iterator[str]:
     """Yields the panel with the cost of a trial."""
     bottom, most = _TOP + _HEIGHT, max(milliseconds.values())
-    yield _text(left, _TOP - 10, "the search's own time", font_weight="600")
+    yield text(left, _TOP - 10, "the search's own time", font_weight="600")
     for i, (method, value) in enumerate(milliseconds.items()):
         height = max(value / most * (_HEIGHT - 20), 1.0)
         at = left + 12 + i * 58
@@ -90,8 +63,8 @@ def _bars(left: float, milliseconds: Mapping[str, float]) -> Iterator[str]:
             f'<rect x="{at}" y="{bottom - height:.1f}" width="40" height="{height:.1f}" '
             f'fill="{_COLOURS[method]}"/>'
         )
-        yield _text(at + 20, bottom - height - 6, f"{value:.2f}", text_anchor="middle")
-    yield _text(left + 90, bottom + 33, "ms a trial", text_anchor="middle", font_size="11")
+        yield text(at + 20, bottom - height - 6, f"{value:.2f}", text_anchor="middle")
+    yield text(left + 90, bottom + 33, "ms a trial", text_anchor="middle", font_size="11")
 
 
 def chart(results: Comparison, suites: Sequence[str] = DEVELOPMENT) -> str:
@@ -125,21 +98,10 @@ def chart(results: Comparison, suites: Sequence[str] = DEVELOPMENT) -> str:
     for i, method in enumerate(methods):
         at = _LEFT + i * 190
         legend.append(f'<rect x="{at}" y="14" width="16" height="4" fill="{_COLOURS[method]}"/>')
-        legend.append(_text(at + 22, 20, _NAMES[method]))
+        legend.append(text(at + 22, 20, _NAMES[method]))
     note = "regret: 1 = random search after 10 trials, 0 = best known"
-    legend.append(_text(_LEFT + 3 * 190 + 10, 20, note, font_size="11", fill="#566173"))
-    return _picture("Best value by trials, and cost of a trial", width, height, [*legend, *parts])
-
-
-def _picture(title: str, width: float, height: float, parts: Iterable[str]) -> str:
-    """Returns a whole SVG file on a white ground."""
-    body = "\n".join(parts)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'width="{width:.0f}" height="{height:.0f}" font-family="system-ui, sans-serif">\n'
-        f"<title>{title}</title>\n"
-        f'<rect width="100%" height="100%" fill="#ffffff"/>\n{body}\n</svg>\n'
-    )
+    legend.append(text(_LEFT + 3 * 190 + 10, 20, note, font_size="11", fill="#566173"))
+    return picture("Best value by trials, and cost of a trial", width, height, [*legend, *parts])
 
 
 def wins(results: Comparison, trials: int = 100) -> str:
@@ -151,8 +113,8 @@ def wins(results: Comparison, trials: int = 100) -> str:
     """
     left, width, step = 220.0, 390.0, 26.0
     parts = [
-        _text(left, 20, _NAMES["tune_bn"] + " finds better", fill=_COLOURS["tune_bn"]),
-        _text(
+        text(left, 20, _NAMES["tune_bn"] + " finds better", fill=_COLOURS["tune_bn"]),
+        text(
             left + width,
             20,
             "TPESampler finds better",
@@ -168,19 +130,19 @@ def wins(results: Comparison, trials: int = 100) -> str:
         ours = width * rate.rate
         aside = " *" if suite in TEST else ""
         parts += [
-            _text(left - 10, top + 14, name + aside, text_anchor="end"),
+            text(left - 10, top + 14, name + aside, text_anchor="end"),
             f'<rect x="{left}" y="{top}" width="{ours:.1f}" height="18" '
             f'fill="{_COLOURS["tune_bn"]}"/>',
             f'<rect x="{left + ours:.1f}" y="{top}" width="{width - ours:.1f}" height="18" '
             f'fill="{_COLOURS["tpe"]}" fill-opacity="0.55"/>',
-            _text(left + 6, top + 14, f"{10 * rate.rate:.1f} of 10", fill="#ffffff"),
+            text(left + 6, top + 14, f"{10 * rate.rate:.1f} of 10", fill="#ffffff"),
         ]
         top += step
     middle = left + width / 2
     parts += [
         f'<line x1="{middle}" y1="28" x2="{middle}" y2="{top:.0f}" stroke="#2b3442"/>',
-        _text(middle, top + 14, "as often", text_anchor="middle", font_size="11"),
-        _text(
+        text(middle, top + 14, "as often", text_anchor="middle", font_size="11"),
+        text(
             left - 10,
             top + 32,
             f"After {trials} trials. Real problems first. * nothing was chosen on these.",
@@ -188,4 +150,4 @@ def wins(results: Comparison, trials: int = 100) -> str:
             fill="#566173",
         ),
     ]
-    return _picture(f"Who finds the better value after {trials} trials", 640, top + 44, parts)
+    return picture(f"Who finds the better value after {trials} trials", 640, top + 44, parts)

@@ -58,7 +58,9 @@ def console_messages(file: Path) -> tuple[list[str], str]:
 
 
 def axe_findings(file: Path, axe: str) -> list[str]:
-    """Returns what axe finds on a page with all that is folded open: rule and first element.
+    """Returns what axe finds on a page with all that is folded open: rule, scheme, first element.
+
+    Both in the light scheme and in the dark one, whose rules are made to apply.
 
     Skips the test where there is no Chromium.
 
@@ -69,8 +71,13 @@ def axe_findings(file: Path, axe: str) -> list[str]:
     opened = file.with_name("opened.html")
     script = (
         "for (const one of document.querySelectorAll('details')) one.open = true;"
-        "axe.run().then((found) => { document.body.dataset.axe = JSON.stringify("
-        "[found.passes.length, ...found.violations.map((v) => `${v.id}: ${v.nodes[0].html}`)]) })"
+        "const style = document.querySelector('style'), found = [], passed = [];"
+        "const look = (scheme) => axe.run().then((seen) => { passed.push(seen.passes.length);"
+        "for (const v of seen.violations) found.push(`${v.id}: ${scheme}: ${v.nodes[0].html}`) });"
+        "const darken = () => { style.textContent = style.textContent.replaceAll("
+        "'(prefers-color-scheme: dark)', 'all') };"
+        "look('light').then(() => { darken(); return look('dark') }).then(() => {"
+        "document.body.dataset.axe = JSON.stringify([Math.min(...passed), ...found]) })"
     )
     text, end = file.read_text(encoding="utf-8"), "</body>"
     added = f"<script>{axe}</script><script>{script}</script>{end}"

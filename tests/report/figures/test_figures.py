@@ -304,7 +304,7 @@ def test_a_pair_shows_every_complete_trial(staged: optuna.Study):
     """At the place of both of its values, on their own scales."""
     results = results_of(staged)
     figure = plot_pair(results, params=["learning_rate", "depth"])
-    shown = figure.data[0]
+    shown = next(trace for trace in figure.data if trace.type == "scatter")
     found = {
         about[0]: (x, y) for about, x, y in zip(shown.customdata, shown.x, shown.y, strict=True)
     }

@@ -74,5 +74,18 @@ def test_axe_finds_what_is_wrong(axe: str, tmp_path: Path):
     wrong = '<img src="data:,"><p style="color: #ccc; background: #fff">pale</p></main>'
     text = file.read_text(encoding="utf-8").replace("</main>", wrong)
     file.write_text(text, encoding="utf-8")
-    found = {one.partition(":")[0] for one in axe_findings(file, axe)}
-    assert found == {"image-alt", "color-contrast"}
+    found = {tuple(one.split(": ")[:2]) for one in axe_findings(file, axe)}
+    assert found == {
+        (rule, scheme) for rule in ("image-alt", "color-contrast") for scheme in ("light", "dark")
+    }
+
+
+def test_axe_looks_at_the_dark_page(axe: str, tmp_path: Path):
+    """What can be read in the light and not in the dark is found."""
+    file = tmp_path / "page.html"
+    write_report({"lr": [0.1, 0.2], "loss": [1.0, 2.0]}, file, metric="loss", mode="min")
+    wrong = '<p style="color: #1a2330">black on black</p></main>'
+    text = file.read_text(encoding="utf-8").replace("</main>", wrong)
+    file.write_text(text, encoding="utf-8")
+    (found,) = axe_findings(file, axe)
+    assert found.startswith("color-contrast: dark: ")

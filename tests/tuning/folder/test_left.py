@@ -6,12 +6,15 @@ estimate, so they show that it is right for such runs, not for runs it has never
 """
 
 import json
+import statistics
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tune_bn.training.baselines import expected_s
-from tune_bn.tuning.folder.left import FILES_S, Timed, final_left_s, fits_s, left_s
+from tune_bn.tuning.folder.left import FILES_S, SearchPace, Timed, final_left_s, fits_s
 
 TRACES = json.loads(Path(__file__).with_name("traces.json").read_text())
 
@@ -19,15 +22,15 @@ TRACES = json.loads(Path(__file__).with_name("traces.json").read_text())
 def moments(trace: dict) -> list[tuple[float, float]]:
     """Returns when each trial and each fit of the final ended, and what was said to be left."""
     others_s = FILES_S + expected_s(trace["rows"], trace["inputs"], trace["outputs"])
-    timed: list[Timed] = []
+    pace = SearchPace(maximize=trace["maximize"])
     found = []
     before = 0.0
     seconds_of = {}
     for at, seconds, value, number in trace["search"]:
         seconds_of[number] = seconds
-        timed.append(Timed(seconds, at - before, value))
+        pace.add(Timed(seconds, at - before, value))
         before = at
-        left = left_s(timed, asked=trace["trials"], maximize=trace["maximize"], others_s=others_s)
+        left = pace.left_s(asked=trace["trials"], others_s=others_s)
         assert left is not None
         found.append((at, left))
     players = [seconds_of[number] for number in trace["candidates"]]
@@ -78,13 +81,17 @@ def test_the_judge_sees_a_time_that_forgets_the_final():
 
 def test_nothing_is_said_before_a_trial_was_trained_to_its_end():
     """How long one takes is not known yet."""
-    assert left_s([Timed(1.0, 1.0, None)], asked=9, maximize=True) is None
+    pace = SearchPace(maximize=True)
+    pace.add(Timed(1.0, 1.0, None))
+    assert pace.left_s(asked=9) is None
 
 
 def test_jobs_share_the_trainings_of_the_final():
     """But not the two that follow it."""
-    trials = [Timed(1.0, 1.0, 0.5), Timed(1.0, 1.0, 0.6)]
-    alone, shared = (left_s(trials, asked=2, maximize=True, jobs=jobs) for jobs in (1, 2))
+    pace = SearchPace(maximize=True)
+    for value in (0.5, 0.6):
+        pace.add(Timed(1.0, 1.0, value))
+    alone, shared = (pace.left_s(asked=2, jobs=jobs) for jobs in (1, 2))
     folds = fits_s([1.0, 1.0], folds=5, default_s=1.0)[:-2]
     assert alone is not None
     assert shared is not None
@@ -100,3 +107,69 @@ def test_what_an_earlier_final_trained_says_nothing_of_the_pace():
         expected, done=n, of=n, trained=trained, spent_s=sum(expected[i] for i in trained)
     )
     assert left == pytest.approx(sum(expected[-2:]))
+
+
+def left_by_sorting(trials: list[Timed], asked: int, plan: tuple[int, int]) -> float:
+    """Returns what a `SearchPace` says that minimises, from all trials at once."""
+    complete = [(t.value, t.seconds) for t in trials if t.value is not None]
+    later = trials[len(trials) // 2 :] if len(trials) >= 8 else trials
+    finalists, folds = plan
+    best = sorted(complete, key=lambda pair: pair[0])[:finalists]
+    last = best[-1][0]
+    tied = statistics.fmean(seconds for value, seconds in complete if value == last)
+    players = [tied if value == last else seconds for value, seconds in best]
+    coming = round(len(complete) / len(trials) * max(asked, len(trials)))
+    players += [statistics.fmean(players)] * (min(coming, finalists) - len(players))
+    first, default_s = complete[0]
+    if first > last:
+        players.append(default_s)
+    following = fits_s(players, folds=folds, default_s=default_s)
+    pace = statistics.fmean(t.wall_s for t in later)
+    return max(asked - len(trials), 0) * pace + sum(following)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Timed,
+            st.floats(0.1, 9),
+            st.floats(0.1, 9),
+            st.none() | st.integers(0, 6).map(float) | st.floats(0, 6),
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    st.integers(1, 60),
+    st.sampled_from([(8, 5), (3, 2), (1, 1)]),
+)
+def test_the_best_few_tell_as_much_as_all(trials, asked, plan):
+    """What is kept of trials, ties and all, says what sorting every one of them would."""
+    paces = [SearchPace(maximize=False), SearchPace(maximize=True)]
+    for trial in trials:
+        paces[0].add(trial)
+        paces[1].add(trial._replace(value=None if trial.value is None else -trial.value))
+    found = [pace.left_s(asked=asked, plan=plan) for pace in paces]
+    if all(trial.value is None for trial in trials):
+        assert found == [None, None]
+    else:
+        assert found == pytest.approx([left_by_sorting(trials, asked, plan)] * 2)
+
+
+def test_what_is_kept_of_many_trials_is_little():
+    """Neither distinct nor equal values make the count of a hundred thousand trials slower."""
+    pace = SearchPace(maximize=True)
+    for i in range(2000):
+        pace.add(Timed(1.0, 1.0, i % 1000 / 1000))
+    assert len(pace._best) == 8
+    assert len(pace._alike) <= 8
+
+
+def test_a_search_that_must_end_is_not_said_to_go_on():
+    """With a limit of time only so many trials are counted as there is time for."""
+    pace = SearchPace(maximize=True)
+    for value in (0.1, 0.2):
+        pace.add(Timed(1.0, 1.0, value))
+    following = pace.left_s(asked=2)
+    assert following is not None
+    assert pace.left_s(asked=1000, most_s=30.0, plan=(2, 5)) == pytest.approx(30 + following)
+    assert pace.left_s(asked=12, most_s=30.0, plan=(2, 5)) == pytest.approx(10 + following)

@@ -2,8 +2,8 @@
 
 The figure itself is the only description: what `plot_narrowing` and its like return is read here,
 so that a page and a notebook never show two things. Known is what those functions use, no more:
-marks, lines, error bars, filled bands, words, bars, cells; linear and log axes, side by side too;
-shapes, annotations, a legend and a colour bar.
+marks, lines, error bars, filled bands, words, bars, cells, contours; linear and log axes, side by
+side too; shapes, annotations, a legend and a colour bar.
 """
 
 import math
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from tune_bn.report.figures.contours import band
 from tune_bn.report.figures.hover import filled, plain_text, template_parts, visible_lines
 from tune_bn.report.figures.marks import (
     line_path,
@@ -349,6 +350,7 @@ class _Painter:
             "scatter": self._scatter,
             "bar": self._bars,
             "heatmap": self._cells,
+            "contour": self._contours,
         }[trace["type"]]
         group = re.sub(r"\W+", "-", str(trace.get("legendgroup") or ""))
         kind = f' class="{group}"' if group else ""
@@ -460,6 +462,18 @@ class _Painter:
                 if about is not None:
                     text = filled(parts, {"z": z, "customdata": about[i][j]})
                     self._add_point(*middle, text)
+
+    def _contours(self, trace: Mapping[str, Any]) -> Iterator[str]:
+        x, y = self.axes["x"].place(trace["x"]), self.axes["y"].place(trace["y"])
+        levels = trace["contours"]
+        z, step = np.asarray(trace["z"], dtype=float), levels["size"]
+        lines = []
+        for level in np.arange(levels["start"] - step, levels["end"] + step / 2, step):
+            area, edge = band(z, x, y, float(level))
+            colour = value_colour(float(level) + step / 2)
+            yield f'<path d="{area}" fill="{colour}" shape-rendering="crispEdges"/>'
+            lines.append(edge)
+        yield f'<path d="{"".join(lines)}" class="ink-line"/>'
 
 
 def _decoded(described: Any) -> Any:

@@ -7,10 +7,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tune_bn.report.errors import ReportError
+from tune_bn.report.figures.contours import LEVELS, neighbour_means
 from tune_bn.report.figures.drawn import Looks
 from tune_bn.report.figures.shared import chosen_params, highlights
 from tune_bn.report.figures.style import (
     VALUE_SCALE,
+    Axis,
     add_note,
     axis_for,
     base_figure,
@@ -23,6 +25,8 @@ from tune_bn.report.results.wording import number_text, plotly_text, value_text
 
 __all__ = ["plot_pair"]
 
+_PLACES = 81, 61  # across and up, at which the surface is known
+
 
 @takes_template
 def plot_pair(
@@ -32,9 +36,12 @@ def plot_pair(
     max_trials: int | None = 2000,
     template: Any = None,
 ) -> go.Figure:
-    """Returns a figure with the complete trials in the plane of two parameters, good ones warm.
+    """Returns a figure with the complete trials in the plane of two parameters, and contours.
 
-    Trials as they are, and no surface through them: between them nothing is known.
+    The shade of a place is the mean rank of the trials around it, good ones warm, with lines where
+    these are better than a fifth, two, three and four fifths of all. It describes trials and is no
+    model of the objective: where none is near there is no shade, nor where a parameter has choices
+    without an order, or with fewer than ten trials.
 
     Args:
         source: What `results_of` takes.
@@ -60,10 +67,15 @@ def plot_pair(
         (t for t in trials if t.number in looks.goodness), key=lambda t: looks.goodness[t.number]
     )
     goodness = np.array([looks.goodness[t.number] for t in shown], dtype=np.float32)
-    figure = go.Figure(
+    x, y = (
+        across.place([t.params.get(names[0]) for t in shown]),
+        up.place([t.params.get(names[1]) for t in shown]),
+    )
+    figure = go.Figure(_surface(across, up, x, y, goodness))
+    figure.add_trace(
         go.Scatter(
-            x=across.place([t.params.get(names[0]) for t in shown]),
-            y=up.place([t.params.get(names[1]) for t in shown]),
+            x=x,
+            y=y,
             mode="markers",
             marker={
                 "symbol": "circle",
@@ -137,3 +149,31 @@ def plot_pair(
     if note:
         add_note(figure, note)
     return figure
+
+
+def _surface(across: Axis, up: Axis, x: Any, y: Any, goodness: Any) -> list[go.Contour]:
+    """Returns the contours of how good the trials around a place are, where that can be said."""
+    if "choices" in (across.kind, up.kind):
+        return []
+    places = [np.linspace(0, 1, n) for n in _PLACES]
+    ends = [(axis.low, (axis.high - axis.low) or 1.0) for axis in (across, up)]
+    points = np.column_stack(
+        [(at - low) / width for at, (low, width) in zip((x, y), ends, strict=True)]
+    )
+    is_placed = np.isfinite(points).all(axis=1)
+    means = neighbour_means(points[is_placed], goodness[is_placed].astype(float), *places)
+    if np.isnan(means).all():
+        return []
+    x_at, y_at = (low + width * at for at, (low, width) in zip(places, ends, strict=True))
+    return [
+        go.Contour(
+            x=x_at,
+            y=y_at,
+            z=means.astype(np.float32),
+            coloraxis="coloraxis",
+            contours={"start": LEVELS[0], "end": LEVELS[-1], "size": LEVELS[1] - LEVELS[0]},
+            line={"width": 1},
+            opacity=0.4,
+            hoverinfo="skip",
+        )
+    ]

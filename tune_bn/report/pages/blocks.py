@@ -183,10 +183,17 @@ def parameter_figures(results: Results) -> list[str]:
             blocks.append(folded(f"Importances{of}", block))
         if found and len(found) > 1 and i == 0:
             two = list(found)[:2]
+            figure = plot_pair(results, params=two, max_trials=_MOST_POINTS)
+            caption = "Each point is a complete trial; larger and more orange is better."
+            if any(trace.type == "contour" for trace in figure.data):
+                caption += (
+                    " The shade of a place is the mean rank of the trials around it, and the lines "
+                    "are where that is the same; where no trial is near nothing is said."
+                )
             block = figure_block(
                 "plot-pair",
-                plot_pair(results, params=two, max_trials=_MOST_POINTS),
-                "Each point is a complete trial; larger and more orange is better.",
+                figure,
+                caption,
                 tables.best_trials_table(results, params=two),
             )
             blocks.append(folded(f"The two that decide most: {two[0]} and {two[1]}", block))

@@ -103,7 +103,7 @@ def finish(
     rows = len(dataset.train) + len(dataset.validation)
     n_finalists, folds = plan_final(rows, _fits_left(settings, tally, kept_s))
     candidates = _candidates(study, n_finalists, len(dataset.train), maximize=maximize)
-    pace = _Pace(tally, [number for number, _ in candidates], folds)
+    pace = _FinalPace(tally, [number for number, _ in candidates], folds)
 
     def report(doing: str, done: int, of: int, left: float, stage: str | None = None) -> None:
         left = max(min(left, tally.left_s), 0.0)
@@ -228,7 +228,7 @@ def _by_weight(weight: torch.Tensor | None) -> dict[str, float]:
     return {"test_rows_by_weight": float(w.sum().square() / w.square().sum())}
 
 
-class _Pace:
+class _FinalPace:
     """How long the final and what follows it will take, by what it has taken so far."""
 
     def __init__(self, tally: Tally, numbers: Sequence[int | None], folds: int) -> None:

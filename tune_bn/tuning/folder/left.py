@@ -1,4 +1,4 @@
-"""How long a run may still take, as a pure function of how long its parts have taken so far.
+"""How long a run may still take, from how long its parts have taken so far.
 
 A run is a list of parts: the trials that are left, the final's trainings, two more on all rows,
 and the other models. A trial takes as long as the later half of those that have ended, since the
@@ -6,6 +6,7 @@ early ones were drawn from the whole space and none of them was stopped. A train
 takes as long as its configuration took in the search, by the rows that it is trained on.
 """
 
+import bisect
 import math
 import statistics
 from collections.abc import Sequence
@@ -17,11 +18,10 @@ __all__ = [
     "FIRST_FOLDS",
     "FOLDS",
     "SECOND_ROUND",
+    "SearchPace",
     "Timed",
-    "after_s",
     "final_left_s",
     "fits_s",
-    "left_s",
     "n_fits",
     "plan_final",
 ]
@@ -85,71 +85,89 @@ def n_fits(players: int, folds: int) -> int:
     )
 
 
-def left_s(
-    trials: Sequence[Timed],
-    *,
-    asked: int,
-    maximize: bool,
-    others_s: float = 0.0,
-    finalists: int = FINALISTS,
-    folds: int = FOLDS,
-    jobs: int = 1,
-) -> float | None:
-    """Returns the seconds from the end of the latest trial to the end of the run.
+class SearchPace:
+    """How long a search may still take, with what follows it; each trial costs it the same.
 
     Args:
-        trials: All that have ended, in the order in which they did.
-        asked: Trials that the run is to have.
         maximize: Whether larger values are better.
-        others_s: Seconds that the other models will take.
-        finalists: Configurations that will meet in the final.
-        folds: And on how many folds.
-        jobs: Of these trainings that run side by side.
-
-    Returns:
-        None before the first trial is trained to its end.
     """
-    following = after_s(trials, asked=asked, maximize=maximize, finalists=finalists, folds=folds)
-    if not following:
-        return None
-    later = trials[len(trials) // 2 :] if len(trials) >= _ENOUGH else trials
-    pace = statistics.fmean(trial.wall_s for trial in later)
-    final = sum(following[:-2]) / jobs + sum(following[-2:])
-    return max(asked - len(trials), 0) * pace + final + others_s
 
+    def __init__(self, *, maximize: bool) -> None:
+        self._sign = -1.0 if maximize else 1.0
+        self._walls = [0.0]  # of the first i trials together
+        self._complete = 0
+        self._first: Timed | None = None  # trained to its end: the default configuration
+        self._best: list[Timed] = []  # at most `FINALISTS`, the best first
+        # Of all that have the value of one of these: their seconds, and how many they are.
+        self._alike: dict[float | None, list[float]] = {}
 
-def after_s(
-    trials: Sequence[Timed],
-    *,
-    asked: int,
-    maximize: bool,
-    finalists: int = FINALISTS,
-    folds: int = FOLDS,
-) -> list[float]:
-    """Returns the seconds of each training that follows a search: of the final, and two more.
+    def add(self, trial: Timed) -> None:
+        """Takes in a trial that has ended, after all that ended before it."""
+        self._walls.append(self._walls[-1] + trial.wall_s)
+        if trial.value is None:
+            return
+        self._complete += 1
+        self._first = self._first or trial
+        if len(self._best) == FINALISTS and self._rank(trial) > self._rank(self._best[-1]):
+            return
+        bisect.insort(self._best, trial, key=self._rank)
+        for left in self._best[FINALISTS:]:
+            if left.value != self._best[FINALISTS - 1].value:
+                self._alike.pop(left.value, None)  # none with this value will be among the best
+        del self._best[FINALISTS:]
+        alike = self._alike.setdefault(trial.value, [0.0, 0.0])
+        alike[0] += trial.seconds
+        alike[1] += 1
 
-    Args:
-        trials: As for `left_s`, and so are the others.
-        asked: As there.
-        maximize: As there.
-        finalists: As there.
-        folds: As there.
-    """
-    complete = [trial for trial in trials if trial.value is not None]
-    if not complete:
-        return []
-    ranked = sorted(complete, key=lambda t: t.value or 0.0, reverse=maximize)
-    # Which of equal values will be in the final, their losses decide, which are not known here.
-    last = ranked[:finalists][-1].value
-    players = [t.seconds for t in ranked[:finalists] if t.value != last]
-    tied_s = statistics.fmean(t.seconds for t in ranked if t.value == last)
-    players += [tied_s] * (min(len(ranked), finalists) - len(players))
-    # Of the trials to come some will be among the best; the default is the first that was tried.
-    coming = round(len(complete) / len(trials) * max(asked, len(trials)))
-    players += [statistics.fmean(players)] * (min(coming, finalists) - len(players))
-    if complete[0] not in ranked[:finalists]:
-        players.append(complete[0].seconds)
-    return fits_s(players, folds=folds, default_s=complete[0].seconds)
+    def _rank(self, trial: Timed) -> float:
+        return self._sign * (trial.value or 0.0)
+
+    def left_s(
+        self,
+        *,
+        asked: int,
+        others_s: float = 0.0,
+        most_s: float = math.inf,
+        plan: tuple[int, int] = (FINALISTS, FOLDS),
+        jobs: int = 1,
+    ) -> float | None:
+        """Returns the seconds from the end of the latest trial to the end of the run.
+
+        Args:
+            asked: Trials that the run is to have.
+            others_s: Seconds that the other models will take.
+            most_s: Seconds after which the search ends in any case.
+            plan: How many configurations will meet, at most `FINALISTS`, and on how many folds.
+            jobs: Of these trainings that run side by side.
+
+        Returns:
+            None before the first trial is trained to its end.
+        """
+        if self._first is None:
+            return None
+        ended = len(self._walls) - 1
+        before = ended // 2 if ended >= _ENOUGH else 0
+        pace = (self._walls[-1] - self._walls[before]) / (ended - before)
+        search_s = max(min((asked - ended) * pace, most_s), 0.0)
+        following = self._after_s(self._first, asked, plan)
+        return search_s + sum(following[:-2]) / jobs + sum(following[-2:]) + others_s
+
+    def _after_s(self, first: Timed, asked: int, plan: tuple[int, int]) -> list[float]:
+        """Returns the seconds of each training that follows: of the final, and two more."""
+        finalists, folds = plan
+        best = self._best[:finalists]
+        last = best[-1].value
+        players = [t.seconds for t in best if t.value != last]
+        # Which of equal values will be in the final, their losses decide, which are not known here.
+        seconds, n = self._alike[last]
+        players += [seconds / n] * (len(best) - len(players))
+        # Of the trials to come some will be among the best; the default is the first tried.
+        ended = len(self._walls) - 1
+        coming = round(self._complete / ended * max(asked, ended))
+        players += [statistics.fmean(players)] * (min(coming, finalists) - len(players))
+        if self._rank(first) > self._rank(best[-1]):
+            players.append(first.seconds)
+        return fits_s(players, folds=folds, default_s=first.seconds)
 
 
 def fits_s(players: Sequence[float], *, folds: int, default_s: float) -> list[float]:

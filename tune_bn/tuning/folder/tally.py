@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.stages import counted
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.folder.left import FINALISTS, FOLDS, Timed, left_s, n_fits
+from tune_bn.tuning.folder.left import FINALISTS, FOLDS, SearchPace, Timed, n_fits
 from tune_bn.tuning.folder.study import counted_trials, stage_of
 from tune_bn.tuning.settings import Settings
 
@@ -102,15 +102,18 @@ class Tally:
         finished = counted_trials(study)
         self.others_s = 0.0  # what the other models and the files will take at the end
         self.plan = (FINALISTS, FOLDS)  # of the final
-        self.timed = [_timed(trial, settings.jobs) for trial in finished]
-        self.seconds = {t.number: at.seconds for t, at in zip(finished, self.timed, strict=True)}
+        self.seconds: dict[int, float] = {}
+        self._pace = SearchPace(maximize=self.maximize)
+        for trial in finished:
+            self._time(trial.number, _timed(trial, settings.jobs))
         self._before = self.finished = len(finished)
         self._first_stage = min(
             (stage for t in finished if (stage := stage_of(t)) is not None), default=math.inf
         )
         complete = [trial.value for trial in finished if trial.state == TrialState.COMPLETE]
-        self._values = [value for value in complete if value is not None]
-        self._fits_s: list[float] = []
+        values = [value for value in complete if value is not None]
+        self._best_value = self._best(values) if values else None
+        self._fits, self._fits_s = 0, 0.0  # trained to their end by this process, and for how long
         self._stage: str | None = None
 
     @property
@@ -131,8 +134,8 @@ class Tally:
     @property
     def fit_s(self) -> float:
         """Seconds that training one configuration to its end takes, as far as is known."""
-        if self._fits_s:
-            return sum(self._fits_s) / len(self._fits_s)
+        if self._fits:
+            return self._fits_s / self._fits
         return self.elapsed_s / self.new_trials if self.new_trials else 0.0
 
     @property
@@ -146,12 +149,17 @@ class Tally:
 
         What follows may take up to three fifths of the time.
         """
+        return self._best_value is not None and self._search_left_s <= 0.0
+
+    @property
+    def _search_left_s(self) -> float:
+        """Seconds until the search must end for what follows it; infinite without a limit."""
         timeout = self._settings.timeout_s
-        if timeout is None or not self._values:
-            return False
+        if timeout is None:
+            return math.inf
         fits = n_fits(*self.plan) / self._settings.jobs + 2  # the best and the default on all rows
         following = min(fits * self.fit_s + after_fits_s(timeout), _MOST_AFTER * timeout)
-        return self.left_s <= following
+        return self.left_s - following
 
     def is_over(self) -> bool:
         """Tells whether no trial may begin or go on."""
@@ -198,41 +206,45 @@ class Tally:
         if counts:
             wall = elapsed - self._latest_s
             reached = value if state == TrialState.COMPLETE else None
-            self.timed.append(Timed(wall if seconds is None else seconds, wall, reached))
-            self.seconds[number] = self.timed[-1].seconds
+            self._time(number, Timed(wall if seconds is None else seconds, wall, reached))
             self._latest_s = elapsed
         if state == TrialState.COMPLETE:
             assert value is not None
-            self._values.append(value)
+            known = value if self._best_value is None else self._best_value
+            self._best_value = self._best(known, value)
             if seconds is not None:
-                self._fits_s.append(seconds)
+                self._fits += 1
+                self._fits_s += seconds
         self.finished += counts
         word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(state, "failed")
         if not counts:
             word, reason = "interrupted", None
         self.report(Ended(number, word, value, reason))
 
+    def _time(self, number: int, trial: Timed) -> None:
+        self._pace.add(trial)
+        self.seconds[number] = trial.seconds
+
     def report(self, ended: Ended | None = None) -> None:
         """Tells the caller where the search stands."""
         elapsed = self.elapsed_s
-        left = left_s(
-            self.timed,
+        since_s = elapsed - self._latest_s
+        left = self._pace.left_s(
             asked=self._settings.trials,
-            maximize=self.maximize,
             others_s=self.others_s,
-            finalists=self.plan[0],
-            folds=self.plan[1],
+            most_s=self._search_left_s + since_s,
+            plan=self.plan,
             jobs=self._settings.jobs,
         )
         if left is not None:
-            left = max(min(left - (elapsed - self._latest_s), self.left_s), 0.0)
+            left = max(min(left - since_s, self.left_s), 0.0)
         self._on_progress(
             Progress(
                 doing="search",
                 finished=self.finished,
                 trials=self._settings.trials,
                 stage=self._stage,
-                best=self._best(self._values) if self._values else None,
+                best=self._best_value,
                 elapsed_s=elapsed,
                 left_s=left,
                 ended=ended,
