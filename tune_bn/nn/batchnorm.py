@@ -265,15 +265,18 @@ class EwaBatchNorm(RunningStatistics):
         cudnn = torch.backends.cudnn.enabled
         if decays:
             # The kernel leaves mean and variance side by side, so that one operation moves the
-            # means and variances of all tracks.
+            # means and variances of all tracks. All is one and the same operation of torch's:
+            # another one's code is out of the processor's cache after the kernel.
             scratch.moments.zero_()  # a NaN of the last batch would stay
             mean, var = scratch.kernel
             # torch.batch_norm is what F.batch_norm calls after checks that are made here already.
             output = torch.batch_norm(x, weight, bias, mean, var, True, 1.0, self.eps, cudnn)
+            (mean, var), (step_size, share, zero) = scratch.batch, scratch.weights
+            scratch.weight[0], scratch.weight[1] = step, 1 / count
             if is_biased:
-                var = scratch.batch[1]
-                var.sub_(var, alpha=1 / count)
-            torch._foreach_lerp_((running_mean, running_var), scratch.batch, step)
+                var.lerp_(zero, share)
+            running_mean.lerp_(mean, step_size)
+            running_var.lerp_(var, step_size)
             buffers["tracks"].lerp_(scratch.together, buffers["track_steps"])  # type: ignore[union-attr, arg-type] # registered together with decays
             scratch.kept_count[()] = n + 1
         else:
@@ -443,6 +446,8 @@ class _Scratch:
     together: Tensor  # (3, 1, C): mean, variance and 1 of a batch
     moments: Tensor  # the first two
     batch: tuple[Tensor, Tensor]  # each of them by itself
+    weights: tuple[Tensor, ...]  # (1,): the step, the share of one value in its channel, and 0
+    weight: memoryview[float]  # the same numbers
     count: memoryview  # of the batches; an operation of torch's takes as long as all of Python here
     kept_count: memoryview  # that the other averages go with
 
@@ -462,6 +467,9 @@ class _Scratch:
                 self.moments = self.together[:2]
                 self.batch = self.together[0, 0], self.together[1, 0]
                 self.kernel = self.batch[0].data, self.batch[1].data
+                weights = running_mean.new_zeros(3)
+                self.weights = weights[:1], weights[1:2], weights[2:]
+                self.weight = memoryview(weights.numpy())  # type: ignore[arg-type] # likewise
             else:
                 self.kernel = running_mean.data, running_var.data
 
