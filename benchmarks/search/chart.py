@@ -99,7 +99,7 @@ def chart(results: Comparison, suites: Sequence[str] = DEVELOPMENT) -> str:
         at = _LEFT + i * 190
         legend.append(f'<rect x="{at}" y="14" width="16" height="4" fill="{_COLOURS[method]}"/>')
         legend.append(text(at + 22, 20, _NAMES[method]))
-    note = "regret: 1 = random search after 10 trials, 0 = best known"
+    note = "upright: what is missing to the best known value (1: random search, 10 trials)"
     legend.append(text(_LEFT + 3 * 190 + 10, 20, note, font_size="11", fill="#566173"))
     return picture("Best value by trials, and cost of a trial", width, height, [*legend, *parts])
 
@@ -112,6 +112,7 @@ def wins(results: Comparison, trials: int = 100) -> str:
         trials: How many trials the runs have.
     """
     left, width, step = 220.0, 390.0, 26.0
+    quiet = {"font_size": "11", "fill": "#566173"}
     parts = [
         text(left, 20, _NAMES["tune_bn"] + " finds better", fill=_COLOURS["tune_bn"]),
         text(
@@ -135,7 +136,9 @@ def wins(results: Comparison, trials: int = 100) -> str:
             f'fill="{_COLOURS["tune_bn"]}"/>',
             f'<rect x="{left + ours:.1f}" y="{top}" width="{width - ours:.1f}" height="18" '
             f'fill="{_COLOURS["tpe"]}" fill-opacity="0.55"/>',
-            text(left + 6, top + 14, f"{10 * rate.rate:.1f} of 10", fill="#ffffff"),
+            text(
+                left + 6, top + 14, f"{10 * rate.rate:.1f} ± {10 * rate.half:.1f}", fill="#ffffff"
+            ),
         ]
         top += step
     middle = left + width / 2
@@ -143,11 +146,16 @@ def wins(results: Comparison, trials: int = 100) -> str:
         f'<line x1="{middle}" y1="28" x2="{middle}" y2="{top:.0f}" stroke="#2b3442"/>',
         text(middle, top + 14, "as often", text_anchor="middle", font_size="11"),
         text(
-            left - 10,
+            17,
             top + 32,
-            f"After {trials} trials. Real problems first. * nothing was chosen on these.",
-            font_size="11",
-            fill="#566173",
+            f"Of ten pairs of runs of {trials} trials, so many find the better value.",
+            **quiet,
+        ),
+        text(
+            17,
+            top + 48,
+            "Real problems first; BBOB are synthetic functions. * nothing was chosen on these.",
+            **quiet,
         ),
     ]
-    return picture(f"Who finds the better value after {trials} trials", 640, top + 44, parts)
+    return picture(f"Who finds the better value after {trials} trials", 640, top + 60, parts)

@@ -28,8 +28,13 @@ class WinRate:
     low: float
     high: float
 
+    @property
+    def half(self) -> float:
+        """Half of the interval."""
+        return (self.high - self.low) / 2
+
     def __str__(self) -> str:
-        return f"{self.rate:.2f} ± {(self.high - self.low) / 2:.2f}"
+        return f"{self.rate:.2f} ± {self.half:.2f}"
 
 
 class Comparison:

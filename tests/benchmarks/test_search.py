@@ -322,7 +322,7 @@ def test_tables_and_figures_follow_from_rows(tmp_path, capsys):
     assert {"HPOBench tables", "CoarseToFineSampler", "ms a trial"} <= texts
     bars = ElementTree.parse(tmp_path / "figures" / "wins.svg")
     texts = {element.text for element in bars.iter() if element.tag.endswith("text")}
-    assert {"HPOBench tables", "10.0 of 10"} <= texts
+    assert {"HPOBench tables", "10.0 ± 0.0"} <= texts
 
 
 def test_the_sensitivity_table_shows_both_directions():
