@@ -159,7 +159,7 @@ def _smac(problem: Problem, seed: int, n_trials: int) -> Curve:
         )
         for _ in range(n_trials):
             asked = search.ask()
-            search.tell(asked, TrialValue(cost=watch(dict(asked.config))))
+            search.tell(asked, TrialValue(cost=watch(dict(asked.config))), save=False)
     return watch.curve()
 
 
