@@ -17,15 +17,16 @@ import random
 import resource
 import select
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import traceback
 import warnings
 from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from tests.support.warm import forks
 
 __all__ = ["LIMIT_MB", "LIMIT_S", "Tally", "drive"]
 
@@ -83,10 +84,11 @@ def _drive_one_process(tally: Tally, start: int, end: int) -> int:
     """Reads files until one kills the process; returns the number of the next one."""
     receiver, sender = os.pipe()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "tests.fuzz.drive", tally.name, "--child", folder]
-        command += ["--start", str(start), "--count", str(end - start), "--pipe", str(sender)]
-        process = subprocess.Popen(command, pass_fds=(sender,), stdout=subprocess.DEVNULL)
-        os.close(sender)
+        pipe = Connection(sender, readable=False)
+        arguments = (tally.name, start, end - start, Path(folder), pipe)
+        process = forks().Process(target=_child, args=arguments, daemon=True)
+        process.start()
+        pipe.close()
         at = start
         with os.fdopen(receiver, "r", encoding="utf-8", buffering=1) as lines:
             while True:
@@ -98,7 +100,8 @@ def _drive_one_process(tally: Tally, start: int, end: int) -> int:
                 at += 1
         if line is None:
             process.kill()
-        code = process.wait()
+        process.join()
+        code = process.exitcode or 0
     if code > 0:
         raise RuntimeError(f"The process ended with exit code {code} in file {at} of {tally.name}.")
     if at < end:
@@ -135,7 +138,14 @@ def _memory_mb(what: str) -> float:
     return 0.0
 
 
-def _child(name: str, start: int, count: int, folder: Path, pipe: int, is_shown: bool) -> None:
+def _child(name: str, start: int, count: int, folder: Path, pipe: Connection) -> None:
+    """Is the process that reads the files."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _read(name, start, count, folder, os.dup(pipe.fileno()), is_shown=False)
+
+
+def _read(name: str, start: int, count: int, folder: Path, pipe: int, *, is_shown: bool) -> None:
     from tests.fuzz.readers import FORMATS
 
     warnings.simplefilter("error")
@@ -213,20 +223,16 @@ _RELEASE = {
 
 
 def main() -> None:
-    """Runs a piece of the files of one format, here or as a child; of "all", those of a release."""
+    """Runs a piece of the files of one format; of "all", those of a release."""
     parser = argparse.ArgumentParser()
     parser.add_argument("format", choices=["all", *_RELEASE])
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--show", action="store_true", help="print tracebacks")
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--pipe", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.child is not None or args.show:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        folder = args.child or Path(tempfile.mkdtemp())
-        pipe = args.pipe if args.pipe is not None else os.dup(1)
-        _child(args.format, args.start, args.count, folder, pipe, args.show)
+    if args.show:
+        with tempfile.TemporaryDirectory() as folder:
+            _read(args.format, args.start, args.count, Path(folder), os.dup(1), is_shown=True)
         return
     share = args.count / sum(_RELEASE.values())
     of_all = {name: math.ceil(share * count) for name, count in _RELEASE.items()}
