@@ -1,4 +1,4 @@
-"""What a notebook shows of a search, a stage and a schedule."""
+"""What a notebook and a terminal show of a search, a stage and a schedule."""
 
 from tune_bn import CoarseToFine, Float, Narrowing
 from tune_bn.core.draws.stages import Stages
@@ -34,6 +34,14 @@ def test_a_stage_shows_its_windows():
     html = search().stages()[0]._repr_html_()
     assert "coarse: 8 trials" in html
     assert "0.0001 … 1" in html
+
+
+def test_stages_print_a_line_each():
+    """However many trials they have."""
+    stages = search().stages()
+    assert repr(stages).splitlines() == [repr(stage) for stage in stages]
+    assert repr(stages[0]).startswith("<Stage coarse: 8 trials, width 1")
+    assert repr(Stages()) == "[]"
 
 
 def test_a_schedule_shows_its_options():

@@ -23,7 +23,7 @@ from tune_bn.plain.html import html_table
 __all__ = ["Stage", "Stages", "counted", "group_stages"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stage:
     """A stretch of a search in which the schedule kept its width.
 
@@ -74,17 +74,26 @@ class Stage:
             "n_unknown": self.n_unknown,
         }
 
-    def _repr_html_(self) -> str:
+    def _about(self) -> str:
         about = f"{self.name}: {len(self.trials)} trials, width {self.width:.3g}"
         if self.usual_width is not None:
             about += f", usually {self.usual_width:.2g}"
         if self.best_value is not None:
             about += f", best {self.best_value:.6g}"
-        return html_table(about, ("parameter", "window"), self.windows.items())
+        return about
+
+    def __repr__(self) -> str:
+        return f"<Stage {self._about()}>"  # of thousands of trials, all numbers would hide the rest
+
+    def _repr_html_(self) -> str:
+        return html_table(self._about(), ("parameter", "window"), self.windows.items())
 
 
 class Stages(list[Stage]):
-    """Stages in order: a list, which a notebook shows as one table."""
+    """Stages in order: a list, which prints a line for each, and a notebook shows as one table."""
+
+    def __repr__(self) -> str:
+        return "".join(f"{stage!r}\n" for stage in self).rstrip() or "[]"
 
     def table(self, caption: str) -> str:
         """Returns them as HTML, a row each with the window of every parameter."""
