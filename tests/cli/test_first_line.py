@@ -63,6 +63,7 @@ PREDICT = {
     "--model nowhere.pt --data table.csv": "nowhere.pt",
     "--model . --data table.csv": "is a folder",
     "--model model.pt --data nowhere.csv": "nowhere.csv",
+    "--model model.pt --data digits": "to tune on only",
     "--model model.pt --data table.xlsx": "xlsx",
     "--model model.pt --data table.csv --keep town": "'town'",
     "--model model.pt --data table.csv --out table.csv": "--data",

@@ -27,10 +27,10 @@ from tune_bn.tuning.finish.final import all_rows
 pytestmark = pytest.mark.filterwarnings("ignore::tune_bn.sklearn.TableWarning")
 
 _RARE = "its table has classes of one or two rows, and a class needs three: one in each part"
-_NOUGHT = "it gives rows the weight 0, which is refused: they are to be left out"
-_ZEROS = {"check_sample_weight_equivalence_on_dense_data": _NOUGHT}
+_SPLIT = "it repeats rows instead of weighing them, and then they are split into other parts"
+_REPEATED = {"check_sample_weight_equivalence_on_dense_data": _SPLIT}
 EXCEPTIONS = {
-    TunedClassifier: _ZEROS
+    TunedClassifier: _REPEATED
     | dict.fromkeys(
         (
             "check_dict_unchanged",
@@ -42,9 +42,8 @@ EXCEPTIONS = {
             "check_methods_subset_invariance",
         ),
         _RARE,
-    )
-    | {"check_classifiers_one_label_sample_weights": _NOUGHT},
-    TunedRegressor: _ZEROS,
+    ),
+    TunedRegressor: _REPEATED,
 }
 
 
@@ -306,6 +305,20 @@ def test_sample_weights(homes, tmp_path):
     again = TunedClassifier.load(tmp_path / "m.pt")
     assert again.n_features_in_ == 1
     assert again.predict(homes[["area"]]).tolist() == weighted.predict(homes[["area"]]).tolist()
+
+
+def test_rows_of_weight_0_are_as_if_left_out(homes):
+    """As bagging and boosting give them; a class that is left by them is none."""
+    weight = np.arange(len(homes)) % 3 * 1.0
+    some = homes[weight > 0]
+    by_weight = quick(TunedRegressor, epochs=1).fit(homes[["area"]], homes["price"], weight)
+    left_out = quick(TunedRegressor, epochs=1).fit(
+        some[["area"]], some["price"], weight[weight > 0]
+    )
+    rows = homes[["area"]]
+    assert by_weight.predict(rows).tolist() == left_out.predict(rows).tolist()
+    with pytest.raises(DataError, match="at least two classes"):
+        quick(TunedClassifier).fit(rows, homes["kind"], (homes["kind"] == "dear") * 1.0)
 
 
 def test_with_ray(homes, needs, request):

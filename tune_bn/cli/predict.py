@@ -53,6 +53,11 @@ def predict(
                 "model.pt of a run's folder."
             )
         file_of_rows = local_file(data)
+        if data == "digits" and not file_of_rows.exists():
+            raise InputError(
+                "--data needs a file of rows to predict, but 'digits' is a table to tune on only. "
+                "Name a file."
+            )
         for path, option in ((file_of_rows, "--data"), (model, "--model")):
             if out.exists() and path.exists() and out.samefile(path):
                 raise InputError(

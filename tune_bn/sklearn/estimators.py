@@ -113,7 +113,8 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         Args:
             X: Inputs: a data frame, or an array of shape (N, columns).
             y: The class or the number of each row, shape (N,).
-            sample_weight: How much each row counts, above 0, shape (N,); None: all the same.
+            sample_weight: How much each row counts, shape (N,); None: all the same. Rows of
+                weight 0 are left out, as if they were not there.
 
         Raises:
             DataError: The table cannot be used.
@@ -131,6 +132,16 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         targets = column_or_1d(y, warn=True)
         check_consistent_length(table, targets)
         _require_no_gap(targets)
+        if sample_weight is not None:
+            sample_weight = np.asarray(column_or_1d(sample_weight), np.float64)
+            check_consistent_length(table, sample_weight)
+            counts = sample_weight != 0.0
+            if not counts.any():
+                raise DataError(
+                    f"{type(self).__name__} needs a sample weight above zero for some rows, but "
+                    f"all {len(counts)} are 0. Correct them, or leave them out."
+                )
+            table, targets, sample_weight = table[counts], targets[counts], sample_weight[counts]
         name = getattr(y, "name", None)
         self._fit(table, targets, sample_weight, name if isinstance(name, str) and name else "y")
         return self
@@ -156,9 +167,7 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
             weights = _WEIGHTS
             while weights in table.columns:
                 weights += "_"
-            values = column_or_1d(sample_weight)
-            check_consistent_length(table, values)
-            table = table.assign(**{weights: np.asarray(values, np.float64)})
+            table = table.assign(**{weights: sample_weight})
         dataset = dataset_of(
             table,
             target=name,
