@@ -328,7 +328,7 @@ def _without_rows(path: Path, n_columns: int) -> DataError:
 def _csv_head(path: Path) -> tuple[list[str], str]:
     """Returns the names in the header of a CSV file, which are unique, and what is between them."""
     _require_utf8(path)
-    with _parse_errors(path, "a comma-separated UTF-8", csv.Error, UnicodeDecodeError):
+    with _parse_errors(path, "a UTF-8 CSV", csv.Error, UnicodeDecodeError):
         for separator in (",", *_OTHER_SEPARATORS):
             with path.open(encoding="utf-8-sig", newline="") as file:
                 lines = (row for row in csv.reader(file, delimiter=separator) if row)
@@ -378,13 +378,13 @@ def _require_utf8(path: Path) -> None:
                 sign = error.object[error.start : error.start + 1]
                 found = f"another encoding (the byte {sign!r}; a Windows code page, perhaps)"
     raise DataError(
-        f"Data needs a comma-separated UTF-8 file, but {path.name!r} could not be parsed as one: "
+        f"Data needs a UTF-8 CSV file, but {path.name!r} could not be parsed as one: "
         f"it is in {found}. Save it as 'CSV UTF-8'."
     )
 
 
 def _csv_errors(path: Path) -> AbstractContextManager[None]:
-    return _parse_errors(path, "a comma-separated UTF-8", pd.errors.ParserWarning, *_PARSER_ERRORS)
+    return _parse_errors(path, "a UTF-8 CSV", pd.errors.ParserWarning, *_PARSER_ERRORS)
 
 
 def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
