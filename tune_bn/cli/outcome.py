@@ -10,6 +10,7 @@ from tune_bn.plain.text import visible
 from tune_bn.report.pages.listings import Table
 from tune_bn.report.pages.terminal import rich_table
 from tune_bn.report.pages.verdict import CHOSEN, verdict, winner
+from tune_bn.report.results.wording import number_text
 
 if TYPE_CHECKING:
     from tune_bn.tuning.finish.finish import Outcome
@@ -82,7 +83,7 @@ def _score_table(summary: Mapping[str, Any]) -> Table:
 def _value(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _shorter(file: Path) -> Path:

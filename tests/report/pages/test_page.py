@@ -209,6 +209,30 @@ def test_the_final_scores_are_given(staged: optuna.Study):
     assert f"(accuracy 0.97 against 0.96 of trial {best.number}) and was chosen" in text
 
 
+@pytest.mark.parametrize(
+    ("number", "folds", "is_default", "said"),
+    [
+        (1, (5, 2), False, "was not among the best after 2 folds; trial 1 was chosen after 5"),
+        (0, (5, 5), True, "the default configuration is kept (accuracy 0.95 against 0.96 of"),
+    ],
+)
+def test_nothing_worse_is_said_to_have_done_better(
+    staged: optuna.Study, number: int, folds: tuple[int, int], is_default: bool, said: str
+):
+    """Means over other folds are not compared, and a default may be kept though not ahead."""
+    best = results_of(staged).best
+    assert best is not None
+    final = [
+        {"trial": number, "folds": folds[0], "cross_validation": {"accuracy": 0.95}},
+        {"trial": best.number, "folds": folds[1], "cross_validation": {"accuracy": 0.96}},
+    ]
+    chosen = {"trial": number, "is_default": is_default}
+    summary = {"metric": "accuracy", "best": chosen, "final": final}
+    text = Outline(page(staged, summary=summary)).text
+    assert said in text
+    assert "did better" not in text
+
+
 def test_the_chosen_trial_is_in_the_tables(demo: str):
     """The table of the best has the chosen one too, marked."""
     assert '<th scope="row">1, chosen</th>' in demo

@@ -62,6 +62,22 @@ def test_weights_leave_fewer_rows_to_judge_by():
     assert "rows of" not in text  # 0.1 is a share of the weight, not of the rows
 
 
+def test_rows_compared_by_the_run_decide_for_any_metric():
+    """What lies within two standard errors is said to, for an error as for accuracy."""
+    given: dict[str, Any] = {
+        "metric": "r2",
+        "maximize": True,
+        "best": {"test": {"r2": 0.94}},
+        "baselines": {"ridge regression": {"r2": 0.937}, "always the mean": {"r2": 0.0}},
+    }
+    assert "chance" not in verdict(given)
+    said = verdict({**given, "within_error": ["ridge regression"]})
+    assert "The difference may be chance: ridge regression does as well and is simpler" in said
+    assert "chance" not in verdict({**given, "within_error": []})
+    clear = {**summary(0.9, ridge_regression=0.8975), "within_error": []}
+    assert "chance" not in verdict(clear)
+
+
 def test_other_metrics_are_told_without_rows():
     """An error has no rows, and less of it is better."""
     given = {

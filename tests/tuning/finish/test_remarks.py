@@ -8,7 +8,7 @@ import pytest
 from tune_bn.training import Config
 from tune_bn.training.baselines import Baseline
 from tune_bn.tuning.finish.final import Finalist
-from tune_bn.tuning.finish.remarks import FEW_ROWS, remarks, why_default
+from tune_bn.tuning.finish.remarks import FEW_ROWS, remarks, why_default, within_error
 
 RIGHT = np.ones(40)
 HALF = np.arange(40) % 2 * 1.0
@@ -84,3 +84,11 @@ def test_why_the_default_is_kept(ahead, words):
         f"the default configuration is kept: {words}"
     )
     assert why_default([default], "accuracy") is None
+
+
+def test_what_lies_within_its_error_is_listed():
+    """Row by row, by two standard errors of the mean difference; not for scores of classes."""
+    gains = np.array([0.0, 1.0] * 50)
+    others = {"same": gains, "noise": gains + np.tile([0.1, -0.1], 50), "worse": gains - 0.1}
+    assert within_error(gains, others, "r2") == ["same", "noise"]
+    assert within_error(gains, others, "f1") is None

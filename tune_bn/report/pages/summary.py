@@ -1,6 +1,7 @@
 """The search in plain words: what was searched, what was found, how sure, what next."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -186,19 +187,25 @@ def _why_chosen(best: TrialResult, summary: Mapping[str, Any], chosen: Mapping[s
     is_default = number is None or bool(chosen.get("is_default"))
     who = "the default configuration" if is_default else f"trial {number}"
     metric, final = str(summary.get("metric", "")), summary.get("final")
-    scores = {}
+    scores, folds = {}, {}
     for finalist in final if isinstance(final, Sequence) else ():
         values = finalist.get("cross_validation") if isinstance(finalist, Mapping) else None
         if isinstance(values, Mapping) and isinstance(values.get(metric), (int, float)):
-            scores[repr(finalist.get("trial"))] = float(values[metric])
-    text = (
-        " That best value is one measurement, the luckiest of many; in the final comparison, "
-        f"repeated on other rows, {who} did better"
-    )
-    if repr(number) in scores and repr(best.number) in scores:
-        own, other = number_text(scores[repr(number)]), number_text(scores[repr(best.number)])
-        text += f" ({metric} {own} against {other} of trial {best.number})"
-    return f"{text} and was chosen."
+            scores[repr(finalist.get("trial"))] = number_text(float(values[metric]), 5)
+            folds[repr(finalist.get("trial"))] = finalist.get("folds")
+    own, other = repr(number), repr(best.number)
+    text = " That best value is one measurement, the luckiest of many; in the final comparison, "
+    if own not in scores or other not in scores:
+        return f"{text}repeated on other rows, {who} did better and was chosen."
+    if folds[own] != folds[other]:  # their means are over different rows
+        return (
+            f"{text}repeated on other rows, trial {best.number} was not among the best after "
+            f"{folds[other]} folds; {who} was chosen after {folds[own]} ({metric} {scores[own]})."
+        )
+    both = f"({metric} {scores[own]} against {scores[other]} of trial {best.number})"
+    if is_default:
+        return f"{text}repeated on other rows, {who} is kept {both}: no other beat it clearly."
+    return f"{text}repeated on other rows, {who} did better {both} and was chosen."
 
 
 def _found_of_several(results: Results) -> str:
@@ -320,5 +327,8 @@ def key_numbers(results: Results, summary: Mapping[str, Any]) -> list[tuple[str,
         numbers.append(("Stages", f"{n_stages:,}", about))
     seconds = wall_seconds(results)
     if seconds is not None:
-        numbers.append(("Time", duration_text(seconds), "first start to last end"))
+        time = re.sub(
+            r"(\d) ", "\\1\u00a0", duration_text(seconds)
+        )  # no line between number and unit
+        numbers.append(("Time", time, "first start to last end"))
     return numbers

@@ -59,8 +59,9 @@ def winner(summary: Mapping[str, Any]) -> str | None:
 def verdict(summary: Mapping[str, Any]) -> str:
     """Returns who did best on the test rows, by how much, and what that means; "" if unknown.
 
-    A difference in accuracy is told in rows. It is chance's where it is within two standard errors
-    of the difference of two shares of that many rows, as if they were other rows: a cautious bound.
+    A difference in accuracy is told in rows. What may be chance the run has found out row by row
+    (``within_error``: the models within two standard errors). Without that it is what
+    lies within two standard errors of two shares of that many other rows: a cautious bound.
     """
     best, values = winner(summary), _values(summary)
     if best is None or CHOSEN not in values:
@@ -71,22 +72,24 @@ def verdict(summary: Mapping[str, Any]) -> str:
         sign = 1 if summary["maximize"] else -1
         rival = max(others, key=lambda name: sign * others[name])
         gap = _gap_text(summary, own, others[rival])
+        what = "So few rows" if gap else "The difference"
         text = (
             f"The chosen network is the best of these on the test rows: {metric} "
             f"{number_text(own)} against {number_text(others[rival])} of {_called(rival)}{gap}."
         )
-        if not _is_chance(summary, own, others[rival]):
+        if not _is_chance(summary, rival, own, others[rival]):
             return text
         if rival in _NETWORKS:
-            return f"{text} So few rows may be chance: tuning has gained little that can be shown."
-        return f"{text} So few rows may be chance: {rival} does as well and is simpler, take it."
+            return f"{text} {what} may be chance: tuning has gained little that can be shown."
+        return f"{text} {what} may be chance: {rival} does as well and is simpler, take it."
     gap, who = _gap_text(summary, own, values[best]), _called(best)
     text = (
         f"{who[:1].upper()}{who[1:]} did better on the test rows than the chosen network: "
         f"{metric} {number_text(values[best])} against {number_text(own)}{gap}."
     )
-    if _is_chance(summary, own, values[best]):
-        text += " So few rows may be chance, but nothing here speaks for the network."
+    if _is_chance(summary, best, own, values[best]):
+        what = "So few rows" if gap else "The difference"
+        text += f" {what} may be chance, but nothing here speaks for the network."
     return text if best in _NETWORKS else f"{text} Take it."
 
 
@@ -120,8 +123,10 @@ def _gap_text(summary: Mapping[str, Any], a: float, b: float) -> str:
     return f", {count_text(round(abs(a - b) * n), 'row')} of {n:,}"
 
 
-def _is_chance(summary: Mapping[str, Any], a: float, b: float) -> bool:
-    n = _rows(summary)
+def _is_chance(summary: Mapping[str, Any], rival: str, a: float, b: float) -> bool:
+    compared, n = summary.get("within_error"), _rows(summary)
+    if isinstance(compared, list):
+        return rival in compared
     if n is None:
         return False
     return abs(a - b) <= 2 * math.sqrt((a * (1 - a) + b * (1 - b)) / (_weighing_rows(summary) or n))

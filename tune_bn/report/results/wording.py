@@ -24,9 +24,11 @@ _LONGEST_LABEL = 40
 def number_text(value: float, digits: int = 4) -> str:
     """Returns a number with ``digits`` significant digits, without trailing zeros.
 
+    Below ten million all digits before the point are written out.
+
     Example:
-        >>> number_text(0.012345678), number_text(64), number_text(float("nan"))
-        ('0.01235', '64', '–')
+        >>> number_text(0.012345678), number_text(64), number_text(25993.88)
+        ('0.01235', '64', '25994')
     """
     if isinstance(value, int):
         return str(value)
@@ -36,6 +38,8 @@ def number_text(value: float, digits: int = 4) -> str:
         return "∞" if value > 0 else "−∞"
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
+    if 10**digits <= abs(value) < 1e7:
+        return f"{value:.0f}"
     return f"{value:.{digits}g}"
 
 

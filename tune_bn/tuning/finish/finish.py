@@ -26,7 +26,7 @@ from tune_bn.training.model_file import save_model
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.final import Finalist, Played, all_but_test, play_final
 from tune_bn.tuning.finish.memory import FinalMemory
-from tune_bn.tuning.finish.remarks import gains_of, remarks, why_default
+from tune_bn.tuning.finish.remarks import gains_of, remarks, why_default, within_error
 from tune_bn.tuning.finish.shown import network_results
 from tune_bn.tuning.folder.folder import replace_results
 from tune_bn.tuning.folder.left import final_left_s, fits_s, plan_final
@@ -140,7 +140,8 @@ def finish(
     limit_s = None if settings.timeout_s is None else settings.timeout_s / 10
     fitted = fitted_baselines(dataset, seed=settings.seed, metric=metric, limit_s=limit_s)
     others: dict[str, dict[str, float] | None] = {n: b.scores for n, b in fitted.items()}
-    notes = remarks(test, gains_of(model, dataset, metric), fitted, dataset, metric)
+    gains = gains_of(model, dataset, metric)
+    notes = remarks(test, gains, fitted, dataset, metric)
     if winner is default and (why := why_default(ranking, metric)) is not None:
         notes.append(why)
     if (n_finalists, folds) != plan_final(rows):
@@ -151,7 +152,13 @@ def finish(
     if BOOSTING not in fitted:
         notes.append(f"{BOOSTING} is left out: it would take more than a tenth of the timeout")
     report("test", 2, 3, pace.default_s)
-    others[DEFAULT_NETWORK] = _default_test(winner, default, test, dataset, settings, tally)
+    gains_of_others = {name: each.gains for name, each in fitted.items()}
+    others[DEFAULT_NETWORK] = test
+    if winner is not default:
+        of_default = _default_network(default, dataset, settings, tally)
+        others[DEFAULT_NETWORK] = None if of_default is None else of_default[1]
+        if of_default is not None:
+            gains_of_others[DEFAULT_NETWORK] = gains_of(of_default[0], dataset, metric)
     report("test", 3, 3, 0.0)
     summary = {
         "tune_bn": __version__,
@@ -179,6 +186,7 @@ def finish(
             "test": test,
         },
         "baselines": others,
+        "within_error": within_error(gains, gains_of_others, metric),
         "remarks": notes,
         "final": [
             {
@@ -333,18 +341,11 @@ def _train_and_test(
     return model, evaluate(model, dataset.test, dataset.task, metric=metric)
 
 
-def _default_test(
-    winner: Finalist,
-    default: Finalist,
-    test: dict[str, float],
-    dataset: Dataset,
-    settings: Settings,
-    tally: Tally,
-) -> dict[str, float] | None:
-    if winner is default:
-        return test
+def _default_network(
+    default: Finalist, dataset: Dataset, settings: Settings, tally: Tally
+) -> tuple[torch.nn.Module, dict[str, float]] | None:
     try:
-        return _train_and_test(default, dataset, settings, tally)[1]
+        return _train_and_test(default, dataset, settings, tally)
     except TuneError:
         return None  # a default that diverges on these data has no score
 

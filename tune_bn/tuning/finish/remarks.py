@@ -13,10 +13,11 @@ from torch import nn
 
 from tune_bn.training import Dataset
 from tune_bn.training.baselines import Baseline
+from tune_bn.training.config import CLASS_SCORES
 from tune_bn.training.metrics import predict_outputs
 from tune_bn.tuning.finish.final import Finalist
 
-__all__ = ["FEW_ROWS", "gains_of", "remarks", "why_default"]
+__all__ = ["FEW_ROWS", "gains_of", "remarks", "why_default", "within_error"]
 
 FEW_ROWS = 50
 """Rows to learn from below which that is said."""
@@ -95,9 +96,7 @@ def remarks(
             "be chance"
         )
     for place, (name, other) in enumerate(others.items()):
-        difference = gains - other.gains
-        error = 2 * float(difference.std(ddof=1) / len(gains) ** 0.5) if len(gains) > 1 else 0.0
-        ahead = float(difference.mean())
+        ahead, error = _ahead(gains, other.gains)
         both = f"{score} {own[score]:.3g} against {other.scores[score]:.3g}"
         if place == 0 and ahead <= error:
             how = "worse than" if ahead < -error else "within the error of"
@@ -108,3 +107,29 @@ def remarks(
         elif place > 0 and ahead < -error:
             said.append(f"{name} is better here than the chosen network ({both})")
     return said
+
+
+def within_error(
+    gains: npt.NDArray[np.float64], others: Mapping[str, npt.NDArray[np.float64]], metric: str
+) -> list[str] | None:
+    """Returns the models from which the network differs by two standard errors at most.
+
+    Args:
+        gains: What `gains_of` says of it.
+        others: Of each other model by name.
+        metric: What was tuned for.
+
+    Returns:
+        None for scores of classes, which are no mean over rows.
+    """
+    if metric in CLASS_SCORES:
+        return None
+    compared = {name: _ahead(gains, other) for name, other in others.items()}
+    return [name for name, (ahead, error) in compared.items() if abs(ahead) <= error]
+
+
+def _ahead(gains: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Returns the mean difference of two models on the same rows, and two standard errors of it."""
+    difference = gains - others
+    error = 2 * float(difference.std(ddof=1) / len(gains) ** 0.5) if len(gains) > 1 else 0.0
+    return float(difference.mean()), error
