@@ -207,7 +207,11 @@ def _mean(matrices: list[list[Losses]]) -> float:
 def _resampled(wins: Losses, rng: np.random.Generator, size: int) -> Losses:
     """Returns ``size`` win rates, each of seeds drawn with replacement on both sides."""
     n, m = wins.shape
-    rows = rng.multinomial(n, np.full(n, 1 / n), size=size) / n
-    columns = rng.multinomial(m, np.full(m, 1 / m), size=size) / m
-    means: Losses = np.einsum("ri,ij,rj->r", rows, wins, columns, optimize=True)
+    means: Losses = (_weights(n, rng, size) @ wins * _weights(m, rng, size)).sum(axis=1)
     return means
+
+
+def _weights(n: int, rng: np.random.Generator, size: int) -> Losses:
+    """Returns ``size`` rows: how often each of n was drawn in n draws, as a share of these."""
+    drawn = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
+    return np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n) / n
