@@ -25,7 +25,7 @@ def test_the_pictures_are_made_from_the_rows(make):
 
 def test_one_command_makes_all_of_it(tmp_path, monkeypatch):
     """Pages of the folder, the page of the search, its figures; a second time changes nothing."""
-    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "assets" / "measured").mkdir(parents=True)
     for name in ("README.md", "docs/some.md"):
         (tmp_path / name).write_text("<!-- figure: cost-of-tpe -->old<!-- end -->\n")
     results = tmp_path / "results"
