@@ -49,9 +49,22 @@ _ODD_CELLS: Sequence[str] = (
 )
 
 
+_WRITTEN: Sequence[Callable[[float], str]] = (
+    lambda v: f"{v:,.2f}",
+    lambda v: f"{v:.1f}".replace(".", ","),
+    lambda v: f"{abs(v):,.0f}.–".replace(",", "'"),
+    lambda v: f"{abs(v):.2f}-" if v < 0 else f"{v:.2f}",
+    lambda v: f"${v:,.0f}",
+    lambda v: f"({-v:.0f})" if v < 0 else f"{v:.0f}",
+    lambda v: f"{v:.2f} kg",
+    lambda v: f"{abs(v):.0f},- €",
+    lambda v: f"{v / 30:.1f} %",
+)
+
+
 def _cells(rng: random.Random, rows: int) -> list[str]:
     """Returns a column as text: of one kind, in a few rows of another."""
-    kind = rng.choice((0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 8, 9))
+    kind = rng.choice((0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 8, 9, 10, 10))
     if kind == 0:
         column = [str(rng.randrange(-9, 99)) for _ in range(rows)]
     elif kind == 1:
@@ -73,6 +86,9 @@ def _cells(rng: random.Random, rows: int) -> list[str]:
         column = [f"2024-05-{1 + i % 28:02d}T12:{i % 60:02d}{zone}" for i in range(rows)]
     elif kind == 8:
         column = [str(i) for i in range(rows)]
+    elif kind == 10:
+        forms = rng.choices(_WRITTEN, k=rng.choice((1, 1, 1, 2)))
+        column = [rng.choice(forms)(rng.gauss(0, 3000)) for _ in range(rows)]
     else:
         column = [rng.choice(_ODD_CELLS) for _ in range(rows)]
     for _ in range(rng.choice((0, 0, 0, 0, 0, 1, 2, rows // 4))):
