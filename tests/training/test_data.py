@@ -212,6 +212,21 @@ def test_an_index_written_along_is_left_out(tmp_path: Path) -> None:
     assert any("only counts the rows" in note for note in data.notes)
 
 
+def test_separators_at_the_end_of_each_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As spreadsheets write them: columns without a name that are empty are none."""
+    file = tmp_path / "t.csv"
+    lines = table().to_csv(index=False, sep=";").splitlines()
+    file.write_text("".join(f"{line};;\n" for line in lines))
+    data = load_dataset(file, target="y")
+    assert data.preprocessing.feature_names == ("a", "b=blue", "b=red")
+    assert "left out 2 empty columns that have no name" in data.notes
+    monkeypatch.setattr("tune_bn.training.tables._LONG", 0)
+    parts = list(read_rows_in_parts(file, rows=30))
+    assert [list(part.columns) for part in parts] == [["a", "b", "y"]] * 2
+
+
 def test_an_unnamed_parquet_index_is_left_out(tmp_path: Path) -> None:
     frame = table()
     frame.index = pd.Index(np.arange(ROWS)[::-1])

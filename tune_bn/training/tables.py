@@ -198,12 +198,11 @@ def read_rows_in_parts(path: Path, *, rows: int) -> Iterator[pd.DataFrame]:
         return
     if suffix == ".csv":
         names, separator = _csv_head(path)
-        nameless = [place for place, name in enumerate(names) if not name.strip()]
         options = {**_CSV_OPTIONS, "sep": separator, "chunksize": rows}
         with _csv_errors(path), pd.read_csv(path, **options) as parts:
             for part in parts:
-                part.columns = pd.Index(names)
-                yield part.iloc[:, 1:] if nameless == [0] else part
+                is_index = not names[0].strip()  # which was written along
+                yield _named(part, names, path, [], is_index=is_index)
         return
     pa, pq = _parquet()
     with (
@@ -344,7 +343,7 @@ def _csv_head(path: Path) -> tuple[list[str], str]:
             f"Data needs a header line, but {path.name!r} holds only blank lines. "
             "Write the table again."
         )
-    require_unique(names, path.name)
+    require_unique([name for name in names if name.strip()], path.name)
     if len(names) > _WIDE and first is None:  # for which pandas would take seconds
         raise _without_rows(path, len(names))
     if first is not None and len(first) < len(names) / 2:
@@ -393,17 +392,28 @@ def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
         kind = object if len(names) > _WIDE else str
         options = {**_CSV_OPTIONS, "dtype": kind, "sep": separator}
         table: pd.DataFrame = pd.read_csv(path, **options)
-    nameless = [place for place, name in enumerate(names) if not name.strip()]
-    if nameless == [0] and _counts_rows(table.iloc[:, 0]):
-        notes.append("left out the first column: it has no name and only counts the rows")
-        return table.iloc[:, 1:]
-    if nameless:
-        raise DataError(
-            f"Data needs a name for each column, but column {nameless[0] + 1} of {path.name!r} "
-            "has none. Name it in the header, or remove it."
-        )
+    is_index = not names[0].strip() and _counts_rows(table.iloc[:, 0])
+    return _named(table, names, path, notes, is_index=is_index)
+
+
+def _named(
+    table: pd.DataFrame, names: list[str], path: Path, notes: list[str], *, is_index: bool
+) -> pd.DataFrame:
+    """Returns a table's columns that have a name; refuses others, unless nothing is in them."""
     table.columns = pd.Index(names)  # as written, where pandas renames for its own needs
-    return table
+    nameless = [place for place, name in enumerate(names) if not name.strip()]
+    if is_index:
+        notes.append("left out the first column: it has no name and only counts the rows")
+        nameless.remove(0)
+    for place in nameless:
+        if table.iloc[:, place].fillna("").astype(str).str.strip().any():
+            raise DataError(
+                f"Data needs a name for each column, but column {place + 1} of {path.name!r} "
+                "has none. Name it in the header, or remove it."
+            )
+    if nameless:
+        notes.append(f"left out {len(nameless)} empty columns that have no name")
+    return table.loc[:, [bool(name.strip()) for name in names]]
 
 
 def _counts_rows(column: pd.Series) -> bool:
