@@ -5,6 +5,8 @@ import os
 import re
 import runpy
 import tempfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import optuna
@@ -183,22 +185,34 @@ def run(name: str, folder: Path, *options: str) -> str:
     return result.stdout
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[str, Path]]:
+    """Runs an example, once for all tests; returns what it printed, and where."""
+
+    @cache
+    def once(name: str) -> tuple[str, Path]:
+        folder = tmp_path_factory.mktemp("example")
+        return run(name, folder), folder / "run"
+
+    return once
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example_shows_its_point(name, tmp_path):
+def test_example_shows_its_point(name, ran):
     """It ends without a warning, prints what it is there to show, writes into its folder only."""
-    text = run(name, tmp_path)
+    text, folder = ran(name)
     assert missing(SHOWN[name], text) == [], text
     for figure in FIGURE.findall(text):
-        page = (tmp_path / "run" / figure).read_text(encoding="utf-8")
+        page = (folder / figure).read_text(encoding="utf-8")
         assert "Plotly.newPlot" in page
         assert page.count("</html>") == 1
         assert len(page) <= 500_000  # plotly's own script lies beside it, once for all figures
 
 
-def test_a_full_run_follows_a_smoke_test(tmp_path, monkeypatch, capsys):
+def test_a_full_run_follows_a_smoke_test(ran, monkeypatch, capsys):
     """In the same folder, of the one example that leaves a study there, with other rows."""
-    run("your_own_table.py", tmp_path)
-    monkeypatch.chdir(tmp_path / "run")
+    _, folder = ran("your_own_table.py")
+    monkeypatch.chdir(folder)
     monkeypatch.setattr("sys.argv", ["your_own_table.py"])
 
     class Quick(Settings):

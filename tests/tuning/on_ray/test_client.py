@@ -13,13 +13,48 @@ import pytest
 from tests.security.listening import open_to_others
 from tune_bn import __version__
 from tune_bn.tuning.errors import Stopped, TuneError
+from tune_bn.tuning.finish.finish import Outcome
+from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.on_ray import client as ray_client
+from tune_bn.tuning.on_ray.run import tune
+from tune_bn.tuning.settings import RaySettings, Settings
 
 FOLDER = Path(__file__).parent
 
 
-def test_a_run_through_ray_client(blobs, tmp_path):
+def test_a_run_by_an_actor(local_ray, tiny, tmp_path):
     """It reports, stops when asked, goes on with the same call, and leaves its files."""
+    ended: list[int] = []
+
+    def hear(at: Progress) -> None:
+        if at.ended is not None:
+            ended.append(at.ended.number)
+
+    def run(trials: int, *, is_stopped: bool) -> Outcome:
+        return ray_client.tune_through_client(
+            tune,
+            tiny,
+            tmp_path,
+            Settings(trials=trials, epochs=1),
+            RaySettings(address="ray://here", max_concurrent=1),
+            resume=None,
+            write_report=None,
+            on_progress=hear,
+            is_stopped=lambda: is_stopped and bool(ended),
+        )
+
+    with pytest.raises(Stopped) as stopped:
+        run(200, is_stopped=True)
+    assert 1 <= stopped.value.finished == len(ended) < stopped.value.trials == 200
+    counts = run(len(ended), is_stopped=False).summary["search"]
+    assert (counts["trials"], counts["trials_in_this_run"]) == (len(ended), 0)
+    assert json.loads((tmp_path / "best.json").read_text())["search"] == counts
+    assert not [*tmp_path.glob(".*[0-9a-f]")]  # the mark by which both sides found each other
+
+
+@pytest.mark.slow
+def test_a_run_through_ray_client(blobs, tmp_path):
+    """The same from outside of a cluster, which listens to this machine alone."""
     cluster = subprocess.Popen(
         [sys.executable, str(FOLDER / "cluster_with_client.py")],
         # Ray's proxy forks while gRPC's threads run, which gRPC's own fork handlers do not survive.
@@ -55,7 +90,7 @@ def test_a_run_through_ray_client(blobs, tmp_path):
     assert outcome["counts"]["trials_in_this_run"] == total - finished == 2
     assert json.loads((out / "best.json").read_text())["search"]["trials"] == total
     assert (out / "model.pt").exists()
-    assert not [*out.glob(".*[0-9a-f]")]  # the mark by which both sides found each other
+    assert not [*out.glob(".*[0-9a-f]")]
 
 
 def answering(monkeypatch, version: str, is_seen: bool) -> SimpleNamespace:

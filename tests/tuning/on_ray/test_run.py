@@ -266,9 +266,9 @@ def test_a_run_by_ray(local_ray, tiny, tmp_path):
         if at.ended is not None:
             ended.append(at.ended.number)
 
-    options = RaySettings(scheduler="asha", max_concurrent=2)
+    two = RaySettings(scheduler="asha", max_concurrent=2)
     with pytest.raises(Stopped, match=r"Stopped after \d of 4 trials"):
-        tune(tiny, tmp_path, SETTINGS, options, on_progress=hear, is_stopped=lambda: bool(ended))
+        tune(tiny, tmp_path, SETTINGS, two, on_progress=hear, is_stopped=lambda: bool(ended))
     assert not (tmp_path / "best.json").exists()
     n_before = len(ended)
 
@@ -277,7 +277,8 @@ def test_a_run_by_ray(local_ray, tiny, tmp_path):
     ) -> None:
         path.write_text(f"{len(study.trials)} trials, {summary['metric']}")
 
-    outcome = tune(tiny, tmp_path, SETTINGS, options, write_report=write_report, on_progress=hear)
+    one = RaySettings(scheduler="asha", max_concurrent=1)
+    outcome = tune(tiny, tmp_path, SETTINGS, one, write_report=write_report, on_progress=hear)
     assert ended == list(range(4))
     assert outcome.summary["search"]["trials"] == 4
     assert outcome.summary["search"]["trials_in_this_run"] == 4 - n_before

@@ -113,7 +113,9 @@ def _url(file: Path) -> str:
 
 def copied_study(folder: Path) -> optuna.Study:
     """Returns the folder's study as a copy in memory, which does not need the folder any more."""
-    storage = optuna.storages.RDBStorage(_url(folder / STUDY_FILE))
+    # This process has written it, so that its tables need not be looked at.
+    url = _url(folder / STUDY_FILE)
+    storage = optuna.storages.RDBStorage(url, skip_compatibility_check=True)
     copy = optuna.storages.InMemoryStorage()
     try:
         with quiet_optuna():
