@@ -70,3 +70,12 @@ def test_the_page_shows_itself_in_a_frame(cells: list[Any]):
     assert text.startswith("&lt;!doctype html&gt;")
     assert "How the search narrowed" in text
     assert len(shown(cells[4], "text/plain")) < 100
+
+
+def test_what_a_cell_shows_needs_no_widget(cells: list[Any]):
+    """HTML with plain text beside it, as every front end takes it; figures are plotly's own."""
+    bundles = [out["data"] for cell in cells for out in cell.outputs if "data" in out]
+    plotly = {"application/vnd.plotly.v1+json"}
+    assert sum(plotly <= set(bundle) for bundle in bundles) == 1
+    others = [set(bundle) for bundle in bundles if not plotly <= set(bundle)]
+    assert others == [{"text/html", "text/plain"}] * 2

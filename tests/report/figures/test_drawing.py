@@ -59,6 +59,20 @@ def test_a_log_axis_is_logarithmic():
     assert a > b
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_line_ends_where_its_area_does(sign: int):
+    """What the axis does not show is not drawn beside the figure, on either side of it."""
+    x = [sign * step for step in (0.0, 5.0, 12.0, 40.0)]
+    figure = scatter(x, [1, 2, 3, 4], mode="lines", line={"shape": "hv"})
+    figure.update_xaxes(range=sorted([-1 * sign, 10 * sign]))
+    drawing = draw(figure, width=600)
+    (path,) = re.findall(r'<path d="(M[^"]*)" fill="none"', drawing.svg)
+    places = [float(x) for x in re.findall(r"[MH](-?[\d.]+)", path)]
+    assert min(places) >= -1.1
+    assert max(places) <= drawing.area[2] + 1.1
+    assert path.count("H") == 2
+
+
 def test_gaps_and_infinite_values_are_no_points():
     """NaN and infinity have no place."""
     figure = scatter([0, 1, 2, 3], [1, math.nan, math.inf, 2], mode="markers")

@@ -366,8 +366,13 @@ class _Painter:
             return
         x, y = across.place(trace["x"]), up.place(trace["y"])
         mode = trace.get("mode", "")
-        if "lines" in mode:  # what leaves the area runs along its edge
+        if "lines" in mode:  # what leaves the area runs along its edge, or ends at its side
             y = np.clip(y, up.start - 1, up.start + up.length + 1)
+            inside = np.clip(x, across.start - 1, across.start + across.length + 1)
+            left = np.flatnonzero(inside != x)
+            if len(left) and left[0] > 0 and np.isfinite(x).all():
+                x, y = inside[: left[0] + 1], y[: left[0] + 1].copy()
+                y[-1] = y[-2]
         else:
             y = np.where(np.abs(y - up.start - up.length / 2) > up.length / 2 + 4, math.nan, y)
         bars = trace.get("error_y")

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from tune_bn.report.errors import ReportError
 from tune_bn.report.figures.course import best_so_far, value_range
-from tune_bn.report.figures.style import SERIES, base_figure, empty_figure, takes_template
+from tune_bn.report.figures.style import SERIES, base_figure, empty_figure, log_axis, takes_template
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.source import results_of
 from tune_bn.report.results.wording import plotly_text
@@ -66,8 +66,11 @@ def plot_best_values(searches: Mapping[str, Any], *, template: Any = None) -> go
     figure.update_xaxes(title_text="Trial", tickformat=",d")
     low, high = _value_ends(found)
     reached = np.clip(np.concatenate([trace.y for trace in figure.data]), low, high)
+    scale = log_axis(reached.tolist())
+    reached = np.log10(reached) if scale else reached
     pad = 0.06 * float(np.ptp(reached)) or 0.5
     figure.update_yaxes(
+        scale,
         title_text=plotly_text(_objective(found)),
         range=[float(reached.min()) - pad, float(reached.max()) + pad],
     )
