@@ -1,6 +1,8 @@
 import dataclasses
 import multiprocessing
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from tune_bn.tuning.finish.final import (
     fold_numbers,
     play_final,
 )
+from tune_bn.tuning.finish.finish import _FinalPace
 from tune_bn.tuning.folder.left import plan_final
 from tune_bn.tuning.trials.workers import one_thread
 
@@ -60,25 +63,38 @@ def test_the_final_tells_how_far_it_is(tiny):
     assert heard == [(done, 2 * FOLDS) for done in range(1, 2 * FOLDS + 1)]
 
 
+@pytest.mark.heavy
 def test_several_at_the_same_time_are_as_one_after_the_other(tiny):
     """To the last bit; what they trained is remembered, and one that diverges comes last."""
     heard: list[Played] = []
     memory: dict[tuple[Config, int], Sequence[EpochMetrics]] = {}
     configs = (POOR, DIVERGES, GOOD)
-    options = {"folds": 3, "on_fold": heard.append, "memory": memory}
+    options = {"folds": 2, "on_fold": heard.append, "memory": memory}
     with one_thread():
         found = final(tiny, *configs, jobs=2, **options)
-        assert [each.done for each in heard] == list(range(1, 10))
-        assert sum(each.is_new for each in heard) >= 6
-        again = final(tiny, *configs, folds=3)
+        assert [each.done for each in heard] == list(range(1, 7))
+        assert sum(each.is_new for each in heard) >= 4
+        again = final(tiny, *configs, folds=2)
     for ranking in (found, again):
         for at, each in enumerate(ranking):
             epochs = [dataclasses.replace(epoch, seconds=0.0) for epoch in each.curve]
             ranking[at] = dataclasses.replace(each, curve=tuple(epochs))
     assert found == again
-    assert set(memory) >= {(c, fold) for c in (POOR, GOOD) for fold in range(3)}
+    assert set(memory) >= {(c, fold) for c in (POOR, GOOD) for fold in range(2)}
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_time_left_of_fits_at_the_same_time(jobs):
+    """They share the time; the two trainings that follow do not."""
+    tally: Any = SimpleNamespace(elapsed_s=0.0, seconds={0: 6.0, 1: 6.0}, fit_s=6.0, others_s=0.0)
+    pace = _FinalPace(tally, [0, 1], 5, jobs)
+    tally.elapsed_s = 2 * 6.4 / jobs
+    for done in (1, 2):
+        left = pace.left_s(Played(done, 10, 0, 5, is_new=True))
+    assert left == pytest.approx(8 * 6.4 / jobs + 1.5 * 8.0)
+
+
+@pytest.mark.heavy
 def test_a_stop_ends_fits_at_the_same_time(tiny):
     """What the caller raises after an epoch comes through, and no process is left."""
 

@@ -103,7 +103,7 @@ def finish(
     rows = len(dataset.train) + len(dataset.validation)
     n_finalists, folds = plan_final(rows, _fits_left(settings, tally, kept_s))
     candidates = _candidates(study, n_finalists, len(dataset.train), maximize=maximize)
-    pace = _FinalPace(tally, [number for number, _ in candidates], folds)
+    pace = _FinalPace(tally, [number for number, _ in candidates], folds, settings.jobs)
 
     def report(doing: str, done: int, of: int, left: float, stage: str | None = None) -> None:
         left = max(min(left, tally.left_s), 0.0)
@@ -239,10 +239,11 @@ def _by_weight(weight: torch.Tensor | None) -> dict[str, float]:
 class _FinalPace:
     """How long the final and what follows it will take, by what it has taken so far."""
 
-    def __init__(self, tally: Tally, numbers: Sequence[int | None], folds: int) -> None:
+    def __init__(self, tally: Tally, numbers: Sequence[int | None], folds: int, jobs: int) -> None:
         self._tally, self._before_s = tally, tally.elapsed_s
         players = [tally.seconds.get(n, tally.fit_s) if n is not None else 0.0 for n in numbers]
-        self._fits_s = fits_s(players, folds=folds, default_s=players[-1])
+        *of_folds, best_s, default_s = fits_s(players, folds=folds, default_s=players[-1])
+        self._fits_s = [*(seconds / jobs for seconds in of_folds), best_s, default_s]
         self._trained: list[int] = []
 
     @property
