@@ -1,5 +1,5 @@
 import dataclasses
-import multiprocessing
+from collections import deque
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -12,13 +12,14 @@ from tune_bn.tuning.finish.final import (
     FOLDS,
     Played,
     _is_clearly_better,
+    _Round,
     all_but_test,
     fold_numbers,
     play_final,
 )
 from tune_bn.tuning.finish.finish import _FinalPace
 from tune_bn.tuning.folder.left import plan_final
-from tune_bn.tuning.trials.workers import one_thread
+from tune_bn.tuning.trials.workers import Job, one_thread
 
 GOOD = Config(learning_rate=0.1, width=16, depth=1, dropout=0.0)
 POOR = Config(width=1, depth=1, learning_rate=1e-4)
@@ -94,16 +95,28 @@ def test_the_time_left_of_fits_at_the_same_time(jobs):
     assert left == pytest.approx(8 * 6.4 / jobs + 1.5 * 8.0)
 
 
-@pytest.mark.heavy
-def test_a_stop_ends_fits_at_the_same_time(tiny):
-    """What the caller raises after an epoch comes through, and no process is left."""
+def test_a_round_for_workers_is_counted_and_can_be_stopped():
+    """A fit is kept when its last epoch ends; the caller may raise, or say that time is over."""
+    jobs = [Job(place, Config(width=place + 1), seed=0) for place in range(3)]
+    memory: dict[tuple[Config, int], Sequence[EpochMetrics]] = {}
+    asked: list[str] = []
+    heard: list[int] = []
+    over = False
 
-    def stop():
-        raise KeyboardInterrupt
+    def count(fold: int, *, is_new: bool) -> None:
+        heard.append(fold)
 
-    with pytest.raises(KeyboardInterrupt):
-        final(tiny, POOR, GOOD, jobs=2, after_epoch=stop)
-    assert multiprocessing.active_children() == []
+    part = _Round(deque(jobs), 2, memory, lambda: over, lambda: asked.append("?"), set(), count)
+    assert part.begin() == jobs[0]
+    epochs = [dataclasses.replace(ends(0.5)[0], epoch=epoch) for epoch in (1, 2)]
+    assert [part.epoch(jobs[0], epoch) for epoch in epochs] == [True, False]
+    assert (asked, heard) == (["?"] * 2, [0])
+    assert memory == {(jobs[0].config, 0): epochs}
+    assert part.begin() == jobs[1]
+    over = True
+    assert part.begin() is None
+    part.fail(jobs[1], "died")
+    assert (jobs[1].config, 0) not in memory
 
 
 def test_the_test_rows_are_left_alone(tiny):
