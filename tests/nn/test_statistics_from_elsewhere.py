@@ -552,8 +552,9 @@ def test_a_layer_of_the_meta_device_is_right_once_it_has_memory(fill: str, optio
     with torch.device("meta"):
         layer = BatchNorm1d(2, **OPTIONS[options])
     FILLS[fill](layer, source)
-    twin = BatchNorm1d(2, **OPTIONS[options])
-    twin.load_state_dict(source.state_dict())
+    twin, state = BatchNorm1d(2, **OPTIONS[options]), source.state_dict()
+    # Libraries go by the keys of a state, among which the kept averages are not.
+    twin.load_state_dict(dict(state) if fill.startswith("set") else state)
     for one in (layer, twin):
         train(one, 6, offset=1)
     for name, got in layer.named_buffers():

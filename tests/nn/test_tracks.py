@@ -1,8 +1,10 @@
 """Several averages in one run."""
 
 import copy
+import io
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from tune_bn.nn import (
     MLP,
     BatchNorm1d,
     BatchNormError,
+    LazyBatchNorm1d,
     best_decay,
     load_tracks,
     select_decay,
@@ -89,6 +92,81 @@ def test_tracks_survive_a_checkpoint() -> None:
         select_decay(m, 0.99)
     for got, expected in zip(other.buffers(), model.buffers(), strict=True):
         assert torch.equal(got, expected)
+
+
+def through_a_file(state: Any) -> Any:
+    """As a checkpoint of Lightning's or one's own, read back as torch.load does by default."""
+    file = io.BytesIO()
+    torch.save({"state_dict": state, "epoch": 3}, file)
+    file.seek(0)
+    return torch.load(file)["state_dict"]
+
+
+@pytest.mark.parametrize("kept", [copy.deepcopy, through_a_file])
+@pytest.mark.parametrize("assign", [False, True])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_tracks_come_with_a_state(kept: Any, assign: bool, accumulate: int) -> None:
+    """A run that goes on from its checkpoint, or its best state, keeps what it had averaged."""
+
+    def net() -> nn.Module:
+        model = MLP(3, 2, width=4, decays=DECAYS).double()
+        for layer in model.modules():
+            if isinstance(layer, BatchNorm1d):
+                layer.accumulate = accumulate
+        return model
+
+    straight, restarted, other = net(), net(), net()
+    other.load_state_dict(straight.state_dict())
+    for _ in range(2 * accumulate):
+        train(straight, 3)
+    state = kept(straight.state_dict())
+    assert [*state] == [*straight.state_dict()]
+    train(restarted, 5, seed=9)  # what another run had seen
+    restarted.load_state_dict(state, assign=assign)
+    other.load_state_dict(dict(state))  # by its keys alone: all tracks start from what is in use
+    for model in (straight, restarted, other):
+        for _ in range(accumulate):
+            train(model, 1, seed=77)
+    for decay in DECAYS:
+        for model in (straight, restarted, other):
+            select_decay(model, decay)
+        same = zip(straight.buffers(), restarted.buffers(), strict=True)
+        assert all(torch.allclose(a, b) for a, b in same)
+        if decay != 0.9:  # which is in use
+            pairs = zip(straight.buffers(), other.buffers(), strict=True)
+            assert not all(torch.allclose(a, b) for a, b in pairs)
+
+
+def test_tracks_of_other_statistics_do_not_come() -> None:
+    """Where a state was averaged since, has another count, or is for other decays."""
+    layer = BatchNorm1d(3, decays=DECAYS).double()
+    train(layer, 9)
+
+    def averaged(state: Any) -> None:
+        state["running_mean"].mul_(1.5)
+
+    def recounted(state: Any) -> None:
+        state["num_batches_tracked"].fill_(50)
+
+    def replaced(state: Any) -> None:
+        state["running_var"] = state["running_var"] + 1
+
+    for change in (averaged, recounted, replaced):
+        for keep in (copy.deepcopy, through_a_file):
+            state = keep(layer.state_dict())
+            change(state)
+            other = BatchNorm1d(3, decays=DECAYS).double()
+            other.load_state_dict(state)
+            for decay in DECAYS:
+                torch.testing.assert_close(other.track(decay)[0], state["running_mean"])
+    fewer = BatchNorm1d(3, decays=DECAYS[:2]).double()
+    fewer.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(fewer.track(DECAYS[1])[0], stats(layer)[0])
+    nn.BatchNorm1d(3).double().load_state_dict(layer.state_dict())  # strictly
+    for odd in (LazyBatchNorm1d(decays=DECAYS), BatchNorm1d(3, decays=DECAYS, device="meta")):
+        odd.load_state_dict(odd.state_dict())
+    with pytest.warns(UserWarning, match="no-op"):
+        odd.load_state_dict(layer.state_dict())  # into the meta device
 
 
 def test_load_tracks_refuses_another_model() -> None:

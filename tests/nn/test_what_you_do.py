@@ -66,6 +66,11 @@ DO: dict[str, tuple[str, ...]] = {
         "statistics_from_elsewhere.memory_without_a_state_is_reset",
         "statistics_from_elsewhere.foreign_statistics_are_mature",
     ),
+    "go on from a checkpoint": (
+        "tracks.tracks_come_with_a_state", "tracks.tracks_of_other_statistics_do_not_come",
+        "tracks.tracks_survive_a_checkpoint",
+        "statistics_from_elsewhere.a_loaded_state_starts_with_an_empty_pool",
+    ),
     "**fold**": (
         "fold.weights_made_at_each_call_are_folded_as_they_are",
         "fold.what_a_hook_does_is_not_lost", "fold.a_call_with_a_mask_is_not_folded",

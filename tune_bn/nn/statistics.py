@@ -2,8 +2,8 @@
 
 Apart from the layers' arithmetic, so that the local and the synchronised layer share it. torch's
 five state_dict keys stay: every buffer added here is non-persistent, and is rebuilt from the
-standard ones whenever it does not go with them. What they are worth, and when, is the one rule
-that ``ewa.settle_`` states.
+standard ones whenever it does not go with them. (Kept averages come along in a state_dict's
+metadata.) What they are worth, and when, is the one rule that ``ewa.settle_`` states.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ _KEPT = (
     "pooled_var",
     "pool_base",
 )
+_IN_STATE = "tune_bn.tracks"  # the averages' place in a state_dict's metadata
 _OPTIONS = ("momentum", "decays", "variance", "skip_nonfinite", "accumulate", "single_value")
 # What decides how a step is made; all of it may be set between two steps.
 _SWITCHES = frozenset((*_OPTIONS, "track_running_stats", "eps"))
@@ -533,6 +534,37 @@ class RunningStatistics(_BatchNorm):
         super().train(mode)
         return self
 
+    def _save_to_state_dict(
+        self, destination: dict[str, Any], prefix: str, keep_vars: bool
+    ) -> None:
+        """Saves torch's keys, and the kept averages beside the version, where torch has room.
+
+        What rebuilds the dictionary from its keys leaves them behind; what writes to its tensors
+        does not know of them. So the statistics that they go with are saved with them.
+        """
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        metadata = getattr(destination, "_metadata", {}).get(prefix[:-1])
+        if metadata is not None and "tracks" in self._buffers:
+            self._settle()
+            kept = [self._buffers["tracks"], *(self._buffers[name] for name in _STATISTICS)]
+            if all(b is not None and not b.is_meta for b in kept):
+                metadata[_IN_STATE] = (self.decays, [b.detach().clone() for b in kept])  # type: ignore[union-attr] # none is None
+
+    def _load_tracks(self, decays: Sequence[float], kept: Sequence[Tensor]) -> None:
+        """Takes the averages that came with a state, if they go with its statistics."""
+        tracks, *statistics = kept
+        own = [self._buffers[name] for name in _STATISTICS]
+        if (
+            tuple(decays) == self.decays
+            and tracks.shape == self.tracks.shape
+            and statistics[2] >= 1
+            and all(
+                b is not None and not b.is_meta and torch.equal(b, saved.to(b))
+                for b, saved in zip(own, statistics, strict=True)
+            )
+        ):
+            self.tracks.copy_(tracks)
+
     def _load_from_state_dict(
         self,
         state_dict: Mapping[str, Any],
@@ -556,6 +588,8 @@ class RunningStatistics(_BatchNorm):
                     self._buffers["num_batches_tracked"] = batches
                 batches.zero_()
             self._register_statistics()
+            if _IN_STATE in local_metadata and "tracks" in self._buffers:
+                self._load_tracks(*local_metadata[_IN_STATE])
 
     def extra_repr(self) -> str:
         """Returns torch's line with our options that differ from their defaults."""

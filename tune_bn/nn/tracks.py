@@ -45,7 +45,8 @@ def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> floa
     is returned then. If ``evaluate`` raises, the statistics in use before are put back.
 
     Without anything to choose, nothing is evaluated and what is in use stays. After a first batch
-    that is so by nature; otherwise it warns: a state_dict brings no tracks, so after loading one
+    that is so by nature; otherwise it warns: tracks come with a state_dict as torch makes and saves
+    it, but not with its keys alone (safetensors, a dict made of them, an average of several). Then
     they all start from the statistics in it (``load_tracks`` brings them back).
 
     Args:
@@ -75,7 +76,8 @@ def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> floa
         if any(int(layer.num_batches_tracked or 0) > 1 for layer in layers):
             warnings.warn(
                 "best_decay needs kept averages that differ, but all of them hold the same, as "
-                "after load_state_dict: use load_tracks, too. The statistics in use stay.",
+                "after a state that was loaded by its keys alone: use load_tracks, too. The "
+                "statistics in use stay.",
                 stacklevel=2,
             )
         return layers[0].decay
@@ -112,13 +114,14 @@ def best_decay(model: nn.Module, evaluate: Callable[[nn.Module], float]) -> floa
 def tracks_state(model: nn.Module) -> dict[str, Tensor]:
     """Returns the kept averages of every layer by name, for a checkpoint beside the state_dict.
 
-    The state_dict itself keeps torch's keys, so the tracks are not in it.
+    For files that hold no more than the state_dict's keys, which are torch's. What ``torch.save``
+    writes of a state_dict has the tracks in its metadata, and ``load_state_dict`` takes them.
     """
     return {name: b.detach().clone() for name, b in _buffers_of_tracks(model).items()}
 
 
 def load_tracks(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Loads what ``tracks_state`` returned; after ``load_state_dict``, which resets the tracks.
+    """Loads what ``tracks_state`` returned; after ``load_state_dict``, which may reset the tracks.
 
     Raises:
         BatchNormError: If names or shapes differ from the model's.
