@@ -246,6 +246,7 @@ def test_classes_that_differ_in_case_or_blanks_are_said(tmp_path: Path) -> None:
         np.resize(["yes", "no"], ROWS),
         np.resize(["flat 12", "flat 13", "12/05"], ROWS),
         np.resize([f"{kind}{n}" for n in range(15) for kind in ("ABC", "XYZ")], ROWS),
+        np.resize([f"{row}{seat}" for row in range(9, 17) for seat in "ABCF"], ROWS),
         np.where(np.arange(ROWS) % 9, NUMBERS * 1000, -999),
         np.arange(ROWS) * 2,
         np.resize([97, 98, 99], ROWS),

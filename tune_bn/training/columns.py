@@ -388,9 +388,9 @@ def _several_ways(name: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_some_number(text: str) -> bool:
-    """Tells whether a text is a number by itself, and no code such as ABC123."""
+    """Tells whether a text is a number by itself, and no code such as ABC123 or 12F."""
     is_number = number_style_of([text]) is not None or not math.isnan(parse_number(text))
-    return is_number and not re.match(r"[A-Z]{3}\d", text)
+    return is_number and not re.fullmatch(r"[A-Z]{3}\d.*|\d+[A-Z]", text)
 
 
 def _most_readable(texts: Sequence[str]) -> tuple[set[str], str]:
