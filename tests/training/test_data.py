@@ -221,7 +221,7 @@ def test_separators_at_the_end_of_each_line(
     file.write_text("".join(f"{line};;\n" for line in lines))
     data = load_dataset(file, target="y")
     assert data.preprocessing.feature_names == ("a", "b=blue", "b=red")
-    assert "left out 2 empty columns that have no name" in data.notes
+    assert "left out 2 empty columns without a name" in data.notes
     monkeypatch.setattr("tune_bn.training.tables._LONG", 0)
     parts = list(read_rows_in_parts(file, rows=30))
     assert [list(part.columns) for part in parts] == [["a", "b", "y"]] * 2

@@ -40,6 +40,7 @@ FORMS = {
     "12.3%": [f"{v / 100:.1f}%" for v in VALUES],
     "5 kg": [f"{v:.0f} kg" for v in VALUES],
     "1 234": [f"{v:,.0f}".replace(",", " ") for v in VALUES],
+    "1.234 beside 934": [f"{v - 800:,.0f}".replace(",", ".") for v in VALUES],
     "1234,5": [f"{v:.1f}".replace(".", ",") for v in VALUES],
     "a gap sign": ["-" if i % 9 == 0 else f"{v}" for i, v in enumerate(VALUES)],
     "blanks": [" " if i % 9 == 0 else f"{v}" for i, v in enumerate(VALUES)],

@@ -25,6 +25,7 @@ from tune_bn.training.written import (
     MISSING_WORDS,
     NumberStyle,
     date_formats_of,
+    has_points_of_thousands,
     is_gap_sign,
     is_some_date,
     number_style_of,
@@ -204,7 +205,7 @@ def _spelled(texts: Sequence[str]) -> tuple[list[Any], type]:
     if any(_is_code(text) for text in texts if "0" in text[:2]):
         return [], object
     numbers_ = _parsed(texts)
-    if numbers_ is None:
+    if numbers_ is None or has_points_of_thousands(texts):
         return [], object
     if all(text.lstrip("+-").isdigit() and len(text) < 20 for text in texts):
         whole = [int(text) for text in texts]
@@ -310,7 +311,7 @@ def _as_numbers(texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
     values = {parse_number(text) for text in texts}
     if any(math.isnan(value) for value in values) or len(values) <= _NUMERIC_VALUES:
         return None
-    return Reading("number", gaps=gaps)
+    return None if has_points_of_thousands(texts) else Reading("number", gaps=gaps)
 
 
 def _as_iso_dates(values: pd.Series, texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:

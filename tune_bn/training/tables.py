@@ -412,7 +412,8 @@ def _named(
                 "has none. Name it in the header, or remove it."
             )
     if nameless:
-        notes.append(f"left out {len(nameless)} empty columns that have no name")
+        columns = "an empty column" if len(nameless) == 1 else f"{len(nameless)} empty columns"
+        notes.append(f"left out {columns} without a name")
     return table.loc[:, [bool(name.strip()) for name in names]]
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "MISSING_WORDS",
     "NumberStyle",
     "date_formats_of",
+    "has_points_of_thousands",
     "is_gap_sign",
     "is_some_date",
     "number_style_of",
@@ -54,6 +55,7 @@ _WRITTEN = re.compile(
     rf"(?P<after>{_UNIT})?(?P<behind>-)?(?P<close>\))?",
     re.ASCII,
 )
+_IN_THOUSANDS = re.compile(r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})?|0)", re.ASCII)
 _NO_CENTS = re.compile(r"(?<=\d)[.,](?:--?|[–—])(?=$|[\s)€$A-Z])")  # as in 12,– and 1'450.-
 _SIGNS = str.maketrans({"−": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'"})
 # Separator of groups and decimal sign, in the order in which they are tried.
@@ -155,6 +157,24 @@ def _is_used(sign: str, bodies: Sequence[str]) -> bool:
     return n_with >= min(3, len(bodies)) or n_with >= _LEAST_USED * len(bodies)
 
 
+def has_points_of_thousands(texts: Sequence[str]) -> bool:
+    """Tells whether texts that a computer could read have points between groups of digits.
+
+    So it is where 12.340 keeps its last nought and 934 stands beside it: whoever writes decimals
+    writes 12.34 or 934.000.
+
+    Example:
+        >>> has_points_of_thousands(["934", "12.340", "2.107"])
+        True
+        >>> has_points_of_thousands(["934", "12.34"]), has_points_of_thousands(["934.000", "1.200"])
+        (False, False)
+    """
+    grouped = [text for text in texts if "." in text]
+    if not any(text.endswith("0") for text in grouped) or len(grouped) == len(texts):
+        return False
+    return all(_IN_THOUSANDS.fullmatch(text) for text in texts)
+
+
 def number_style_of(texts: Iterable[str]) -> NumberStyle | None:
     """Returns the one way in which all of these texts are numbers; None if there is none.
 
@@ -196,6 +216,8 @@ def number_style_of(texts: Iterable[str]) -> NumberStyle | None:
     if not fitting:
         return None
     group, decimal = fitting[0]
+    if has_points_of_thousands(bodies):
+        group, decimal = ".", ","
     is_money = before != "" or after in tuple("$€£¥₹")
     if (group, decimal) == ("", ".") and (".", ",") in fitting and is_money:
         group, decimal = ".", ","  # 1.234 € has no tenths of a cent
