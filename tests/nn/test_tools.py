@@ -191,15 +191,22 @@ for kind in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm):
     ModuleValidator.FIXERS[kind] = fix
 """
 CHECK = """
+import types
 from torch import nn
 {imports}
 import tune_bn.nn as ours
+
+sys.modules["timm"], layers = types.ModuleType("timm"), types.ModuleType("timm.layers")
+sys.modules["timm.layers"] = sys.modules["timm"].layers = layers
+layers.BatchNormAct2d = type("BatchNormAct2d", (nn.BatchNorm2d,), dict())
+activated = ours.convert_batchnorm(nn.Sequential(layers.BatchNormAct2d(3)))
 from opacus.validators import ModuleValidator
 
 kinds = [ours.BatchNorm1d, ours.BatchNorm2d, ours.BatchNorm3d, ours.SyncBatchNorm]
 for kind in kinds:
     assert len(ModuleValidator.validate(nn.Sequential(kind(3)))) == 1, kind
     assert type(ModuleValidator.FIXERS[kind](kind(3))) is nn.GroupNorm
+assert len(ModuleValidator.validate(activated)) == 1
 model = ours.MLP(3, 2)
 assert len(ModuleValidator.validate(model)) == 2
 assert not ModuleValidator.validate(nn.Linear(3, 3))

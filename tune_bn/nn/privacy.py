@@ -9,6 +9,7 @@ installed, and is not imported here.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from torch import nn
 
@@ -16,7 +17,7 @@ from tune_bn.nn.afterwards import once_imported
 from tune_bn.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, EwaBatchNorm
 from tune_bn.nn.sync import SyncBatchNorm
 
-__all__ = ["register_with_opacus"]
+__all__ = ["refuse_with_opacus", "register_with_opacus"]
 
 _MODULE = "opacus.validators.batch_norm"  # which enters torch's layers (opacus 1.6)
 _LIKE: dict[type[EwaBatchNorm], type[nn.Module]] = {
@@ -31,6 +32,15 @@ _LIKE: dict[type[EwaBatchNorm], type[nn.Module]] = {
 def register_with_opacus() -> None:
     """Enters the layers in opacus' lists, now or once it is imported."""
     once_imported(_MODULE, _enter)
+
+
+def refuse_with_opacus(kind: type[EwaBatchNorm]) -> None:
+    """Enters a layer that does more than batch norm, for which opacus has nothing to put."""
+    once_imported(_MODULE, lambda: _validators().update({kind: _validators()[nn.BatchNorm2d]}))
+
+
+def _validators() -> Any:
+    return sys.modules["opacus.validators.module_validator"].ModuleValidator.VALIDATORS
 
 
 def _enter() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.fx import Proxy
 
 from tune_bn.nn.batchnorm import BatchNorm2d, leaf_of_trace
+from tune_bn.nn.privacy import refuse_with_opacus
 
 __all__ = ["BatchNormAct2d"]
 
@@ -28,3 +29,6 @@ class BatchNormAct2d(BatchNorm2d, timm.layers.BatchNormAct2d):  # type: ignore[m
             return leaf_of_trace(self, input, mask)
         normalised = super().forward(input, mask)
         return self.act(self.drop(normalised))  # type: ignore[no-any-return, operator] # modules
+
+
+refuse_with_opacus(BatchNormAct2d)
