@@ -65,14 +65,16 @@ def pytest_configure() -> None:
 # Files and folders that take long, the longest first. Where several processes share the tests, each
 # takes the next file when it is done with one: so none is left alone with a long one at the end.
 LONGEST = (
+    "tests/sklearn/",
     "tests/test_examples.py",
     "tests/ray/test_experiments.py",
-    "tests/ray/test_runs.py",
     "tests/test_readme.py",
+    "tests/ray/test_runs.py",
+    "tests/fuzz/",
     "tests/faults/",
     "tests/tuning/on_ray/",
     "tests/security/",
-    "tests/fuzz/",
+    "tests/tuning/trials/",
 )
 
 
