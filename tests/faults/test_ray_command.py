@@ -77,7 +77,7 @@ def test_signals(number, table, tmp_path):
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder at once, though a run is writing to it."""
+    """Removes a folder at once, though a run is writing to it."""
     gone = folder.with_name("gone")
     folder.rename(gone)
     shutil.rmtree(gone)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,8 +35,23 @@ def cluster(request) -> Iterator[Any]:
     made.shutdown()
 
 
+def without_half_files(run: Path) -> None:
+    """Removes what Tune had begun to copy when its driver was killed; so it takes the one before.
+
+    Tune (2.60) copies in place, and can go on from no experiment whose newest state is cut off.
+    """
+    for file in run.glob("experiment_state-*.json"):
+        try:
+            json.loads(file.read_text())
+        except ValueError:
+            file.unlink()
+    if run.exists() and not [*run.glob("experiment_state-*.json")]:
+        shutil.rmtree(run)
+
+
 def drive(cluster: Any, folder: Path, n: int, event: str, count: int) -> dict[str, Any] | None:
     """Runs a driver; returns what it said, None if it was killed."""
+    without_half_files(folder / "run")
     words = [cluster.address, str(folder), str(n), event, str(count)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.ray_driver", *words],
@@ -91,3 +107,17 @@ def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
     again.restore_from_dir(str(tmp_path / "run"))
     again.suggest("goes on")
     assert again.stages() == stages
+
+
+def test_half_a_file_is_removed(tmp_path):
+    """The state before it stays; where there is none, the experiment begins anew."""
+    run = tmp_path / "run"
+    run.mkdir()
+    whole, half = (run / f"experiment_state-{day}.json" for day in ("2026-01-01", "2026-01-02"))
+    whole.write_text("{}")
+    half.write_text("")
+    without_half_files(run)
+    assert [*run.iterdir()] == [whole]
+    whole.write_text("{")
+    without_half_files(run)
+    assert not run.exists()
