@@ -1,6 +1,6 @@
 """Contours: how good the trials around each place of a plane are, and lines of what is as good.
 
-The surface is a mean of neighbours (Nadaraya 1964, Watson 1964), with a bandwidth that follows how
+The surface is a mean of neighbours (Nadaraya 1964, Watson 1964), with a width that follows how
 close the trials lie: no model of the objective, and nothing where no trial is near. It describes
 trials, whose other parameters differ too; a search never looks at it.
 """
