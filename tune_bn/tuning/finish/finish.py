@@ -1,7 +1,6 @@
 """What follows the search: the final, the baselines, one look at the test rows, the files."""
 
 import json
-import math
 import platform
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +30,7 @@ from tune_bn.tuning.finish.shown import network_results
 from tune_bn.tuning.folder.folder import replace_results
 from tune_bn.tuning.folder.left import final_left_s, fits_s, plan_final
 from tune_bn.tuning.folder.study import counted_trials
-from tune_bn.tuning.folder.tally import Progress, Tally, after_fits_s
+from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import default_config, params_of, suggest_config
 from tune_bn.tuning.trials.life import VALIDATION, fit_seed
@@ -39,8 +38,6 @@ from tune_bn.tuning.trials.life import VALIDATION, fit_seed
 __all__ = ["DEFAULT_NETWORK", "Outcome", "WriteReport", "finish"]
 
 DEFAULT_NETWORK = "default network"
-_FITS_AFTER_FINAL = 2  # the best and the default
-_SLOWER = 1.3  # a fit with the validation rows among those it trains on, than one of the search
 
 
 class WriteReport(Protocol):
@@ -99,9 +96,9 @@ def finish(
     metric = settings.metric_for(dataset.task)
     maximize = tally.maximize
     elapsed = tally.elapsed_s
-    kept_s = _kept_s(settings, tally)
+    kept_s = tally.kept_s
     rows = len(dataset.train) + len(dataset.validation)
-    n_finalists, folds = plan_final(rows, _fits_left(settings, tally, kept_s))
+    n_finalists, folds = plan_final(rows, tally.fits_in(tally.left_s))
     candidates = _candidates(study, n_finalists, len(dataset.train), maximize=maximize)
     pace = _FinalPace(tally, [number for number, _ in candidates], folds, settings.jobs)
 
@@ -260,20 +257,6 @@ class _FinalPace:
             self._fits_s, done=played.done, of=played.of, trained=self._trained, spent_s=spent_s
         )
         return left + self._tally.others_s
-
-
-def _kept_s(settings: Settings, tally: Tally) -> float:
-    """Returns the seconds that are kept for what follows the final; 0 without a limit."""
-    if settings.timeout_s is None:
-        return 0.0
-    return _FITS_AFTER_FINAL * _SLOWER * tally.fit_s + after_fits_s(settings.timeout_s)
-
-
-def _fits_left(settings: Settings, tally: Tally, kept_s: float) -> float:
-    """Returns how many trainings of the final there is time for."""
-    if settings.timeout_s is None:
-        return math.inf
-    return settings.jobs * (tally.left_s - kept_s) / max(_SLOWER * tally.fit_s, 1e-9)
 
 
 def _candidates(

@@ -24,6 +24,7 @@ __all__ = [
     "fits_s",
     "n_fits",
     "plan_final",
+    "plan_within",
 ]
 
 FINALISTS = 8
@@ -71,8 +72,17 @@ def plan_final(rows: int, fits: float = math.inf) -> tuple[int, int]:
         >>> plan_final(1000), plan_final(1000, fits=12), plan_final(150_000)
         ((8, 5), (3, 2), (3, 2))
     """
-    first = sum(rows >= most for most in _ROWS_OF_SIZE)
-    for finalists, folds in _SIZES[first:]:
+    return plan_within(_SIZES[sum(rows >= most for most in _ROWS_OF_SIZE)], fits)
+
+
+def plan_within(plan: tuple[int, int], fits: float) -> tuple[int, int]:
+    """Returns the largest final, at most this one, that there is time for.
+
+    Args:
+        plan: What `plan_final` returns.
+        fits: Trainings that there is time for.
+    """
+    for finalists, folds in _SIZES[_SIZES.index(plan) :]:
         if n_fits(finalists + 1, folds) <= fits:  # the default configuration may come on top
             return finalists, folds
     return _SIZES[-1]
@@ -122,6 +132,13 @@ class SearchPace:
     def _rank(self, trial: Timed) -> float:
         return self._sign * (trial.value or 0.0)
 
+    def search_s(self, asked: int) -> float:
+        """Returns the seconds that the trials to come will take; 0 before the first has ended."""
+        ended = len(self._walls) - 1
+        before = ended // 2 if ended >= _ENOUGH else 0
+        pace = (self._walls[-1] - self._walls[before]) / max(ended - before, 1)
+        return max(asked - ended, 0) * pace
+
     def left_s(
         self,
         *,
@@ -145,10 +162,7 @@ class SearchPace:
         """
         if self._first is None:
             return None
-        ended = len(self._walls) - 1
-        before = ended // 2 if ended >= _ENOUGH else 0
-        pace = (self._walls[-1] - self._walls[before]) / (ended - before)
-        search_s = max(min((asked - ended) * pace, most_s), 0.0)
+        search_s = max(min(self.search_s(asked), most_s), 0.0)
         following = self._after_s(self._first, asked, plan)
         return search_s + sum(following[:-2]) / jobs + sum(following[-2:]) + others_s
 

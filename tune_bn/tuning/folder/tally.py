@@ -14,13 +14,15 @@ from optuna.trial import TrialState
 from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.stages import counted
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.folder.left import FINALISTS, FOLDS, SearchPace, Timed, n_fits
+from tune_bn.tuning.folder.left import FINALISTS, FOLDS, SearchPace, Timed, n_fits, plan_within
 from tune_bn.tuning.folder.study import counted_trials, stage_of
 from tune_bn.tuning.settings import Settings
 
 __all__ = ["Ended", "Progress", "Tally", "after_fits_s"]
 
 _MOST_AFTER = 0.6
+_FITS_AFTER_FINAL = 2  # the best and the default
+_SLOWER = 1.3  # a fit with the validation rows among those it trains on, than one of the search
 _FILES_S = 3.0
 
 
@@ -161,6 +163,29 @@ class Tally:
         following = min(fits * self.fit_s + after_fits_s(timeout), _MOST_AFTER * timeout)
         return self.left_s - following
 
+    @property
+    def kept_s(self) -> float:
+        """Seconds that are kept for what follows the final; 0 without a limit."""
+        timeout = self._settings.timeout_s
+        if timeout is None:
+            return 0.0
+        return _FITS_AFTER_FINAL * _SLOWER * self.fit_s + after_fits_s(timeout)
+
+    def fits_in(self, seconds: float) -> float:
+        """Returns how many trainings of a final there is time for; infinitely many without a limit.
+
+        Args:
+            seconds: From the end of the search to that of the time.
+        """
+        if self._settings.timeout_s is None:
+            return math.inf
+        return self._settings.jobs * (seconds - self.kept_s) / max(_SLOWER * self.fit_s, 1e-9)
+
+    def _likely_plan(self) -> tuple[int, int]:
+        """Returns the final that there will be time for once the search has ended."""
+        searching_s = min(self._pace.search_s(self._settings.trials), self._search_left_s)
+        return plan_within(self.plan, self.fits_in(self.left_s - max(searching_s, 0.0)))
+
     def is_over(self) -> bool:
         """Tells whether no trial may begin or go on."""
         return self.is_out_of_time() or self._is_stopped()
@@ -233,7 +258,7 @@ class Tally:
             asked=self._settings.trials,
             others_s=self.others_s,
             most_s=self._search_left_s + since_s,
-            plan=self.plan,
+            plan=self._likely_plan(),
             jobs=self._settings.jobs,
         )
         if left is not None:
