@@ -77,6 +77,22 @@ def noise_of_layers() -> str:
     return f"{math.ceil(100 * max(abs(ratio - 1) for ratio in ratios)) / 100:.2f}"
 
 
+def beyond_goals() -> str:
+    """Returns which layers take longer than they should, and by how much."""
+    rows = latest(
+        (r for r in rows_of("batchnorm") if r.get("goal") is not None),
+        lambda r: (r["work"], str(r["shape"]), r["layout"], r.get("model"), r["subject"]),
+    )
+    found = [
+        f"{'three decays' if 'three' in r['subject'] else r['work']} at "
+        f"({', '.join(map(str, r['shape']))}){' channels_last' * (r['layout'] == 'channels_last')} "
+        f"by {round(r['ratio'], 2) - r['goal']:.2f}"
+        for r in rows
+        if round(r["ratio"], 2) > r["goal"]
+    ]
+    return "; ".join(found) or "none"
+
+
 def early() -> str:
     """Returns the test accuracy after the first steps, with torch's and corrected statistics."""
     rows = [r for r in rows_of("inference_stats") if r["part"] == "early"]
@@ -159,6 +175,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "batchnorm": batchnorm,
     "layers": layers,
     "noise-of-layers": noise_of_layers,
+    "beyond-goals": beyond_goals,
     "early": early,
     "rungs": rungs,
     "steps": steps,
