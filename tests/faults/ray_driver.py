@@ -92,7 +92,11 @@ def main(address: str, folder: Path, n_samples: int) -> None:
             trainable_in(folder),
             param_space={"x": tune.uniform(0, 1)},
             tune_config=tune.TuneConfig(
-                metric="loss", mode="min", num_samples=n_samples, search_alg=Dying(seed=0)
+                metric="loss",
+                mode="min",
+                num_samples=n_samples,
+                search_alg=Dying(seed=0),
+                reuse_actors=True,
             ),
             run_config=tune.RunConfig(
                 storage_path=str(folder),
