@@ -28,7 +28,7 @@ from tune_bn.tuning.finish.memory import FinalMemory
 from tune_bn.tuning.finish.remarks import gains_of, remarks, why_default, within_error
 from tune_bn.tuning.finish.shown import network_results
 from tune_bn.tuning.folder.folder import replace_results
-from tune_bn.tuning.folder.left import final_left_s, fits_s, plan_final
+from tune_bn.tuning.folder.left import FIRST_FOLDS, final_left_s, fits_s, plan_final
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
@@ -242,6 +242,7 @@ class _FinalPace:
         *of_folds, best_s, default_s = fits_s(players, folds=folds, default_s=players[-1])
         self._fits_s = [*(seconds / jobs for seconds in of_folds), best_s, default_s]
         self._trained: list[int] = []
+        self._first_round = len(players) * min(folds, FIRST_FOLDS)
 
     @property
     def default_s(self) -> float:
@@ -253,10 +254,14 @@ class _FinalPace:
         if played.is_new:
             self._trained.append(played.done - 1)
         spent_s = self._tally.elapsed_s - self._before_s
+        # Each round begins processes of its own, if any: that says nothing of the pace.
+        begun = 1 + (played.done > self._first_round)
+        spent_s = max(spent_s - begun * self._tally.start_s, 0.0)
         left = final_left_s(
             self._fits_s, done=played.done, of=played.of, trained=self._trained, spent_s=spent_s
         )
-        return left + self._tally.others_s
+        rounds = 1 + (played.of > self._first_round)
+        return left + (rounds - begun) * self._tally.start_s + self._tally.others_s
 
 
 def _candidates(

@@ -14,7 +14,15 @@ from optuna.trial import TrialState
 from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.stages import counted
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.folder.left import FINALISTS, FOLDS, SearchPace, Timed, n_fits, plan_within
+from tune_bn.tuning.folder.left import (
+    FINALISTS,
+    FIRST_FOLDS,
+    FOLDS,
+    SearchPace,
+    Timed,
+    n_fits,
+    plan_within,
+)
 from tune_bn.tuning.folder.study import counted_trials, stage_of
 from tune_bn.tuning.settings import Settings
 
@@ -101,6 +109,7 @@ class Tally:
         self._best = max if self.maximize else min
         self._started = clock()
         self._latest_s = 0.0  # when the latest trial ended
+        self.start_s = 0.0  # that processes of their own take to begin
         finished = counted_trials(study)
         self.others_s = 0.0  # what the other models and the files will take at the end
         self.plan = (FINALISTS, FOLDS)  # of the final
@@ -228,6 +237,8 @@ class Tally:
             seconds: How long its training took; None if that is not known.
         """
         elapsed = self.elapsed_s
+        if self._settings.jobs > 1 and seconds is not None and not self._fits:
+            self.start_s = max(elapsed - seconds, 0.0)
         if counts:
             wall = elapsed - self._latest_s
             reached = value if state == TrialState.COMPLETE else None
@@ -262,7 +273,10 @@ class Tally:
             jobs=self._settings.jobs,
         )
         if left is not None:
-            left = max(min(left - since_s, self.left_s), 0.0)
+            starts_s = self.start_s * (
+                1 + (self.plan[1] > FIRST_FOLDS)
+            )  # in each round of the final
+            left = max(min(left + starts_s - since_s, self.left_s), 0.0)
         self._on_progress(
             Progress(
                 doing="search",
