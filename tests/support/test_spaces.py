@@ -32,7 +32,9 @@ def test_the_judge_refuses():
 
 def test_the_spaces_have_conditions_and_every_scale():
     """What a stateful test draws from covers these, and not only the simplest of them."""
-    first = settings(phases=[Phase.generate], derandomize=True, database=None)  # not the smallest
+    first = settings(  # not the smallest
+        phases=[Phase.generate], derandomize=True, database=None, max_examples=2000
+    )
     assert find(conditional_spaces(), lambda found: len(found[1]) >= 2, settings=first)
     assert find(parameters(), lambda p: isinstance(p, Float) and p.one_minus_log, settings=first)
     assert find(

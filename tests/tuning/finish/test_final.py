@@ -87,7 +87,9 @@ def test_several_at_the_same_time_are_as_one_after_the_other(tiny):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_the_time_left_of_fits_at_the_same_time(jobs):
     """They share the time; the two trainings that follow do not."""
-    tally: Any = SimpleNamespace(elapsed_s=0.0, seconds={0: 6.0, 1: 6.0}, fit_s=6.0, others_s=0.0)
+    tally: Any = SimpleNamespace(
+        elapsed_s=0.0, seconds={0: 6.0, 1: 6.0}, fit_s=6.0, others_s=0.0, start_s=0.0
+    )
     pace = _FinalPace(tally, [0, 1], 5, jobs)
     tally.elapsed_s = 2 * 6.4 / jobs
     for done in (1, 2):
