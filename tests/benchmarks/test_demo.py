@@ -14,4 +14,5 @@ def test_the_demo_appends_a_row_for_each_seed(tmp_path):
     assert row["trials_per_minute"] > 0
     assert 0 < row["test"] <= 1
     assert 0 < row["default_test"] <= 1
+    assert row["linear_test"] > 0.9  # no guess is
     assert {"machine", "versions", "date"} <= set(row)
