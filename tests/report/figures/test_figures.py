@@ -31,6 +31,7 @@ from tune_bn.report import (
     results_of,
 )
 from tune_bn.report.figures.bars import LOOKS
+from tune_bn.report.figures.drawing import draw
 from tune_bn.report.figures.fitted import confusion_counts
 from tune_bn.report.figures.relations import importances
 from tune_bn.report.figures.shared import highlights
@@ -268,6 +269,20 @@ def test_the_chosen_trial_is_in_every_figure(plot, staged: optuna.Study):
     names = [t.name for t in plot(replace(results, chosen=other.number)).data if t.name]
     assert any(name.startswith("chosen") for name in names)
     assert not any(name.startswith("chosen") for name in [t.name or "" for t in plot(results).data])
+
+
+def test_a_dot_is_where_a_trial_ended(staged: optuna.Study):
+    """And at every step of the best; the page has a place to point at for each dot, no more."""
+    results = results_of(staged)
+    figure = plot_intermediate_values(results)
+    best = [t for t in figure.data if t.line.width >= 3]
+    dots = [t for t in figure.data if t.line.width < 3]
+    ended = [t for t in results.trials if t.steps and t.number != results.best.number]
+    n_dots = sum(int((t.marker.size > 0).sum()) for t in dots)
+    assert n_dots == len(ended)
+    n_best = sum(len(t.steps) for t in results.trials if t.number == results.best.number)
+    assert sum(int((t.marker.size > 0).sum()) for t in best) == n_best
+    assert 0 < len(draw(figure, width=900).points) <= n_dots + n_best
 
 
 def test_the_best_is_said_to_be_chosen(staged: optuna.Study):

@@ -242,12 +242,16 @@ def plot_intermediate_values(
         x: list[float] = []
         y: list[float] = []
         numbers: list[float] = []
+        sizes: list[float] = []
+        is_own = line["width"] >= 3
         for trial in {t.number: t for t in (*shown, *marked)}.values():
             if own.get(trial.number, trial.state) != kind or not trial.steps:
                 continue
             x += [step for step, _ in trial.steps] + [math.nan]
             y += [v if math.isfinite(v) else math.nan for _, v in trial.steps] + [math.nan]
             numbers += [trial.number] * (len(trial.steps) + 1)
+            # A dot where a trial ended; all of a thousand dots hide the lines, and weigh.
+            sizes += [6 if is_own else 0] * (len(trial.steps) - 1) + [6 if is_own else 3, 0]
         if x:
             figure.add_trace(
                 go.Scatter(
@@ -255,7 +259,7 @@ def plot_intermediate_values(
                     y=np.array(y),
                     customdata=np.array(numbers),
                     mode="lines+markers",
-                    marker={"size": 3 if line["width"] < 3 else 6},
+                    marker={"size": np.array(sizes)},
                     line=line,
                     opacity=opacity,
                     name=state_text(kind),

@@ -405,8 +405,9 @@ class _Painter:
             return
         parts = template_parts(template)
         about = trace.get("customdata")
+        sizes = np.broadcast_to((trace.get("marker") or {}).get("size", 1), len(x))
         for i, (across, down) in enumerate(zip(x, y, strict=True)):
-            if math.isfinite(across) and math.isfinite(down):
+            if math.isfinite(across) and math.isfinite(down) and sizes[i]:
                 given = {"x": trace["x"][i], "y": trace["y"][i]}
                 if about is not None:
                     given["customdata"] = about[i]

@@ -99,16 +99,19 @@ def line_path(x: Any, y: Any, shape: str, *, is_closed: bool = False) -> str:
     """Returns a path through points, broken at gaps; stepwise where the shape is ``"hv"``."""
     parts: list[str] = []
     is_begun = False
+    last = 0, 0  # in tenths of a pixel
     for across, down in zip(x, y, strict=True):
         if not (math.isfinite(across) and math.isfinite(down)):
             is_begun = False
             continue
+        before, last = last, (round(10 * across), round(10 * down))
         if not is_begun:
-            parts.append(f"M{across:.1f} {down:.1f}")
+            parts.append(f"M{last[0] / 10:g} {last[1] / 10:g}")
         elif shape == "hv":
             parts.append(f"H{across:.1f}V{down:.1f}")
         else:
-            parts.append(f"L{across:.1f} {down:.1f}")
+            # From the point before: a third shorter.
+            parts.append(f"l{(last[0] - before[0]) / 10:g} {(last[1] - before[1]) / 10:g}")
         is_begun = True
     return "".join(parts) + ("z" if is_closed and parts else "")
 
@@ -125,7 +128,7 @@ def marks(marker: Mapping[str, Any], x: Any, y: Any) -> Iterator[str]:
         colours = [value_colour(float(share)) for share in shares]
     looks: dict[tuple[Any, float, float], list[str]] = {}
     for across, down, colour, size, opacity in zip(x, y, colours, sizes, opacities, strict=True):
-        if math.isfinite(across) and math.isfinite(down):
+        if math.isfinite(across) and math.isfinite(down) and size:
             look = (colour, round(2 * size) / 2, round(opacity, 1))
             looks.setdefault(look, []).append(_mark(symbols, across, down, look[1]))
     line = marker.get("line") or {}
