@@ -35,23 +35,26 @@ def cluster(request) -> Iterator[Any]:
     made.shutdown()
 
 
-def without_half_files(run: Path) -> None:
+def without_half_files(run: Path) -> bool:
     """Removes what Tune had begun to copy when its driver was killed; so it takes the one before.
 
     Tune (2.60) copies in place, and can go on from no experiment whose newest state is cut off.
+    Returns whether there was one: Tune counts the trials that it alone knew as tried.
     """
+    is_cut = False
     for file in run.glob("experiment_state-*.json"):
         try:
             json.loads(file.read_text())
         except ValueError:
             file.unlink()
+            is_cut = True
     if run.exists() and not [*run.glob("experiment_state-*.json")]:
         shutil.rmtree(run)
+    return is_cut
 
 
 def drive(cluster: Any, folder: Path, n: int, event: str, count: int) -> dict[str, Any] | None:
     """Runs a driver; returns what it said, None if it was killed."""
-    without_half_files(folder / "run")
     words = [cluster.address, str(folder), str(n), event, str(count)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.ray_driver", *words],
@@ -79,6 +82,7 @@ def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
     """What Tune had saved as finished is there at the end, once, also for the search."""
     moments = random.Random(kills)
     saved: dict[str, float] = {}
+    is_cut = False
     for i in range(kills):
         said = drive(cluster, tmp_path, n, EVENTS[(i + 2) % 4], moments.randint(2, 4))
         if said is not None:
@@ -88,9 +92,11 @@ def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
             for t in recorded_trials(tmp_path / "run")
             if t.status == "TERMINATED"
         }
+        is_cut = without_half_files(tmp_path / "run") or is_cut
     said = drive(cluster, tmp_path, n, "none", 0)
     assert said is not None
-    assert (said["n"], said["errors"]) == (n, 0)
+    assert (len(saved) if is_cut else n) <= said["n"] <= n
+    assert said["errors"] == 0
     assert (tmp_path / "worker-killed").exists()
     assert (tmp_path / "store-filled").exists()
     at_end = {t.trial_id: t.last_result["loss"] for t in recorded_trials(tmp_path / "run")}
@@ -100,7 +106,7 @@ def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
     known = {search.trial_ids[t.number]: t for t in search.trials if t.number in search.trial_ids}
     assert {i: known[i].value for i in at_end} == at_end
     draws = [x for x, _ in said["losses"]]
-    assert len(set(draws)) == n
+    assert len(set(draws)) == said["n"]
     assert search.suggest("goes on")["x"] not in draws
     stages = search.stages()
     again = CoarseToFineSearch()
@@ -116,8 +122,9 @@ def test_half_a_file_is_removed(tmp_path):
     whole, half = (run / f"experiment_state-{day}.json" for day in ("2026-01-01", "2026-01-02"))
     whole.write_text("{}")
     half.write_text("")
-    without_half_files(run)
+    assert without_half_files(run)
     assert [*run.iterdir()] == [whole]
+    assert not without_half_files(run)
     whole.write_text("{")
-    without_half_files(run)
+    assert without_half_files(run)
     assert not run.exists()

@@ -274,13 +274,15 @@ def test_the_chosen_trial_is_in_every_figure(plot, staged: optuna.Study):
 def test_a_dot_is_where_a_trial_ended(staged: optuna.Study):
     """And at every step of the best; the page has a place to point at for each dot, no more."""
     results = results_of(staged)
+    assert results.best is not None
+    number = results.best.number
     figure = plot_intermediate_values(results)
     best = [t for t in figure.data if t.line.width >= 3]
     dots = [t for t in figure.data if t.line.width < 3]
-    ended = [t for t in results.trials if t.steps and t.number != results.best.number]
+    ended = [t for t in results.trials if t.steps and t.number != number]
     n_dots = sum(int((t.marker.size > 0).sum()) for t in dots)
     assert n_dots == len(ended)
-    n_best = sum(len(t.steps) for t in results.trials if t.number == results.best.number)
+    n_best = len(results.best.steps)
     assert sum(int((t.marker.size > 0).sum()) for t in best) == n_best
     assert 0 < len(draw(figure, width=900).points) <= n_dots + n_best
 
