@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tune_bn import Float, Int, Narrowing
@@ -48,6 +48,9 @@ marks = st.builds(
 
 
 @given(marks)
+@example(Mark(0, 1.0, kind="stratum", number=0, given=("-",), without=("-",), names=("-",)))
+@example(Mark(0, 1.0, kind="stratum", number=0, given=("",), without=("-", ""), names=("%2D",)))
+@example(Mark(0, 1.0, kind="stratum", number=0, names=(), ranges={"": 1, "-": 2, "%": 3}))
 def test_a_mark_comes_back_from_its_line(mark):
     """Every field to the last bit, in one line of at most 2,000 bytes."""
     line = mark.to_text()

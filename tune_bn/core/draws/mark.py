@@ -233,7 +233,8 @@ def _numbers(trials: Sequence[int]) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return " ".join(quote(name, safe="") or "%" for name in names) or "-"
+    text = " ".join(quote(name, safe="") or "%" for name in names)
+    return "%2D" if text == "-" else text or "-"  # a hyphen alone stands for no name
 
 
 def _names(text: str) -> tuple[str, ...]:
