@@ -1,6 +1,6 @@
 import pytest
 
-from tune_bn.core.space.scale import Scale
+from tune_bn.core.space.scale import Scale, complement
 
 
 @pytest.mark.parametrize("kind", ["linear", "log", "one-minus-log"])
@@ -17,3 +17,9 @@ def test_an_unknown_scale_is_no_other():
     """It is not taken for a linear one."""
     with pytest.raises(KeyError, match="root"):
         Scale("root", 0.0, 1.0)
+
+
+def test_a_complement_is_never_an_end():
+    """What rounds to 0 or 1 keeps its last digits."""
+    assert 0 < complement(1 - 1e-14) < 1e-13
+    assert 1 - 1e-13 < complement(1e-14) < 1
