@@ -67,13 +67,20 @@ def test_the_page_that_compares(staged: optuna.Study, axe: str, tmp_path: Path):
     assert axe_findings(tmp_path / "page.html", axe) == []
 
 
+def page_with(wrong: str, folder: Path) -> Path:
+    """Returns a page with something more at its end."""
+    file = folder / "page.html"
+    write_report({"lr": [0.1, 0.2], "loss": [1.0, 2.0]}, file, metric="loss", mode="min")
+    text = file.read_text(encoding="utf-8").replace("</main>", f"{wrong}</main>")
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
 def test_axe_finds_what_is_wrong(axe: str, tmp_path: Path):
     """The judge above can fail: a picture without a text, words that can hardly be read."""
-    file = tmp_path / "page.html"
-    write_report({"lr": [0.1, 0.2], "loss": [1.0, 2.0]}, file, metric="loss", mode="min")
-    wrong = '<img src="data:,"><p style="color: #ccc; background: #fff">pale</p></main>'
-    text = file.read_text(encoding="utf-8").replace("</main>", wrong)
-    file.write_text(text, encoding="utf-8")
+    file = page_with(
+        '<img src="data:,"><p style="color: #ccc; background: #fff">pale</p>', tmp_path
+    )
     found = {tuple(one.split(": ")[:2]) for one in axe_findings(file, axe)}
     assert found == {
         (rule, scheme) for rule in ("image-alt", "color-contrast") for scheme in ("light", "dark")
@@ -82,10 +89,6 @@ def test_axe_finds_what_is_wrong(axe: str, tmp_path: Path):
 
 def test_axe_looks_at_the_dark_page(axe: str, tmp_path: Path):
     """What can be read in the light and not in the dark is found."""
-    file = tmp_path / "page.html"
-    write_report({"lr": [0.1, 0.2], "loss": [1.0, 2.0]}, file, metric="loss", mode="min")
-    wrong = '<p style="color: #1a2330">black on black</p></main>'
-    text = file.read_text(encoding="utf-8").replace("</main>", wrong)
-    file.write_text(text, encoding="utf-8")
+    file = page_with('<p style="color: #1a2330">black on black</p>', tmp_path)
     (found,) = axe_findings(file, axe)
     assert found.startswith("color-contrast: dark: ")
