@@ -139,8 +139,12 @@ def propose(
     chance = 1.0 if narrowing.vary is None else narrowing.vary / dimensions
     most = _candidates(narrowing)
     whole = {**space, **others} if others else space
-    is_endless = None in [p.n_cells for name, p in whole.items() if name not in given]
-    can_repeat = history.tried.can_repeat(whole, given, by_branch=others is not None)
+    cells = [p.n_cells for name, p in whole.items() if name not in given]
+    is_endless = None in cells
+    # A draw always moves a continuous parameter, if only a little; another branch may not use it.
+    can_repeat = bool(cells)
+    if is_endless:
+        can_repeat = others is not None and history.tried.has_shorter_branch(whole)
     if is_endless and not can_repeat:  # as nearly always: the first throws, without more ado
         region = choose(seed, number, space, history, narrowing, plan.width, chance)
         rolls = _Dice(seed, number, space, 0)

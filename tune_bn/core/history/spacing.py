@@ -36,17 +36,17 @@ class Spacing:
         self._trials: dict[int, Mapping[str, Any]] = {}
         self._numbers: list[int] = []
         self._slots: dict[int, int] = {}
-        # (parameters, trials): where on its scale; NaN where a trial has no such value.
-        self._positions: NDArray[np.float64] = np.empty((0, capacity))
+        # (1 + parameters, 1, trials): where on its scale; NaN where a trial has no such value. The
+        # first row is a parameter of which candidates have 0, all trials that count have 0, and
+        # the others infinity: a spared trial, or a slot without one, is never the nearest.
+        self._positions: NDArray[np.float64] = np.full((1, 1, capacity), np.inf)
         self._parameters: dict[str, Parameter] = {}
         self._rows: dict[str, int] = {}
-        self._all_rows: list[int] = []
+        self._all_rows = [0]
         self._is_any_missing = False
-        # Asked with the same spared trials again and again: these, their numbers, and what is
-        # added to the distance of each trial held, so that no spared one is the nearest.
+        # Asked with the same ones again and again: these, and their numbers.
         self._spared: tuple[Trial, ...] = ()
         self._spared_numbers: set[int] = set()
-        self._far: NDArray[np.float64] = np.zeros(capacity)
 
     def add(self, number: int, params: Mapping[str, Any]) -> None:
         """Takes a trial into account; of one that was repeated, the last."""
@@ -59,12 +59,12 @@ class Spacing:
             del self._trials[oldest]
         if number not in self._slots:
             insort(self._numbers, number)
-            self._far[slot] = np.inf if number in self._spared_numbers else 0.0
+            self._positions[0, 0, slot] = np.inf if number in self._spared_numbers else 0.0
         self._slots[number] = slot
         self._trials[number] = params
         positions, parameters = self._positions, self._parameters
         for name, row in self._rows.items():
-            positions[row, slot] = position = _position(parameters[name], name, params)
+            positions[row, 0, slot] = position = _position(parameters[name], name, params)
             self._is_any_missing = self._is_any_missing or position != position
 
     def _row(self, name: str, parameter: Parameter) -> int:
@@ -72,9 +72,9 @@ class Spacing:
         if known is not None and (known is parameter or known == parameter):
             return self._rows[name]
         if name not in self._rows:
-            self._rows[name] = len(self._rows)
+            self._rows[name] = len(self._all_rows)
             self._all_rows.append(self._rows[name])
-            self._positions = np.vstack([self._positions, np.empty((1, self.capacity))])
+            self._positions = np.vstack([self._positions, np.zeros((1, 1, self.capacity))])
         self._parameters[name] = parameter
         for number, params in self._trials.items():
             self._place(name, number, params)
@@ -96,46 +96,42 @@ class Spacing:
             space: The parameters by name. The order does not matter.
             spared: The trials that it does no harm to be near.
         """
-        n = len(self._numbers)
         if self._spared is not spared:
             self._spare(spared)
-        if n <= len(spared) and self._far[:n].all():
-            return 0
-        rows: list[int] = []
-        at: list[float] = []
+        rows = [0]
+        at = [0.0] * len(candidates)
         unordered: list[int] = []
         for name in sorted(space):  # in one order, because sums of floats depend on it
             parameter = space[name]
             is_known = self._parameters.get(name) is parameter
-            rows.append(self._rows[name] if is_known else self._row(name, parameter))
             if parameter.is_unordered:
-                unordered.append(len(rows) - 1)
+                unordered.append(len(rows))
+            rows.append(self._rows[name] if is_known else self._row(name, parameter))
             at += parameter.positions([candidate[name] for candidate in candidates])
-        positions = self._positions[:, :n]
+        positions = self._positions
         if rows != self._all_rows:  # a parameter that this draw does not have, or another order
             positions = positions[rows]
-        # (parameters, candidates, trials)
-        apart = positions[:, None, :] - np.array(at).reshape(len(rows), -1, 1)
+        # (1 + parameters, candidates, trials); few steps, for each costs more than its numbers
+        apart = positions - np.array(at).reshape(len(rows), -1, 1)
         for i in unordered:
             apart[i] = np.where(apart[i] == 0.0, 0.0, _UNALIKE)
         if self._is_any_missing:
             apart[np.isnan(apart)] = _UNALIKE
         apart *= apart
-        squares = np.add.reduce(apart, axis=0)
-        squares += self._far[:n]
-        return int(np.minimum.reduce(squares, axis=1).argmax())
+        nearest = np.minimum.reduce(np.add.reduce(apart, axis=0), axis=1)
+        return int(nearest.argmax())
 
     def _spare(self, spared: tuple[Trial, ...]) -> None:
         numbers = {trial.number for trial in spared}
         for number in numbers ^ self._spared_numbers:
             slot = self._slots.get(number)
             if slot is not None:
-                self._far[slot] = np.inf if number in numbers else 0.0
+                self._positions[0, 0, slot] = np.inf if number in numbers else 0.0
         self._spared, self._spared_numbers = spared, numbers
 
     def _place(self, name: str, number: int, params: Mapping[str, Any]) -> None:
         position = _position(self._parameters[name], name, params)
-        self._positions[self._rows[name], self._slots[number]] = position
+        self._positions[self._rows[name], 0, self._slots[number]] = position
         self._is_any_missing = self._is_any_missing or position != position
 
 

@@ -17,7 +17,7 @@ ended before it had asked for all of its parameters counts against each way to c
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tune_bn.core.errors import SpaceError
@@ -41,7 +41,8 @@ class Tried:
         self._branches: dict[Names, None] = {}
         self._failed: dict[Names, None] = {}
         self._running: dict[int, int] = {}
-        self._asked: tuple[Names, int, list[Names]] = frozenset(), 0, []
+        # What `branches` was asked last, and its answer.
+        self._asked: tuple[Names, int, list[Names], bool] = frozenset(), 0, [], False
 
     def add(self, space: Mapping[str, Parameter], params: Mapping[str, Any]) -> None:
         """Notes a configuration that has a result."""
@@ -80,33 +81,21 @@ class Tried:
 
     def branches(self, space: Mapping[str, Parameter]) -> list[Names]:
         """Returns the names of the trials with a result that have parameters of ``space`` only."""
-        names, n, found = self._asked
+        names, n, found, _ = self._asked
         if n != len(self._branches) or names != space.keys():
             names = frozenset(space)
             found = [branch for branch in self._branches if branch <= names]
             if len(found) > _MOST_BRANCHES:  # chosen whatever the order in which they came
                 found = sorted(found, key=lambda branch: (len(branch), sorted(branch)))
                 del found[_MOST_BRANCHES:]
-            self._asked = names, len(self._branches), found
+            is_shorter = any(len(branch) < len(names) for branch in found)
+            self._asked = names, len(self._branches), found, is_shorter
         return found
 
-    def can_repeat(
-        self, space: Mapping[str, Parameter], given: Collection[str] = (), *, by_branch: bool
-    ) -> bool:
-        """Tells whether a draw can be a repetition that nobody asked for.
-
-        It cannot where one parameter is continuous and all trials have the same: every draw moves
-        a continuous one, if only a little. In another branch this one may not be used.
-
-        Args:
-            space: The parameters by name.
-            given: Names of those whose values are given.
-            by_branch: As for `has`.
-        """
-        drawn = [parameter.n_cells for name, parameter in space.items() if name not in given]
-        if None not in drawn:
-            return bool(drawn)
-        return by_branch and any(len(branch) < len(space) for branch in self.branches(space))
+    def has_shorter_branch(self, space: Mapping[str, Parameter]) -> bool:
+        """Tells whether a trial with a result has some of these parameters only."""
+        self.branches(space)
+        return self._asked[3]
 
     def has(
         self,
