@@ -3,7 +3,7 @@
 The first row of the figure is the scheme as it is taught: twenty random points, then a box of half
 the width around the best one, and again (`Narrowing.textbook()`). The second row is this package's
 default: short stages, a window around each of the few best trials, and draws that change one or
-two parameters and keep the rest. Grey points are earlier trials, orange ones those of the stage.
+two parameters and keep the rest. Grey points are the trials before, orange ones those of the stage.
 The blue frame holds all that the stage drew from: no orange point lies outside. Most draws came
 from much less, which the pale blue shapes show.
 

@@ -60,7 +60,7 @@ def main() -> None:
                 for stage in stages(study)[::4]:
                     low, high = stage.windows["learning_rate"]
                     print(
-                        f"{stage.name:>7}: {len(stage.trials):3} trials, learning rate "
+                        f"{stage.name:>14}: {len(stage.trials):3} trials, learning rate "
                         f"{low:.1e} to {high:.1e}, best {stage.best_value:.4f}"
                     )
 

@@ -63,7 +63,7 @@ def main() -> None:
     print("OptunaSearch:", round(best["loss"], 4))
     print("and then CoarseToFineSearch:", round(search.best.value, 4), dict(search.best.params))
     for stage in search.stages():
-        print(f"{stage.name:>7}: {len(stage.trials)} trials, windows {stage.width:.2f} wide")
+        print(f"{stage.name:>14}: {len(stage.trials)} trials, windows {stage.width:.2f} wide")
 
 
 if __name__ == "__main__":

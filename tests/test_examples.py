@@ -60,7 +60,7 @@ SHOWN = {
         r"fine 1: ",
     ],
     "optuna_existing_study.py": [
-        r"given: +10 trials",
+        r"earlier trials: +10 trials",
         r"fine \d+: +5 trials",
         r"TPE, 10 trials: \d",
         r"TPE goes on, 20 more: \d",
@@ -94,7 +94,7 @@ SHOWN = {
     "ray_optuna_search.py": [
         r"OptunaSearch: \d",
         r"and then CoarseToFineSearch: \d",
-        r"given: 6 trials",
+        r"earlier trials: 6 trials",
     ],
     "ray_tune_asha.py": [r"best of 10: trial \d+, .* after 9 epochs", r"coarse: \d+ trials"],
     "scales.py": [

@@ -4,11 +4,15 @@ import ast
 import re
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.samplers import RandomSampler
 from typer.testing import CliRunner
 
 from tests.support.words import forbidden, misused, prose
 from tune_bn.cli import app
+from tune_bn.core.draws.stages import Stages
+from tune_bn.optuna import CoarseToFineSampler, stages
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -66,6 +70,22 @@ def test_messages_and_docstrings_use_the_words():
         if wrong := misused(long, allowed=ALLOWED.get(name, ())):
             found[name] = wrong
     assert found == {}
+
+
+def test_stages_have_the_words_for_what_no_stage_drew():
+    """Another sampler's trials are not said to be given; files keep their one key for both."""
+    enqueued, begun = (optuna.create_study(sampler=RandomSampler(seed=0)) for _ in range(2))
+    enqueued.enqueue_trial({"x": 0.5})
+    begun.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=9)
+    for study, name, other in ((enqueued, "given", "earlier"), (begun, "earlier trials", "given")):
+        study.sampler = CoarseToFineSampler(seed=0)
+        study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)
+        found = Stages(stages(study))
+        for text in (repr(found), found._repr_html_(), found[0]._repr_html_()):
+            assert name in text
+            assert other not in text
+        assert f"| {name} |" in (ROOT / "docs/words.md").read_text(encoding="utf-8")
+        assert found[0].to_json()["name"] == "given"
 
 
 def test_the_command_uses_the_words():

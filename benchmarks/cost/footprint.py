@@ -1,4 +1,4 @@
-"""What the package weighs: its wheel, its dependencies, an import, and the first line of a run.
+"""What the package weighs: its wheel, its dependencies, an import, a first line, `make dist`.
 
     python -m benchmarks footprint
 
@@ -9,10 +9,13 @@ framework that it stands on: in a fresh interpreter that has loaded the framewor
 import argparse
 import importlib.util
 import os
+import resource
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterable
 from importlib import metadata
@@ -24,7 +27,16 @@ from packaging.requirements import Requirement
 import tune_bn
 from benchmarks.rows import RESULTS, environment, write_rows
 
-__all__ = ["dependencies", "first_line_s", "import_ms", "installed_bytes", "main", "wheel_size"]
+__all__ = [
+    "dependencies",
+    "dist_s",
+    "first_line_s",
+    "fresh_dist_s",
+    "import_ms",
+    "installed_bytes",
+    "main",
+    "wheel_size",
+]
 
 _IMPORTS = {  # module -> what it stands on
     "tune_bn": "numpy",
@@ -164,6 +176,37 @@ def wheel_size() -> dict[str, int] | None:
             return {"bytes": wheel.stat().st_size, "files": len(file.namelist())}
 
 
+def dist_s(source: Path) -> dict[str, float]:
+    """Returns the seconds that ``make dist`` takes in a folder: ``cpu_s``, and ``wall_s`` in all.
+
+    Args:
+        source: The folder, with a Makefile.
+
+    Raises:
+        subprocess.CalledProcessError: If it fails.
+    """
+    command = ["make", "dist", f"PYTHON={sys.executable}"]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    wall_s, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"cpu_s": round(cpu_s, 1), "wall_s": round(wall_s, 1)}
+
+
+def fresh_dist_s() -> dict[str, float] | None:
+    """Returns `dist_s` of the source as it is handed out, with nothing set up; None without one."""
+    source = Path(tune_bn.__file__).parents[1]
+    if not (source / "pyproject.toml").exists():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder]
+        subprocess.run(command, cwd=source, check=True, capture_output=True)
+        (packed,) = Path(folder).glob("*.tar.gz")
+        with tarfile.open(packed) as file:
+            file.extractall(folder, filter="data")
+        return dist_s(Path(folder) / packed.name.removesuffix(".tar.gz"))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measures, prints and appends the rows; what is not installed here is left out."""
     parser = argparse.ArgumentParser(description="Measures wheel, dependencies, import times.")
@@ -198,6 +241,8 @@ def main(arguments: list[str] | None = None) -> None:
         low, middle, high = statistics.quantiles(times, n=4)
         row |= {"cpu_s": round(middle, 2), "quartiles": [round(low, 2), round(high, 2)]}
         rows.append(row | where)
+    if seconds := fresh_dist_s():
+        rows.append({"part": "dist", **seconds, **where})
     for row in rows:
         print({key: value for key, value in row.items() if key not in where})
     write_rows(given.out, rows)

@@ -61,7 +61,7 @@ _FOOTPRINT = ("part", "extra", "module", "command")
 
 
 def footprint() -> str:
-    """Returns what the package weighs: its wheel, dependencies, imports, and first lines."""
+    """Returns what the package weighs: wheel, dependencies, imports, first lines, `make dist`."""
     rows = latest(rows_of("footprint"), lambda r: tuple(map(r.get, _FOOTPRINT)))
     body: list[tuple[str, str]] = []
     for r in rows:
@@ -73,6 +73,9 @@ def footprint() -> str:
             body.append((f"packages with `{what}`", f"{len(r['names'])}{names}"))
         elif r["part"] == "first line":
             body.append((f"first line of `{r['command']}`", f"{r['cpu_s']:.1f} s of CPU"))
+        elif r["part"] == "dist":
+            took = f"{r['wall_s']:.0f} s, {r['cpu_s']:.0f} s of CPU"
+            body.append(("`make dist` in a fresh checkout, its set-up and downloads too", took))
         else:
             what = f"`import {r['module']}` after `{r['beyond']}`"
             body.append((what, f"{r['ms']:.0f} ms"))

@@ -21,7 +21,8 @@ _TITLES = {
     "bbob-5d": "BBOB, 5 parameters",
     "bbob-10d": "BBOB, 10 parameters",
 }
-_WIDTH, _HEIGHT, _PANEL, _LEFT, _TOP = 190, 170, 236, 54, 62
+_WIDTH, _HEIGHT, _PANEL, _LEFT, _TOP = 190, 170, 236, 54, 76
+_IN_A_ROW, _ROW = 3, 250  # so that words keep their size in a column of text
 _FIRST, _LAST = 10, 400
 
 
@@ -75,8 +76,11 @@ def chart(results: Comparison, suites: Sequence[str] = DEVELOPMENT) -> str:
         suites: A panel for each of them that has rows.
     """
     methods = [m for m in _COLOURS if m in results.methods]
-    parts: list[str] = []
-    left = float(_LEFT)
+    panels: list[list[str]] = []
+
+    def left() -> float:
+        return float(_LEFT + len(panels) % _IN_A_ROW * _PANEL)
+
     for suite in suites:
         curves = {}
         for method in methods:
@@ -87,20 +91,24 @@ def chart(results: Comparison, suites: Sequence[str] = DEVELOPMENT) -> str:
             if points:
                 curves[method] = points
         if curves:
-            parts += _panel(left, _TITLES.get(suite, suite), curves)
-            left += _PANEL
+            panels.append([*_panel(left(), _TITLES.get(suite, suite), curves)])
     seconds = dict(results.seconds_per_trial(suites))
     # The others' time has Optuna's bookkeeping in it, so ours must have it too.
     seconds["tune_bn"] = seconds.get(THROUGH_OPTUNA, seconds.get("tune_bn", 0.0))
-    parts += _bars(left, {m: 1e3 * seconds[m] for m in methods if m in seconds})
-    width, height = left + 200, _TOP + _HEIGHT + 44
+    panels.append([*_bars(left(), {m: 1e3 * seconds[m] for m in methods if m in seconds})])
+    width = _LEFT + min(len(panels), _IN_A_ROW) * _PANEL
+    height = _TOP + _HEIGHT + 44 + (len(panels) - 1) // _IN_A_ROW * _ROW
     legend = []
     for i, method in enumerate(methods):
         at = _LEFT + i * 190
         legend.append(f'<rect x="{at}" y="14" width="16" height="4" fill="{_COLOURS[method]}"/>')
         legend.append(text(at + 22, 20, _NAMES[method]))
     note = "upright: what is missing to the best known value (1: random search, 10 trials)"
-    legend.append(text(_LEFT + 3 * 190 + 10, 20, note, font_size="11", fill="#566173"))
+    legend.append(text(_LEFT, 36, note, font_size="11", fill="#566173"))
+    parts = [
+        f'<g transform="translate(0 {i // _IN_A_ROW * _ROW})">{"".join(panel)}</g>'
+        for i, panel in enumerate(panels)
+    ]
     return picture("Best value by trials, and cost of a trial", width, height, [*legend, *parts])
 
 

@@ -1,6 +1,7 @@
 """The footprint is counted, not guessed."""
 
 import json
+import subprocess
 from importlib.metadata import PackageNotFoundError
 
 import pytest
@@ -40,13 +41,27 @@ def test_an_import_is_timed_beyond_what_it_stands_on():
     )
 
 
+def test_make_dist_is_timed(tmp_path):
+    """With all that it starts; where it fails there is no time."""
+    (tmp_path / "Makefile").write_text("dist:\n\t$(PYTHON) -c 'sum(range(3*10**7))'\n")
+    seconds = footprint.dist_s(tmp_path)
+    assert seconds["cpu_s"] > 0.1
+    assert seconds["wall_s"] > 0
+    (tmp_path / "Makefile").write_text("dist:\n\tfalse\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        footprint.dist_s(tmp_path)
+
+
 def test_rows_are_appended(tmp_path, monkeypatch):
-    """One row for the wheel, one for each extra, import and first line; and where they are from."""
+    """One for the wheel, each extra, import, first line, `make dist`; and where they are from."""
     monkeypatch.setattr(footprint, "_FIRST_LINES", (("tune", "--data", "no such file"),))
     monkeypatch.setattr(footprint, "_IMPORTS", {"tune_bn": "numpy", "x": "no_such_framework"})
+    monkeypatch.setattr(footprint, "dist_s", lambda source: {"cpu_s": len(list(source.iterdir()))})
     footprint.main(["--runs", "2", "--out", str(tmp_path / "rows.jsonl")])
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
-    assert [r["part"] for r in rows] == ["wheel", *["dependencies"] * 6, "import", "first line"]
-    assert 0 < rows[-1]["cpu_s"] < 60
+    parts = ["wheel", *["dependencies"] * 6, "import", "first line", "dist"]
+    assert [r["part"] for r in rows] == parts
+    assert 0 < rows[-2]["cpu_s"] < 60
+    assert rows[-1]["cpu_s"] > 10  # files and folders of the source
     assert 50_000 < rows[0]["bytes"] < 500_000
     assert all(r["machine"] and r["versions"]["numpy"] for r in rows)

@@ -158,7 +158,7 @@ def test_marks_of_a_later_version_do_not_stop_a_study(tmp_path):
     (tmp_path / "j.log").write_text(text.replace('"stage":', '"part":').replace('"width":', '"w":'))
     address = f"journal:{tmp_path}/j.log"
     study = optuna.load_study(study_name="golden", storage=open_storage(address))
-    assert [s.name for s in stages(study)] == ["given"]
+    assert [s.name for s in stages(study)] == ["earlier trials"]
     require_survived(address, "golden", {t.number: t.value for t in study.trials if t.value})
 
 

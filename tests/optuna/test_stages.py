@@ -66,7 +66,7 @@ def test_stages_of_an_untouched_study():
     assert stages(study) == []
     study.optimize(objective, n_trials=5)
     (only,) = stages(study)
-    assert (only.name, only.trials) == ("given", tuple(range(5)))
+    assert (only.name, only.trials) == ("earlier trials", tuple(range(5)))
     assert only.windows["n"] == (1, 30)
 
 
@@ -102,7 +102,7 @@ def test_attributes_of_others_are_left_alone():
         optuna.trial.create_trial(value=1.0, user_attrs={MARK_KEY: "not ours", "note": 1})
     )
     study.optimize(objective, n_trials=3)
-    assert stages(study)[0].name == "given"
+    assert stages(study)[0].name == "earlier trials"
     assert study.trials[0].user_attrs["note"] == 1
 
 
@@ -210,7 +210,7 @@ def test_stages_count_alike_after_forty_trials_of_another_sampler():
     assert mark is not None
     assert mark.stage > 2
     found = stages(study)
-    assert [s.name for s in found][:3] == ["given", "fine 1", "fine 2"]
+    assert [s.name for s in found][:3] == ["earlier trials", "fine 1", "fine 2"]
     results = results_of(study)
     assert results.stages == tuple(found)
     for stage in found[1:]:

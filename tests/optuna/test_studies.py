@@ -49,7 +49,7 @@ def test_a_study_of_another_sampler_goes_on(other: Callable[..., BaseSampler]):
     assert stage_of(study.trials[20]) == first
     assert study.best_value < before
     assert first > 1
-    assert [s.name for s in stages(study)[:2]] == ["given", "fine 1"]
+    assert [s.name for s in stages(study)[:2]] == ["earlier trials", "fine 1"]
     assert stages(study)[0].trials == tuple(range(20))
 
 

@@ -122,7 +122,7 @@ def test_stages_count_from_the_first_that_drew():
     assert mark.stage > 2
     assert search.latest is not None
     assert (search.stage(0), search.stage(40), search.latest.stage) == (None, 1, 1)
-    assert [s.name for s in search.stages()] == ["given", "fine 1"]
+    assert [s.name for s in search.stages()] == ["earlier trials", "fine 1"]
 
 
 def test_known_rewards_are_not_run_again():

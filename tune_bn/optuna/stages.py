@@ -23,8 +23,9 @@ def stages(study: "Study") -> list[Stage]:
 
     They are worked out from what each trial recorded of its own draw, so any process gets the
     same list, also of a study that several workers run at once, or that has ended. Trials that
-    another sampler drew before the first stage form a stage of their own (index −1, ``"given"``);
-    a trial that recorded nothing later on, an enqueued one, belongs to the stage before it.
+    another sampler drew before the first stage form a stage of their own (index −1,
+    ``"earlier trials"``, or ``"given"`` where all were enqueued); a trial that recorded nothing
+    later on, an enqueued one, belongs to the stage before it.
 
     In a notebook the list shows itself as a table.
 

@@ -227,7 +227,7 @@ def test_stages_count_from_the_first_that_drew():
     for each in (search, CoarseToFine.from_json(search.to_json())):
         assert each.ask().stage == 1
         found = [(s.name, s.trials[-1]) for s in each.stages()]
-        assert found == [("given", given.number), ("fine 1", 42)]
+        assert found == [("earlier trials", given.number), ("fine 1", 42)]
 
 
 def test_stopped_trials_rank_behind_complete_ones():

@@ -269,7 +269,7 @@ def test_no_reader_looks_for_stages_that_are_not_there():
     """Without a coarse stage the first fine one is the first; what came before is named."""
     text = Outline(page(begun_by_tpe())).text
     names = [stage.name for stage in results_of(begun_by_tpe()).stages]
-    assert names[:2] == ["given", "fine 1"]
+    assert names[:2] == ["earlier trials", "fine 1"]
     assert "earlier trials" in text
     assert "fine 1" in text
     assert f"fine {len(names)}" not in text

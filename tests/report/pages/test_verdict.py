@@ -26,7 +26,7 @@ def test_a_model_that_did_better_is_named_with_its_rows():
     text = verdict(summary(0.8, ridge_regression=0.9))
     assert text == (
         "Ridge regression did better on the test rows than the chosen network: accuracy 0.9 "
-        "against 0.8, 40 rows of 400. Take it."
+        "against 0.8, 40 rows of 400. Take ridge regression."
     )
 
 
@@ -87,7 +87,7 @@ def test_other_metrics_are_told_without_rows():
         "baselines": {"ridge regression": {"rmse": 1.5}},
     }
     assert winner(given) == "ridge regression"
-    assert "rmse 1.5 against 2. Take it." in verdict(given)
+    assert "rmse 1.5 against 2. Take ridge regression." in verdict(given)
 
 
 def test_the_winner_is_marked_in_the_table():

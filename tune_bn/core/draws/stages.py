@@ -29,8 +29,8 @@ class Stage:
 
     Args:
         index: 0 for the coarse stage, then 1, 2, …, also where other trials stand in for the
-            coarse one; −1 for trials that no stage drew (those of another sampler, or given by
-            hand) before the first that one did.
+            coarse one; −1 for trials that no stage drew (those of another sampler, or given)
+            before the first that one did.
         trials: Numbers of its trials, in order.
         width: Share of each scale that the schedule gave its windows; 1 in the coarse stage. In a
             conditional space it may fall a little within a stage: then the largest.
@@ -46,6 +46,7 @@ class Stage:
             categories were redrawn.
         n_unknown: How many of its trials do not say between which values they were drawn: marks
             of an early version, damaged, or of another study.
+        is_given: Whether all values of all its trials were given: enqueued or fixed.
     """
 
     index: int
@@ -55,17 +56,21 @@ class Stage:
     best_value: float | None
     usual_width: float | None = None
     n_unknown: int = 0
+    is_given: bool = False
 
     @property
     def name(self) -> str:
-        """What to call it: ``"given"``, ``"coarse"``, ``"fine 1"``, …."""
-        return stage_name(self.index)
+        """What to call it: ``"earlier trials"`` or ``"given"``, ``"coarse"``, ``"fine 1"``, …."""
+        return "earlier trials" if self.index < 0 and not self.is_given else stage_name(self.index)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain data: what files and other programs get of a stage."""
+        """Returns plain data: what files and other programs get of a stage.
+
+        ``"name"`` is ``"given"`` of all trials before the first stage, as it always was.
+        """
         return {
             "index": self.index,
-            "name": self.name,
+            "name": stage_name(self.index),
             "width": self.width,
             "usual_width": self.usual_width,
             "trials": list(self.trials),
@@ -210,6 +215,7 @@ def group_stages(
                 -best if maximize and best is not None else best,
                 median(shares) if shares and index > 0 else None,
                 n_unknown,
+                index < 0 and all(_is_given(origins.get(n)) for n in trials),
             )
         )
     return stages

@@ -66,7 +66,7 @@ def stage_labels(
         labels.append(
             {
                 "name": "stage",
-                "text": results.stage_title(stage.index),
+                "text": stage.name,
                 "x": left,
                 "xanchor": "left",
                 "yanchor": "bottom",

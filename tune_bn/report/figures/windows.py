@@ -94,7 +94,7 @@ def plot_windows(
                 )
             texts.append(f"\u2002{plotly_text(text, 26)}")
             about.append(
-                f"{plotly_text(name)}, {results.stage_title(stage.index)}"
+                f"{plotly_text(name)}, {stage.name}"
                 f"<br>{plotly_text(text, 80)}"
                 + ("" if window is None else f"<br>{share_text(high - low)} of the scale")
                 + ("" if window is None else _usually(stage))
@@ -141,7 +141,7 @@ def plot_windows(
 
 def _stage_text(results: Results, stage: Stage) -> str:
     usual = "" if stage.usual_width is None else f", {share_text(stage.usual_width)}"
-    return plotly_text(f"{results.stage_title(stage.index)}{usual}")
+    return plotly_text(f"{stage.name}{usual}")
 
 
 def _usually(stage: Stage) -> str:

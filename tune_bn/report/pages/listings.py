@@ -94,9 +94,7 @@ def stage_table(results: Results, *, params: Sequence[str] | None = None, most: 
         own = (best,) if is_single else ()
         usual = "–" if stage.usual_width is None else share_text(stage.usual_width)
         width = share_text(stage.width)
-        rows.append(
-            (results.stage_title(stage.index), str(len(stage.trials)), *own, width, usual, *windows)
-        )
+        rows.append((stage.name, str(len(stage.trials)), *own, width, usual, *windows))
     columns = ("Stage", "Trials", *(("Best value",) if is_single else ()), "Width", "Usual width")
     unknown = sum(stage.n_unknown for stage in results.stages)
     if unknown:

@@ -38,10 +38,7 @@ def report_json(results: Results, summary: Mapping[str, Any] | None = None) -> s
         "best": None if best is None else _trial(results, best),
         "chosen": None if chosen is None else _trial(results, chosen),
         "front": [trial.number for trial in results.front],
-        "stages": [
-            {**stage.to_json(), "name": results.stage_title(stage.index)}
-            for stage in results.stages
-        ],
+        "stages": [{**stage.to_json(), "name": stage.name} for stage in results.stages],
         "advice": [
             {
                 "rule": one.rule,

@@ -90,7 +90,7 @@ def verdict(summary: Mapping[str, Any]) -> str:
     if _is_chance(summary, best, own, values[best]):
         what = "So few rows" if gap else "The difference"
         text += f" {what} may be chance, but nothing here speaks for the network."
-    return text if best in _NETWORKS else f"{text} Take it."
+    return text if best in _NETWORKS else f"{text} Take {who}."
 
 
 def _called(model: str) -> str:

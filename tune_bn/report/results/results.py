@@ -16,7 +16,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.origin import Origin
 from tune_bn.core.draws.stages import Stage
 from tune_bn.core.errors import SpaceError
@@ -237,20 +236,9 @@ class Results:
         """Returns the name of the stage that a trial belongs to; "" where there are none."""
         return self._stage_names.get(trial.number, "")
 
-    def stage_title(self, index: int) -> str:
-        """Returns what a reader should call a stage."""
-        if index < 0:
-            earlier = [self.by_number[n] for s in self.stages if s.index < 0 for n in s.trials]
-            return "given" if earlier and all(t.is_given for t in earlier) else "earlier trials"
-        return stage_name(index)
-
     @cached_property
     def _stage_names(self) -> dict[int, str]:
-        return {
-            number: self.stage_title(stage.index)
-            for stage in self.stages
-            for number in stage.trials
-        }
+        return {number: stage.name for stage in self.stages for number in stage.trials}
 
     @cached_property
     def latest_shares(self) -> dict[str, float]:
