@@ -7,6 +7,7 @@ from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 
@@ -17,6 +18,7 @@ from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import NetworkResults, ReportError, explain, results_of, write_report
 from tune_bn.report.pages.listings import Table, scores_table
 from tune_bn.report.pages.page import page
+from tune_bn.tuning.space import suggest_config
 
 EVIL = "<script>alert(1)</script>"
 
@@ -104,6 +106,33 @@ def test_page_fetches_nothing(demo: str):
 def test_page_of_sixty_trials_is_below_400_kilobytes(demo: str):
     """It can be sent by mail."""
     assert len(demo.encode()) < 400_000
+
+
+def test_page_of_a_tuned_network_is_below_400_kilobytes():
+    """With ten parameters, 30 epochs of each trial, 474 features, 360 rows of ten classes."""
+    rng = np.random.default_rng(0)
+
+    def objective(trial: optuna.Trial) -> float:
+        rate = suggest_config(trial).learning_rate
+        score = 0.97 - 0.02 * (math.log10(rate) + 2) ** 2 + rng.normal(0, 0.002)
+        for epoch in range(1, 31):
+            trial.report(score - math.exp(-epoch), epoch)
+            if trial.number % 5 == 4 and epoch == 3:
+                raise optuna.TrialPruned
+        return score
+
+    study = optuna.create_study(direction="maximize", sampler=CoarseToFineSampler(seed=0))
+    study.optimize(objective, n_trials=60)
+    keys = ("running_mean", "running_var", "mean", "var")
+    labels = list("0123456789")
+    network = NetworkResults(
+        epochs=[{"epoch": i, "train_loss": 1 / i, "loss": 1.1 / i} for i in range(1, 31)],
+        layers={name: {k: rng.uniform(1, 2, 237) for k in keys} for name in ("norm.1", "norm.5")},
+        true=labels * 36,
+        predicted=labels * 36,
+        classes=labels,
+    )
+    assert len(page(study, network=network).encode()) < 390_000
 
 
 def test_figures_need_no_script(demo: str):

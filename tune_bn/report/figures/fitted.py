@@ -131,8 +131,8 @@ def plot_inference_statistics(
                 name=plotly_text(name, 24),
                 customdata=np.arange(shift.size),
                 hovertemplate=(
-                    "feature %{customdata}<br>mean off by %{x:.3g} sd"
-                    "<br>variance × %{y:.3g}<extra>" + plotly_text(name, 24) + "</extra>"
+                    "feature %{customdata}<br>mean %{x:+.2g} sd, variance × %{y:.3g}"
+                    "<extra>" + plotly_text(name, 24) + "</extra>"
                 ),
             )
         )

@@ -110,8 +110,10 @@ def line_path(x: Any, y: Any, shape: str, *, is_closed: bool = False) -> str:
         elif shape == "hv":
             parts.append(f"H{across:.1f}V{down:.1f}")
         else:
-            # From the point before: a third shorter.
-            parts.append(f"l{(last[0] - before[0]) / 10:g} {(last[1] - before[1]) / 10:g}")
+            # From the point before, without what may be left out: half as long.
+            step = f"{(last[0] - before[0]) / 10:g} {(last[1] - before[1]) / 10:g}"
+            first = "l" if parts[-1].startswith("M") else "" if step.startswith("-") else " "
+            parts.append(first + step.replace(" -", "-"))
         is_begun = True
     return "".join(parts) + ("z" if is_closed and parts else "")
 
@@ -134,7 +136,8 @@ def marks(marker: Mapping[str, Any], x: Any, y: Any) -> Iterator[str]:
     line = marker.get("line") or {}
     for (colour, size, opacity), paths in looks.items():
         faint = f' opacity="{opacity:g}"' if opacity != 1 else ""
-        yield f'<path d="{"".join(paths)}"{_look(symbols, colour, size, line)}{faint}/>'
+        drawn = re.sub(r"\.0(?!\d)", "", "".join(paths))
+        yield f'<path d="{drawn}"{_look(symbols, colour, size, line)}{faint}/>'
 
 
 def _each(value: Any, n: int) -> Sequence[float]:
@@ -161,7 +164,7 @@ def _mark(symbol: str, x: float, y: float, size: float) -> str:
     if symbol == "square":
         return f"M{x - half:.1f} {y - half:.1f}h{size:g}v{size:g}h{-size:g}z"
     if symbol in ("diamond", "diamond-open"):
-        return f"M{x:.1f} {y - half:.1f}l{half:g} {half:g}l{-half:g} {half:g}l{-half:g} {-half:g}z"
+        return f"M{x:.1f} {y - half:.1f}l{half:g} {half:g}{-half:g} {half:g}{-half:g}{-half:g}z"
     return f"M{x:.1f} {y:.1f}h0"
 
 
