@@ -10,7 +10,8 @@ from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.training import Config, Dataset, Fit
 from tune_bn.training.baselines import expected_s
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
-from tune_bn.tuning.folder.left import FILES_S, plan_final
+from tune_bn.tuning.folder.left import FILES_S
+from tune_bn.tuning.folder.plan import plan_final
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import default_config, params_of

@@ -18,7 +18,7 @@ from tune_bn.tuning.finish.final import (
     play_final,
 )
 from tune_bn.tuning.finish.finish import _FinalPace
-from tune_bn.tuning.folder.left import plan_final
+from tune_bn.tuning.folder.plan import plan_final
 from tune_bn.tuning.trials.workers import Job, one_thread
 
 GOOD = Config(learning_rate=0.1, width=16, depth=1, dropout=0.0)

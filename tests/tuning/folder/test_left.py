@@ -6,7 +6,6 @@ estimate, so they show that it is right for such runs, not for runs it has never
 """
 
 import json
-import math
 import statistics
 from pathlib import Path
 
@@ -15,14 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_bn.training.baselines import expected_s
-from tune_bn.tuning.folder.left import (
-    FILES_S,
-    SearchPace,
-    Timed,
-    final_left_s,
-    fits_s,
-    plan_within,
-)
+from tune_bn.tuning.folder.left import FILES_S, SearchPace, Timed, final_left_s, fits_s
 
 TRACES = json.loads(Path(__file__).with_name("traces.json").read_text())
 
@@ -181,14 +173,6 @@ def test_a_search_that_must_end_is_not_said_to_go_on():
     assert following is not None
     assert pace.left_s(asked=1000, most_s=30.0, plan=(2, 5)) == pytest.approx(30 + following)
     assert pace.left_s(asked=12, most_s=30.0, plan=(2, 5)) == pytest.approx(10 + following)
-
-
-def test_a_final_is_as_large_as_there_is_time_for():
-    """No larger than planned, and the smallest where there is hardly any."""
-    assert plan_within((8, 5), math.inf) == (8, 5)
-    assert plan_within((8, 5), 20) == (4, 4)
-    assert plan_within((3, 2), 20) == (3, 2)
-    assert plan_within((8, 5), 0) == (1, 1)
 
 
 def test_trials_to_come_take_as_long_as_the_later_half():

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import torch
 
 from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Fit, Split
-from tune_bn.tuning.folder.left import FINALISTS, FIRST_FOLDS, FOLDS, SECOND_ROUND
+from tune_bn.tuning.folder.plan import FINALISTS, FIRST_FOLDS, FOLDS, SECOND_ROUND
 from tune_bn.tuning.space import default_config
 from tune_bn.tuning.trials.life import fit_seed
 from tune_bn.tuning.trials.workers import Job, run_in_workers

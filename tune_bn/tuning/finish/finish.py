@@ -28,7 +28,8 @@ from tune_bn.tuning.finish.memory import FinalMemory
 from tune_bn.tuning.finish.remarks import gains_of, remarks, why_default, within_error
 from tune_bn.tuning.finish.shown import network_results
 from tune_bn.tuning.folder.folder import replace_results
-from tune_bn.tuning.folder.left import FIRST_FOLDS, final_left_s, fits_s, plan_final
+from tune_bn.tuning.folder.left import final_left_s, fits_s
+from tune_bn.tuning.folder.plan import FIRST_FOLDS, plan_final
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings

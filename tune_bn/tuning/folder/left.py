@@ -12,35 +12,13 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = [
-    "FILES_S",
-    "FINALISTS",
-    "FIRST_FOLDS",
-    "FOLDS",
-    "SECOND_ROUND",
-    "SearchPace",
-    "Timed",
-    "final_left_s",
-    "fits_s",
-    "n_fits",
-    "plan_final",
-    "plan_within",
-]
+from tune_bn.tuning.folder.plan import FINALISTS, FIRST_FOLDS, FOLDS, SECOND_ROUND
 
-FINALISTS = 8
-"""Configurations that meet in the final of a table that is not large, beside the default."""
-FOLDS = 5
-"""Folds that they meet on."""
-FIRST_FOLDS = 2
-"""Folds after which only the better go on."""
-SECOND_ROUND = 4
-"""How many go on."""
+__all__ = ["FILES_S", "SearchPace", "Timed", "final_left_s", "fits_s"]
+
 FILES_S = 1.0
 """Seconds that the page and the other files take."""
 
-# Finalists and folds, the larger the table the fewer: its scores differ less by luck.
-_SIZES = ((FINALISTS, FOLDS), (6, FOLDS), (4, 4), (4, 3), (3, 2), (2, 2), (1, 1))
-_ROWS_OF_SIZE = (10_000, 20_000, 50_000, 100_000)
 _ENOUGH = 8  # trials of which half say how long another takes
 _FEW = 4
 _FOLD_ROWS = 0.64 / 0.6  # of all rows, beside those that a trial of the search is trained on
@@ -59,40 +37,6 @@ class Timed(NamedTuple):
     seconds: float
     wall_s: float
     value: float | None
-
-
-def plan_final(rows: int, fits: float = math.inf) -> tuple[int, int]:
-    """Returns how many of the search's best configurations meet, and on how many folds.
-
-    Args:
-        rows: Training and validation rows.
-        fits: Trainings that there is time for.
-
-    Example:
-        >>> plan_final(1000), plan_final(1000, fits=12), plan_final(150_000)
-        ((8, 5), (3, 2), (3, 2))
-    """
-    return plan_within(_SIZES[sum(rows >= most for most in _ROWS_OF_SIZE)], fits)
-
-
-def plan_within(plan: tuple[int, int], fits: float) -> tuple[int, int]:
-    """Returns the largest final, at most this one, that there is time for.
-
-    Args:
-        plan: What `plan_final` returns.
-        fits: Trainings that there is time for.
-    """
-    for finalists, folds in _SIZES[_SIZES.index(plan) :]:
-        if n_fits(finalists + 1, folds) <= fits:  # the default configuration may come on top
-            return finalists, folds
-    return _SIZES[-1]
-
-
-def n_fits(players: int, folds: int) -> int:
-    """Returns how many trainings a final of so many players has."""
-    return players * min(folds, FIRST_FOLDS) + min(players, SECOND_ROUND) * max(
-        folds - FIRST_FOLDS, 0
-    )
 
 
 class SearchPace:

@@ -14,15 +14,8 @@ from optuna.trial import TrialState
 from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.stages import counted
 from tune_bn.tuning.errors import Stopped
-from tune_bn.tuning.folder.left import (
-    FINALISTS,
-    FIRST_FOLDS,
-    FOLDS,
-    SearchPace,
-    Timed,
-    n_fits,
-    plan_within,
-)
+from tune_bn.tuning.folder.left import SearchPace, Timed
+from tune_bn.tuning.folder.plan import FINALISTS, FIRST_FOLDS, FOLDS, n_fits, plan_within
 from tune_bn.tuning.folder.study import counted_trials, stage_of
 from tune_bn.tuning.settings import Settings
 

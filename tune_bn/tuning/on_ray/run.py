@@ -30,7 +30,8 @@ from tune_bn.training import Config, Dataset, Fit
 from tune_bn.training.baselines import expected_s
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
-from tune_bn.tuning.folder.left import FILES_S, plan_final
+from tune_bn.tuning.folder.left import FILES_S
+from tune_bn.tuning.folder.plan import plan_final
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.on_ray.client import is_client_address, tune_through_client
