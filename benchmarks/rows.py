@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RESULTS", "Row", "environment", "latest", "rows_of", "write_rows"]
+__all__ = ["RESULTS", "Row", "environment", "keep", "latest", "rows_of", "write_rows"]
 
 Row = dict[str, Any]
 
@@ -41,6 +41,13 @@ def write_rows(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(row, sort_keys=False) + "\n" for row in rows)
+
+
+def keep(out: Path, row: Row) -> Row:
+    """Appends a row to a file, prints it, but for its versions, and returns it."""
+    write_rows(out, [row])
+    print(json.dumps({k: v for k, v in row.items() if k != "versions"}), flush=True)
+    return row
 
 
 def rows_of(name: str) -> list[Row]:

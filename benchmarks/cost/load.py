@@ -21,7 +21,7 @@ import optuna
 
 from benchmarks.cost.looks import watch
 from benchmarks.cost.work import SAMPLERS, SEED, child, loss_of, objective, resident_mib, said
-from benchmarks.rows import RESULTS, environment, write_rows
+from benchmarks.rows import RESULTS, environment, keep
 from tune_bn.core import CoarseToFine, Float
 
 __all__ = ["main", "run"]
@@ -146,9 +146,7 @@ def run(
             **measured,
             **environment(["tune-bn", "optuna", "ray", "numpy"]),
         }
-        rows.append(row)
-        write_rows(out, [row])
-        print(json.dumps({k: v for k, v in row.items() if k != "versions"}), flush=True)
+        rows.append(keep(out, row))
     return rows
 
 

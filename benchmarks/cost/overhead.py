@@ -21,7 +21,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from benchmarks.rows import RESULTS, environment, write_rows
+from benchmarks.rows import RESULTS, environment, keep
 from tune_bn.optuna import CoarseToFineSampler
 
 __all__ = ["main", "run"]
@@ -163,10 +163,7 @@ def run(out: Path, *, largest: int = 100_000, space: str | None = None) -> list[
             row[f"{name}_us"] = round(statistics.median(f["wall_us"] for f in found), 1)
         if trials >= 10_000:  # below, the growth is that of the interpreter
             row["memory_ratio"] = ratio("growth_kib")
-        row |= environment(["tune-bn", "optuna", "numpy"])
-        rows.append(row)
-        write_rows(out, [row])
-        print(json.dumps({k: v for k, v in row.items() if k != "versions"}), flush=True)
+        rows.append(keep(out, row | environment(["tune-bn", "optuna", "numpy"])))
     return rows
 
 

@@ -10,7 +10,6 @@ of it should be left: the memory is flat, a trial costs what it did, no thread o
 
 import argparse
 import gc
-import json
 import os
 import statistics
 import tempfile
@@ -26,7 +25,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from benchmarks.cost.work import SPACE, loss_of, objective, resident_mib
-from benchmarks.rows import RESULTS, environment, write_rows
+from benchmarks.rows import RESULTS, environment, keep
 from tune_bn.core import CoarseToFine
 from tune_bn.optuna import CoarseToFineSampler
 
@@ -82,9 +81,7 @@ def run(out: Path, *, minutes: float, rounds: int | None = None) -> dict[str, An
         "open_files": [files[start], files[-1]],
         **environment(["tune-bn", "optuna", "ray", "torch", "numpy"]),
     }
-    write_rows(out, [row])
-    print(json.dumps({k: v for k, v in row.items() if k != "versions"}), flush=True)
-    return row
+    return keep(out, row)
 
 
 def growth_of(row: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from typing import Any
 import optuna
 
 from benchmarks.cost.work import SAMPLERS, SEED, child, objective, opened, said
-from benchmarks.rows import RESULTS, environment, write_rows
+from benchmarks.rows import RESULTS, environment, keep
 from tune_bn.optuna import stages
 
 __all__ = ["main", "run"]
@@ -117,9 +117,7 @@ def run(
             "stages": len(seen[0]["stages"]),
             **environment(["tune-bn", "optuna", "numpy", "sqlalchemy", "psycopg2-binary"]),
         }
-        rows.append(row)
-        write_rows(out, [row])
-        print(json.dumps({k: v for k, v in row.items() if k != "versions"}), flush=True)
+        rows.append(keep(out, row))
     return rows
 
 
