@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_bn import Categorical, Float, Int
-from tune_bn.core.history.history import History
+from tune_bn.core.history.history import History, rank_weights
 from tune_bn.core.history.trial import Trial
 from tune_bn.core.space import Parameter
 
@@ -76,3 +76,9 @@ def test_minus_one_is_not_minus_two():
     history.remember(space, {"n": -1})
     assert history.tried.has(space, {"n": -1})
     assert not history.tried.has(space, {"n": -2})
+
+
+def test_rank_weights_end_at_one():
+    """Cumulative weights never leave a quantile without a centre."""
+    for n in range(1, 20):
+        assert rank_weights(n, 1.5)[-1] == 1.0
