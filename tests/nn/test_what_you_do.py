@@ -27,21 +27,21 @@ DO: dict[str, tuple[str, ...]] = {
     "pass under `torch.inference_mode()`": (
         "switches.a_pass_under_inference_mode_updates_and_training_goes_on",
     ),
-    "**average** models": ("statistics_from_elsewhere.averaged_buffers_are_averages",),
+    "**average** models": ("averaged.averaged_buffers_are_averages",),
     "average the `state_dict` only": (
-        "statistics_from_elsewhere.an_average_of_the_state_alone_is_noticed",
-        "statistics_from_elsewhere.federated_averaging_goes_on_as_what_it_is",
+        "averaged.an_average_of_the_state_alone_is_noticed",
+        "averaged.federated_averaging_goes_on_as_what_it_is",
     ),
     "`best_decay`": (
-        "statistics_from_elsewhere.the_best_decay_of_an_averaged_model_is_no_worse",
-        "statistics_from_elsewhere.best_decay_keeps_what_is_in_use_if_none_is_as_good",
-        "statistics_from_elsewhere.an_average_of_the_state_alone_is_noticed",
+        "averaged.the_best_decay_of_an_averaged_model_is_no_worse",
+        "averaged.best_decay_keeps_what_is_in_use_if_none_is_as_good",
+        "averaged.an_average_of_the_state_alone_is_noticed",
         "tracks.tracks_survive_a_checkpoint",
     ),
     "reset": (
-        "statistics_from_elsewhere.a_reset_resets_all_that_the_layer_keeps",
-        "statistics_from_elsewhere.a_reset_acts_in_compiled_code",
-        "statistics_from_elsewhere.lightnings_weight_averaging_from_end_to_end",
+        "resets.a_reset_resets_all_that_the_layer_keeps",
+        "resets.a_reset_acts_in_compiled_code",
+        "resets.lightnings_weight_averaging_from_end_to_end",
     ),
     "**recalibrate**": (
         "recalibrate.every_layer_gets_its_inputs_exact_statistics",
@@ -56,20 +56,20 @@ DO: dict[str, tuple[str, ...]] = {
     ),
     "`update_bn` (torch)": (
         "interop.update_bn_gives_the_plain_average",
-        "statistics_from_elsewhere.update_bn_over_pools_counts_every_batch_alike",
+        "pools.update_bn_over_pools_counts_every_batch_alike",
     ),
     "evaluate before `accumulate=` has filled a pool": (
-        "statistics_from_elsewhere.statistics_show_a_pool_before_it_is_full",
+        "pools.statistics_show_a_pool_before_it_is_full",
     ),
     "load, `assign=True`, meta device": (
-        "statistics_from_elsewhere.a_layer_of_the_meta_device_is_right_once_it_has_memory",
-        "statistics_from_elsewhere.memory_without_a_state_is_reset",
+        "memory.a_layer_of_the_meta_device_is_right_once_it_has_memory",
+        "memory.memory_without_a_state_is_reset",
         "statistics_from_elsewhere.foreign_statistics_are_mature",
     ),
     "go on from a checkpoint": (
         "tracks.tracks_come_with_a_state", "tracks.tracks_of_other_statistics_do_not_come",
         "tracks.tracks_survive_a_checkpoint",
-        "statistics_from_elsewhere.a_loaded_state_starts_with_an_empty_pool",
+        "pools.a_loaded_state_starts_with_an_empty_pool",
     ),
     "**fold**": (
         "fold.weights_made_at_each_call_are_folded_as_they_are",
@@ -88,7 +88,7 @@ DO: dict[str, tuple[str, ...]] = {
     ),
     "**shard**": ("tools.a_sharded_layer_is_not_converted",),
     "synchronise": ("tools.torchs_conversion_to_synchronised_layers_takes_the_options_away",),
-    "**prune** channels": ("statistics_from_elsewhere.cut_channels",),
+    "**prune** channels": ("memory.cut_channels",),
     "**export**": ("tools.onnx_of_a_half_precision_model", "compile_export.onnx"),
     "export in training mode": ("compile_export.an_exported_step_can_be_switched_to_inference",),
     "train privately": ("tools.private_training_refuses_the_layers",),
