@@ -1,17 +1,23 @@
-"""A judge of Ray experiments: search, stages, reports and Ray's own table say the same."""
+"""Ray experiments, run quietly, and a judge: search, reports and Ray's own table say the same."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ray import tune
 
+from tune_bn import Narrowing
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.report import results_of
 from tune_bn.report.pages.summary import answers
 from tune_bn.report.results.from_ray import results_of_ray_folder
-from tune_bn.report.results.results import Results
+from tune_bn.report.results.results import Results, TrialResult
+
+SPACE = {"x": tune.uniform(0, 1)}
+QUICK = Narrowing(coarse_trials=3, stage_trials=3)
 
 Outcome = tuple[str, float, float]
 """How a trial ended ("goal", "itself", "stopped" or "failed"), how far it got, its value."""
@@ -166,3 +172,73 @@ def judge(
         heard.best["memory"] = (ids[search.best.number], search.best.values)
     verdict(heard, maximize=maximize, is_repeated=is_repeated)
     return reports["grid"]
+
+
+def by_value(function: Any) -> Any:
+    """Returns a trainable that is pickled by value, so that workers need not import the tests."""
+    function.__module__ = "__main__"
+    return function
+
+
+def fitted(
+    path: Path,
+    train: Any,
+    search: Any,
+    *,
+    n: int = 8,
+    metric: str = "loss",
+    mode: str = "min",
+    space: Any = None,
+    run: dict[str, Any] | None = None,
+    **config: Any,
+) -> tune.ResultGrid:
+    """Runs an experiment quietly in a folder; the folder's name is the experiment's.
+
+    A trial takes all of the Ray, so that one worker process, which is slow to start, is enough.
+    """
+    return tune.Tuner(
+        tune.with_resources(by_value(train), {"cpu": 2}),
+        param_space=space or SPACE,
+        tune_config=tune.TuneConfig(
+            metric=metric,
+            mode=mode,
+            num_samples=n,
+            search_alg=search,
+            reuse_actors=True,
+            **config,
+        ),
+        run_config=tune.RunConfig(
+            **{"storage_path": str(path.parent), "name": path.name, "verbose": 0, **(run or {})}
+        ),
+    ).fit()
+
+
+def best_of(results: Results) -> TrialResult:
+    """Returns the best trial of a report."""
+    assert results.best is not None
+    return results.best
+
+
+def rays_best(grid: tune.ResultGrid) -> float:
+    """Returns the loss of Ray's own best result."""
+    metrics = grid.get_best_result().metrics
+    assert metrics is not None
+    return float(metrics["loss"])
+
+
+def at_its_end(
+    time_attr: str = "training_iteration", metric: str = "loss"
+) -> Callable[[tune.Result], Outcome]:
+    """Returns an outcome for experiments in which every trial ends by itself."""
+
+    def outcome(result: tune.Result) -> Outcome:
+        metrics = result.metrics or {}
+        how = "failed" if result.error or metric not in metrics else "itself"
+        return how, float(metrics.get(time_attr, 0)), float(metrics.get(metric, np.nan))
+
+    return outcome
+
+
+def two_steps(config: dict[str, Any]) -> None:
+    for step in (1, 2):
+        tune.report({"loss": (config["x"] - 0.3) ** 2 + 1 / step})
