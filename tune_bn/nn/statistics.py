@@ -302,14 +302,12 @@ class RunningStatistics(_BatchNorm):
         return all(t is None or t.shape[-1] == mean.shape[0] for t in kinds)
 
     def _settle_values(self) -> None:
-        settle_(averages_in(self._buffers), self.momentum, self._pool())
-
-    def _pool(self) -> tuple[Tensor, Tensor] | None:
-        return (self.pooled_batches, self.pooled_count) if self.accumulate > 1 else None
+        pool = (self.pooled_batches, self.pooled_count) if self.accumulate > 1 else None
+        settle_(averages_in(self._buffers), self.momentum, pool)
 
     def _add_buffers(self, mean: Tensor, var: Tensor) -> None:
         """Adds what the options ask for, makes anew what does not fit, and drops the rest."""
-        dtype = _at_least_float32(mean.dtype)
+        dtype = torch.float32 if _is_narrow(mean.dtype) else mean.dtype
         if mean.dtype != dtype:
             self._buffers["running_mean"], self._buffers["running_var"] = (
                 mean.to(dtype),
@@ -604,7 +602,3 @@ class RunningStatistics(_BatchNorm):
 
 def _is_narrow(dtype: torch.dtype) -> bool:
     return dtype in (torch.float16, torch.bfloat16)
-
-
-def _at_least_float32(dtype: torch.dtype) -> torch.dtype:
-    return torch.float32 if _is_narrow(dtype) else dtype

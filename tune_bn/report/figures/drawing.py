@@ -299,7 +299,8 @@ class _Painter:
                 marker["size"] = 8
             if "coloraxis" in marker:
                 marker = {**marker, "color": value_colour(0.5)}
-            marker["opacity"] = _single(marker.get("opacity"), 1.0)
+            opacity = marker.get("opacity")
+            marker["opacity"] = float(opacity) if isinstance(opacity, (int, float)) else 1.0
             yield from marks(marker, [x], [y])
 
     def _annotations(self, annotations: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -502,10 +503,6 @@ def _set(layout: dict[str, Any], path: list[str], value: Any) -> None:
 def _marker_of(trace: Mapping[str, Any]) -> dict[str, Any]:
     """Returns how a trace's marks look: without a colour of their own they have the line's."""
     return {"color": (trace.get("line") or {}).get("color"), **(trace.get("marker") or {})}
-
-
-def _single(value: Any, otherwise: float) -> float:
-    return float(value) if isinstance(value, (int, float)) else otherwise
 
 
 def _title(axis: PixelAxis) -> str:

@@ -4,7 +4,6 @@ Text, so it needs neither a script nor a browser to be made or shown, and can be
 It follows the reader's light or dark scheme and brings its own background.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from tune_bn.report.errors import ReportError
@@ -36,25 +35,20 @@ _STYLE = f"""
 """
 
 
-def narrowing_svg(
-    source: Any, *, params: Sequence[str] | None = None, max_trials: int = 400
-) -> str:
+def narrowing_svg(source: Any, *, max_trials: int = 400) -> str:
     """Returns an SVG with a row per parameter: its value in each trial, and where it was drawn.
 
-    It is `plot_narrowing`, drawn.
+    It is `plot_narrowing` of the first twelve parameters, drawn.
 
     Args:
         source: What `results_of` takes.
-        params: Names of the parameters to show, in this order; None for the first twelve.
         max_trials: Show at most so many trials (≥ 10).
 
     Raises:
-        ReportError: If a name is none of the parameters, the source is no search, or there is
-            nothing to draw yet.
+        ReportError: If the source is no search, or there is nothing to draw yet.
     """
     results = results_of(source)
-    names = chosen_params(results, params)
-    names = names if params is not None else names[:_MOST_ROWS]
+    names = chosen_params(results, None)[:_MOST_ROWS]
     if not names or not shown_trials(results, max_trials)[0]:
         raise ReportError(
             "A figure of how a search narrowed needs a finished trial with a parameter, but "

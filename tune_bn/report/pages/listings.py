@@ -37,6 +37,8 @@ __all__ = [
     "steps_table",
 ]
 
+_BEST, _LAST, _STEPS = 10, 30, 50  # rows of a table of them
+
 
 @dataclass(frozen=True)
 class Table:
@@ -108,18 +110,15 @@ def stage_table(results: Results, *, params: Sequence[str] | None = None, most: 
     )
 
 
-def best_trials_table(
-    results: Results, *, params: Sequence[str] | None = None, most: int = 10
-) -> Table:
+def best_trials_table(results: Results, *, params: Sequence[str] | None = None) -> Table:
     """Returns the best trials with their values and parameters, best first.
 
     Args:
         results: A search.
         params: Names of the parameters to show; None for all.
-        most: How many trials at most.
     """
     names = list(results.space) if params is None else list(params)
-    best = _best_trials(results, most)
+    best = _best_trials(results)
     rows = tuple(_trial_row(results, trial, names) for trial in best)
     what = "Pareto front" if len(results.directions) > 1 else "Best trials"
     stage = ("Stage",) if results.stages else ()
@@ -128,9 +127,9 @@ def best_trials_table(
     return Table(what, columns, rows, n_text_columns=0, has_last_words=bool(source))
 
 
-def reasons_table(results: Results, *, most: int = 10) -> Table | None:
+def reasons_table(results: Results) -> Table | None:
     """Returns why each of the best trials was tried, best first; None where no trial says it."""
-    best = _best_trials(results, most)
+    best = _best_trials(results)
     if not any(t.origin is not None for t in best):
         return None
     rows = tuple((_number_text(results, t), explain(results, t.number)) for t in best)
@@ -150,16 +149,16 @@ def _number_text(results: Results, trial: TrialResult) -> str:
     return f"{trial.number}, chosen" if trial.number == results.chosen else str(trial.number)
 
 
-def _best_trials(results: Results, most: int) -> list[TrialResult]:
+def _best_trials(results: Results) -> list[TrialResult]:
     """Returns the best trials, best first, or those of the front; the chosen one among them."""
-    best = [t for t in results.ranked if t.state == "complete"][:most]
+    best = [t for t in results.ranked if t.state == "complete"][:_BEST]
     if len(results.directions) > 1:
-        best = list(results.front[:most])
+        best = list(results.front[:_BEST])
     chosen = None if results.chosen is None else results.by_number.get(results.chosen)
     return best if chosen is None or chosen in best else [*best, chosen]
 
 
-def improvements_table(results: Results, *, most: int = 30) -> Table:
+def improvements_table(results: Results) -> Table:
     """Returns the trials that were the best so far when they ended, the latest last."""
     rows = []
     best = math.inf
@@ -169,13 +168,13 @@ def improvements_table(results: Results, *, most: int = 30) -> Table:
             stage = (results.stage_name(trial),) if results.stages else ()
             row = (_number_text(results, trial), *stage, number_text(trial.value, 6))
             rows.append(row)
-    note = f"The last {most} of {len(rows)} improvements." if len(rows) > most else ""
+    note = f"The last {_LAST} of {len(rows)} improvements." if len(rows) > _LAST else ""
     stage_column = ("Stage",) if results.stages else ()
     columns = ("Trial", *stage_column, results.objectives[0])
-    return Table("Improvements", columns, tuple(rows[-most:]), n_text_columns=0, note=note)
+    return Table("Improvements", columns, tuple(rows[-_LAST:]), n_text_columns=0, note=note)
 
 
-def steps_table(results: Results, *, most: int = 50) -> Table:
+def steps_table(results: Results) -> Table:
     """Returns the intermediate values of the best trial beside the median of all trials."""
     best = results.best
     by_step: dict[float, list[float]] = {}
@@ -187,7 +186,8 @@ def steps_table(results: Results, *, most: int = 50) -> Table:
     special = {"Best trial": best, "Chosen trial": chosen if chosen is not best else None}
     own = {name: dict(trial.steps) for name, trial in special.items() if trial is not None}
     steps = sorted(by_step)
-    shown = steps if len(steps) <= most else [steps[i * len(steps) // most] for i in range(most)]
+    n = min(len(steps), _STEPS)
+    shown = [steps[i * len(steps) // n] for i in range(n)]
     rows = tuple(
         (
             number_text(step),

@@ -30,7 +30,7 @@ def section(name: str, title: str, parts: Iterable[str]) -> str:
     )
 
 
-def table_block(table: Table, *, with_title: bool = False) -> str:
+def table_block(table: Table) -> str:
     """Returns a table that scrolls sideways where it is too wide."""
 
     def kind(i: int) -> str:
@@ -42,8 +42,7 @@ def table_block(table: Table, *, with_title: bool = False) -> str:
         cells = [f'<th scope="row"{kind(0)}>{plain(row[0])}</th>']
         cells += [f"<td{kind(i)}>{plain(text)}</td>" for i, text in enumerate(row[1:], start=1)]
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    about = " ".join(text for text in (table.title if with_title else "", table.note) if text)
-    caption = f"<caption>{plain(about)}</caption>" if about else ""
+    caption = f"<caption>{plain(table.note)}</caption>" if table.note else ""
     return (
         f'<div class="scroll" tabindex="0" role="group" aria-label="{plain(table.title)}">'
         f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"

@@ -34,6 +34,7 @@ __all__ = ["rich_table", "text_report", "turned_table", "watch_view"]
 
 _MOST_STAGES = 8
 _MOST_COLUMNS = 4
+_LATEST = 6  # trials that are shown while a search runs
 
 
 def text_report(results: Results, summary: Mapping[str, Any] | None = None) -> RenderableType:
@@ -162,9 +163,9 @@ def watch_view(results: Results, now: datetime, *, every_s: float) -> Renderable
     return Group(*parts)
 
 
-def _latest(results: Results, n: int = 6) -> RichTable:
+def _latest(results: Results) -> RichTable:
     rows = []
-    for trial in results.trials[-n:][::-1]:
+    for trial in results.trials[-_LATEST:][::-1]:
         values = [number_text(v, 6) for v in trial.values] or ["–"] * len(results.objectives)
         if trial.state == "running" and trial.steps:
             step, value = trial.steps[-1]

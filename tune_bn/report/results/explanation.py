@@ -117,7 +117,8 @@ def _sentences(results: Results, trial: TrialResult) -> Iterable[str]:
     if alone:
         yield f"Drawn one by one, not together with the others: {_listed(alone)}."
     if given:
-        yield f"{_listed(given)} {_was(given)} given: enqueued or fixed."
+        was = "was" if len(given) == 1 else "were"
+        yield f"{_listed(given)} {was} given: enqueued or fixed."
     twin = _twin(results, trial)
     if twin is not None:
         yield f"It has the same values as trial {twin}."
@@ -306,17 +307,14 @@ def _outcome(results: Results, trial: TrialResult) -> str:
     if trial.state == "pruned":
         return "It was stopped early."
     if len(results.directions) > 1:
-        return "It is on the Pareto front." if _is_on_front(results, trial) else ""
+        is_on_front = any(t.number == trial.number for t in results.front)
+        return "It is on the Pareto front." if is_on_front else ""
     n = len(results.complete)
     place = next((i for i, t in enumerate(results.ranked, 1) if t.number == trial.number), None)
     if place is None or n < 2:
         return ""
     came = "is the best" if place == 1 else f"came out {_ordinal(place)}"
     return f"It {came} of {count_text(n, 'complete trial')}."
-
-
-def _is_on_front(results: Results, trial: TrialResult) -> bool:
-    return any(t.number == trial.number for t in results.front)
 
 
 def _ordinal(n: int) -> str:
@@ -326,10 +324,6 @@ def _ordinal(n: int) -> str:
 
 def _number(n: int) -> str:
     return _NUMBERS[n] if n < len(_NUMBERS) else f"{n:,}"
-
-
-def _was(names: Sequence[str]) -> str:
-    return "was" if len(names) == 1 else "were"
 
 
 def _name(name: str) -> str:
