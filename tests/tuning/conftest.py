@@ -1,11 +1,15 @@
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from tests.support import warm
 from tune_bn.training import Dataset, load_dataset
+from tune_bn.tuning.trials import workers
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -33,3 +37,16 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(blobs: Path) -> Dataset:
     """The blobs, loaded."""
     return load_dataset(blobs, target="kind")
+
+
+@pytest.fixture
+def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are forked from a server that has imported what they need, not started afresh.
+
+    For what comes of them; how they are started, ``test_ctrl_c_while_workers_start`` and the tests
+    of the command see.
+    """
+    context = warm.forks()
+    forkserver.ensure_running()  # not with Ctrl-C held back, as a worker is started
+    started = SimpleNamespace(get_context=lambda _: context)
+    monkeypatch.setattr(workers, "multiprocessing", started)

@@ -65,6 +65,7 @@ def test_the_final_tells_how_far_it_is(tiny):
 
 
 @pytest.mark.heavy
+@pytest.mark.usefixtures("forked_workers")
 def test_several_at_the_same_time_are_as_one_after_the_other(tiny):
     """To the last bit; what they trained is remembered, and one that diverges comes last."""
     heard: list[Played] = []

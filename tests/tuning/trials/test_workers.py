@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from tune_bn.training import Config, Dataset, EpochMetrics
@@ -48,6 +49,7 @@ def test_a_job_ends_when_it_is_told_to(tiny):
     assert {number: len(losses) for number, losses in ledger.losses.items()} == {0: 1, 1: 1}
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_workers_give_what_training_here_gives(tiny):
     """To the last bit, with more jobs than workers, one of which diverges."""
     here, there = (Ledger(GOOD, DIVERGES, GOOD, GOOD) for _ in range(2))
@@ -65,6 +67,7 @@ class _Deadly:
         return (os._exit, (7,))
 
 
+@pytest.mark.usefixtures("forked_workers")
 def test_a_worker_that_dies_costs_its_own_job(tiny: Dataset):
     """The others go on, and the reason names the exit code."""
     ledger = Ledger(GOOD, GOOD)
