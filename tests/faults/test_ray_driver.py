@@ -2,12 +2,13 @@
 
 import json
 import os
+import pickle
 import random
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +36,38 @@ def cluster(request) -> Iterator[Any]:
     made.shutdown()
 
 
-def without_half_files(run: Path) -> bool:
+def mend(run: Path) -> bool:
     """Removes what Tune had begun to copy when its driver was killed; so it takes the one before.
 
-    Tune (2.60) copies in place, and can go on from no experiment whose newest state is cut off.
-    Returns whether there was one: Tune counts the trials that it alone knew as tried.
+    Tune (2.60) copies in place and file by file, and can go on from no file that is cut off, nor
+    from trials without the state of their search: then the experiment begins anew. Returns whether
+    it goes on.
     """
-    is_cut = False
-    for file in run.glob("experiment_state-*.json"):
-        try:
-            json.loads(file.read_text())
-        except ValueError:
-            file.unlink()
-            is_cut = True
-    if run.exists() and not [*run.glob("experiment_state-*.json")]:
-        shutil.rmtree(run)
-    return is_cut
+    read: dict[str, Callable[[bytes], object]] = {
+        "experiment_state-*.json": json.loads,
+        "search_gen_state-*.json": pickle.loads,
+    }
+    for pattern, load in read.items():
+        for file in run.glob(pattern):
+            try:
+                load(file.read_bytes())
+            except (ValueError, EOFError, pickle.UnpicklingError):
+                file.unlink()
+    goes_on = all(any(run.glob(pattern)) for pattern in read)
+    if not goes_on:
+        shutil.rmtree(run, ignore_errors=True)
+    return goes_on
+
+
+def at_its_end(run: Path, n: int) -> int:
+    """Returns how many trials an experiment of `n` samples will have, as it is on record.
+
+    A driver that is killed between two copies leaves a count of samples that is older or newer than
+    the trials.
+    """
+    file = max(run.glob("search_gen_state-*.json"))
+    counted: int = pickle.loads(file.read_bytes())["counter"]
+    return len(recorded_trials(run)) + n - counted
 
 
 def drive(cluster: Any, folder: Path, n: int, event: str, count: int) -> dict[str, Any] | None:
@@ -82,7 +99,7 @@ def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
     """What Tune had saved as finished is there at the end, once, also for the search."""
     moments = random.Random(kills)
     saved: dict[str, float] = {}
-    is_cut = False
+    n_at_end = n
     for i in range(kills):
         said = drive(cluster, tmp_path, n, EVENTS[(i + 2) % 4], moments.randint(2, 4))
         if said is not None:
@@ -92,10 +109,13 @@ def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
             for t in recorded_trials(tmp_path / "run")
             if t.status == "TERMINATED"
         }
-        is_cut = without_half_files(tmp_path / "run") or is_cut
+        if mend(tmp_path / "run"):
+            n_at_end = at_its_end(tmp_path / "run", n)
+        else:
+            saved, n_at_end = {}, n
     said = drive(cluster, tmp_path, n, "none", 0)
     assert said is not None
-    assert (len(saved) if is_cut else n) <= said["n"] <= n
+    assert said["n"] == n_at_end
     assert said["errors"] == 0
     assert (tmp_path / "worker-killed").exists()
     assert (tmp_path / "store-filled").exists()
@@ -118,13 +138,25 @@ def test_a_driver_is_killed_and_restored(cluster, kills, n, tmp_path):
 def test_half_a_file_is_removed(tmp_path):
     """The state before it stays; where there is none, the experiment begins anew."""
     run = tmp_path / "run"
+    assert not mend(run)
     run.mkdir()
     whole, half = (run / f"experiment_state-{day}.json" for day in ("2026-01-01", "2026-01-02"))
     whole.write_text("{}")
     half.write_text("")
-    assert without_half_files(run)
-    assert [*run.iterdir()] == [whole]
-    assert not without_half_files(run)
-    whole.write_text("{")
-    assert without_half_files(run)
+    count, cut = (run / f"search_gen_state-{day}.json" for day in ("2026-01-01", "2026-01-02"))
+    count.write_bytes(pickle.dumps({"counter": 3}))
+    cut.write_bytes(count.read_bytes()[:-9])
+    assert mend(run)
+    assert sorted(run.iterdir()) == [whole, count]
+    assert mend(run)
+    count.write_bytes(b"")
+    assert not mend(run)
     assert not run.exists()
+
+
+def test_what_tune_counted_and_did_not_record_is_lost(tmp_path):
+    """It asks for no more than are missing by its count."""
+    (tmp_path / "experiment_state-1.json").write_text('{"trial_data": []}')
+    for counted in (0, 2):
+        (tmp_path / "search_gen_state-1.json").write_bytes(pickle.dumps({"counter": counted}))
+        assert at_its_end(tmp_path, 5) == 5 - counted
