@@ -297,3 +297,16 @@ def test_an_address_where_no_ray_answers(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("ray.shutdown", lambda: None)  # of the one that other tests share
     with pytest.raises(TuneError, match=r"none at '127.0.0.1:1'.*Run `ray start --head`"):
         tune(tiny, tmp_path, SETTINGS, RaySettings(address="127.0.0.1:1"))
+
+
+def test_a_ray_that_does_not_start(tiny, tmp_path, monkeypatch):
+    """On a machine that is too busy Ray gives up after half a minute: it is said in one line."""
+
+    def late(**options: Any) -> None:
+        raise Exception("The current node timed out during startup. This could happen because …")
+
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", late)
+    monkeypatch.setattr("ray.shutdown", lambda: None)  # that of the other tests goes on
+    with pytest.raises(TuneError, match="needs a Ray of its own, but it did not start .*timed out"):
+        tune(tiny, tmp_path, SETTINGS)

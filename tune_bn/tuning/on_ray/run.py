@@ -253,7 +253,7 @@ def _ray(settings: RaySettings) -> Iterator[None]:
     """Connects to a cluster, or starts a quiet Ray of this process's own; ends what it began.
 
     Raises:
-        TuneError: There is no cluster at the address.
+        TuneError: There is no cluster at the address, or a Ray of its own does not start.
     """
     quiet = dict(_QUIET)
     if settings.address is None:
@@ -329,14 +329,21 @@ def _connect(settings: RaySettings) -> None:
             ) from error
         return
     cpus = max(os.cpu_count() or 1, round(settings.max_concurrent * settings.cpus_per_trial))
-    with _without_a_cluster():
-        ray.init(
-            address="local",  # without it, Ray joins whatever Ray runs on this machine
-            num_cpus=cpus,
-            include_dashboard=False,
-            _node_ip_address="127.0.0.1",
-            **options,
-        )
+    try:
+        with _without_a_cluster():
+            ray.init(
+                address="local",  # without it, Ray joins whatever Ray runs on this machine
+                num_cpus=cpus,
+                include_dashboard=False,
+                _node_ip_address="127.0.0.1",
+                **options,
+            )
+    except Exception as error:  # what Ray (2.60) raises where it has not started in 30 s
+        raise TuneError(
+            f"--backend ray needs a Ray of its own, but it did not start ({error_line(error)}). "
+            "Run the same command again when the machine is less busy, or leave --backend out. "
+            "Finished trials are kept."
+        ) from error
     _require_loopback()
 
 
