@@ -65,11 +65,13 @@ def pytest_configure() -> None:
 # Files and folders that take long, the longest first. Where several processes share the tests, each
 # takes the next file when it is done with one: so none is left alone with a long one at the end.
 LONGEST = (
-    "tests/sklearn/",
     "tests/test_examples.py",
-    "tests/ray/test_experiments.py",
+    "tests/sklearn/",
     "tests/test_readme.py",
     "tests/ray/test_runs.py",
+    "tests/ray/test_best.py",
+    "tests/ray/test_experiments.py",
+    "tests/ray/test_restored.py",
     "tests/fuzz/",
     "tests/faults/",
     "tests/tuning/on_ray/",

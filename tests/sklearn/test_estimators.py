@@ -1,4 +1,4 @@
-"""`TunedClassifier` and `TunedRegressor` among scikit-learn's own."""
+"""`TunedClassifier` and `TunedRegressor` on tables as people have them."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from typer.testing import CliRunner
 
 from tune_bn.cli import app
@@ -26,39 +25,10 @@ from tune_bn.tuning.finish.final import all_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::tune_bn.sklearn.TableWarning")
 
-_RARE = "its table has classes of one or two rows, and a class needs three: one in each part"
-_SPLIT = "it repeats rows instead of weighing them, and then they are split into other parts"
-_REPEATED = {"check_sample_weight_equivalence_on_dense_data": _SPLIT}
-EXCEPTIONS = {
-    TunedClassifier: _REPEATED
-    | dict.fromkeys(
-        (
-            "check_dict_unchanged",
-            "check_dont_overwrite_parameters",
-            "check_f_contiguous_array_estimator",
-            "check_fit2d_1feature",
-            "check_fit2d_predict1d",
-            "check_methods_sample_order_invariance",
-            "check_methods_subset_invariance",
-        ),
-        _RARE,
-    ),
-    TunedRegressor: _REPEATED,
-}
-
 
 def quick(kind: type[Any], **options: Any) -> Any:
     """Returns an estimator that is fitted in a second."""
     return kind(**{"trials": 1, "epochs": 8, **options})
-
-
-@parametrize_with_checks(
-    [quick(TunedClassifier), quick(TunedRegressor)],
-    expected_failed_checks=lambda estimator: EXCEPTIONS[type(estimator)],
-)
-def test_scikit_learn_takes_them_for_its_own(estimator, check):
-    """All of scikit-learn's checks pass but those that are listed above, each with its reason."""
-    check(estimator)
 
 
 @pytest.fixture(scope="module")
