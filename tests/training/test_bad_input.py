@@ -598,3 +598,23 @@ def test_a_wide_header_alone_is_not_read_as_a_table(tmp_path, monkeypatch):
     monkeypatch.setattr("pandas.read_csv", None)
     with pytest.raises(DataError, match="49000 columns and no row"):
         load_dataset(path, target="gene 0")
+
+
+def test_a_spreadsheet_named_csv(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "t.csv", "w") as file:
+        file.writestr("xl/workbook.xml", "<workbook/>")
+    assert "is a zip archive, as a spreadsheet is. Save it as" in refusal(
+        tmp_path / "t.csv", target="y"
+    )
+
+
+def test_a_title_above_the_header(tmp_path: Path) -> None:
+    message = refusal(csv(tmp_path, "Sales of May\n\na,y\n1,2\n"), target="y")
+    assert "Its columns are 'Sales of May'. Begin it with the names of its columns" in message
+
+
+def test_identifiers_alone_are_named(tmp_path: Path) -> None:
+    rows = "".join(f"id{i},{i}\n" for i in range(50))
+    assert "('a' has no two training rows alike" in refusal(
+        csv(tmp_path, "a,y\n" + rows), target="y"
+    )

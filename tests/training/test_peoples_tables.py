@@ -10,6 +10,7 @@ import torch
 
 from tune_bn.training import DataError, Dataset, Preprocessing, load_dataset
 from tune_bn.training.preprocessing import CategoryColumn, EncodedColumn, NumberColumn
+from tune_bn.training.tables import read_rows
 
 ROWS = 500
 
@@ -57,7 +58,7 @@ def test_numbers_are_numbers_however_they_are_written(
     column = data.preprocessing.columns[0]
     assert isinstance(column, NumberColumn)
     assert r2_of_ridge(data) > (0.8 if form in ("a gap sign", "blanks") else 0.99)
-    said = any("'c'" in note for note in data.notes)
+    said = any("'c'" in note for note in data.notes if "alone tells the target" not in note)
     assert said == (form not in ("plain", "blanks"))
     as_target = load(tmp_path, suffix, c=VALUES, y=FORMS[form])
     assert as_target.task == "regression"
@@ -224,6 +225,28 @@ DOUBTFUL = {
     ),
     "stand-in": (np.where(np.arange(ROWS) % 9, NUMBERS, -999), "-999 in 56 rows, far from"),
     "row numbers": (np.random.default_rng(2).permutation(ROWS) + 70_000, "counts the rows"),
+    "huge numbers": (
+        np.random.default_rng(2).permutation(ROWS) * 10**6 + 2**60,
+        "has numbers above 2**53, another in each row, and is used as a number",
+    ),
+    "dates as numbers": (
+        [f"{20200101 + 100 * (i % 12) + i % 28}" for i in range(ROWS)],
+        "holds numbers like 20200101: if they are dates, write them as 2024-05-31",
+    ),
+    "a stand-in of 1e20": (np.where(np.arange(ROWS) % 9, NUMBERS, 1e20), "1e+20 in 56 rows"),
+    "a stand-in in people's numbers": (
+        [f"{v:.3f}".replace(".", ",") if i % 9 else "-999" for i, v in enumerate(NUMBERS)],
+        "-999 in 56 rows, far from all else",
+    ),
+    "a stand-in among dates": (
+        ["9999-12-31" if i % 9 == 0 else f"2024-05-{i % 28 + 1:02}" for i in range(ROWS)],
+        "9999-12-31 in 56 rows, far from all else",
+    ),
+    "the target in another unit": (NUMBERS * 1.8 + 32, "alone tells the target of every row"),
+    "durations": (
+        [f"{24 + i % 70}:{i % 60:02}" for i in range(ROWS)],
+        "'24:00' is no number or date that is known here",
+    ),
 }
 
 
@@ -233,6 +256,22 @@ def test_what_is_seldom_meant_is_said(tmp_path: Path, what: str) -> None:
     cells, words = DOUBTFUL[what]
     notes = load(tmp_path, c=cells, y=NUMBERS).notes
     assert [words in note and "column 'c'" in note for note in notes].count(True) == 1
+
+
+@pytest.mark.parametrize("label", ["?", "unknown", " "])
+def test_a_sign_for_no_value_that_is_a_class_is_said(tmp_path: Path, label: str) -> None:
+    data = load(tmp_path, "parquet", c=NUMBERS, y=np.resize([label, "a", "b"], ROWS))
+    assert label in (data.classes or ())
+    assert any(f"{label!r} is a class of target 'y'" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("codes", [["n", "y"], [0, 1], ["0,5", "1,5"]])
+def test_a_column_that_is_the_class_in_other_words_is_said(tmp_path: Path, codes: Any) -> None:
+    classes = np.resize(["no", "yes"], ROWS)
+    notes = load(tmp_path, c=np.resize(codes, ROWS), y=classes).notes
+    assert any("column 'c' alone tells the target of every row" in note for note in notes)
+    notes = load(tmp_path, c=[*np.resize(codes, ROWS - 1), codes[0]], y=classes).notes
+    assert not any("tells the target" in note for note in notes)
 
 
 def test_classes_that_differ_in_case_or_blanks_are_said(tmp_path: Path) -> None:
@@ -263,3 +302,53 @@ def test_the_example_of_a_note_is_one_that_needs_it(tmp_path: Path) -> None:
     cells = [f"{v}".replace("-", "−") for v in sorted(NUMBERS, reverse=True)]
     notes = load(tmp_path, c=cells, y=NUMBERS).notes
     assert any("read column 'c' as numbers: '−" in note for note in notes)
+
+
+def test_commas_are_decimal_signs_where_the_file_says_so(tmp_path: Path) -> None:
+    """A whole column of 1,126 and 7,593 is in thousands or in thousandths."""
+    cells = [f"{v:,.0f}" for v in VALUES + 1000]
+    for separator, other, scale in ((";", "12,5", 1e-3), (";", "12.5", 1.0), ("\t", "12", 1.0)):
+        rows = "".join(f"{c}{separator}{other}{separator}{i}\n" for i, c in enumerate(cells))
+        (tmp_path / "t.csv").write_text(separator.join("coy") + "\n" + rows)
+        data = load_dataset(tmp_path / "t.csv", target="y")
+        column = data.preprocessing.columns[0]
+        assert isinstance(column, NumberColumn)
+        assert 1000 * scale < column.mean < 10_000 * scale
+        assert any("read column" in note and "'c'" in note for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("Preis, brutto;Menge;y", "{i}.5;3;{i}"),
+        ("Preis, brutto;Menge;y", "{i},5;{i};{i}"),
+        ("Preis, brutto\tMenge\ty", "{i},5\t{i}\t{i}"),
+        ("Preis, brutto;y", "{i},5;{i}"),
+        ("sep=;\nPreis, brutto;y", "{i};{i}"),
+        ("sep=\t\r\nPreis, brutto\ty", "{i}\t{i}"),
+        ("\ufeffsep=,\r\nPreis brutto,y", "{i},{i}"),
+        ('"sep=;"\nPreis brutto;y', "{i};{i}"),
+    ],
+)
+def test_what_is_between_the_cells_is_found(tmp_path: Path, head: str, row: str) -> None:
+    """A comma in a name, or Excel's line for itself, do not hide it; predict reads the same."""
+    rows = "\n".join(row.replace("{i}", str(i)) for i in range(50))
+    (tmp_path / "t.csv").write_text(f"{head}\n{rows}\n", newline="")
+    data = load_dataset(tmp_path / "t.csv", target="y")
+    assert data.preprocessing.columns[0].name.startswith("Preis")
+    assert len(read_rows(tmp_path / "t.csv").table) == 50
+
+
+def test_a_comma_file_with_lists_is_cut_at_commas(tmp_path: Path) -> None:
+    rows = "".join(f"{i},52.{i};13.4,{i}\n" for i in range(50))
+    (tmp_path / "t.csv").write_text("id,lat;lon,y\n" + rows)
+    names = [c.name for c in load_dataset(tmp_path / "t.csv", target="y").preprocessing.columns]
+    assert names == ["id", "lat;lon"]
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M:%S UTC", "%a, %d %b %Y %H:%M:%S GMT"])
+def test_universal_time_by_its_name(tmp_path: Path, form: str) -> None:
+    days = pd.Timestamp("2022-01-01") + pd.to_timedelta(np.arange(ROWS), "D")
+    column = load(tmp_path, c=days.strftime(form), y=VALUES).preprocessing.columns[0]
+    assert isinstance(column, NumberColumn)
+    assert column.date

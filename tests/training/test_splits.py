@@ -135,3 +135,11 @@ def test_another_split_is_another_study(tmp_path: Path) -> None:
         for options in ({}, {"split": "time"}, {"split": "time", "time": "day"}, {"group": "house"})
     }
     assert len(prints) == 4
+
+
+@pytest.mark.parametrize(("years", "is_said"), [(1, True), (2, True), (50, False)])
+def test_a_time_that_is_too_coarse_is_said(tmp_path: Path, years: int, is_said: bool) -> None:
+    """Test rows of the same year as training rows are not the future of these."""
+    table = walk().assign(year=2000 + np.arange(ROWS) * years // ROWS)
+    notes = load(tmp_path, table, split="time", time="year").notes
+    assert any("have one 'year' in common, '200" in note for note in notes) == is_said

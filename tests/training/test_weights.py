@@ -168,3 +168,12 @@ def test_a_column_that_cannot_be_the_weights_is_refused(name):
     """The target, or none of the table's."""
     with pytest.raises(DataError, match=f"Weights need a column beside the target.*'{name}'"):
         dataset_of(table_of(), target="y", weights=name)
+
+
+def test_weights_are_read_as_people_write_numbers(tmp_path):
+    """As every other column of the same file is."""
+    table = table_of()
+    table["w"] = [f"{w / 2:.2f} %".replace(".", ",") for w in table["w"]]
+    table.to_csv(tmp_path / "t.csv", sep=";", index=False)
+    written = load_dataset(tmp_path / "t.csv", target="y", weights="w").train.weight
+    assert torch.equal(written, data_of("y").train.weight)

@@ -1,12 +1,20 @@
 """How people write numbers and dates: read where a whole column agrees, else left alone."""
 
 import math
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune_bn.training.written import NumberStyle, date_formats_of, number_style_of, parse_number
+from tune_bn.training.written import (
+    DATE_FORMATS,
+    NumberStyle,
+    date_formats_of,
+    decimal_sign_of,
+    number_style_of,
+    parse_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +42,13 @@ from tune_bn.training.written import NumberStyle, date_formats_of, number_style_
         (["1.234,50-", "3,2"], [-1234.5, 3.2]),
         (["CHF 1'450.–", "CHF 900.-"], [1450, 900]),
         (["12,- €", "1.250,-- €"], [12, 1250]),
+        (["1,23E-05", "0,5"], [1.23e-05, 0.5]),
+        (["$ 5.00", "$(4.00)", "$ (1.50)"], [5, -4, -1.5]),
+        (["–5.5", "3.2"], [-5.5, 3.2]),
+        (["1\u2007234,5", "7"], [1234.5, 7]),
+        (["1'234,5", "7"], [1234.5, 7]),
+        (["50 m2", "7.5 m2"], [50, 7.5]),
+        (["1,200 Sq. ft.", "900 Sq. ft."], [1200, 900]),
     ],
 )
 def test_ways_of_writing_numbers(texts: list[str], values: list[float]) -> None:
@@ -114,3 +129,46 @@ def test_a_unit_may_be_left_out_but_not_changed() -> None:
 def test_formats_of_dates(texts: list[str], formats: list[str]) -> None:
     """One if a day can only be a day, two if it could be a month, none for other text."""
     assert date_formats_of(texts) == formats
+
+
+@pytest.mark.parametrize(
+    ("others", "separator", "value"),
+    [
+        (["12,5"], ",", 1.126),
+        (["12,5"], ";", 1.126),
+        (["1.234.567"], "", 1.126),
+        (["12.5"], ";", 1126),
+        (["1,234,567"], ";", 1126),
+        (["12.5", "12,5"], ";", 1126),
+        (["31.12.2024"], ";", 1.126),
+        ([], ";", 1.126),
+        ([], ",", 1126),
+    ],
+)
+def test_the_rest_of_a_table_tells_its_decimal_sign(
+    others: list[str], separator: str, value: float
+) -> None:
+    """Where a comma before three digits could be either; 934 beside 1,120 says it by itself."""
+    columns = [["1,126", "7,593"], *([other] for other in others)]
+    sign = decimal_sign_of(columns, separator=separator)
+    assert parse_number("1,126", number_style_of(columns[0], decimal=sign)) == value
+    certain = ["934", "1,120"]
+    assert parse_number("1,120", number_style_of(certain, decimal=sign)) == 1120
+
+
+def test_points_are_of_thousands_in_a_table_with_decimal_commas() -> None:
+    """Not by the semicolons alone: many files with these have decimal points."""
+    points = ["1.126", "7.593"]
+    sign = decimal_sign_of([points, ["12,5"]])
+    assert parse_number("1.126", number_style_of(points, decimal=sign)) == 1126
+    assert decimal_sign_of([points], separator=";") == ""
+
+
+def test_each_format_of_dates_is_found() -> None:
+    zone = timezone(timedelta(hours=2))
+    for form in DATE_FORMATS:
+        days = (datetime(2024, month, 3, 13, 30, 5, tzinfo=zone) for month in (1, 5, 12))
+        texts = [day.strftime(form) for day in days]
+        found = date_formats_of(texts)
+        wanted, *read = ([datetime.strptime(text, f) for text in texts] for f in (form, *found))
+        assert wanted in read

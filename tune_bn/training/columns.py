@@ -30,6 +30,7 @@ from tune_bn.training.written import (
     is_some_date,
     number_style_of,
     parse_number,
+    zoned,
 )
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
 
 Kind = Literal["number", "category", "date"]
 
+_DIGITS = r"[\d\W_]*\d[\d\W_]*"  # and signs, but no letters
 _ISO_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.*)?"
 # Text counts as meant to be numbers from this share of its rows, and above so many values. Fewer
 # may well be codes, which are better categories.
@@ -163,7 +165,7 @@ def is_text(column: pd.Series) -> bool:
 
 
 def typed(
-    column: pd.Series, missing: Sequence[str] = MISSING_WORDS
+    column: pd.Series, missing: Sequence[str] = MISSING_WORDS, *, decimal: str = ""
 ) -> tuple[pd.Series, dict[str, int]]:
     """Returns a column of text as what all of its cells spell: numbers, truth values, or text.
 
@@ -173,6 +175,7 @@ def typed(
     Args:
         column: Texts, as a file without types holds them.
         missing: Words that stand for a missing value.
+        decimal: As `decimal_sign_of` gives it.
 
     Returns:
         The column, and how many of its cells held each of the words that became missing values.
@@ -186,7 +189,7 @@ def typed(
         t: int(n) for t, n, gap in zip(texts, counts, is_gap, strict=True) if gap and t.strip()
     }
     left = [text for text, gap in zip(texts, is_gap, strict=True) if not gap]
-    values, kind = _spelled([text.strip() for text in left])
+    values, kind = _spelled([text.strip() for text in left], decimal)
     has_gaps = any(is_gap) or bool((codes < 0).any())
     if not left or (kind is int and has_gaps and max(map(abs, values)) < 2**53):
         kind = float  # which has a value for "missing"
@@ -198,14 +201,14 @@ def typed(
     return spread.astype(kind), words
 
 
-def _spelled(texts: Sequence[str]) -> tuple[list[Any], type]:
+def _spelled(texts: Sequence[str], decimal: str) -> tuple[list[Any], type]:
     """Returns the values that texts spell, all of one type; none, and `object`, if they do not."""
     if all(text.casefold() in _TRUTHS for text in texts):
         return [_TRUTHS[text.casefold()] for text in texts], bool
     if any(_is_code(text) for text in texts if "0" in text[:2]):
         return [], object
     numbers_ = _parsed(texts)
-    if numbers_ is None or has_points_of_thousands(texts):
+    if numbers_ is None or has_points_of_thousands(texts, decimal=decimal):
         return [], object
     if all(text.lstrip("+-").isdigit() and len(text) < 20 for text in texts):
         whole = [int(text) for text in texts]
@@ -235,7 +238,13 @@ def column_kind(name: str, column: pd.Series) -> Kind:
     return reading_of(name, column).kind
 
 
-def reading_of(name: str, column: pd.Series, *, missing: Sequence[str] = MISSING_WORDS) -> Reading:
+def reading_of(
+    name: str,
+    column: pd.Series,
+    *,
+    missing: Sequence[str] = MISSING_WORDS,
+    decimal: str = "",
+) -> Reading:
     """Returns how a column is read: as numbers, as categories, or as dates.
 
     Numbers are numbers; text, truth values and pandas' categories are categories; timestamps are
@@ -252,6 +261,7 @@ def reading_of(name: str, column: pd.Series, *, missing: Sequence[str] = MISSING
         name: For messages.
         column: All rows of the table that is learned from.
         missing: Words that stand for a missing value.
+        decimal: As `decimal_sign_of` gives it of the whole table.
 
     Raises:
         DataError: The column holds something else (lists, durations, complex numbers, bytes), or
@@ -276,7 +286,7 @@ def reading_of(name: str, column: pd.Series, *, missing: Sequence[str] = MISSING
         if found in ("date", "datetime", "datetime64"):
             return Reading("date")
         if found in ("string", "mixed-integer", "empty") or _all_scalars(column):
-            return _reading_of_text(name, column, missing)
+            return _reading_of_text(name, column, missing, decimal)
     raise DataError(
         f"Data needs columns of numbers, text, truth values or dates, but column {name!r} holds "
         f"{found} values. Convert it to one of these, or remove it."
@@ -287,7 +297,7 @@ def _all_scalars(column: pd.Series) -> bool:
     return all(isinstance(value, str | bool | numbers.Real) for value in column.dropna())
 
 
-def _reading_of_text(name: str, column: pd.Series, missing: Sequence[str]) -> Reading:
+def _reading_of_text(name: str, column: pd.Series, missing: Sequence[str], decimal: str) -> Reading:
     """Returns what text stands for; numbers or dates with typing errors among them are refused."""
     values = column.dropna()
     counts = values.map(lambda value: str(value).strip()).value_counts(sort=False)
@@ -295,11 +305,11 @@ def _reading_of_text(name: str, column: pd.Series, missing: Sequence[str]) -> Re
     gaps = tuple(sorted(t for t in rows if is_gap_sign(t) and t not in missing))
     texts = [text for text in rows if text and text not in missing and text not in gaps]
     if not texts or any(_is_code(text) for text in texts):
-        return _as_numbers(texts, gaps) or Reading("category")
+        return _as_numbers(texts, gaps, decimal) or Reading("category")
     for reading in (
-        _as_numbers(texts, gaps),
+        _as_numbers(texts, gaps, decimal),
         _as_iso_dates(values, texts, gaps),
-        _as_written_numbers(texts, gaps),
+        _as_written_numbers(texts, gaps, decimal),
         _as_written_dates(name, texts, gaps),
     ):
         if reading is not None:
@@ -307,11 +317,13 @@ def _reading_of_text(name: str, column: pd.Series, missing: Sequence[str]) -> Re
     return _mixed(name, values, rows, texts)
 
 
-def _as_numbers(texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
+def _as_numbers(texts: Sequence[str], gaps: tuple[str, ...], decimal: str) -> Reading | None:
     values = {parse_number(text) for text in texts}
     if any(math.isnan(value) for value in values) or len(values) <= _NUMERIC_VALUES:
         return None
-    return None if has_points_of_thousands(texts) else Reading("number", gaps=gaps)
+    if has_points_of_thousands(texts, decimal=decimal):
+        return None
+    return Reading("number", gaps=gaps)
 
 
 def _as_iso_dates(values: pd.Series, texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
@@ -322,8 +334,10 @@ def _as_iso_dates(values: pd.Series, texts: Sequence[str], gaps: tuple[str, ...]
     return Reading("date", gaps=gaps)
 
 
-def _as_written_numbers(texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
-    style = number_style_of(texts)
+def _as_written_numbers(
+    texts: Sequence[str], gaps: tuple[str, ...], decimal: str
+) -> Reading | None:
+    style = number_style_of(texts, decimal=decimal)
     if style is None:
         return None
     values = {parse_number(text, style) for text in texts}
@@ -380,6 +394,11 @@ def _several_ways(name: str, texts: Sequence[str]) -> tuple[str, ...]:
         what, so = "dates", "2024-05-31"
     elif len(texts) > _NUMERIC_VALUES and all(map(_is_some_number, looked_at)):
         what, so = "numbers", "1234.5, in one unit,"
+    elif len(texts) > _NUMERIC_VALUES and all(re.fullmatch(_DIGITS, text) for text in looked_at):
+        return (
+            f"left column {name!r} as text: {shown(texts[0])} is no number or date that is known "
+            "here; write numbers as 1234.5, dates as 2024-05-31",
+        )
     else:
         return ()
     return (
@@ -526,7 +545,7 @@ def dates_as_days(
         else:
             no_values = {*gaps, *missing, ""}
             texts = column.astype(object).map(
-                lambda value: value.strip() if isinstance(value, str) else _iso(value)
+                lambda value: zoned(value) if isinstance(value, str) else _iso(value)
             )
             gone |= texts.map(lambda text: text in no_values).to_numpy(dtype=bool)
             texts = texts.mask(gone, None)
@@ -549,7 +568,7 @@ def dates_as_days(
             like = f"{pd.Timestamp('2024-05-31 13:30').strftime(date_format)} ({date_format})"
         raise DataError(
             f"Column {name!r} needs dates like {like}, but {_found(column, bad)}. "
-            "Correct these cells, or leave them empty."
+            "Correct these cells (a time zone is written as +01:00), or leave them empty."
         )
     return np.asarray(days.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 

@@ -23,6 +23,7 @@ from tune_bn.plain.checks import check_choice
 from tune_bn.plain.text import shown
 from tune_bn.training.columns import (
     Reading,
+    category_key,
     dates_as_days,
     is_text,
     numbers_of,
@@ -45,6 +46,7 @@ from tune_bn.training.splits import (
 from tune_bn.training.tables import (
     NPZ_TARGET,
     column_names,
+    decimal_sign,
     file_digest,
     local_file,
     read_table,
@@ -275,6 +277,7 @@ def prepare(source: str | Path, asked: Asked) -> Prepared:
     """
     notes: list[str] = []
     words: dict[str, dict[str, int]] = {}
+    decimal = ""
     if source == "digits":
         name, content = "digits", "scikit-learn digits"
         asked = replace(asked, target=_own_target(asked.target, "target", "digits"))
@@ -288,9 +291,9 @@ def prepare(source: str | Path, asked: Asked) -> Prepared:
         names = column_names(path)
         if names is not None:
             asked.require_columns(names, name)
-        table, notes, words = read_table(path, missing=asked.missing)
+        table, notes, words, decimal = read_table(path, missing=asked.missing)
         content = file_digest(path)
-    return _prepare(name, content, table, asked, notes=notes, words=words)
+    return _prepare(name, content, table, asked, notes=notes, words=words, decimal=decimal)
 
 
 def dataset_of(
@@ -345,7 +348,10 @@ def dataset_of(
     digest = hashlib.sha256(repr([(n, str(table[n].dtype)) for n in names]).encode())
     digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     table = table.reset_index(drop=True)
-    return _prepare(name, digest.hexdigest(), table, asked, notes=[], words={}).dataset()
+    decimal = decimal_sign(table)
+    return _prepare(
+        name, digest.hexdigest(), table, asked, notes=[], words={}, decimal=decimal
+    ).dataset()
 
 
 def _digits() -> pd.DataFrame:
@@ -389,6 +395,8 @@ def _require_target(names: list[str], target: str | None, name: str) -> str:
         folded = difflib.get_close_matches(target.lower(), list(lowered), n=3, cutoff=0.5)
         near = list(dict.fromkeys([*near, *(lowered[match] for match in folded)]))[:3]
         hint = f"Did you mean {_some(near)}?" if near else f"Its columns are {_some(names)}."
+        if len(names) == 1 and not near:
+            hint += " Begin it with the names of its columns, and put commas between them."
         raise DataError(
             f"Data needs the target column {target!r}, but {name!r} has no such column "
             f"among its {len(names)}. {hint}"
@@ -483,12 +491,15 @@ def _prepare(
     *,
     notes: list[str],
     words: dict[str, dict[str, int]],
+    decimal: str,
 ) -> Prepared:
     target = asked.require_columns([str(column) for column in table.columns], name)
     task = asked.task
     reading = Reading("category")
     if target not in asked.categories and table[target].notna().any():
-        reading = target_reading(target, table[target], task, missing=asked.missing)
+        reading = target_reading(
+            target, table[target], task, missing=asked.missing, decimal=decimal
+        )
     own_words = words.pop(target, {})
     table = _labelled(name, table, target, reading, notes, own_words, asked.missing)
     column = table[target]
@@ -502,7 +513,7 @@ def _prepare(
         if name is not None
     }
     features = table.drop(columns=[target, *aside])
-    readings = _readings(features, target, asked)
+    readings = _readings(features, target, asked, decimal)
     notes += reading_notes({target: reading, **readings})
     notes += _word_notes({n: w for n, w in words.items() if n in readings}, readings)
     if task is None:
@@ -524,6 +535,14 @@ def _prepare(
     else:
         y = target_numbers(target, column, reading)
     rows, groups = _split(table, target, asked, classes, y)
+    if asked.time is not None:
+        cells = table[asked.time]
+        known, tested = (category_key(cells.iloc[place]) for place in (rows[0][-1], rows[2][0]))
+        if known == tested:
+            notes.append(
+                f"training and test rows have one {asked.time!r} in common, {shown(known)}: it is "
+                "too coarse to test on what comes later"
+            )
     if (asked.split, asked.group) == ("random", None):
         notes += ordered_notes(table, target, None if classes else np.asarray(y, np.float64))
     targets: npt.NDArray[Any] = y
@@ -542,12 +561,14 @@ def _prepare(
         seed=asked.seed,
     )
     notes += _dropped_notes(preprocessing)
-    notes += doubtful_notes(features, preprocessing)
+    notes += doubtful_notes(features, preprocessing, np.asarray(y, np.float64))
     notes += _encoded_notes(preprocessing, len(rows[0]))
     if aside:
         dropped = tuple(DroppedColumn(name, reason) for name, reason in aside.items())
         preprocessing = replace(preprocessing, columns=(*preprocessing.columns, *dropped))
-    weight = None if asked.weights is None else _weights(asked.weights, table[asked.weights])
+    weight = (
+        None if asked.weights is None else _weights(asked.weights, table[asked.weights], decimal)
+    )
     parts = tuple(
         _Part(
             inputs if of is rows[0] else preprocessing.inputs_noting(features.iloc[of])[0],
@@ -596,9 +617,10 @@ def _split(
     return parts, groups
 
 
-def _weights(name: str, column: pd.Series) -> npt.NDArray[np.float32]:
+def _weights(name: str, column: pd.Series, decimal: str) -> npt.NDArray[np.float32]:
     """Returns how much each row counts, float32 of shape (N,)."""
-    values = numbers_of(name, column)
+    style = reading_of(name, column, decimal=decimal).style
+    values = numbers_of(name, column, style=style)
     wrong = ~(np.isfinite(values) & (values > 0) & (values < _LARGEST_WEIGHT))
     if wrong.any():
         first = shown(column.astype(object).iloc[int(np.flatnonzero(wrong)[0])])
@@ -703,7 +725,9 @@ def _dropped_notes(preprocessing: Preprocessing) -> list[str]:
     ]
 
 
-def _readings(features: pd.DataFrame, target: str, asked: Asked) -> dict[str, Reading]:
+def _readings(
+    features: pd.DataFrame, target: str, asked: Asked, decimal: str
+) -> dict[str, Reading]:
     """Returns how each column is read, by all rows; refuses those that no row makes usable.
 
     How a column is written is decided by all rows, what is learned of its values by the training
@@ -719,7 +743,9 @@ def _readings(features: pd.DataFrame, target: str, asked: Asked) -> dict[str, Re
         if name in asked.categories or not column.notna().any():
             readings[str(name)] = Reading("category")
             continue
-        found = readings[str(name)] = reading_of(str(name), column, missing=asked.missing)
+        found = readings[str(name)] = reading_of(
+            str(name), column, missing=asked.missing, decimal=decimal
+        )
         if found.kind == "number":
             values = numbers_of(
                 str(name), column, style=found.style, gaps=found.gaps, missing=asked.missing
@@ -742,7 +768,7 @@ def _standardisation(name: str, train: npt.NDArray[np.float64]) -> Target:
     if scale == 0.0:
         raise DataError(
             f"Target {name!r} needs at least two different values in the training rows, but all "
-            f"{len(train)} hold {train[0]!r}. Add rows, or use another seed."
+            f"{len(train)} hold {train[0]:g}. Add rows, or use another seed."
         )
     return Target(name, "regression", None, float((train / largest).mean() * largest), scale)
 

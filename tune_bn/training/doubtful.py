@@ -5,38 +5,88 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tune_bn.plain.text import shown
+from tune_bn.training.columns import keys_of
 from tune_bn.training.preprocessing import (
     CategoryColumn,
+    DroppedColumn,
     EncodedColumn,
     NumberColumn,
     Preprocessing,
 )
+from tune_bn.training.target import Target
+from tune_bn.training.written import is_gap_sign
 
 __all__ = ["doubtful_notes"]
 
 _STAND_INS = frozenset(sign * int("9" * digits) for sign in (-1, 1) for digits in (2, 3, 4, 5))
 _LEAST_TIMES = 3
 _FEW_ROWS = 20  # that many may be in such an order by themselves
+_VERY_FAR = 100.0  # times the range of all else
+_EXACT = 2.0**53  # from which floats are no longer every whole number
+_SAME = 1e-9  # by which the square of a correlation may differ from 1
+_ROWS_A_VALUE = 10
 
 
-def doubtful_notes(table: pd.DataFrame, preprocessing: Preprocessing) -> list[str]:
-    """Returns a line each for spellings of one word, numbers for "missing", and row numbers.
+def doubtful_notes(
+    table: pd.DataFrame, preprocessing: Preprocessing, y: npt.NDArray[np.float64]
+) -> list[str]:
+    """Returns a line each for spellings of one word, numbers for "missing", identifiers and leaks.
 
     Args:
         table: All rows, without the target.
         preprocessing: What was learned of them.
+        y: Their targets, classes by number, shape (N,).
     """
     target = preprocessing.target
     notes = _spelling_notes(f"target {target.name!r}", target.classes or ())
+    notes += [
+        f"{shown(label)} is a class of target {target.name!r}: leave out its rows if it stands for "
+        "a missing value"
+        for label in target.classes or ()
+        if isinstance(label, str) and (not label.strip() or is_gap_sign(label))
+    ]
     for column in preprocessing.columns:
+        if isinstance(column, DroppedColumn):
+            continue
+        cells = table[column.name]
+        values = None
         if isinstance(column, CategoryColumn | EncodedColumn):
             notes += _spelling_notes(f"column {column.name!r}", column.categories)
-        elif isinstance(column, NumberColumn) and not column.date:
-            notes += _number_notes(column.name, table[column.name])
+        else:
+            values = column.values_of(cells, preprocessing.missing)
+            notes += _number_notes(column, values)
+        if _tells(cells, values, y, target):
+            notes.append(
+                f"column {column.name!r} alone tells the target of every row: remove it if it is "
+                "not known before the target is"
+            )
     return notes
+
+
+def _tells(
+    cells: pd.Series,
+    values: npt.NDArray[np.float64] | None,
+    y: npt.NDArray[np.float64],
+    target: Target,
+) -> bool:
+    """Whether a column is the target in other words, or on another scale."""
+    if len(y) <= _FEW_ROWS:
+        return False
+    if target.classes is None:
+        if values is None or np.isnan(values).any():
+            return False
+        x, z = (v / (np.abs(v).max() or 1.0) for v in (values, y))  # squares would overflow
+        x, z = x - x.mean(), z - z.mean()
+        spread = float((x @ x) * (z @ z))
+        return spread > 0 and float(x @ z) ** 2 > (1.0 - _SAME) * spread
+    codes, keys = keys_of(cells)
+    if (codes < 0).any() or len(keys) * _ROWS_A_VALUE > len(y):
+        return False
+    return len(np.unique(codes * target.n_outputs + y.astype(np.int64))) == len(keys)
 
 
 def _spelling_notes(what: str, labels: Iterable[object]) -> list[str]:
@@ -52,26 +102,35 @@ def _spelling_notes(what: str, labels: Iterable[object]) -> list[str]:
     return [f"in {what} {words} are different{more}: write alike what is the same"]
 
 
-def _number_notes(name: str, column: pd.Series) -> list[str]:
-    if not pd.api.types.is_numeric_dtype(column.dtype) or column.dtype.kind not in "iuf":
-        return []
-    values = column.dropna().to_numpy()
+def _number_notes(column: NumberColumn, values: npt.NDArray[np.float64]) -> list[str]:
+    rows, values = len(values), values[~np.isnan(values)]
     distinct, counts = np.unique(values, return_counts=True)
-    if len(distinct) < 3 or not np.isfinite(distinct).all():
+    if len(distinct) < 3:
         return []
-    is_whole = column.dtype.kind in "iu" and len(distinct) == len(column) > _FEW_ROWS
-    if is_whole and int(distinct[-1]) - int(distinct[0]) == len(distinct) - 1:
-        return [
-            f"column {name!r} counts the rows and is used as a number: remove it if it is an "
-            "identifier"
-        ]
+    name = f"column {column.name!r}"
+    first, last = float(distinct[0]), float(distinct[-1])
+    if not column.date and (distinct == np.rint(distinct)).all():
+        for is_so, what in (
+            (last - first == len(distinct) - 1, "counts the rows"),
+            (max(-first, last) >= _EXACT, "has numbers above 2**53, another in each row,"),
+        ):
+            if is_so and len(distinct) == rows > _FEW_ROWS:
+                return [f"{name} {what} and is used as a number: remove it if it is an identifier"]
+        if first >= 19000101 and last <= 21001231 and len(distinct) > _FEW_ROWS:
+            texts = pd.Series(distinct.astype(np.int64).astype(str))
+            if pd.to_datetime(texts, format="%Y%m%d", errors="coerce").notna().all():
+                return [
+                    f"{name} holds numbers like {first:.0f}: if they are dates, write them as "
+                    "2024-05-31"
+                ]
     for place, others in ((0, distinct[1:]), (-1, distinct[:-1])):
-        value = float(distinct[place])
+        value, span = float(distinct[place]), float(others[-1] - others[0])
         gap = abs(value - float(others[0 if place == 0 else -1]))
-        is_far = gap > float(others[-1]) - float(others[0])
-        if value in _STAND_INS and counts[place] >= _LEAST_TIMES and is_far:
+        is_odd = value in _STAND_INS or column.date or gap > _VERY_FAR * span
+        if is_odd and counts[place] >= _LEAST_TIMES and gap > span:
+            said = np.datetime64(int(value), "D") if column.date else f"{value:g}"
             return [
-                f"column {name!r} holds {value:g} in {counts[place]} rows, far from all else: if "
-                "it stands for a missing value, leave these cells empty"
+                f"{name} holds {said} in {counts[place]} rows, far from all else: if it stands for "
+                "a missing value, leave these cells empty"
             ]
     return []

@@ -86,9 +86,11 @@ def learn(
         learned.append(column)
     preprocessing = Preprocessing(tuple(learned), target, missing)
     if preprocessing.n_features == 0:
+        first = learned[0]
+        why = f" ({first.name!r} has {first.reason})" if isinstance(first, DroppedColumn) else ""
         raise DataError(
             f"Data needs at least one column that varies, beside the target {target.name!r}, but "
-            f"got {len(learned)}. Add a column."
+            f"got {len(learned)}{why}. Add a column."
         )
     inputs, _ = preprocessing.inputs_noting(train)
     if fitted:

@@ -10,12 +10,14 @@ import csv
 import hashlib
 import lzma
 import math
+import re
 import warnings
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,15 +26,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from tune_bn.plain.text import shortened
-from tune_bn.training.columns import typed
+from tune_bn.training.columns import is_text, typed
 from tune_bn.training.errors import DataError
-from tune_bn.training.written import MISSING_WORDS
+from tune_bn.training.written import MISSING_WORDS, decimal_sign_of
 
 __all__ = [
     "NPZ_TARGET",
     "SUFFIXES",
     "FileTable",
     "column_names",
+    "decimal_sign",
     "file_digest",
     "local_file",
     "read_rows",
@@ -53,7 +56,12 @@ _CSV_OPTIONS: dict[str, Any] = {
     "dtype": str,
     "keep_default_na": False,
 }
-_OTHER_SEPARATORS = ";\t|"  # that are looked for where the header has no comma
+_OTHER_SEPARATORS = ";\t|"  # that are looked for in the header
+_LOOKED_AT = 20  # rows for the separator
+_CELLS = 200  # of a column for the decimal sign
+# The first line that Excel writes for itself, as in sep=;
+_TOLD_SEPARATOR = re.compile(r"\"?sep=([^\w\"'])\"?", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*", re.ASCII)
 _CHUNK = 1 << 20  # bytes read at a time for the digest
 _SURPRISE = 1 << 27  # bytes in memory below which no proportion is a surprise
 _LONGEST_NAME = 1000
@@ -102,21 +110,24 @@ class FileTable(NamedTuple):
         table: At least one row; unique column names.
         notes: What was left out, a line each.
         words: Column → word → how many cells held a word that was taken for a missing value.
+        decimal: As `decimal_sign_of` gives it.
     """
 
     table: pd.DataFrame
     notes: list[str]
     words: dict[str, dict[str, int]]
+    decimal: str = ""
 
 
 def read_table(path: Path, *, missing: Sequence[str] = MISSING_WORDS) -> FileTable:
     """Reads a CSV, Parquet or NPZ file as a table with at least one row and unique column names.
 
     A CSV file is UTF-8 with a header, separated by commas, or by semicolons, tabs or bars where
-    its header has no comma. It knows no types: a column of it is numbers
-    or truth values if all of its cells spell these, and text otherwise; blank cells and the words
-    in `missing` are missing values. A first column without a name that only counts the rows is an
-    index that was written along, and is left out. An NPZ file holds arrays `X` (or `x`) of shape
+    its header has no comma or only these cut all rows alike, or by what a first line such as
+    ``sep=;`` says. It knows no types: a column of it is numbers or truth values if all of its
+    cells spell these, and text otherwise; blank cells and the words in `missing` are missing
+    values. A first column without a name that only counts the rows is an index that was written
+    along, and is left out. An NPZ file holds arrays `X` (or `x`) of shape
     (N, D) and `y` of shape (N,); its columns become x0, x1, … and y.
 
     Args:
@@ -128,13 +139,21 @@ def read_table(path: Path, *, missing: Sequence[str] = MISSING_WORDS) -> FileTab
     """
     table, notes = _read(path)
     if path.suffix.lower() != ".csv":
-        return FileTable(table, notes, {})
+        return FileTable(table, notes, {}, decimal_sign(table))
+    decimal = decimal_sign(table, separator=_csv_head(path)[1])
     columns, words = {}, {}
     for name in table.columns:
-        columns[name], found = typed(table[name], missing)
+        columns[name], found = typed(table[name], missing, decimal=decimal)
         if found:
             words[str(name)] = found
-    return FileTable(pd.DataFrame(columns), notes, words)
+    return FileTable(pd.DataFrame(columns), notes, words, decimal)
+
+
+def decimal_sign(table: pd.DataFrame, *, separator: str = "") -> str:
+    """Returns what `decimal_sign_of` does, of a table's first rows."""
+    cells = (column.iloc[:_CELLS] for _, column in table.items() if is_text(column))
+    texts = [[c.strip() for c in column if isinstance(c, str) and c.strip()] for column in cells]
+    return decimal_sign_of(texts, separator=separator)
 
 
 def column_names(path: Path) -> list[str] | None:
@@ -197,8 +216,8 @@ def read_rows_in_parts(path: Path, *, rows: int) -> Iterator[pd.DataFrame]:
             yield table.iloc[start : start + rows]
         return
     if suffix == ".csv":
-        names, separator = _csv_head(path)
-        options = {**_CSV_OPTIONS, "sep": separator, "chunksize": rows}
+        names, separator, skipped = _csv_head(path)
+        options = {**_CSV_OPTIONS, "sep": separator, "skiprows": skipped, "chunksize": rows}
         with _csv_errors(path), pd.read_csv(path, **options) as parts:
             for part in parts:
                 is_index = not names[0].strip()  # which was written along
@@ -324,20 +343,17 @@ def _without_rows(path: Path, n_columns: int) -> DataError:
     )
 
 
-def _csv_head(path: Path) -> tuple[list[str], str]:
-    """Returns the names in the header of a CSV file, which are unique, and what is between them."""
+def _csv_head(path: Path) -> tuple[list[str], str, int]:
+    """Returns the unique names in the header of a CSV file, their separator, and lines before."""
     _require_utf8(path)
     with _parse_errors(path, "a UTF-8 CSV", csv.Error, UnicodeDecodeError):
-        for separator in (",", *_OTHER_SEPARATORS):
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                lines = (row for row in csv.reader(file, delimiter=separator) if row)
-                names, first = next(lines, []), None
-                if len(names) > _WIDE:
-                    first = next(lines, None)
-            if len(names) != 1 or not any(other in names[0] for other in _OTHER_SEPARATORS):
-                break
-        else:
-            separator = ","  # one name, in quotes
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            told = _TOLD_SEPARATOR.fullmatch(file.readline().rstrip("\r\n"))
+        separator, skipped = (told[1], 1) if told else (_separator(path), 0)
+        names = next(iter(_rows(path, separator, 1, skipped=skipped)), [])
+        first = None
+        if len(names) > _WIDE:
+            first = next(iter(_rows(path, separator, 2, skipped=skipped)[1:]), None)
     if not names:
         raise DataError(
             f"Data needs a header line, but {path.name!r} holds only blank lines. "
@@ -351,7 +367,35 @@ def _csv_head(path: Path) -> tuple[list[str], str]:
             f"Data needs a cell for each column, but {path.name!r} names {len(names):,} columns "
             f"in its header and its first row has {len(first):,} cells. Repair the header."
         )
-    return names, separator
+    return names, separator, skipped
+
+
+def _rows(path: Path, separator: str, most: int, *, skipped: int = 0) -> list[list[str]]:
+    """Returns the first rows of a CSV file, the header among them."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(islice(file, skipped, None), delimiter=separator)
+        return list(islice((row for row in lines if row), most))
+
+
+def _separator(path: Path) -> str:
+    """Returns the comma, or what cuts the header if that has no comma, or all rows alike."""
+    names = next(iter(_rows(path, ",", 1)), [])
+    for other in _OTHER_SEPARATORS:
+        if not any(other in name for name in names):
+            continue
+        if len(names) == 1:
+            if len(_rows(path, other, 1)[0]) > 1:
+                return other
+        elif _cuts_alike(rows := _rows(path, other, _LOOKED_AT)) and (
+            not _cuts_alike(_rows(path, ",", _LOOKED_AT))
+            or all(_DECIMAL_COMMA.fullmatch(c) for row in rows[1:] for c in row if "," in c)
+        ):
+            return other
+    return ","  # one name in quotes, too
+
+
+def _cuts_alike(rows: list[list[str]]) -> bool:
+    return len(rows) > 1 and all(len(row) == len(rows[0]) > 1 for row in rows)
 
 
 def _require_utf8(path: Path) -> None:
@@ -363,8 +407,10 @@ def _require_utf8(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(4)
         if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            found = "UTF-16"
-        elif start[:2] == b"PK" or b"\0" in start:
+            found = "in UTF-16"
+        elif start == b"PK\x03\x04":
+            found = "a zip archive, as a spreadsheet is"
+        elif b"\0" in start:
             return  # no text at all: the parser says so
         else:
             file.seek(0)
@@ -375,10 +421,10 @@ def _require_utf8(path: Path) -> None:
                 return
             except UnicodeDecodeError as error:
                 sign = error.object[error.start : error.start + 1]
-                found = f"another encoding (the byte {sign!r}; a Windows code page, perhaps)"
+                found = f"in another encoding (the byte {sign!r}; a Windows code page, perhaps)"
     raise DataError(
         f"Data needs a UTF-8 CSV file, but {path.name!r} could not be parsed as one: "
-        f"it is in {found}. Save it as 'CSV UTF-8'."
+        f"it is {found}. Save it as 'CSV UTF-8'."
     )
 
 
@@ -387,10 +433,10 @@ def _csv_errors(path: Path) -> AbstractContextManager[None]:
 
 
 def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
-    names, separator = _csv_head(path)
+    names, separator, skipped = _csv_head(path)
     with _csv_errors(path):
         kind = object if len(names) > _WIDE else str
-        options = {**_CSV_OPTIONS, "dtype": kind, "sep": separator}
+        options = {**_CSV_OPTIONS, "dtype": kind, "sep": separator, "skiprows": skipped}
         table: pd.DataFrame = pd.read_csv(path, **options)
     is_index = not names[0].strip() and _counts_rows(table.iloc[:, 0])
     return _named(table, names, path, notes, is_index=is_index)
@@ -569,7 +615,7 @@ def _plain_array(archive: zipfile.ZipFile, name: str, path: Path) -> npt.NDArray
     if dtype.kind not in "biufU" or dtype.itemsize == 0:
         raise DataError(
             f"{needed} {name!r} in {path.name!r} has dtype {shortened(str(dtype))}. "
-            f"Convert it with {name}.astype(float)."
+            f"Convert it with {name}.astype({'str' if dtype.kind == 'S' else 'float'})."
         )
     # Before numpy, or a table's names, make room for what the header says.
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > held:

@@ -83,6 +83,7 @@ def target_reading(
     task: Task | None = None,
     *,
     missing: Sequence[str] = MISSING_WORDS,
+    decimal: str = "",
 ) -> Reading:
     """Returns how a target is read; text is classes where classes were asked for.
 
@@ -94,11 +95,11 @@ def target_reading(
     if task == "regression" and is_text(column):
         # Whatever is no number is refused with its place later on.
         try:
-            found = reading_of(name, column, missing=missing)
+            found = reading_of(name, column, missing=missing, decimal=decimal)
         except DataError:
             return Reading("number")
         return found if found.kind == "number" else Reading("number")
-    found = reading_of(name, column, missing=missing)
+    found = reading_of(name, column, missing=missing, decimal=decimal)
     if found.kind == "date":
         _refuse_dates(name)
     return found

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from functools import cache
 
 import pandas as pd
@@ -21,11 +21,13 @@ __all__ = [
     "MISSING_WORDS",
     "NumberStyle",
     "date_formats_of",
+    "decimal_sign_of",
     "has_points_of_thousands",
     "is_gap_sign",
     "is_some_date",
     "number_style_of",
     "parse_number",
+    "zoned",
 ]
 
 MISSING_WORDS: tuple[str, ...] = (
@@ -48,18 +50,32 @@ GAP_SIGNS: frozenset[str] = frozenset(
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 _CURRENCY = r"(?:US\$|A\$|C\$|R\$|[$€£¥₹₽₩₺]|[A-Z]{3}(?= ?[-+−]?\d)|Rs\.?|kr\.?|CHF|Fr\.)"
-_UNIT = r"(?:%|‰|°[CF]?|[$€£¥₹₽₩₺]|[A-Za-zµΩ°²³/]{1,12})"
+_WORD = r"[A-Za-zµΩ°²³/.]{1,12}"
+_UNIT = rf"(?:%|‰|°[CF]?|[$€£¥₹₽₩₺]|{_WORD}(?: {_WORD})?[23]?)"  # kg, sq ft, m2
 _WRITTEN = re.compile(
-    rf"(?P<open>\()?(?P<sign>[-+])?(?P<before>{_CURRENCY})? ?(?P<sign2>[-+])?"
-    r"(?P<body>\d[\d.,' ]*|[.,]\d+)(?<! ) ?"
+    rf"(?P<open>\()?(?P<sign>[-+])?(?P<before>{_CURRENCY})? ?(?P<open2>\()?(?P<sign2>[-+])?"
+    r"(?P<body>\d[\d.,' ]*|[.,]\d+)(?<! )(?P<power>[eE][-+]?\d{1,3})? ?"
     rf"(?P<after>{_UNIT})?(?P<behind>-)?(?P<close>\))?",
     re.ASCII,
 )
 _IN_THOUSANDS = re.compile(r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})?|0)", re.ASCII)
 _NO_CENTS = re.compile(r"(?<=\d)[.,](?:--?|[–—])(?=$|[\s)€$A-Z])")  # as in 12,– and 1'450.-
-_SIGNS = str.maketrans({"−": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'"})
+_SIGNS = str.maketrans("−–\u00a0\u202f\u2009\u2007’", "--    '")
+_SURELY = {
+    ".": re.compile(r"(?:[\d,' ]*\d)?\.(?:\d{1,2}|\d{4,})|0\.\d+|\d+(?:,\d{3}){2,}"),
+    ",": re.compile(r"(?:[\d.' ]*\d)?,(?:\d{1,2}|\d{4,})|0,\d+|\d+(?:\.\d{3}){2,}"),
+}
 # Separator of groups and decimal sign, in the order in which they are tried.
-_SEPARATORS = (("", "."), (",", "."), ("", ","), (".", ","), (" ", "."), (" ", ","), ("'", "."))
+_SEPARATORS = (
+    ("", "."),
+    (",", "."),
+    ("", ","),
+    (".", ","),
+    (" ", "."),
+    (" ", ","),
+    ("'", "."),
+    ("'", ","),
+)
 
 
 def is_gap_sign(text: str) -> bool:
@@ -126,17 +142,17 @@ def parse_number(text: str, style: NumberStyle | None = None) -> float:
         return math.nan
     if style.group:
         body = body.replace(style.group, "")
-    value = float(body.replace(style.decimal, "."))
-    is_negative = found["open"] or "-" in found.group("sign", "sign2", "behind")
+    value = float(body.replace(style.decimal, ".") + (found["power"] or ""))
+    is_negative = found["open"] or found["open2"] or "-" in found.group("sign", "sign2", "behind")
     return -value if is_negative else value
 
 
 def _matched(text: str) -> re.Match[str] | None:
     """Returns the parts of a number as people write it; None if a text is none."""
     found = _WRITTEN.fullmatch(_NO_CENTS.sub("", text.strip().translate(_SIGNS)))
-    if found is None or bool(found["open"]) != bool(found["close"]):
+    if found is None or bool(found["open"] or found["open2"]) != bool(found["close"]):
         return None
-    signs = found.group("open", "sign", "sign2", "behind")
+    signs = found.group("open", "open2", "sign", "sign2", "behind")
     return found if sum(map(bool, signs)) <= 1 else None
 
 
@@ -157,11 +173,15 @@ def _is_used(sign: str, bodies: Sequence[str]) -> bool:
     return n_with >= min(3, len(bodies)) or n_with >= _LEAST_USED * len(bodies)
 
 
-def has_points_of_thousands(texts: Sequence[str]) -> bool:
+def has_points_of_thousands(texts: Sequence[str], *, decimal: str = "") -> bool:
     """Tells whether texts that a computer could read have points between groups of digits.
 
     So it is where 12.340 keeps its last nought and 934 stands beside it: whoever writes decimals
-    writes 12.34 or 934.000.
+    writes 12.34 or 934.000. And where 12.345 stands in a table with decimal commas.
+
+    Args:
+        texts: None of them blank.
+        decimal: As `decimal_sign_of` gives it.
 
     Example:
         >>> has_points_of_thousands(["934", "12.340", "2.107"])
@@ -170,20 +190,70 @@ def has_points_of_thousands(texts: Sequence[str]) -> bool:
         (False, False)
     """
     grouped = [text for text in texts if "." in text]
-    if not any(text.endswith("0") for text in grouped) or len(grouped) == len(texts):
+    is_meant = any(text.endswith("0") for text in grouped) and len(grouped) < len(texts)
+    if not is_meant and not (grouped and decimal == ","):
         return False
     return all(_IN_THOUSANDS.fullmatch(text) for text in texts)
 
 
-def number_style_of(texts: Iterable[str]) -> NumberStyle | None:
+def decimal_sign_of(columns: Iterable[Sequence[str]], *, separator: str = "") -> str:
+    """Returns the decimal sign of a table, "," or "."; "" if it tells none or nobody asks.
+
+    It is asked for where a column could be read in two ways, as 1,126 and 7,590 can. Other
+    columns tell, as 12,5 does; if none does, a file with semicolons has decimal commas.
+
+    Args:
+        columns: Some cells of each column of text.
+        separator: What stands between the cells of the file; "" if it is no such file.
+
+    Example:
+        >>> decimal_sign_of([["1,126", "7,590"], ["12,5"]])
+        ','
+        >>> decimal_sign_of([["1,126", "7,590"], ["12.5"]], separator=";")
+        '.'
+    """
+    cells = [
+        [text for text in texts if text not in MISSING_WORDS and not is_gap_sign(text)]
+        for texts in columns
+    ]
+    doubtful = [texts for texts in cells if _is_doubtful(texts)]
+    if not doubtful:
+        return ""
+    signs: set[str] = set()
+    for texts in cells:
+        found = [_matched(text) for text in texts]
+        bodies = [each["body"] for each in found if each]
+        if len(bodies) == len(texts):
+            signs |= {s for s, sure in _SURELY.items() if any(map(sure.fullmatch, bodies))}
+    if (
+        not signs
+        and separator == ";"
+        and not any("." in text for each in doubtful for text in each)
+    ):
+        return ","
+    return signs.pop() if len(signs) == 1 else ""
+
+
+def _is_doubtful(texts: Sequence[str]) -> bool:
+    """Whether a sign among these numbers could be that of thousands or that of decimals."""
+    for text in texts:
+        found = None if text.isdigit() else _matched(text)
+        body = found["body"].replace(",", ".") if found else text
+        if not body.isdigit() and not _IN_THOUSANDS.fullmatch(body):
+            return False
+    return not all(text.isdigit() for text in texts)
+
+
+def number_style_of(texts: Iterable[str], *, decimal: str = "") -> NumberStyle | None:
     """Returns the one way in which all of these texts are numbers; None if there is none.
 
     What stands before and after the number is the same in all of them. Where the separators could
-    be read in two ways, a comma before three digits separates thousands, and so does a point if
-    the number is money.
+    be read in two ways, a comma before three digits separates thousands unless the table's decimal
+    sign is the comma, and so does a point if it is, or if the number is money.
 
     Args:
         texts: At least one; none of them blank.
+        decimal: As `decimal_sign_of` gives it.
 
     Example:
         >>> number_style_of(["1.234,5", "7"])
@@ -207,24 +277,26 @@ def number_style_of(texts: Iterable[str]) -> NumberStyle | None:
         return None
     before, after = ends.pop()
     fitting = [
-        (group, decimal)
-        for group, decimal in _SEPARATORS
-        if all(_body(group, decimal).fullmatch(body) for body in bodies)
+        (group, sign)
+        for group, sign in _SEPARATORS
+        if all(_body(group, sign).fullmatch(body) for body in bodies)
         and (not group or _is_used(group, bodies))
-        and (decimal == "." or group or _is_used(decimal, bodies))
+        and (sign == "." or group or _is_used(sign, bodies))
     ]
     if not fitting:
         return None
-    group, decimal = fitting[0]
-    if has_points_of_thousands(bodies):
-        group, decimal = ".", ","
+    signs = fitting[0]
     is_money = before != "" or after in tuple("$€£¥₹")
-    if (group, decimal) == ("", ".") and (".", ",") in fitting and is_money:
-        group, decimal = ".", ","  # 1.234 € has no tenths of a cent
-    is_doubtful = (group, decimal) == (",", ".") and ("", ",") in fitting
-    if is_doubtful and any(re.fullmatch(r"\d{4,}", body) for body in bodies):
-        return None  # 1234 beside 1,234: thousands in one, decimals in the other
-    style = NumberStyle(group, decimal, before, after)
+    if has_points_of_thousands(bodies, decimal=decimal) or (
+        signs == ("", ".") and (".", ",") in fitting and is_money
+    ):
+        signs = ".", ","  # 1.234 € has no tenths of a cent
+    if signs == (",", ".") and ("", ",") in fitting:
+        if decimal == "," and not has_points_of_thousands([b.replace(",", ".") for b in bodies]):
+            signs = "", ","
+        elif any(re.fullmatch(r"\d{4,}", body) for body in bodies):
+            return None  # 1234 beside 1,234: thousands in one, decimals in the other
+    style = NumberStyle(*signs, before, after)
     # Not plain although nothing stands around them: −1.5 with a sign of its own, or (1.50).
     return None if are_plain and style == NumberStyle() else style
 
@@ -241,17 +313,22 @@ _DAYS = (
 )
 _NAMED = (
     *(f"%d{s}{month}{s}{year}" for s in "- /" for month in ("%b", "%B") for year in ("%Y", "%y")),
-    *("%d. %B %Y", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%d%b%Y"),
+    *("%d. %B %Y", "%d. %b %Y", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%d%b%Y"),
+    *("%A, %B %d, %Y", "%A, %d %B %Y"),
     *("%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%m/%Y", "%Y/%m", "%Y-%m"),
 )
-_HOURS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
+_TIMES = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")
+_HOURS = ("", *(between + time for between in (" ", ", ") for time in _TIMES), " %H:%M:%S.%f")
 DATE_FORMATS: tuple[str, ...] = (
-    *(day + hour for day in (*_DAYS, *_NAMED) for hour in _HOURS),
-    *("%H:%M", "%H:%M:%S"),
+    *(day + hour for day in (*_DAYS, *_NAMED) for hour in (*_HOURS, "T%H:%M:%S")),
+    *(day + f"{between}%H:%M:%S%z" for day in _DAYS for between in " T"),
+    *("%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S %z %Y"),
+    *("%d/%b/%Y:%H:%M:%S %z", *_TIMES),
 )
 """The formats that are looked for, as `datetime.strptime` has them; ISO dates need none."""
 
-_LIKE_A_DATE = re.compile(r"(?=.*\d)[\w,.:/ -]{4,32}", re.ASCII)
+_LIKE_A_DATE = re.compile(r"(?=.*\d)[\w,.:/ +-]{4,48}", re.ASCII)
+_UNIVERSAL = re.compile(r"(?<=\d)( ?)(?:UTC|GMT|Z)$")
 
 
 def date_formats_of(texts: Sequence[str]) -> list[str]:
@@ -266,10 +343,9 @@ def date_formats_of(texts: Sequence[str]) -> list[str]:
         >>> date_formats_of(["31/12/2024", "01/02/2024"]), date_formats_of(["01/02/2024"])
         (['%d/%m/%Y'], ['%d/%m/%Y', '%m/%d/%Y'])
     """
-    stripped = [text.strip() for text in texts]
-    if not all(_LIKE_A_DATE.fullmatch(text) for text in stripped[:20]):
-        return []
-    formats = [form for form in DATE_FORMATS if all(_is_date(t, form) for t in stripped[:20])]
+    stripped = [zoned(text) for text in texts]
+    likely = set.intersection(*(set(_formats_like(text)) for text in stripped[:20]))
+    formats = [form for form in DATE_FORMATS if form in likely]
     found: list[str] = []
     values: list[pd.Series] = []
     for form in formats:
@@ -287,8 +363,39 @@ def is_some_date(text: str) -> bool:
         >>> is_some_date("31/12/2024"), is_some_date("flat 12")
         (True, False)
     """
-    text = text.strip()
-    return bool(_LIKE_A_DATE.fullmatch(text)) and any(_is_date(text, form) for form in DATE_FORMATS)
+    return bool(_formats_like(zoned(text)))
+
+
+def zoned(text: str) -> str:
+    """Returns a date without blanks around it, and with +00:00 for UTC.
+
+    Example:
+        >>> zoned(" 2024-05-31 13:30 UTC")
+        '2024-05-31 13:30 +00:00'
+    """
+    return _UNIVERSAL.sub(r"\1+00:00", text.strip())
+
+
+def _formats_like(text: str) -> list[str]:
+    """Returns the formats by which a text is a date."""
+    if not _LIKE_A_DATE.fullmatch(text):
+        return []
+    return [form for form in _by_shape().get(_shape(text), ()) if _is_date(text, form)]
+
+
+def _shape(text: str) -> str:
+    """Returns what a date has in common with all of its format; `strptime` takes long to say no."""
+    text = re.sub(r" ?[+-]\d\d:?\d\d\b", " z", text)
+    return re.sub(r"\s+", " ", re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "0", text)))
+
+
+@cache
+def _by_shape() -> dict[str, list[str]]:
+    now = datetime(2024, 5, 31, 13, 30, tzinfo=timezone.utc)
+    shapes: dict[str, list[str]] = {}
+    for form in DATE_FORMATS:
+        shapes.setdefault(_shape(now.strftime(form)), []).append(form)
+    return shapes
 
 
 def _is_date(text: str, form: str) -> bool:
