@@ -49,3 +49,11 @@ def test_elsewhere_a_line_tells_each_trial(is_terminal):
         "Comparing the best …",
         "fit 3/30 · fold 1 of 5 · 0:10 left",
     ]
+
+
+def test_a_log_says_once_how_long_all_will_take_while_a_long_first_trial_is_trained():
+    """As a bar does; a short one is not worth a line."""
+    short = Progress("search", 0, 9, stage="given", elapsed_s=5.0, left_s=90.0)
+    long = Progress("search", 0, 9, stage="given", elapsed_s=40.0, left_s=900.0)
+    text = shown(BEGUN, short, long, long, is_terminal=False)
+    assert text.splitlines() == ["a first trial is being trained · 15:00 left"]

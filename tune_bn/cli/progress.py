@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_progress"]
 
+_QUIET_S = 10.0  # after which a log says how long all will take
 _PHASES = {
     "search": "Searching",
     "final": "Comparing the best",
@@ -79,7 +80,7 @@ class _Bar:
 class _Lines:
     def __init__(self, metric: str, console: Console) -> None:
         self._metric, self._console = metric, console
-        self._phase = "search"
+        self._phase, self._is_quiet = "search", True
 
     def __call__(self, at: "RunProgress") -> None:
         if at.doing != self._phase:
@@ -89,7 +90,12 @@ class _Lines:
             words = [f"fit {at.finished}/{at.trials}", *_about(at, self._metric)]
             self._print(" · ".join([*words, f"{_clock(at.left_s)} left"]))
         if at.ended is None:
+            is_long = at.elapsed_s > _QUIET_S and at.finished == 0
+            if self._is_quiet and is_long and at.left_s is not None:
+                self._print(f"a first trial is being trained · {_clock(at.left_s)} left")
+                self._is_quiet = False
             return
+        self._is_quiet = False
         how = f"trial {at.ended.number} {state_text(at.ended.state)}"
         words = [f"{at.finished}/{at.trials} trials", *_about(at, self._metric), how]
         if at.ended.value is not None:

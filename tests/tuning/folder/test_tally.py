@@ -1,4 +1,4 @@
-"""The count of a search: what it knows of the time that processes take to begin."""
+"""The count of a search: what it says of the time that is left."""
 
 import optuna
 import pytest
@@ -28,3 +28,47 @@ def test_processes_that_begin_again_for_the_final_are_counted(jobs: int, start_s
     tally.report()
     assert left is not None
     assert said[-1].left_s == pytest.approx(left - 2 * start_s)
+
+
+def test_the_epochs_of_the_first_trial_tell_how_long_all_will_take():
+    """Before it has ended, what is said then, with the rest of it on top."""
+    now, said = [0.0], list[Progress]()
+    tally = Tally(
+        optuna.create_study(),
+        Settings(trials=9),
+        on_progress=said.append,
+        is_stopped=lambda: False,
+        clock=lambda: now[0],
+    )
+    tally.report()
+    assert said[-1].left_s is None
+    now[0] = 5.0
+    tally.expect(20.0)
+    tally.report()
+    early = said[-1].left_s
+    now[0] = 20.0
+    tally.end(0, TrialState.COMPLETE, 0.5, seconds=20.0)
+    assert early is not None
+    assert said[-1].left_s == pytest.approx(early - 15.0)
+
+
+def test_no_time_left_is_not_said_while_there_is_work():
+    """One configuration is compared and trained again, however short the time was."""
+    now, said = [0.0], list[Progress]()
+    tally = Tally(
+        optuna.create_study(),
+        Settings(trials=60, timeout_s=50.0),
+        on_progress=said.append,
+        is_stopped=lambda: False,
+        clock=lambda: now[0],
+    )
+    now[0] = 10.0
+    tally.expect(60.0)
+    tally.report()
+    early = said[-1].left_s
+    now[0] = 60.0
+    tally.end(0, TrialState.COMPLETE, 0.5, seconds=60.0)
+    left = said[-1].left_s
+    assert left is not None
+    assert early == pytest.approx(left + 50.0)
+    assert 2 * 60.0 < left < 4 * 60.0

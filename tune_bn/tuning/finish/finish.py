@@ -29,7 +29,7 @@ from tune_bn.tuning.finish.remarks import gains_of, remarks, why_default, within
 from tune_bn.tuning.finish.shown import network_results
 from tune_bn.tuning.folder.folder import replace_results
 from tune_bn.tuning.folder.left import final_left_s, fits_s
-from tune_bn.tuning.folder.plan import FIRST_FOLDS, plan_final
+from tune_bn.tuning.folder.plan import FIRST_FOLDS, SMALLEST, plan_final
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
@@ -104,7 +104,9 @@ def finish(
     pace = _FinalPace(tally, [number for number, _ in candidates], folds, settings.jobs)
 
     def report(doing: str, done: int, of: int, left: float, stage: str | None = None) -> None:
-        left = max(min(left, tally.left_s), 0.0)
+        if doing == "final" and (n_finalists, folds) != SMALLEST:  # which is cut short in time
+            left = min(left, tally.left_s)
+        left = max(left, 0.0)
         on_progress(
             Progress(
                 *(doing, done, of, stage), elapsed_s=tally.elapsed_s, left_s=left if done else None

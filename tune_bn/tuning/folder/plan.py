@@ -7,6 +7,7 @@ __all__ = [
     "FIRST_FOLDS",
     "FOLDS",
     "SECOND_ROUND",
+    "SMALLEST",
     "n_fits",
     "plan_final",
     "plan_within",
@@ -23,6 +24,8 @@ SECOND_ROUND = 4
 
 # Finalists and folds, the larger the table the fewer: its scores differ less by luck.
 _SIZES = ((FINALISTS, FOLDS), (6, FOLDS), (4, 4), (4, 3), (3, 2), (2, 2), (1, 1))
+SMALLEST = _SIZES[-1]
+"""The final that there is time for in any case."""
 _ROWS_OF_SIZE = (10_000, 20_000, 50_000, 100_000)
 
 

@@ -15,7 +15,7 @@ from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.stages import counted
 from tune_bn.tuning.errors import Stopped
 from tune_bn.tuning.folder.left import SearchPace, Timed
-from tune_bn.tuning.folder.plan import FINALISTS, FIRST_FOLDS, FOLDS, n_fits, plan_within
+from tune_bn.tuning.folder.plan import FINALISTS, FIRST_FOLDS, FOLDS, SMALLEST, n_fits, plan_within
 from tune_bn.tuning.folder.study import counted_trials, stage_of
 from tune_bn.tuning.settings import Settings
 
@@ -61,8 +61,7 @@ class Progress:
             before any; in the final the fold ("fold 2 of 5").
         best: The best value so far, None before any.
         elapsed_s: Seconds since this process began its search.
-        left_s: An estimate of the seconds to the end of the run, None before any trial was
-            trained to its end.
+        left_s: An estimate of the seconds to the end of the run, None before an epoch is trained.
         ended: The trial that has just ended, if this is why the report is made.
     """
 
@@ -117,6 +116,7 @@ class Tally:
         complete = [trial.value for trial in finished if trial.state == TrialState.COMPLETE]
         values = [value for value in complete if value is not None]
         self._best_value = self._best(values) if values else None
+        self._expected_s = 0.0  # of the first trial
         self._fits, self._fits_s = 0, 0.0  # trained to their end by this process, and for how long
         self._stage: str | None = None
 
@@ -140,7 +140,7 @@ class Tally:
         """Seconds that training one configuration to its end takes, as far as is known."""
         if self._fits:
             return self._fits_s / self._fits
-        return self.elapsed_s / self.new_trials if self.new_trials else 0.0
+        return self.elapsed_s / self.new_trials if self.new_trials else self._expected_s
 
     @property
     def left_s(self) -> float:
@@ -196,6 +196,11 @@ class Tally:
         """Raises `Stopped` when the caller asked for it."""
         if self._is_stopped():
             raise Stopped(self.finished, self._settings.trials)
+
+    def expect(self, seconds: float) -> None:
+        """Takes in how long the first trial will take, by its epochs so far."""
+        if self._best_value is None:
+            self._expected_s = seconds
 
     def begin(self, stage: int | None) -> None:
         """Reports that a trial begins.
@@ -258,18 +263,26 @@ class Tally:
         """Tells the caller where the search stands."""
         elapsed = self.elapsed_s
         since_s = elapsed - self._latest_s
-        left = self._pace.left_s(
-            asked=self._settings.trials,
+        pace, asked, jobs = self._pace, self._settings.trials, self._settings.jobs
+        if self._best_value is None and self._expected_s:
+            pace, asked = SearchPace(maximize=self.maximize), self.left
+            pace.add(Timed(self._expected_s, self._expected_s / jobs, 0.0))
+            since_s -= self._expected_s
+        plan = self._likely_plan()
+        left = pace.left_s(
+            asked=asked,
             others_s=self.others_s,
             most_s=self._search_left_s + since_s,
-            plan=self._likely_plan(),
-            jobs=self._settings.jobs,
+            plan=plan,
+            jobs=jobs,
         )
         if left is not None:
             starts_s = self.start_s * (
                 1 + (self.plan[1] > FIRST_FOLDS)
             )  # in each round of the final
-            left = max(min(left + starts_s - since_s, self.left_s), 0.0)
+            left += starts_s - since_s
+            # The smallest final takes its time, whatever is left of it.
+            left = max(left if plan == SMALLEST else min(left, self.left_s), 0.0)
         self._on_progress(
             Progress(
                 doing="search",

@@ -88,6 +88,7 @@ class Search:
         if trial.should_prune():
             self._tell(job.number, TrialState.PRUNED, value=metrics.value(self._metric))
             return False
+        self.tally.expect(self._seconds[job.number] * self._settings.epochs / metrics.epoch)
         self.tally.report()
         return True
 
