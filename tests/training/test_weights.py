@@ -176,4 +176,7 @@ def test_weights_are_read_as_people_write_numbers(tmp_path):
     table["w"] = [f"{w / 2:.2f} %".replace(".", ",") for w in table["w"]]
     table.to_csv(tmp_path / "t.csv", sep=";", index=False)
     written = load_dataset(tmp_path / "t.csv", target="y", weights="w").train.weight
-    assert torch.equal(written, data_of("y").train.weight)
+    wanted = data_of("y").train.weight
+    assert written is not None
+    assert wanted is not None
+    assert torch.equal(written, wanted)

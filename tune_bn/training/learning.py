@@ -86,8 +86,8 @@ def learn(
         learned.append(column)
     preprocessing = Preprocessing(tuple(learned), target, missing)
     if preprocessing.n_features == 0:
-        first = learned[0]
-        why = f" ({first.name!r} has {first.reason})" if isinstance(first, DroppedColumn) else ""
+        left_out = next((c for c in learned if isinstance(c, DroppedColumn)), None)
+        why = "" if left_out is None else f" ({left_out.name!r} has {left_out.reason})"
         raise DataError(
             f"Data needs at least one column that varies, beside the target {target.name!r}, but "
             f"got {len(learned)}{why}. Add a column."
