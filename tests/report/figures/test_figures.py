@@ -12,6 +12,7 @@ import pytest
 from tests.report.contrast import contrast
 from tune_bn import Categorical, Float, Int
 from tune_bn.core.draws.regions import KINDS
+from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import (
     ReportError,
     plot_best_value,
@@ -192,6 +193,17 @@ def test_windows_name_the_usual_width(staged: optuna.Study):
         usual = stage.usual_width
         text = stage.name if usual is None else f"{stage.name}, {share_text(usual)}"
         assert text in texts
+
+
+def test_windows_begin_with_what_was_drawn():
+    """Trials before the first stage have no windows, though a first trial was given."""
+    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
+    study.enqueue_trial({"x": 1.0})
+    study.optimize(lambda t: t.suggest_float("x", 0, 5), n_trials=60)
+    figure = plot_windows(study)
+    assert figure.layout.yaxis.ticktext[0] == "coarse"
+    n = len(results_of(study).stages) - 1
+    assert f"8 of {n} stages shown." in figure.layout.title.text
 
 
 def test_narrowing_refuses_an_unknown_parameter(staged: optuna.Study):

@@ -47,9 +47,11 @@ def plot_windows(
         for name in chosen_params(results, params)
         if params is not None or not results.space[name].is_unordered
     ]
-    if not results.stages or not names:
+    # Trials before the first stage have no windows.
+    drawn = [stage for stage in results.stages if stage.index >= 0]
+    if not drawn or not names:
         return empty_figure(title, "No trial recorded a stage: another sampler drew them.")
-    stages = some_stages(results.stages, max_stages)
+    stages = some_stages(drawn, max_stages)
     bar, gap, head = 0.74, 1.0, 1.1
     places: list[float] = []
     texts: list[str] = []
@@ -120,7 +122,7 @@ def plot_windows(
     figure.update_yaxes(
         range=[place - 0.3, -0.2],
         tickvals=places,
-        ticktext=[_stage_text(results, stage) for _ in names for stage in stages],
+        ticktext=[_stage_text(stage) for _ in names for stage in stages],
         showgrid=False,
     )
     figure.update_xaxes(
@@ -134,12 +136,12 @@ def plot_windows(
         # What a narrow page changes: the texts keep their size, the bars make room.
         meta={"narrow": {"xaxis.range": [0, 2.25], "xaxis.ticktext": ["low", "", "high"]}},
     )
-    if len(stages) < len(results.stages):
-        add_note(figure, f"{len(stages)} of {len(results.stages)} stages shown.")
+    if len(stages) < len(drawn):
+        add_note(figure, f"{len(stages)} of {len(drawn)} stages shown.")
     return figure
 
 
-def _stage_text(results: Results, stage: Stage) -> str:
+def _stage_text(stage: Stage) -> str:
     usual = "" if stage.usual_width is None else f", {share_text(stage.usual_width)}"
     return plotly_text(f"{stage.name}{usual}")
 
