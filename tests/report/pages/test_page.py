@@ -96,6 +96,15 @@ def test_what_is_shown_is_the_chosen_configuration(staged: optuna.Study):
         assert other.pop() not in text
 
 
+def test_numbers_of_the_configuration_are_short(staged: optuna.Study):
+    """Six digits, so that names keep their line on a phone; the code to paste has all of them."""
+    text, rate = page(staged), staged.best_params["learning_rate"]
+    cells = text.partition(">Best configuration</h2>")[2].partition("</table>")[0]
+    assert f"<td>{rate:.6g}</td>" in cells
+    assert repr(rate) not in cells
+    assert repr(rate) in text
+
+
 def test_page_fetches_nothing(demo: str):
     """No element has an address outside of the page, and a policy forbids to fetch any."""
     seen = Outline(demo)

@@ -33,6 +33,7 @@ from tune_bn.report.pages.verdict import verdict
 from tune_bn.report.results.explanation import explain
 from tune_bn.report.results.results import Results
 from tune_bn.report.results.source import results_of
+from tune_bn.report.results.wording import number_text
 
 __all__ = ["page", "show_report", "write_report"]
 
@@ -236,7 +237,11 @@ def _best_configuration(results: Results, summary: Mapping[str, Any]) -> list[st
     if best is None:
         return []
     ordered = [*(n for n in results.space if n in best.params), *best.params]
-    rows = tuple((name, repr(best.params[name])) for name in dict.fromkeys(ordered))
+    # Six digits of a float: the code below has all of them.
+    texts = {
+        n: number_text(v, 6) if isinstance(v, float) else repr(v) for n, v in best.params.items()
+    }
+    rows = tuple((name, texts[name]) for name in dict.fromkeys(ordered))
     name = f"Trial {best.number}"
     table = tables.Table(configuration_title(results), ("Parameter", name), rows)
     codes = [
