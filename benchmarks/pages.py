@@ -15,7 +15,7 @@ from benchmarks.markdown import filled, table
 from benchmarks.rows import RESULTS, Row, latest, rows_of
 from benchmarks.search import on_pages as of_search
 from benchmarks.search.command import FOLDER, report
-from benchmarks.tool.tables import summary as of_tables
+from benchmarks.tool import tables as of_tables
 
 __all__ = ["TABLES", "fill", "main"]
 
@@ -38,10 +38,18 @@ def demo() -> str:
     return table([*head, "trials a minute", "on"], body)
 
 
+def _of_tables() -> list[Row]:
+    return latest(rows_of("tables"), lambda r: (r["table"], r["seed"], r["model"]))
+
+
 def tables() -> str:
     """Returns the test scores of the tuned network and other models on real tables."""
-    rows = rows_of("tables")
-    return of_tables(latest(rows, lambda r: (r["table"], r["seed"], r["model"])))
+    return of_tables.summary(_of_tables())
+
+
+def tables_goals() -> str:
+    """Returns on how many tables the tuned network is ahead of other models."""
+    return of_tables.goals(_of_tables())
 
 
 def _machine(row: Row) -> str:
@@ -67,6 +75,7 @@ def machines() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "demo": demo,
     "tables": tables,
+    "tables-goals": tables_goals,
     "machines": machines,
     **of_batchnorm.TABLES,
     **of_cost.TABLES,

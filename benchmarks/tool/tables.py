@@ -36,7 +36,7 @@ from tune_bn.training.data import dataset_of
 from tune_bn.tuning.optuna_run import tune
 from tune_bn.tuning.settings import Settings
 
-__all__ = ["TABLES", "main", "run", "summary"]
+__all__ = ["TABLES", "goals", "main", "run", "summary"]
 
 Task = Literal["classification", "regression"]
 _PACKAGES = ("tune-bn", "torch", "numpy", "pandas", "scikit-learn")
@@ -275,6 +275,27 @@ GROUPS: dict[str, Callable[[Dataset, pd.DataFrame, Settings], list[dict[str, Any
 """Models that are measured together: what the tool shows, scikit-learn's, and networks' anchors."""
 
 
+_Scores = dict[str, dict[str, dict[int, float]]]
+"""Table → model → seed → score; the guess and the linear model have one name for both tasks."""
+
+_GOALS = (
+    (_DEFAULT, "ahead by more than its error on half of the tables, behind on none"),
+    ("linear", "behind on none"),
+    ("scikit-learn's MLP", "ahead on 8 of 10"),
+    ("RealMLP", "ahead on 5 of 10"),
+)
+
+
+def _scores(rows: Iterable[Mapping[str, Any]]) -> _Scores:
+    of: _Scores = {}
+    for row in rows:
+        if row["score"] is not None:
+            guess = "a guess" if row["model"].startswith("always") else row["model"]
+            model = "linear" if guess.endswith("regression") else guess
+            of.setdefault(row["table"], {}).setdefault(model, {})[row["seed"]] = row["score"]
+    return of
+
+
 def summary(rows: Iterable[Mapping[str, Any]]) -> str:
     """Returns a table in Markdown: for each table the mean score of each model over the seeds.
 
@@ -283,12 +304,7 @@ def summary(rows: Iterable[Mapping[str, Any]]) -> str:
     After the tuned network's stands by how much it is ahead of its default configuration, ± the
     standard error of that difference over the seeds.
     """
-    of: dict[str, dict[str, dict[int, float]]] = {}
-    for row in rows:
-        if row["score"] is not None:
-            guess = "a guess" if row["model"].startswith("always") else row["model"]
-            model = "linear" if guess.endswith("regression") else guess
-            of.setdefault(row["table"], {}).setdefault(model, {})[row["seed"]] = row["score"]
+    of = _scores(rows)
     models = list(dict.fromkeys(model for found in of.values() for model in found))
     models.sort(key=lambda model: model not in (_TUNED, _DEFAULT))
     body = []
@@ -299,14 +315,43 @@ def summary(rows: Iterable[Mapping[str, Any]]) -> str:
     return markdown_table(["table", "seeds", *models, "ahead of its default"], body)
 
 
+def goals(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Returns a table in Markdown: on how many tables the tuned network is ahead of each other.
+
+    Only tables with two seeds or more count; the error is the standard error of the difference
+    over the seeds.
+    """
+    of = _scores(rows)
+    body = []
+    for model, goal in _GOALS:
+        gains = [_gains(found.get(_TUNED, {}), found.get(model, {})) for found in of.values()]
+        known = [(statistics.mean(g), _error(g)) for g in gains if len(g) > 1]
+        counts = (
+            len(known),
+            sum(gain > 0 for gain, _ in known),
+            sum(gain > error for gain, error in known),
+            sum(gain < -error for gain, error in known),
+        )
+        body.append([model, *map(str, counts), goal])
+    head = ["beside", "tables", "ahead", "… by more than the error", "behind by more than it"]
+    return markdown_table([*head, "goal"], body)
+
+
+def _gains(own: Mapping[int, float], other: Mapping[int, float]) -> list[float]:
+    return [own[seed] - other[seed] for seed in sorted(own.keys() & other.keys())]
+
+
+def _error(gains: Sequence[float]) -> float:
+    return float(statistics.stdev(gains) / len(gains) ** 0.5)
+
+
 def _ahead(own: Mapping[int, float], other: Mapping[int, float]) -> str:
-    gains = [own[seed] - other[seed] for seed in sorted(own.keys() & other.keys())]
+    gains = _gains(own, other)
     if not gains:
         return "–"
     if len(gains) == 1:
         return f"{gains[0]:+.3f}"
-    error = statistics.stdev(gains) / len(gains) ** 0.5
-    return f"{statistics.mean(gains):+.3f} ± {error:.3f}"
+    return f"{statistics.mean(gains):+.3f} ± {_error(gains):.3f}"
 
 
 def main(arguments: list[str] | None = None) -> None:

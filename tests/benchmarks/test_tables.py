@@ -71,3 +71,21 @@ def test_the_summary_tells_gain_and_error():
     assert tables.summary(rows).splitlines()[-1] == (
         "| t | 2 | 0.850 | 0.800 | 0.500 | +0.050 ± 0.050 |"
     )
+
+
+def test_the_goals_count_tables_by_gain_and_error():
+    """A gain within its error is ahead, not by more than it; tables of one seed do not count."""
+    scores = {"a": ([0.9, 0.9], [0.8, 0.7]), "b": ([0.9, 0.7], [0.8, 0.79]), "c": ([0.1], [0.9])}
+
+    def counts(own: str, other: str) -> str:
+        rows = [
+            {"table": name, "model": model, "seed": seed, "score": score}
+            for name, found in scores.items()
+            for model, of_model in zip((own, other), found, strict=True)
+            for seed, score in enumerate(of_model)
+        ]
+        return tables.goals(rows).splitlines()[2]
+
+    own, other = "tuned network", "default network"
+    assert counts(own, other).startswith("| default network | 2 | 2 | 1 | 0 |")
+    assert counts(other, own).startswith("| default network | 2 | 0 | 0 | 1 |")
