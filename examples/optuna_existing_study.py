@@ -61,7 +61,7 @@ def main() -> None:
                     low, high = stage.windows["learning_rate"]
                     print(
                         f"{stage.name:>14}: {len(stage.trials):3} trials, learning rate "
-                        f"{low:.1e} to {high:.1e}, best {stage.best_value:.4f}"
+                        f"{low:.1e} to {high:.1e}, best {stage.best_value:.1e}"
                     )
 
     print(f"best value, median of {starts}:")

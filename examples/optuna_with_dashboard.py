@@ -41,7 +41,7 @@ def main() -> None:
 
     best = study.best_trial
     momentum = suggest_one_minus_log(best, "momentum", 0.9, 0.999)
-    print(f"{len(study.trials)} trials, best: loss {best.value:.4f}, "
+    print(f"{len(study.trials)} trials, best: loss {best.value:.1e}, "
           f"rate {best.params['rate']:.4f}, momentum {momentum:.4f}")  # fmt: skip
     # The trials' table there shows this of each trial, too:
     print("what trial", best.number, "says of its draw:", best.user_attrs["tune_bn:stage"])
