@@ -217,5 +217,5 @@ def test_the_moved_study_of_the_example_narrows():
         text=True,
         check=True,
     )
-    assert "given:  10 trials" in result.stdout
+    assert "earlier trials:  10 trials" in result.stdout
     assert re.search(r"fine \d+: +5 trials", result.stdout)

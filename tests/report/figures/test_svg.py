@@ -18,13 +18,13 @@ def kinds(text: str) -> list[str]:
     return [e.get("class", "") for e in ElementTree.fromstring(text).iter()]
 
 
-def marks(text: str) -> dict[str, list[tuple[str, float]]]:
-    """Returns the places of the marks of each kind: x as it is written, and y."""
-    found: dict[str, list[tuple[str, float]]] = {}
+def marks(text: str) -> dict[str, list[tuple[float, float]]]:
+    """Returns the places of the marks of each kind."""
+    found: dict[str, list[tuple[float, float]]] = {}
     for group in ElementTree.fromstring(text).iter(f"{SVG}g"):
         paths = "".join(path.get("d", "") for path in group.findall(f"{SVG}path"))
         places = re.findall(r"M(-?[\d.]+) (-?[\d.]+)", paths)
-        found.setdefault(group.get("class", ""), []).extend((x, float(y)) for x, y in places)
+        found.setdefault(group.get("class", ""), []).extend((float(x), float(y)) for x, y in places)
     return found
 
 
@@ -42,9 +42,9 @@ def test_every_trial_has_a_mark_in_every_row(staged: optuna.Study):
 def test_every_drawn_value_has_its_bar(staged: optuna.Study):
     """As many bars as values that were drawn; each holds the place of its dot."""
     text, results = narrowing_svg(staged), results_of(staged)
-    bars: dict[str, list[tuple[float, float]]] = {}
+    bars: dict[float, list[tuple[float, float]]] = {}
     for x, a, b in re.findall(r"M(-?[\d.]+) (-?[\d.]+)V(-?[\d.]+)", text):
-        bars.setdefault(x, []).append((float(a), float(b)))
+        bars.setdefault(float(x), []).append((float(a), float(b)))
     moved = sum(len(t.origin.moved) for t in results.trials if t.origin)
     n_grid = len(re.findall(r"V", "".join(re.findall(r'class="grid" d="([^"]*)"', text))))
     assert sum(map(len, bars.values())) - n_grid == moved
