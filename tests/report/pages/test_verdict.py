@@ -44,6 +44,18 @@ def test_a_default_that_does_as_well_is_said():
     assert "tuning has gained little" in text
 
 
+def test_a_default_that_was_chosen_is_no_rival_of_itself():
+    """Where the default configuration is kept, the next best model is what it is compared with."""
+    given = summary(0.9, default_network=0.9, ridge_regression=0.7)
+    given["best"]["is_default"] = True
+    assert verdict(given) == (
+        "The chosen network, the default one, is the best of these on the test rows: accuracy 0.9 "
+        "against 0.7 of ridge regression, 80 rows of 400."
+    )
+    del given["baselines"]["ridge regression"]
+    assert verdict(given) == ""
+
+
 def test_a_clear_lead_needs_no_warning():
     """The rival is named, with the rows between them."""
     text = verdict(summary(0.9, ridge_regression=0.7, guess=0.1))

@@ -10,7 +10,8 @@ __all__ = ["CHOSEN", "model_scores", "verdict", "winner"]
 
 CHOSEN = "chosen network"
 _MOST_ROWS = 2**53  # a count beyond it is none
-_NETWORKS = (CHOSEN, "default network")
+_DEFAULT = "default network"
+_NETWORKS = (CHOSEN, _DEFAULT)
 
 
 def model_scores(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -67,14 +68,21 @@ def verdict(summary: Mapping[str, Any]) -> str:
     if best is None or CHOSEN not in values:
         return ""
     metric, own = str(summary["metric"]), values[CHOSEN]
-    others = {name: value for name, value in values.items() if name != CHOSEN}
+    about = summary.get("best")
+    # The two are one network then.
+    is_default = isinstance(about, Mapping) and about.get("is_default") is True
+    of_it = _NETWORKS if is_default else (CHOSEN,)
+    others = {name: value for name, value in values.items() if name not in of_it}
+    if not others:
+        return ""
     if best == CHOSEN:
         sign = 1 if summary["maximize"] else -1
         rival = max(others, key=lambda name: sign * others[name])
         gap = _gap_text(summary, own, others[rival])
         what = "So few rows" if gap else "The difference"
         text = (
-            f"The chosen network is the best of these on the test rows: {metric} "
+            f"The chosen network{', the default one,' if is_default else ''} is the best of these "
+            f"on the test rows: {metric} "
             f"{number_text(own)} against {number_text(others[rival])} of {_called(rival)}{gap}."
         )
         if not _is_chance(summary, rival, own, others[rival]):
