@@ -163,15 +163,23 @@ def installed_bytes(names: Iterable[str]) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-def wheel_size() -> dict[str, int] | None:
-    """Returns the wheel's bytes and number of files; None where there is no source to build."""
+def _built(kind: str, folder: str) -> Path | None:
+    """Builds the "wheel" or the "sdist" in a folder; returns None without a source to build."""
     source = Path(tune_bn.__file__).parents[1]
     if not (source / "pyproject.toml").exists():
         return None
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (file,) = Path(folder).iterdir()
+    return file
+
+
+def wheel_size() -> dict[str, int] | None:
+    """Returns the wheel's bytes and number of files; None where there is no source to build."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-        subprocess.run(command, cwd=source, check=True, capture_output=True)
-        (wheel,) = Path(folder).glob("*.whl")
+        wheel = _built("wheel", folder)
+        if wheel is None:
+            return None
         with zipfile.ZipFile(wheel) as file:
             return {"bytes": wheel.stat().st_size, "files": len(file.namelist())}
 
@@ -195,13 +203,10 @@ def dist_s(source: Path) -> dict[str, float]:
 
 def fresh_dist_s() -> dict[str, float] | None:
     """Returns `dist_s` of the source as it is handed out, with nothing set up; None without one."""
-    source = Path(tune_bn.__file__).parents[1]
-    if not (source / "pyproject.toml").exists():
-        return None
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder]
-        subprocess.run(command, cwd=source, check=True, capture_output=True)
-        (packed,) = Path(folder).glob("*.tar.gz")
+        packed = _built("sdist", folder)
+        if packed is None:
+            return None
         with tarfile.open(packed) as file:
             file.extractall(folder, filter="data")
         return dist_s(Path(folder) / packed.name.removesuffix(".tar.gz"))
