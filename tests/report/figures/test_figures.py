@@ -16,25 +16,18 @@ from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.report import (
     ReportError,
     plot_best_value,
-    plot_confusion,
     plot_durations,
     plot_importances,
-    plot_inference_statistics,
     plot_intermediate_values,
-    plot_loss_curves,
     plot_narrowing,
     plot_pair,
     plot_parallel,
-    plot_pareto,
-    plot_predictions,
     plot_slices,
     plot_windows,
     results_of,
 )
 from tune_bn.report.figures.bars import LOOKS
 from tune_bn.report.figures.drawing import draw
-from tune_bn.report.figures.fitted import confusion_counts
-from tune_bn.report.figures.relations import importances
 from tune_bn.report.figures.shared import highlights
 from tune_bn.report.figures.style import axis_for, log_ticks
 from tune_bn.report.figures.thinning import shown_trials
@@ -307,90 +300,6 @@ def test_the_best_is_said_to_be_chosen(staged: optuna.Study):
     assert [what for what, _, _ in found] == [f"best, and chosen (trial {results.best.number})"]
 
 
-def test_slices_show_every_trial_in_each_panel(staged: optuna.Study):
-    """A panel holds the complete trials, at their value, and those beyond the axis at its edge."""
-    results = results_of(staged)
-    figure = plot_slices(results)
-    for i in range(len(results.space)):
-        axis = "y" if i == 0 else f"y{i + 1}"
-        n = sum(
-            len(t.x)
-            for t in figure.data
-            if (t.yaxis or "y") == axis and t.legendgroup in ("complete", "edge")
-        )
-        assert n == len(results.complete)
-
-
-@pytest.fixture(scope="module")
-def one_matters() -> optuna.Study:
-    """Sixty random trials, of which one parameter decides the value."""
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    study.optimize(lambda t: t.suggest_float("x", 0, 1) ** 2 + 0 * t.suggest_float("y", 0, 1), 60)
-    return study
-
-
-def test_a_pair_shows_every_complete_trial(staged: optuna.Study):
-    """At the place of both of its values, on their own scales."""
-    results = results_of(staged)
-    figure = plot_pair(results, params=["learning_rate", "depth"])
-    shown = next(trace for trace in figure.data if trace.type == "scatter")
-    found = {
-        about[0]: (x, y) for about, x, y in zip(shown.customdata, shown.x, shown.y, strict=True)
-    }
-    assert found == {
-        t.number: (
-            pytest.approx(math.log10(t.params["learning_rate"])),
-            pytest.approx(t.params["depth"]),
-        )
-        for t in results.complete
-    }
-
-
-def test_a_pair_needs_two(staged: optuna.Study):
-    """One parameter has no plane."""
-    with pytest.raises(ReportError, match="two parameters"):
-        plot_pair(staged, params=["depth"])
-
-
-def test_importances_are_shares(one_matters: optuna.Study):
-    """Importances sum to one, the largest on top, each within its interval."""
-    (bars,) = plot_importances(one_matters).data
-    assert sum(bars.x) == pytest.approx(1)
-    assert bars.x[-1] == max(bars.x)
-    found = importances(results_of(one_matters))
-    assert next(iter(found)) == "x"
-    for one in found.values():
-        assert 0 <= one.low <= one.share <= one.high <= 1
-    assert found["x"].low > found["y"].high
-
-
-def test_importances_of_few_trials_are_left_out(one_matters: optuna.Study):
-    """Below fifty complete trials the estimate is noise, and none is shown."""
-    results = results_of(one_matters)
-    assert importances(replace(results, trials=results.trials[:49])) == {}
-    assert importances(replace(results, trials=results.trials[:50])) != {}
-
-
-def test_importances_need_values_that_differ():
-    """Where nearly all trials are equally bad none is said to matter, and nothing is warned of."""
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    study.optimize(lambda t: float(t.suggest_float("x", 0, 1) > 0.03), 60)
-    assert len({t.value for t in study.trials}) == 2
-    assert importances(results_of(study)) == {}
-
-
-def test_pareto_marks_the_front(two_objectives: optuna.Study):
-    """The marked points are the study's best trials."""
-    front = plot_pareto(two_objectives).data[1]
-    assert set(front.customdata) == {t.number for t in two_objectives.best_trials}
-
-
-def test_pareto_needs_two_objectives(staged: optuna.Study):
-    """A search with one objective has no front."""
-    with pytest.raises(ReportError, match="plot_best_value"):
-        plot_pareto(staged)
-
-
 @pytest.mark.parametrize("plot", [plot_best_value, plot_importances])
 def test_an_objective_that_is_none(plot, staged: optuna.Study):
     """Only objectives that there are can be shown."""
@@ -424,43 +333,6 @@ def test_log_ticks_lie_inside(low, high):
     assert 1 <= len(ticks) <= 10
     assert ticks == sorted(ticks)
     assert all(low * 0.999 <= t <= high * 1.001 for t in ticks)
-
-
-def test_confusion_counts_rows_of_each_class():
-    """A row of the matrix is a true class, a column a predicted one."""
-    counts = confusion_counts(["a", "b", "b"], ["a", "a", "b"], ["a", "b"])
-    assert counts.tolist() == [[1, 0], [1, 1]]
-
-
-def test_confusion_refuses_an_unknown_label():
-    """A label that is no class is refused."""
-    with pytest.raises(ReportError, match="'c'"):
-        plot_confusion(["c"], ["a"], ["a", "b"])
-
-
-def test_confusion_of_many_classes_says_what_is_left_out():
-    """Of fifty classes the thirty most frequent are shown."""
-    labels = list(range(50))
-    assert "30 most frequent of 50" in plot_confusion(labels, labels, labels).layout.title.text
-
-
-def test_predictions_state_their_error():
-    """The legend gives the root mean square error."""
-    names = [t.name for t in plot_predictions([0.0, 1.0], [1.0, 1.0]).data]
-    assert any("0.707" in name for name in names)
-
-
-def test_loss_curves_refuse_an_incomplete_epoch():
-    """An epoch needs its number and both losses."""
-    with pytest.raises(ReportError, match="loss"):
-        plot_loss_curves([{"epoch": 1, "train_loss": 0.5}])
-
-
-def test_inference_statistics_are_relative():
-    """The shift is in standard deviations, the variance a ratio."""
-    layer = {"running_mean": [1.0], "running_var": [8.0], "mean": [0.0], "var": [4.0]}
-    (trace,) = plot_inference_statistics({"bn": layer}).data
-    assert (trace.x[0], trace.y[0]) == (0.5, 2.0)
 
 
 def inks(figure: go.Figure) -> set[str]:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import optuna
 import pytest
 
-from tests.report.pages.test_page import evil
+from tests.report.searches import evil
 from tune_bn.report import ReportError, results_of
 from tune_bn.report.figures.svg import narrowing_svg
 from tune_bn.report.results.wording import state_text

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from typer.testing import CliRunner
 
-from tests.report.pages.test_page import Outline
+from tests.report.outline import Outline
 from tune_bn.cli import app
 from tune_bn.report import (
     ReportError,

@@ -2,7 +2,6 @@
 
 import math
 import re
-from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -11,47 +10,14 @@ import numpy as np
 import optuna
 import pytest
 
-from tests.report.chromium import check_in_chromium, console_messages, page_height
+from tests.report.chromium import page_height
 from tests.report.contrast import contrast
-from tune_bn import CoarseToFine, Float
+from tests.report.outline import Outline
 from tune_bn.optuna import CoarseToFineSampler
-from tune_bn.report import NetworkResults, ReportError, explain, results_of, write_report
+from tune_bn.report import NetworkResults, explain, results_of
 from tune_bn.report.pages.listings import Table, scores_table
 from tune_bn.report.pages.page import page
 from tune_bn.tuning.space import suggest_config
-
-EVIL = "<script>alert(1)</script>"
-
-
-class Outline(HTMLParser):
-    """What a browser would see: tags, headings, ids, and text outside of scripts and styles."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.headings: list[int] = []
-        self.ids: list[str] = []
-        self.addresses: list[str] = []
-        self.text = ""
-        self._hidden = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        given = dict(attrs)
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(int(tag[1]))
-        if given.get("id"):
-            self.ids.append(str(given["id"]))
-        self.addresses += [str(given[k]) for k in ("src", "href") if given.get(k)]
-        self._hidden = tag in ("script", "style")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden = False
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.text += data
 
 
 @pytest.fixture(scope="module")
@@ -352,126 +318,6 @@ def test_page_tells_why_trials_were_tried(demo: str, staged: optuna.Study):
         assert part in text
 
 
-def evil() -> optuna.Study:
-    """Returns a study whose names and choices would act, were they not shown as they are."""
-
-    def objective(trial: optuna.Trial) -> float:
-        x = trial.suggest_float(EVIL, 0, 1)
-        trial.suggest_categorical("</script><b>", [EVIL, "<!--", "$x$", "a & b", "\x1b[2J\u202e"])
-        return x
-
-    study = optuna.create_study(study_name=EVIL, sampler=CoarseToFineSampler(seed=0))
-    study.optimize(objective, n_trials=30)
-    return study
-
-
-def test_a_script_in_a_name_is_shown_not_run():
-    """Names, choices, study and summary: every text is shown as it is, controls as escapes."""
-    study = evil()
-    text = page(study, summary={"data": {"name": EVIL}, EVIL: EVIL})
-    seen = Outline(text)
-    assert seen.tags.count("script") == Outline(page(study)).tags.count("script")
-    assert "b" not in seen.tags
-    assert f"Tuning on {EVIL}" in seen.text
-    assert EVIL not in text
-    assert "\x1b" not in text
-    assert "\\x1b[2J\\u202e" in seen.text
-
-
-def test_outline_would_see_a_script():
-    """The judge above can fail."""
-    assert "script" in Outline(f"<p>{EVIL}</p>").tags
-
-
-def nothing() -> optuna.Study:
-    return optuna.create_study()
-
-
-def all_failed() -> optuna.Study:
-    def objective(trial: optuna.Trial) -> float:
-        trial.suggest_float("x", 0, 1)
-        raise ValueError("no")
-
-    study = optuna.create_study()
-    study.optimize(objective, n_trials=3, catch=(ValueError,))
-    return study
-
-
-def one_trial() -> optuna.Study:
-    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
-    study.optimize(lambda t: t.suggest_int("n", 1, 1) * t.suggest_float("x", 0, 1), n_trials=1)
-    return study
-
-
-def without_parameters() -> optuna.Study:
-    study = optuna.create_study()
-    study.optimize(lambda t: float(t.number), n_trials=12)
-    return study
-
-
-def odd_values() -> optuna.Study:
-    def objective(trial: optuna.Trial) -> float:
-        x = trial.suggest_float("x", -1, 1)
-        if trial.number % 7 == 0:
-            trial.suggest_float("rare", 0, 1)
-        return (x, math.inf, -math.inf, math.nan, 1e308)[trial.number % 5]
-
-    study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
-    study.optimize(objective, n_trials=30)
-    return study
-
-
-def running() -> optuna.Study:
-    study = optuna.create_study()
-    trial = study.ask()
-    trial.suggest_float("x", 0, 1)
-    trial.report(0.5, 1)
-    return study
-
-
-def other_sampler() -> optuna.Study:
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
-    study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_int("n", 0, 9), n_trials=25)
-    return study
-
-
-SEARCHES = {
-    f.__name__: f
-    for f in (
-        nothing,
-        all_failed,
-        one_trial,
-        without_parameters,
-        odd_values,
-        running,
-        other_sampler,
-    )
-}
-
-
-@pytest.mark.parametrize("name", SEARCHES)
-def test_every_search_has_a_page(name: str):
-    """An odd search is a page that says so, never an error."""
-    seen = Outline(page(SEARCHES[name]()))
-    assert "What next" in seen.text
-
-
-def test_a_search_by_hand_has_a_page():
-    """`CoarseToFine` is shown like a study."""
-    search = CoarseToFine({"rate": Float(1e-4, 1, log=True)}, seed=0)
-    for _ in range(30):
-        trial = search.ask()
-        search.tell(trial, trial.params["rate"])
-    assert "fine 1" in Outline(page(search)).text
-
-
-def test_two_objectives_have_a_front(two_objectives: optuna.Study):
-    """Several objectives are shown by their front, each with its own name."""
-    text = Outline(page(two_objectives)).text
-    assert "Pareto front" in text
-    assert "Best error by trial" in text
-
-
 def test_network_is_shown(staged: optuna.Study):
     """Loss curves, inference statistics and predictions of the network are on the page."""
     network = NetworkResults(
@@ -486,78 +332,9 @@ def test_network_is_shown(staged: optuna.Study):
         assert title in text
 
 
-def test_no_search_is_refused_and_nothing_written(tmp_path: Path):
-    """Something else than a search is refused with what was needed; no file appears."""
-    with pytest.raises(ReportError, match=r"needs an Optuna study.*got str"):
-        write_report("study.db", tmp_path / "report.html")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_earlier_page_survives_a_failure(tmp_path: Path):
-    """A report that cannot be made leaves the old file as it was."""
-    file = tmp_path / "report.html"
-    file.write_text("old")
-    with pytest.raises(ReportError):
-        write_report(None, file)
-    assert file.read_text() == "old"
-
-
-@pytest.mark.heavy
-def test_chromium_opens_a_search_with_stages(tmp_path: Path, staged: optuna.Study):
-    """In a real browser every figure is drawn and the console stays empty."""
-    check_in_chromium(tmp_path, staged, fewest=6)
-
-
 @pytest.mark.heavy
 def test_the_page_has_seven_screens_at_most(tmp_path: Path, demo: str):
     """At 1,400 pixels a colleague scrolls through seven screens of 900 pixels, not thirteen."""
     file = tmp_path / "demo.html"
     file.write_text(demo, encoding="utf-8")
     assert 1500 < page_height(file, width=1400) <= 7 * 900
-
-
-def test_chromium_opens_two_objectives(tmp_path: Path, two_objectives: optuna.Study):
-    """The same with a Pareto front."""
-    check_in_chromium(tmp_path, two_objectives, fewest=8)
-
-
-@pytest.mark.heavy
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "fewest"),
-    [
-        ("nothing", 0),
-        ("all_failed", 2),
-        ("one_trial", 4),
-        ("without_parameters", 3),
-        ("odd_values", 5),
-        ("running", 1),
-        ("other_sampler", 5),
-        ("evil", 5),
-    ],
-)
-def test_chromium_opens_every_search(name: str, fewest: int, tmp_path: Path):
-    """Also a page that says that there is nothing is a page without an error."""
-    check_in_chromium(tmp_path, {**SEARCHES, "evil": evil}[name](), fewest=fewest)
-
-
-@pytest.mark.heavy
-@pytest.mark.slow
-def test_ten_thousand_trials_are_a_small_page(tmp_path: Path):
-    """Points are thinned, and that is said: the page can still be sent by mail."""
-    search = CoarseToFine({f"x{i}": Float(-5, 5) for i in range(16)}, seed=0)
-    for _ in range(10_000):
-        trial = search.ask()
-        search.tell(trial, sum(x * x for x in trial.params.values()))
-    check_in_chromium(tmp_path, search, fewest=8)
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "10,000 trials" in Outline(text).text
-
-
-@pytest.mark.heavy
-def test_chromium_would_report_an_error(tmp_path: Path):
-    """The judge above can fail."""
-    file = tmp_path / "bad.html"
-    file.write_text("<script>undefinedFunction()</script>")
-    messages, _ = console_messages(file)
-    assert any("undefinedFunction" in message for message in messages)

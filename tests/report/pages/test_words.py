@@ -9,7 +9,7 @@ import optuna
 import pytest
 from rich.console import Console
 
-from tests.report.pages.test_page import Outline
+from tests.report.outline import Outline
 from tests.support.words import misused
 from tune_bn.report import advise, explain, results_of, write_comparison, write_report
 from tune_bn.report.pages.terminal import text_report, watch_view
