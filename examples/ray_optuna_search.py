@@ -60,10 +60,12 @@ def main() -> None:
         fit(search, n_trials, folder, "coarse-to-fine")
     ray.shutdown()
     best = before.get_best_result("loss", "min").metrics or {}
-    print("OptunaSearch:", round(best["loss"], 4))
-    print("and then CoarseToFineSearch:", round(search.best.value, 4), dict(search.best.params))
+    print(f"OptunaSearch, {n_trials} trials: loss {best['loss']:.2g}")
+    print(f"and then CoarseToFineSearch, {n_trials} more: loss {search.best.value:.2g}")
+    print("its best:", dict(search.best.params))
+    print("stage, its trials, and how much of each range its windows span:")
     for stage in search.stages():
-        print(f"{stage.name:>14}: {len(stage.trials)} trials, windows {stage.width:.2f} wide")
+        print(f"{stage.name:>14}: {len(stage.trials):>2}, {stage.width:.1%}")
 
 
 if __name__ == "__main__":

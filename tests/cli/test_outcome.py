@@ -78,6 +78,20 @@ def test_the_result_comes_first_and_the_stages_in_ten_lines():
     assert len(lines) < 40
 
 
+@pytest.mark.parametrize("first", ["given", "earlier trials"])
+def test_the_coarse_stage_is_shown_behind_trials_that_came_before(first):
+    """In ten lines too: it is what the fine stages are compared with."""
+    rows = [{**SUMMARY["stages"][0], "name": first}, *SUMMARY["stages"]]
+    console = Console(file=io.StringIO(), width=80, highlight=False)
+    print_outcome(Outcome({**SUMMARY, "stages": rows}, (), {}), console)
+    assert isinstance(console.file, io.StringIO)
+    printed = console.file.getvalue().partition("How the search narrowed:")[2]
+    lines = [line.strip() for line in printed.partition("Written:")[0].splitlines()]
+    names = [line for line in lines if line.startswith((first, "coarse", "(", "fine"))]
+    assert [line.split("  ")[0] for line in names[:3]] == [first, "coarse", "(19 stages)"]
+    assert len(names) <= 8
+
+
 @pytest.mark.parametrize("width", [80, 60])
 def test_no_word_is_broken_at_the_end_of_a_run(width):
     """Neither of a table nor of a note."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from tune_bn.plain.text import visible
-from tune_bn.report.pages.listings import Table
+from tune_bn.report.pages.listings import Table, ends_of_stages
 from tune_bn.report.pages.terminal import rich_table
 from tune_bn.report.pages.verdict import CHOSEN, verdict, winner
 from tune_bn.report.results.wording import number_text
@@ -53,7 +53,7 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
 
 
 def _stage_table(summary: Mapping[str, Any]) -> Table:
-    """Returns a row a stage; of many the first and the last ones."""
+    """Returns a row a stage; of many those up to the coarse one, and the last ones."""
     rows = [
         (
             str(row["name"]),
@@ -63,11 +63,8 @@ def _stage_table(summary: Mapping[str, Any]) -> Table:
         )
         for row in summary["stages"]
     ]
-    left_out = len(rows) - _MOST_STAGES
-    if left_out > 0:
-        between = (f"({left_out + 1} stages)", "…", "…", "…")
-        rows = [rows[0], between, *rows[left_out + 2 :]]
-    return Table("", ("", "trials", "width", f"best {summary['metric']}"), tuple(rows))
+    columns = ("", "trials", "width", f"best {summary['metric']}")
+    return ends_of_stages(Table("", columns, tuple(rows)), _MOST_STAGES)
 
 
 def _score_table(summary: Mapping[str, Any]) -> Table:

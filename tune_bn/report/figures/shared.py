@@ -57,10 +57,13 @@ def stage_labels(
     """
     labels: list[dict[str, Any]] = []
     free_from = -math.inf
-    room = _LABEL_SHARE * (spans[-1][2] - spans[0][1]) if spans else 0.0
+    last = spans[-1][2] if spans else 0.0
+    room = _LABEL_SHARE * (last - spans[0][1]) if spans else 0.0
     for stage, left, right in spans:
-        # What came before must not cover the name of the coarse stage.
+        # What came before must not cover the name of the coarse stage; none reaches off the figure.
         if left < free_from or (stage.index < 0 and right - left < 1.5 * room):
+            continue
+        if left + room > last and labels:
             continue
         free_from = left + room
         labels.append(
@@ -79,9 +82,14 @@ def stage_labels(
 
 
 def some_stages(stages: Sequence[Stage], most: int) -> list[Stage]:
-    """Returns at most so many stages (≥ 2) at even distances, the first and the last among them."""
+    """Returns at most so many stages (≥ 2) at even distances, the first and the last among them.
+
+    Where trials came before the coarse stage, that is there too, if there is room for three.
+    """
     if len(stages) <= most:
         return list(stages)
+    if most > 2 and stages[1].index == 0:
+        return [stages[0], *some_stages(stages[1:], most - 1)]
     step = (len(stages) - 1) / (most - 1)
     return [stages[round(i * step)] for i in range(most)]
 

@@ -169,7 +169,8 @@ def add_note(figure: go.Figure, note: str) -> None:
     """Adds a sentence below a figure's title, and for a page to its meta data."""
     title = figure.layout.title.text
     meta = {**(figure.layout.meta or {}), "note": note}
-    figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", meta=meta)
+    # plotly moves a title of two lines up by about one, out of a low card.
+    figure.update_layout(title_text=f"{title}<br><sup>{note}</sup>", title_pad_t=26, meta=meta)
 
 
 def empty_figure(title: str, reason: str) -> go.Figure:

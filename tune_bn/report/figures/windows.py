@@ -136,8 +136,8 @@ def plot_windows(
         # What a narrow page changes: the texts keep their size, the bars make room.
         meta={"narrow": {"xaxis.range": [0, 2.25], "xaxis.ticktext": ["low", "", "high"]}},
     )
-    if len(stages) < len(drawn):
-        add_note(figure, f"{len(stages)} of {len(drawn)} stages shown.")
+    note = f"{len(stages)} of {len(drawn)} stages shown. " if len(stages) < len(drawn) else ""
+    add_note(figure, f"{note}Bars: all draws of a stage. Percent: how wide one usually was.")
     return figure
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = [
     "Table",
     "best_trials_table",
     "durations_table",
+    "ends_of_stages",
     "importance_table",
     "improvements_table",
     "reasons_table",
@@ -65,6 +66,22 @@ class Table:
         return i < self.n_text_columns or (self.has_last_words and i == len(self.columns) - 1)
 
 
+def ends_of_stages(table: Table, most: int) -> Table:
+    """Returns a table of stages in at most so many rows (≥ 4): how it began, and the latest.
+
+    The coarse stage is always there, behind trials that were given or made before it; a row says
+    how many stages are left out.
+    """
+    left_out = len(table.rows) - most
+    if left_out <= 0:
+        return table
+    first = 2 if table.rows[1][0] == "coarse" else 1
+    dots = ["…"] * (len(table.columns) - 1)
+    between = (f"({left_out + 1} stages)", *dots)
+    rows = (*table.rows[:first], between, *table.rows[first + left_out + 1 :])
+    return replace(table, rows=rows)
+
+
 def stage_table(results: Results, *, params: Sequence[str] | None = None, most: int = 40) -> Table:
     """Returns a row per stage: trials, best value of one objective, widths, what it drew from.
 
@@ -74,7 +91,8 @@ def stage_table(results: Results, *, params: Sequence[str] | None = None, most: 
     Args:
         results: A search.
         params: Names of the parameters to show; None for all.
-        most: Show at most so many stages (≥ 2); the first and the last are always among them.
+        most: Show at most so many stages (≥ 3); the first, the coarse one and the last are always
+            among them.
     """
     names = list(results.space) if params is None else list(params)
     stages: Sequence[Stage] = results.stages

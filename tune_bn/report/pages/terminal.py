@@ -158,7 +158,7 @@ def watch_view(results: Results, now: datetime, *, every_s: float) -> Renderable
         parts.append(_text(f"{what}: trial {best.number} with {value}: {chosen}"))
     if results.stages:
         stages = tables.stage_table(results, params=(), most=len(results.stages))
-        parts.append(rich_table(replace(stages, rows=stages.rows[-_MOST_STAGES:])))
+        parts.append(rich_table(tables.ends_of_stages(stages, _MOST_STAGES)))
     parts.append(_latest(results))
     return Group(*parts)
 

@@ -80,9 +80,13 @@ def value_text(value: Any, digits: int = 4) -> str:
 def window_text(window: tuple[Any, ...] | None, *, is_choice: bool) -> str:
     """Returns a window as text: ``low … high``, the open choices, or a dash where nothing is drawn.
 
+    Ends have three digits, or up to seven where fewer do not tell them apart.
+
     Example:
         >>> window_text((0.001, 0.1), is_choice=False)
         '0.001 … 0.1'
+        >>> window_text((0.97968, 0.98031), is_choice=False)
+        '0.9797 … 0.9803'
         >>> window_text(("relu", "tanh"), is_choice=True)
         'relu, tanh'
     """
@@ -91,7 +95,11 @@ def window_text(window: tuple[Any, ...] | None, *, is_choice: bool) -> str:
     if is_choice:
         return ", ".join(value_text(choice) for choice in window)
     low, high = window
-    return value_text(low, 3) if low == high else f"{value_text(low, 3)} … {value_text(high, 3)}"
+    for digits in range(3, 8):
+        first, last = value_text(low, digits), value_text(high, digits)
+        if first != last:
+            return f"{first} … {last}"
+    return value_text(low, 3)
 
 
 def duration_text(seconds: float) -> str:
