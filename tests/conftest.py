@@ -1,5 +1,6 @@
 """What the environment must hold: a missing package fails its tests, unless it was excused."""
 
+import gc
 import importlib
 import logging
 import os
@@ -60,6 +61,17 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)
+
+
+# Hundreds of thousands of objects of torch, Ray and scikit-learn stay to the end. The collector of
+# garbage would look at all of them again and again, which takes a third of the time of collection.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what is there by now out of what the garbage collector looks at."""
+    gc.freeze()
+    gc.enable()
 
 
 # Files and folders that take long, the longest first. Where several processes share the tests, each

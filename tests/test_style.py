@@ -9,11 +9,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tune_bn"
-TREES = [
-    ast.parse(path.read_text(encoding="utf-8"))
-    for folder in ("tune_bn", "benchmarks", "tests", "examples", "docs")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-]
 
 
 def first_words(tree: ast.AST) -> Iterator[str]:
@@ -36,7 +31,10 @@ def commands(words: list[str]) -> set[str]:
 
 def test_docstrings_tell_what_a_function_does():
     """``Returns``, never ``Return``, for every verb; the help of a command may ask."""
-    words = [word for tree in TREES for word in first_words(tree)]
+    folders = ("tune_bn", "benchmarks", "tests", "examples", "docs")
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in files)
+    words = [word for tree in trees for word in first_words(tree)]
     assert len(words) > 1000
     assert commands(words) <= {"Tune", "Show", "A", "It"}
 
