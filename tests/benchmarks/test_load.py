@@ -7,14 +7,14 @@ import pytest
 
 from benchmarks.cost import load, soak, workers
 from benchmarks.cost.work import said
+from tests.support.quiet import optuna_says
 
 
 @pytest.fixture(autouse=True)
 def quiet():
     """The benchmarks silence Optuna for good; a test gives its voice back."""
-    before = optuna.logging.get_verbosity()
-    yield
-    optuna.logging.set_verbosity(before)
+    with optuna_says(optuna.logging.get_verbosity()):
+        yield
 
 
 @pytest.mark.parametrize("part", ["memory", "ray", "parameters"])

@@ -10,15 +10,14 @@ import pytest
 
 from tests.support.command import small_table
 from tests.support.postgres import Server, server_or_skip
+from tests.support.quiet import optuna_says
 
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
     """Optuna says nothing, for the length of a test: faults are what is tested."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    yield
-    optuna.logging.set_verbosity(before)
+    with optuna_says(optuna.logging.CRITICAL):
+        yield
 
 
 @pytest.fixture

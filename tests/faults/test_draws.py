@@ -6,14 +6,13 @@ import optuna
 import pytest
 
 from tests.faults.golden.draws import CHANGED_FILE, FILE, ROUTES, expected, played
+from tests.support.quiet import optuna_says
 
 
 @pytest.fixture(autouse=True)
 def quiet():
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    yield
-    optuna.logging.set_verbosity(before)
+    with optuna_says(optuna.logging.ERROR):
+        yield
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -1,12 +1,10 @@
 """Batch norm over the joined batch of several processes, on the CPU."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -41,35 +39,27 @@ def train(model: nn.Module, shares: list[Tensor], scale: float) -> None:
 
 
 def work(rank: int, folder: str) -> None:
-    """One of two processes: train on its share, save what it has."""
-    torch.set_num_threads(1)
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    dist.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
+    """Trains on the share of one of two processes, saves what it has."""
+    model = SyncBatchNorm.convert_sync_batchnorm(net())
+    ddp = DistributedDataParallel(model)
+    shares = [batch(step).split(SIZES)[rank] for step in range(2)]
+    train(ddp, shares, scale=2.0 / sum(SIZES))  # DDP averages gradients over the two
+    single = SyncBatchNorm(4, affine=False).double()
+    x = batch(0).split((7, 1))[rank].requires_grad_()
+    y = single(x)
+    weights = normal(sum(SIZES), 4, seed=9).split((7, 1))[rank]
+    (first,) = torch.autograd.grad((y * weights).sin().sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.pow(2).sum(), x)
+    one_empty = single(torch.zeros(0, 4).double() if rank else batch(1))
+    torch.save(
+        {
+            "state": dict(model.state_dict()),
+            "track": list(model[1].track(0.5)),  # type: ignore[index] # a Sequential
+            "single": [y.detach(), first.detach(), second],
+            "empty": [one_empty.detach(), *stats(single)],
+        },
+        f"{folder}/{rank}.pt",
     )
-    try:
-        model = SyncBatchNorm.convert_sync_batchnorm(net())
-        ddp = DistributedDataParallel(model)
-        shares = [batch(step).split(SIZES)[rank] for step in range(2)]
-        train(ddp, shares, scale=2.0 / sum(SIZES))  # DDP averages gradients over the two
-        single = SyncBatchNorm(4, affine=False).double()
-        x = batch(0).split((7, 1))[rank].requires_grad_()
-        y = single(x)
-        weights = normal(sum(SIZES), 4, seed=9).split((7, 1))[rank]
-        (first,) = torch.autograd.grad((y * weights).sin().sum(), x, create_graph=True)
-        (second,) = torch.autograd.grad(first.pow(2).sum(), x)
-        one_empty = single(torch.zeros(0, 4).double() if rank else batch(1))
-        torch.save(
-            {
-                "state": dict(model.state_dict()),
-                "track": list(model[1].track(0.5)),  # type: ignore[index] # a Sequential
-                "single": [y.detach(), first.detach(), second],
-                "empty": [one_empty.detach(), *stats(single)],
-            },
-            f"{folder}/{rank}.pt",
-        )
-    finally:
-        dist.destroy_process_group()
 
 
 @pytest.fixture(scope="module")

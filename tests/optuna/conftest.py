@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import optuna
 import pytest
 
+from tests.support.quiet import optuna_says
+
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
     """Only errors are logged, for the length of a test."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    yield
-    optuna.logging.set_verbosity(before)
+    with optuna_says(optuna.logging.ERROR):
+        yield

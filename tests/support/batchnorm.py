@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import start_processes
 
@@ -134,8 +136,20 @@ LAYERS: dict[int, type[EwaBatchNorm]] = {
 SHAPES = [(8, 5), (4, 5, 3), (4, 5, 3, 3), (2, 5, 3, 2, 3)]
 
 
+def _in_group(rank: int, work: Callable[[int, str], None], folder: str) -> None:
+    """One of two processes: joins the other, works, and leaves."""
+    torch.set_num_threads(1)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    meeting = f"file://{folder}/rendezvous"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    try:
+        work(rank, folder)
+    finally:
+        dist.destroy_process_group()
+
+
 def in_two_processes(work: Callable[[int, str], None], folder: Path) -> list[dict[str, Any]]:
-    """Returns what two processes saved in a folder, as their number and ``.pt``."""
+    """Returns what two processes of a group saved in a folder, as their number and ``.pt``."""
     method = forks().get_start_method()
-    start_processes(work, args=(str(folder),), nprocs=2, start_method=method)
+    start_processes(_in_group, args=(work, str(folder)), nprocs=2, start_method=method)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]

@@ -41,7 +41,9 @@ def test_every_is_a_positive_integer(every: object):
 def test_what_is_saved_can_be_read_on_a_light_page_and_on_a_dark_one():
     """The dashboard has cards of both: figures bring their own ground, and its ink suits it."""
     study = optuna.create_study(sampler=CoarseToFineSampler(seed=0))
-    study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=20, callbacks=[DashboardCallback()])
+    study.optimize(
+        lambda t: t.suggest_float("x", 0, 1), n_trials=20, callbacks=[DashboardCallback()]
+    )
     figures = figures_of(study)
     assert len(figures) == 2
     for figure in figures:

@@ -7,6 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from tests.support.quiet import optuna_says
 from tune_bn.plain.names import INTERRUPTED, REASON, STUDY_FILE
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.folder.study import counted_trials, open_study
@@ -26,10 +27,8 @@ _open = ExitStack()
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    yield
-    optuna.logging.set_verbosity(before)
+    with optuna_says(optuna.logging.WARNING):
+        yield
     _open.close()
 
 

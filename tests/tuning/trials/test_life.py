@@ -6,6 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from tests.support.quiet import optuna_says
 from tune_bn import Narrowing
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.plain.names import INTERRUPTED, REASON
@@ -20,10 +21,8 @@ from tune_bn.tuning.trials.workers import Job
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    yield
-    optuna.logging.set_verbosity(before)
+    with optuna_says(optuna.logging.WARNING):
+        yield
 
 
 class Scene:
