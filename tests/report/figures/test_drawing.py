@@ -73,6 +73,16 @@ def test_a_line_ends_where_its_area_does(sign: int):
     assert path.count("H") == 2
 
 
+def test_choices_keep_their_names_on_a_phone():
+    """A name is cut rather than left out: a place without one could be any choice."""
+    names = ["before_activation", "after_activation"]
+    figure = scatter([0, 1], [1, 2], mode="markers")
+    figure.update_xaxes(range=[-0.5, 1.5], tickvals=[0, 1], ticktext=names)
+    assert all(name in draw(figure, width=600).svg for name in names)
+    narrow = draw(figure, width=130).svg
+    assert all(f">{part}" in narrow for part in ("be", "af"))
+
+
 def test_gaps_and_infinite_values_are_no_points():
     """NaN and infinity have no place."""
     figure = scatter([0, 1, 2, 3], [1, math.nan, math.inf, 2], mode="markers")

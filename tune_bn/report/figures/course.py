@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tune_bn.report.figures.shared import (
+    BESIDE_PX,
     RING,
     STAR,
     highlights,
@@ -130,7 +131,7 @@ def plot_best_value(
             )
     if note:
         add_note(figure, note)
-    figure.update_layout(margin={"t": 98}, legend={"y": 1.07})
+    figure.update_layout(margin={"t": 98, "r": BESIDE_PX}, legend={"y": 1.07})
     return figure
 
 

@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 
 from tune_bn.report.figures.bars import bar_traces, n_unknown
 from tune_bn.report.figures.shared import (
+    BESIDE_PX,
     MOST_SPANS,
     RING,
     STAR,
@@ -125,7 +126,7 @@ def plot_narrowing(
     top = _TOP_PX + _LEGEND_PX * (lines - 1)
     figure.update_layout(
         height=inner + top + bottom,
-        margin={"t": top, "b": bottom},
+        margin={"t": top, "b": bottom, "r": BESIDE_PX},
         legend={"y": 1 + 42 / inner, "itemsizing": "trace"},
         meta={
             "narrow": {

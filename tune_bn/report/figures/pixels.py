@@ -9,7 +9,7 @@ import numpy as np
 
 from tune_bn.report.figures.hover import plain_text
 from tune_bn.report.figures.marks import wide
-from tune_bn.report.results.wording import number_text
+from tune_bn.report.results.wording import label, number_text
 
 __all__ = ["PixelAxis", "ticks_of"]
 
@@ -79,11 +79,24 @@ def ticks_of(axis: PixelAxis) -> list[tuple[float, str]]:
     ]
     if not axis.is_x or len(ticks) < 2:
         return ticks
-    # Where texts would run into one another every other one goes, and so on.
-    room = axis.length / len(ticks)
+    # Where numbers would run into one another every other one goes, and so on; a choice without
+    # its name could not be told, so names are cut first.
+    room = max(axis.length / len(ticks), 1.0)
+    if not any(character.isdigit() for _, text in ticks for character in text):
+        ticks = _cut(ticks, room / 0.9 - 6)
     widest = max(wide(text, 12) for _, text in ticks) + 6
-    every = max(math.ceil(widest / max(room, 1.0) * 0.9), 1)
-    return ticks[::every]
+    return ticks[:: max(math.ceil(widest / room * 0.9), 1)]
+
+
+def _cut(ticks: list[tuple[float, str]], room: float) -> list[tuple[float, str]]:
+    """Returns ticks with names cut to so many pixels, if they can be told apart then."""
+    for longest in range(max(len(text) for _, text in ticks), 4, -1):
+        names = [label(text, longest) for _, text in ticks]
+        if max(wide(name, 12) for name in names) <= room:
+            is_clear = len(set(names)) == len(names)
+            places = (place for place, _ in ticks)
+            return list(zip(places, names, strict=True)) if is_clear else ticks
+    return ticks
 
 
 def _number(value: float, how: str) -> str:

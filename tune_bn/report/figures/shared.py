@@ -11,6 +11,7 @@ from tune_bn.report.figures.style import AMBER, INK, STAGE
 from tune_bn.report.results.results import Results, TrialResult
 
 __all__ = [
+    "BESIDE_PX",
     "MOST_SPANS",
     "RING",
     "STAR",
@@ -25,6 +26,7 @@ __all__ = [
 
 MOST_SPANS = 150
 _LABEL_SHARE = 0.075  # of the axis that the name of a stage takes
+BESIDE_PX = 30  # to the right of the axis, for the name of a last stage that is one trial wide
 
 
 def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
@@ -57,13 +59,10 @@ def stage_labels(
     """
     labels: list[dict[str, Any]] = []
     free_from = -math.inf
-    last = spans[-1][2] if spans else 0.0
-    room = _LABEL_SHARE * (last - spans[0][1]) if spans else 0.0
+    room = _LABEL_SHARE * (spans[-1][2] - spans[0][1]) if spans else 0.0
     for stage, left, right in spans:
-        # What came before must not cover the name of the coarse stage; none reaches off the figure.
+        # What came before must not cover the name of the coarse stage.
         if left < free_from or (stage.index < 0 and right - left < 1.5 * room):
-            continue
-        if left + room > last and labels:
             continue
         free_from = left + room
         labels.append(

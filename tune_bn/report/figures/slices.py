@@ -90,7 +90,7 @@ def slices_figure(
                 x=places,
                 y=np.array([t.values[objective] for t in inside]),
                 mode="markers",
-                marker={"symbol": "circle", "size": 5, "color": BLUE, "opacity": 0.6},
+                marker={"symbol": "circle", "size": 5, "color": BLUE, "opacity": 0.85},
                 name="complete",
                 showlegend=i == 0,
                 customdata=[
