@@ -1,7 +1,8 @@
 """Breaks the core in many places, one at a time, and counts how often its tests notice.
 
-``python -m tests.mutation.run --count 60`` works in a copy of the tree, with a fixed seed. Lines
-of survivors are printed with what was changed: each asks for a test, or changes nothing.
+``python -m tests.mutation.run --count 60`` works in copies of the tree, one a process, with a
+fixed seed. Lines of survivors are printed with what was changed: each asks for a test, or changes
+nothing.
 
 Samples so far, each with a fresh seed and the tests of that moment; tests were written for what
 survived before the next one was drawn (`EQUIVALENT` holds what changes nothing):
@@ -25,7 +26,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 from tests.mutation.mutants import Mutant, chosen_mutants
 
@@ -88,6 +91,7 @@ def sources() -> dict[str, str]:
 
 def working_copy(folder: Path) -> Path:
     """Copies package and tests into a folder, and returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("tune_bn", "tests"):
         ignored = shutil.ignore_patterns("__pycache__", "results")
         shutil.copytree(_ROOT / name, folder / name, ignore=ignored)
@@ -125,6 +129,12 @@ def verdict(caught: int, same: int, run: int) -> str | None:
     return f"The tests of the core need to notice {_LEAST:.0%} of what breaks it; write some more."
 
 
+def _nearest(module: str) -> list[str]:
+    """Returns the folder of the module's own tests, which notice most of what breaks it."""
+    room = f"tests/core/{module.split('/')[0]}"
+    return [room] if (_ROOT / room).is_dir() else []
+
+
 def main() -> None:
     """Runs so many mutants and prints what survived; fails if those are many."""
     parser = argparse.ArgumentParser()
@@ -132,27 +142,39 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, nargs="*", help="places in the list of mutants")
     parser.add_argument("tests", nargs="*", default=["tests/core"])
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
-    caught = run = same = 0
-    with tempfile.TemporaryDirectory() as folder:
-        copy = working_copy(Path(folder))
+    chosen = list(enumerate(chosen_mutants(sources(), args.count, args.seed)))
+    if args.only is not None:
+        chosen = [chosen[i] for i in args.only]
+    caught = same = 0
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(args.jobs) as pool:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for n in range(args.jobs):
+            copies.put(working_copy(Path(folder) / str(n)))
+
+        def run(module: str, mutant: Mutant) -> tuple[bool, float]:
+            copy, begun = copies.get(), time.monotonic()
+            try:
+                found = is_caught(copy, module, mutant, [*_nearest(module), *args.tests])
+            finally:
+                copies.put(copy)
+            return found, round(time.monotonic() - begun, 1)
+
         module, text = next(iter(sources().items()))
-        if is_caught(copy, module, Mutant("", 0, "nothing", text), args.tests):
+        if run(module, Mutant("", 0, "nothing", text))[0]:
             raise SystemExit("The tests fail without any change: there is nothing to be found out.")
-        for i, (module, mutant) in enumerate(chosen_mutants(sources(), args.count, args.seed)):
-            if args.only is not None and i not in args.only:
-                continue
-            begun = time.monotonic()
-            found = is_caught(copy, module, mutant, args.tests)
-            run, caught = run + 1, caught + found
+        runs = [(i, *one, pool.submit(run, *one)) for i, one in chosen]
+        for i, module, mutant, running in runs:
+            found, seconds = running.result()
+            caught += found
             row = {"n": i, "module": module, "function": mutant.function, "line": mutant.line}
             row["what"] = mutant.what
             if not found and (why := why_equivalent(module, mutant)):
                 same, row = same + 1, {**row, "changes nothing": why}
-            seconds = round(time.monotonic() - begun, 1)
             print(json.dumps({**row, "is_caught": found, "s": seconds}), flush=True)
-    print(f"{caught} of {run} variants were caught; {same} of the others change nothing.")
-    raise SystemExit(verdict(caught, same, run))
+    print(f"{caught} of {len(runs)} variants were caught; {same} of the others change nothing.")
+    raise SystemExit(verdict(caught, same, len(runs)))
 
 
 if __name__ == "__main__":

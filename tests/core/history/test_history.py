@@ -30,9 +30,7 @@ def answers(history: History, space: Mapping[str, Parameter] = SPACE) -> list[ob
     """Asks for the best trials and where each parameter lies in them."""
     asked: list[object] = [[t.number for t in history.elites(n)] for n in (1, 3, 8)]
     asked += [history.centres(name, p, n) for name, p in space.items() for n in (1, 5)]
-    if history.n_objectives == 1:
-        asked += [history.span(name, space[name], n) for name in ("x", "only") for n in (2, 10)]
-    return asked
+    return asked + [history.span(name, space[name], n) for name in ("x", "only") for n in (2, 10)]
 
 
 @given(rows, st.sampled_from([1, 2]))

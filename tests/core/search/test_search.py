@@ -324,6 +324,21 @@ def test_what_is_told_last_counts():
         search.correct(77, 1.0)
 
 
+def test_what_was_tried_stays_known_when_all_is_ranked_again():
+    """A trial that got further than any, or is corrected, makes no configuration new."""
+    space = {"x": Int(1, 4), "kind": Categorical(["a", "b", "c"])}
+    search = CoarseToFine(space, seed=0, narrowing=Narrowing(coarse_trials=4))
+    for number in range(11):
+        trial = search.ask()
+        if number % 3 == 2:
+            search.tell(trial, None, state="failed")
+            search.correct(trial.number, 0.0, progress=number)
+        else:
+            search.tell(trial, -number, progress=number, end="unknown")
+    params = [trial.params for trial in search.trials] + [search.ask().params]
+    assert len({tuple(p.values()) for p in params}) == 12
+
+
 def test_a_stage_of_stopped_trials_has_no_best_value():
     """Their values say little beside those of trials that trained further."""
     search = CoarseToFine(SPACE, seed=0, narrowing=Narrowing(coarse_trials=2, stage_trials=2))

@@ -30,7 +30,9 @@ class Interval(Window):
         self.parameter, self.low, self.high = parameter, low, high
 
     def draw(self, r: float) -> Any:  # noqa: D102 - documented in Window
-        return self.parameter.draw(self.low + r * (self.high - self.low))
+        place = self.low + r * (self.high - self.low)
+        # Rounded up to the end itself, where the next cell begins.
+        return self.parameter.draw(place if place < self.high else max(self.low, self.high * _LAST))
 
     @property
     def bounds(self) -> tuple[Any, ...]:  # noqa: D102
@@ -66,7 +68,8 @@ class Stratum(Interval):
         self.part, self.size = part, size
 
     def draw(self, r: float) -> Any:  # noqa: D102
-        return self.parameter.draw((self.part + r) / self.size)
+        place = (self.part + r) / self.size
+        return self.parameter.draw(place if place < self.high else max(self.low, self.high * _LAST))
 
     @property
     def bounds(self) -> tuple[Any, ...]:  # noqa: D102
