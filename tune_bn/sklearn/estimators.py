@@ -129,7 +129,7 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
                 "Pass the target of each row."
             )
         table = self._table(X, is_fit=True)
-        targets = column_or_1d(y, warn=True)
+        targets = column_or_1d(_plain(y), warn=True)
         check_consistent_length(table, targets)
         _require_no_gap(targets)
         if sample_weight is not None:
@@ -373,6 +373,13 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as abov
     _task = "classification"
 
     def _fit(self, table: pd.DataFrame, y: npt.NDArray[Any], sample_weight: Any, name: str) -> None:
+        kind = pd.api.types.infer_dtype(y, skipna=False)
+        if y.dtype.kind == "O" and kind != "string":
+            shown_types = " and ".join(sorted({type(label).__name__ for label in y}))
+            raise DataError(
+                "TunedClassifier needs labels that are all text, all numbers or all truth values, "
+                f"but those of y are {shown_types}. Make text of them, as in y.astype(str)."
+            )
         check_classification_targets(y)
         classes = np.unique(y)
         if len(classes) < 2:
@@ -431,8 +438,36 @@ class TunedRegressor(RegressorMixin, _Tuned):  # type: ignore[misc]  # as above
         super()._fit(table, np.asarray(y, np.float64), sample_weight, name)
 
 
+def _plain(y: Any) -> Any:
+    """Returns the values of pandas', Arrow's and Polars' types as numpy's: no 1 becomes a 1.0.
+
+    Values with a gap among them stay as they are, and are refused later.
+    """
+    if hasattr(y, "to_pandas"):
+        y = y.to_pandas()
+    if isinstance(y, pd.DataFrame):
+        return y if y.shape[1] != 1 else y.apply(lambda column: pd.Series(_plain(column)))
+    if not isinstance(y, pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
+        y = np.asarray(y)
+        if y.dtype.kind != "O" or y.ndim != 1:
+            return y
+    column = pd.Series(y)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if pd.api.types.is_extension_array_dtype(column.dtype):
+        if column.dtype.kind in "biu" and not column.hasnans:
+            return column.to_numpy(dtype=column.dtype.numpy_dtype)
+        return column.astype(object).infer_objects().to_numpy()
+    return column.infer_objects().to_numpy()
+
+
 def _require_no_gap(y: npt.NDArray[Any]) -> None:
-    """Refuses missing and infinite targets."""
+    """Refuses missing and infinite targets, and dates, of which pandas would make a number."""
+    if y.dtype.kind in "mM":
+        raise DataError(
+            "y needs numbers or classes, but holds dates or times. Convert it, as in "
+            "(y - y.min()).dt.days."
+        )
     if y.dtype.kind in "fc":
         assert_all_finite(y, input_name="y")
     gaps = int(pd.isna(y).sum())

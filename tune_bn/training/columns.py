@@ -26,6 +26,7 @@ from tune_bn.training.written import (
     NumberStyle,
     date_formats_of,
     has_points_of_thousands,
+    is_date,
     is_gap_sign,
     is_some_date,
     number_style_of,
@@ -60,6 +61,8 @@ _NUMERIC_VALUES = 20
 _LOOKED_AT = 30
 _MOST_WORDS = 20
 _LEAST_SHARE = 0.1
+_MOST_FORMS = 24  # of months, each short and long
+_A_FEW = 5  # texts, in which there may be no slip
 _NUMBER_SIGNS = set("0123456789+-.eE")
 _TRUTHS = {"true": True, "false": False}
 
@@ -394,10 +397,12 @@ def _several_ways(name: str, texts: Sequence[str]) -> tuple[str, ...]:
         what, so = "dates", "2024-05-31"
     elif len(texts) > _NUMERIC_VALUES and all(map(_is_some_number, looked_at)):
         what, so = "numbers", "1234.5, in one unit,"
-    elif len(texts) > _NUMERIC_VALUES and all(re.fullmatch(_DIGITS, text) for text in looked_at):
+    elif len(texts) > _NUMERIC_VALUES and (
+        all(re.fullmatch(_DIGITS, text) for text in looked_at) or _is_form(texts)
+    ):
         return (
             f"left column {name!r} as text: {shown(texts[0])} is no number or date that is known "
-            "here; write numbers as 1234.5, dates as 2024-05-31",
+            "here; write numbers as 1234.5, dates as 2024-05-31, durations as a number of seconds",
         )
     else:
         return ()
@@ -405,6 +410,17 @@ def _several_ways(name: str, texts: Sequence[str]) -> tuple[str, ...]:
         f"left column {name!r} as text: its {what} are written in several ways "
         f"({_listed(looked_at)}); write them as {so} to use them",
     )
+
+
+def _is_form(texts: Sequence[str]) -> bool:
+    """Tells whether texts are numbers within a few same words, as in 3. März 2024 and 1h 5m."""
+    numbers_in = [re.findall(r"\d+", text) for text in texts]
+    forms = len({re.sub(r"\d+", "0", text) for text in texts})
+    if not all(numbers_in) or forms > max(_MOST_FORMS, min(len(texts) / 2, 7 * 12)):
+        return False
+    several = sum(len(each) > 1 for each in numbers_in)
+    has_years = all(re.search(r"(?<!\d)(?:19|20)\d\d(?!\d)", text) for text in texts)
+    return has_years or several > len(texts) / 2
 
 
 def _is_some_number(text: str) -> bool:
@@ -424,7 +440,21 @@ def _most_readable(texts: Sequence[str]) -> tuple[set[str], str]:
         return set(digits), "numbers"
     if date_formats_of(digits):
         return set(digits), "dates"
-    return plain, "numbers"
+    return _most_written(digits) or (plain, "numbers")
+
+
+def _most_written(texts: Sequence[str]) -> tuple[set[str], str] | None:
+    """Returns those texts that are dates, or numbers, in the one way that nearly all are."""
+    parts = [texts[place : place + _A_FEW] for place in range(0, _LOOKED_AT * _A_FEW, _A_FEW)]
+    styles = {number_style_of(part) for part in parts if part}
+    formats = {form for part in parts if part for form in date_formats_of(part)}
+    read = [
+        ({t for t in texts if not math.isnan(parse_number(t, style))}, "numbers")
+        for style in styles
+        if style is not None and not style.has_letters
+    ] + [({t for t in texts if is_date(t, form)}, "dates") for form in formats]
+    most = max(read, key=lambda each: len(each[0]), default=(set[str](), ""))
+    return most if len(most[0]) >= _NUMERIC_SHARE * len(texts) else None
 
 
 def _listed(words: Sequence[str], most: int = 3) -> str:

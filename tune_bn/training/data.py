@@ -37,6 +37,7 @@ from tune_bn.training.learning import learn, most_categories
 from tune_bn.training.preprocessing import DroppedColumn, EncodedColumn, Preprocessing
 from tune_bn.training.splits import (
     Parts,
+    group_notes,
     group_numbers,
     order_in_time,
     ordered_notes,
@@ -346,7 +347,12 @@ def dataset_of(
     )
     asked.require_columns(names, name)
     digest = hashlib.sha256(repr([(n, str(table[n].dtype)) for n in names]).encode())
-    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    try:
+        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    except TypeError:  # of lists and the like, which are refused by name
+        for each in names:
+            reading_of(each, table[each])
+        raise
     table = table.reset_index(drop=True)
     decimal = decimal_sign(table)
     return _prepare(
@@ -543,6 +549,8 @@ def _prepare(
                 f"training and test rows have one {asked.time!r} in common, {shown(known)}: it is "
                 "too coarse to test on what comes later"
             )
+    if asked.group is not None and groups is not None:
+        notes += group_notes(asked.group, groups, rows)
     if (asked.split, asked.group) == ("random", None):
         notes += ordered_notes(table, target, None if classes else np.asarray(y, np.float64))
     targets: npt.NDArray[Any] = y

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -18,11 +19,19 @@ from tune_bn.training.preprocessing import (
     Preprocessing,
 )
 from tune_bn.training.target import Target
-from tune_bn.training.written import is_gap_sign
+from tune_bn.training.written import is_gap_sign, parse_number
 
 __all__ = ["doubtful_notes"]
 
-_STAND_INS = frozenset(sign * int("9" * digits) for sign in (-1, 1) for digits in (2, 3, 4, 5))
+_STAND_INS = frozenset(
+    [-1, *(sign * int("9" * digits) for sign in (-1, 1) for digits in (2, 3, 4, 5))]
+)
+_SUMS = frozenset(
+    [
+        *("total", "totals", "grand total", "subtotal", "sum", "average", "mean"),
+        *("summe", "gesamt", "gesamtsumme", "somme", "totale", "totaal", "suma", "итого"),
+    ]
+)
 _LEAST_TIMES = 3
 _FEW_ROWS = 20  # that many may be in such an order by themselves
 _VERY_FAR = 100.0  # times the range of all else
@@ -42,7 +51,7 @@ def doubtful_notes(
         y: Their targets, classes by number, shape (N,).
     """
     target = preprocessing.target
-    notes = _spelling_notes(f"target {target.name!r}", target.classes or ())
+    notes = _spelling_notes(f"target {target.name!r}", target.classes or ()) + _sum_notes(table)
     notes += [
         f"{shown(label)} is a class of target {target.name!r}: leave out its rows if it stands for "
         "a missing value"
@@ -67,6 +76,17 @@ def doubtful_notes(
     return notes
 
 
+def _sum_notes(table: pd.DataFrame) -> list[str]:
+    """Returns a line if a spreadsheet's sum stands below the rows."""
+    return [
+        f"column {name!r} says {shown(cell)} in the last row: leave it out if it is a sum of others"
+        for name, cell in table.iloc[-1].items()
+        if isinstance(cell, str)
+        and cell.strip(" :").casefold() in _SUMS
+        and int((table[name] == cell).sum()) == 1
+    ][:1]
+
+
 def _tells(
     cells: pd.Series,
     values: npt.NDArray[np.float64] | None,
@@ -80,9 +100,19 @@ def _tells(
         if values is None or np.isnan(values).any():
             return False
         x, z = (v / (np.abs(v).max() or 1.0) for v in (values, y))  # squares would overflow
+        in_order = np.diff(z[np.argsort(x, kind="stable")])
+        if len(np.unique(x)) == len(x) and ((in_order > 0).all() or (in_order < 0).all()):
+            return True
         x, z = x - x.mean(), z - z.mean()
         spread = float((x @ x) * (z @ z))
         return spread > 0 and float(x @ z) ** 2 > (1.0 - _SAME) * spread
+    if values is not None and not np.isnan(values).any():
+        # Each class has a range of its own.
+        order = np.lexsort((y, values))
+        changes = np.flatnonzero(np.diff(y[order]))
+        apart = values[order][changes] < values[order][changes + 1]
+        if len(changes) == target.n_outputs - 1 and apart.all():
+            return True
     codes, keys = keys_of(cells)
     if (codes < 0).any() or len(keys) * _ROWS_A_VALUE > len(y):
         return False
@@ -93,7 +123,9 @@ def _spelling_notes(what: str, labels: Iterable[object]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for label in labels:
         if isinstance(label, str):
-            alike.setdefault(" ".join(label.split()).casefold(), []).append(label)
+            number = parse_number(label)
+            word = " ".join(label.split()).casefold() if math.isnan(number) else str(number)
+            alike.setdefault(word, []).append(label)
     twins = [each for each in alike.values() if len(each) > 1]
     if not twins:
         return []

@@ -15,6 +15,7 @@ from tune_bn.training.errors import DataError
 
 __all__ = [
     "Parts",
+    "group_notes",
     "group_numbers",
     "order_in_time",
     "ordered_notes",
@@ -106,6 +107,29 @@ def split_by_group(groups: npt.NDArray[np.int64], *, seed: int) -> Parts:
     parts = part_of[groups]
     train, validation, test = (np.flatnonzero(parts == which) for which in range(3))
     return train, validation, test
+
+
+def group_notes(name: str, groups: npt.NDArray[np.int64], parts: Parts) -> list[str]:
+    """Returns a line if whole groups cannot be split as asked for: one has too many rows.
+
+    Args:
+        name: Of the column.
+        groups: Each row's group, shape (N,).
+        parts: What `split_by_group` returns of these.
+
+    Example:
+        >>> groups = np.array([0] * 90 + [1, 2, 3, 4] * 3)
+        >>> group_notes("house", groups, split_by_group(groups, seed=0))
+        ["one 'house' has 90 of 102 rows: 93 are for training, 6 for validation, 3 for the test"]
+    """
+    largest = int(np.bincount(groups).max())
+    if all(abs(len(p) / len(groups) - s) < s / 2 for p, s in zip(parts, _SHARES, strict=True)):
+        return []
+    train, validation, test = map(len, parts)
+    return [
+        f"one {name!r} has {largest} of {len(groups)} rows: {train} are for training, {validation} "
+        f"for validation, {test} for the test"
+    ]
 
 
 def ordered_notes(table: pd.DataFrame, target: str, y: npt.NDArray[np.float64] | None) -> list[str]:

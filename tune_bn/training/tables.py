@@ -351,6 +351,7 @@ def _csv_head(path: Path) -> tuple[list[str], str, int]:
             told = _TOLD_SEPARATOR.fullmatch(file.readline().rstrip("\r\n"))
         separator, skipped = (told[1], 1) if told else (_separator(path), 0)
         names = next(iter(_rows(path, separator, 1, skipped=skipped)), [])
+        names[:1] = [name.lstrip("\ufeff") for name in names[:1]]  # of a mark written twice
         first = None
         if len(names) > _WIDE:
             first = next(iter(_rows(path, separator, 2, skipped=skipped)[1:]), None)
@@ -439,7 +440,29 @@ def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
         options = {**_CSV_OPTIONS, "dtype": kind, "sep": separator, "skiprows": skipped}
         table: pd.DataFrame = pd.read_csv(path, **options)
     is_index = not names[0].strip() and _counts_rows(table.iloc[:, 0])
+    notes += _swallowed_notes(table, names, separator, path)
     return _named(table, names, path, notes, is_index=is_index)
+
+
+def _swallowed_notes(
+    table: pd.DataFrame, names: list[str], separator: str, path: Path
+) -> list[str]:
+    """Returns a line if a cell holds the rows that follow it, for want of a closing quote."""
+    last, lines = b"", 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            last, lines = chunk[-1:], lines + chunk.count(b"\n")
+    if lines + (last != b"\n") <= len(table) + 1 or len(names) > _WIDE:
+        return []
+    least = max(len(names) - 1, 1)
+    for place, name in enumerate(names):
+        for row, cell in enumerate(table.iloc[:, place]):
+            if isinstance(cell, str) and "\n" in cell and cell.count(separator) >= least:
+                return [
+                    f"column {name!r} holds several lines with {separator!r} in them in data row "
+                    f"{row + 1}: if these are rows, a quote before them is not closed"
+                ]
+    return []
 
 
 def _named(
@@ -506,6 +529,10 @@ def _read_parquet(path: Path, notes: list[str]) -> pd.DataFrame:
         columns = _with_texts(columns, schema, path)
         # Whole numbers beside gaps stay whole: as floats, large ones would be others.
         table: pd.DataFrame = columns.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+        for about_column in (schema.pandas_metadata or {}).get("columns", ()):
+            name = about_column.get("field_name")
+            if about_column.get("pandas_type") == "categorical" and name in table.columns:
+                table[name] = table[name].astype("category")  # of numbers, too
     index = [str(name) for name in table.columns if _is_index(str(name))]
     if index:
         notes.append("left out the table's index: it was written along without a name")

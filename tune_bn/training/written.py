@@ -23,6 +23,7 @@ __all__ = [
     "date_formats_of",
     "decimal_sign_of",
     "has_points_of_thousands",
+    "is_date",
     "is_gap_sign",
     "is_some_date",
     "number_style_of",
@@ -59,7 +60,8 @@ _WRITTEN = re.compile(
     re.ASCII,
 )
 _IN_THOUSANDS = re.compile(r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})?|0)", re.ASCII)
-_NO_CENTS = re.compile(r"(?<=\d)[.,](?:--?|[–—])(?=$|[\s)€$A-Z])")  # as in 12,– and 1'450.-
+# As in 12,– and 1'450.- and, in India, 500/-.
+_NO_CENTS = re.compile(r"(?<=\d)(?:[.,](?:--?|[–—])(?=$|[\s)€$A-Z])|/[-–—]$)")
 _SIGNS = str.maketrans("−–\u00a0\u202f\u2009\u2007’", "--    '")
 _SURELY = {
     ".": re.compile(r"(?:[\d,' ]*\d)?\.(?:\d{1,2}|\d{4,})|0\.\d+|\d+(?:,\d{3}){2,}"),
@@ -314,7 +316,7 @@ _DAYS = (
 _NAMED = (
     *(f"%d{s}{month}{s}{year}" for s in "- /" for month in ("%b", "%B") for year in ("%Y", "%y")),
     *("%d. %B %Y", "%d. %b %Y", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%d%b%Y"),
-    *("%A, %B %d, %Y", "%A, %d %B %Y"),
+    *("%A, %B %d, %Y", "%A, %d %B %Y", "%a %d %b %Y", "%a, %d %b %Y", "%a, %b %d, %Y"),
     *("%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%m/%Y", "%Y/%m", "%Y-%m"),
 )
 _TIMES = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")
@@ -380,7 +382,7 @@ def _formats_like(text: str) -> list[str]:
     """Returns the formats by which a text is a date."""
     if not _LIKE_A_DATE.fullmatch(text):
         return []
-    return [form for form in _by_shape().get(_shape(text), ()) if _is_date(text, form)]
+    return [form for form in _by_shape().get(_shape(text), ()) if is_date(text, form)]
 
 
 def _shape(text: str) -> str:
@@ -398,7 +400,13 @@ def _by_shape() -> dict[str, list[str]]:
     return shapes
 
 
-def _is_date(text: str, form: str) -> bool:
+def is_date(text: str, form: str) -> bool:
+    """Tells whether a text is a date by a format.
+
+    Example:
+        >>> is_date("31/12/2024", "%d/%m/%Y"), is_date("31/02/2024", "%d/%m/%Y")
+        (True, False)
+    """
     try:
         datetime.strptime(text, form)
     except ValueError:

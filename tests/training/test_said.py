@@ -1,0 +1,194 @@
+"""What of a table is easily overlooked is said in a note, or refused with a remedy."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tune_bn.training import DataError, Dataset, dataset_of, load_dataset
+from tune_bn.training.preprocessing import CategoryColumn, EncodedColumn, NumberColumn
+
+ROWS = 200
+DAYS = pd.Timestamp("2019-01-13") + pd.to_timedelta(np.arange(ROWS) * 9, "D")
+VALUES = np.random.default_rng(0).uniform(900, 9000, ROWS).round(2)
+Y = np.random.default_rng(1).normal(size=ROWS).round(3)
+MONTHS = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+]
+SHORT = [
+    "janv.",
+    "févr.",
+    "mars",
+    "avr.",
+    "mai",
+    "juin",
+    "juil.",
+    "août",
+    "sept.",
+    "oct.",
+    "nov.",
+    "déc.",
+]
+
+
+def load(path: Path, cells: object, y: object = Y) -> Dataset:
+    """Loads a CSV file with a column ``c`` of these cells."""
+    file = path / "t.csv"
+    pd.DataFrame({"c": cells, "other": np.arange(ROWS) % 7 * 1.5, "y": y}).to_csv(file, index=False)
+    return load_dataset(file, target="y")
+
+
+def said(data: Dataset, words: str) -> bool:
+    return any(words in note for note in data.notes)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"{d.day}. {MONTHS[d.month - 1]} {d.year}" for d in DAYS],
+        [f"{d.day} {SHORT[d.month - 1]} {d.year}" for d in DAYS],
+        [f"{MONTHS[d.month - 1]} {d.year}" for d in DAYS],
+        [f"{d.year}年{d.month}月{d.day}日" for d in DAYS],
+        [f"{d.year}-W{d.week:02}" for d in DAYS],
+        [f"{i // 60}h {i % 60}m" if i % 3 else f"{i % 60}m" for i in range(ROWS)],
+        [f"{i} days 0{i % 9}:05:06" for i in range(ROWS)],
+        [f"{i % 80}° {i % 60}' N" for i in range(ROWS)],
+    ],
+    ids=["März", "févr.", "months", "年月日", "weeks", "1h 5m", "days", "degrees"],
+)
+def test_dates_and_durations_that_are_not_known_are_said(tmp_path: Path, cells: list[str]) -> None:
+    assert said(load(tmp_path, cells), "left column 'c' as text")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"flat {i}" for i in range(ROWS)],
+        [f"ABC-{i % 50}" for i in range(ROWS)],
+        [f"{i} {chr(97 + i % 26)}{chr(97 + i // 26)} street {i % 9}" for i in range(ROWS)],
+    ],
+    ids=["flats", "codes", "addresses"],
+)
+def test_names_with_numbers_in_them_are_names(tmp_path: Path, cells: list[str]) -> None:
+    """The counter-test: nothing is said of text that is meant as text."""
+    assert not said(load(tmp_path, cells), "left column 'c' as text")
+
+
+@pytest.mark.parametrize("every", [200, 20, 12])
+@pytest.mark.parametrize(
+    ("write", "slip", "what"),
+    [
+        (lambda v, d: f"${v:,.2f}", "$1,2x4.50", "numbers"),
+        (lambda v, d: f"${v:,.2f}", "$1.234,50", "numbers"),
+        (lambda v, d: f"{v:.2f}".replace(".", ","), "12.5", "numbers"),
+        (lambda v, d: f"{v * 1000:,.0f}".replace(",", "."), "1.2O4.500", "numbers"),
+        (lambda v, d: d.strftime("%d/%m/%Y"), "31/02/2021", "dates"),
+        (lambda v, d: d.strftime("%m/%d/%Y"), "2021-02-03", "dates"),
+    ],
+)
+def test_a_slip_among_numbers_or_dates_is_refused_at_its_place(
+    tmp_path: Path, write: Callable[[float, pd.Timestamp], str], slip: str, what: str, every: int
+) -> None:
+    """However the rest is written; one cell does not make categories of the column."""
+    cells = [write(v, d) for v, d in zip(VALUES, DAYS, strict=True)]
+    cells[3::every] = [slip] * len(cells[3::every])
+    with pytest.raises(DataError, match=rf"needs {what}, as in \d+ of its rows.* in data row 4"):
+        load(tmp_path, cells)
+
+
+def test_a_price_as_in_india_is_not_negative(tmp_path: Path) -> None:
+    data = load(tmp_path, [f"Rs. {v:,.0f}/-" for v in VALUES], y=VALUES)
+    column = data.preprocessing.columns[0]
+    assert isinstance(column, NumberColumn)
+    assert column.mean > 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "y"),
+    [
+        (np.exp(VALUES / 4000), VALUES),
+        (VALUES, np.where(VALUES > 5000, "dear", "cheap")),
+        (-VALUES, np.digitize(VALUES, [3000, 6000])),
+    ],
+    ids=["another scale", "a threshold", "two thresholds"],
+)
+def test_a_column_that_decides_the_target_is_said(tmp_path: Path, cells: object, y: object) -> None:
+    assert said(load(tmp_path, cells, y), "column 'c' alone tells the target")
+
+
+def test_a_column_that_nearly_decides_the_target_is_not(tmp_path: Path) -> None:
+    """The counter-test, with one row on the other side."""
+    classes = np.where(VALUES > 5000, "dear", "cheap")
+    classes[VALUES.argmax()] = "cheap"
+    assert not said(load(tmp_path, VALUES, classes), "alone tells")
+
+
+def test_numbers_that_are_one_are_said(tmp_path: Path) -> None:
+    data = load(tmp_path, VALUES, np.array(["1", "01", "1.0", "2"] * 50))
+    assert said(data, "in target 'y' '01' and '1' and '1.0' are different")
+
+
+def test_a_sum_below_the_rows_is_said(tmp_path: Path) -> None:
+    assert said(load(tmp_path, ["a", "b"] * 99 + ["a", "Total"]), "'Total' in the last row")
+
+
+def test_minus_one_far_from_all_else_is_said(tmp_path: Path) -> None:
+    assert said(load(tmp_path, np.where(np.arange(ROWS) % 9, 100 + Y, -1)), "holds -1 in 23 rows")
+
+
+def test_a_quote_that_is_not_closed_is_said(tmp_path: Path) -> None:
+    """It swallows a row; a cell of several lines does not."""
+    file = tmp_path / "t.csv"
+    rows = [f'{v},"a{i % 3}",{y}' for i, (v, y) in enumerate(zip(VALUES, Y, strict=True))]
+    rows[20] = rows[20].replace('",', ",")
+    file.write_text("\n".join(["c,t,y", *rows]))
+    assert said(load_dataset(file, target="y"), "in data row 21: if these are rows, a quote")
+    rows[20] = rows[19].replace('"a', '"a\n')
+    file.write_text("\n".join(["c,t,y", *rows]))
+    assert not said(load_dataset(file, target="y"), "a quote")
+
+
+def test_a_byte_order_mark_written_twice_is_no_part_of_a_name(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    table = "y,c\n" + "\n".join(f"{a},{b}" for a, b in zip(Y, VALUES, strict=True))
+    file.write_bytes(2 * b"\xef\xbb\xbf" + table.encode())
+    assert [column.name for column in load_dataset(file, target="y").preprocessing.columns] == ["c"]
+
+
+def test_categories_of_numbers_stay_categories_in_parquet(tmp_path: Path) -> None:
+    """pandas says so beside the table, where Parquet itself knows numbers only."""
+    codes = pd.Categorical(np.arange(ROWS) % 40)
+    table = pd.DataFrame({"c": codes, "other": VALUES, "y": Y})
+    table.to_parquet(tmp_path / "t.parquet")
+    of_file = load_dataset(tmp_path / "t.parquet", target="y").preprocessing
+    assert isinstance(of_file.columns[0], CategoryColumn | EncodedColumn)
+    assert of_file == dataset_of(table, target="y").preprocessing
+
+
+def test_lists_in_a_data_frame_are_refused_by_name() -> None:
+    table = pd.DataFrame({"c": [[1, 2]] * ROWS, "y": Y})
+    with pytest.raises(DataError, match="column 'c' holds"):
+        dataset_of(table, target="y")
+
+
+def test_a_group_with_nearly_all_rows_is_said(tmp_path: Path) -> None:
+    """Then the parts are far from 60, 20 and 20 %."""
+    file = tmp_path / "t.csv"
+    table = pd.DataFrame({"g": np.maximum(np.arange(ROWS) - 180, 0), "c": VALUES, "y": Y})
+    table.to_csv(file, index=False)
+    assert said(load_dataset(file, target="y", group="g"), "one 'g' has 181 of 200 rows")
+    table.assign(g=np.arange(ROWS) // 10).to_csv(file, index=False)
+    assert not said(load_dataset(file, target="y", group="g"), "one 'g' has")
