@@ -59,8 +59,8 @@ def test_labels_of_two_kinds_are_refused() -> None:
 
 
 @pytest.mark.parametrize("type_", ["Int64", "boolean", "string", "category", "bool[pyarrow]"])
-def test_a_gap_in_the_target_is_refused(type_: str) -> None:
-    y = TWO_WORDS if type_ in ("string", "category") else SIDE.astype(bool)
+def test_a_gap_in_the_target_is_refused(type_: Any) -> None:
+    y: Any = TWO_WORDS if type_ in ("string", "category") else SIDE.astype(bool)
     y = y.astype(object).mask(X.index == 3)
     with pytest.raises(ValueError, match="NaN"):
         TunedClassifier(trials=1, epochs=1).fit(X, y.astype(type_))

@@ -87,6 +87,7 @@ def test_time_ends_a_run_with_what_it_has(tiny, tmp_path):
     assert outcome.summary["search"]["complete"] == 1
     assert outcome.summary["folds"] == 1
     assert any("the timeout left time to compare" in r for r in outcome.summary["remarks"])
+    assert any("longer than its timeout of 1 s" in r for r in outcome.summary["remarks"])
 
 
 def test_the_report_is_written_beside_the_other_results(tiny, tmp_path):

@@ -72,7 +72,7 @@ def predict(
         from tune_bn.training.model_file import load_model, unknown_refused
 
         tuned = load_model(model)
-        done = 0
+        done, empty = 0, 0
         unknown: dict[str, UnknownValues] = {}
         with _replacing(out) as file:
             for rows in read_rows_in_parts(file_of_rows, rows=_ROWS_AT_ONCE):
@@ -81,12 +81,19 @@ def predict(
                 else:
                     print(f"{done:,} rows predicted …", file=sys.stderr)
                 predicted = _predicted(tuned, rows, unknown, keep, probabilities)
+                empty += _empty_rows(tuned, rows)
                 predicted.to_csv(file, index=False, header=done == 0, mode="wb")
                 done += len(rows)
             if strict and unknown:
                 raise unknown_refused(list(unknown.values()))
         for each in unknown.values():
             print(visible(f"note: {each}; they count as no category"), file=sys.stderr)
+        if empty:
+            print(
+                f"note: {empty} of {done} rows hold no value that the model knows of; their answer "
+                "is that of the medians and the most frequent categories",
+                file=sys.stderr,
+            )
         print(visible(f"{done} predictions written to {out}"))
 
 
@@ -153,6 +160,24 @@ def _predicted(
         for place, label in enumerate(tuned.classes or ()):
             columns[f"probability of {label}"] = answers.probabilities[:, place]
     return pd.DataFrame(columns)
+
+
+def _empty_rows(tuned: "TunedModel", rows: "pd.DataFrame") -> int:
+    """Returns how many rows have a gap in every column that is an input."""
+    from tune_bn.training.preprocessing import DroppedColumn
+
+    left = rows
+    for column in tuned.preprocessing.columns:
+        if isinstance(column, DroppedColumn):
+            continue
+        cells = left[column.name]
+        words = {"", *tuned.preprocessing.missing, *getattr(column, "gaps", ())}
+        words -= set(getattr(column, "categories", ()))
+        is_gap = [isinstance(cell, str) and cell.strip() in words for cell in cells]
+        left = left[cells.isna().to_numpy(bool) | is_gap]
+        if left.empty:
+            break
+    return len(left)
 
 
 @contextmanager

@@ -455,8 +455,9 @@ def _plain(y: Any) -> Any:
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if pd.api.types.is_extension_array_dtype(column.dtype):
-        if column.dtype.kind in "biu" and not column.hasnans:
-            return column.to_numpy(dtype=column.dtype.numpy_dtype)
+        numpys = getattr(column.dtype, "numpy_dtype", None)
+        if column.dtype.kind in "biu" and numpys is not None and not column.hasnans:
+            return column.to_numpy(dtype=numpys)
         return column.astype(object).infer_objects().to_numpy()
     return column.infer_objects().to_numpy()
 

@@ -53,6 +53,7 @@ Kind = Literal["number", "category", "date"]
 
 _DIGITS = r"[\d\W_]*\d[\d\W_]*"  # and signs, but no letters
 _ISO_DATE = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.*)?"
+_SHORTEST_DATE = len("20240531")
 # Text counts as meant to be numbers from this share of its rows, and above so many values. Fewer
 # may well be codes, which are better categories.
 _NUMERIC_SHARE = 0.9
@@ -469,7 +470,8 @@ def _found(values: pd.Series, bad: npt.NDArray[np.bool_]) -> str:
     where = f" in data row {row + 1}" if isinstance(row, int | np.integer) else ""
     count = int(bad.sum())
     more = f" and {count - 1} more" if count > 1 else ""
-    return f"got {shown(values.iloc[place])}{where}{more}"
+    value = values.iloc[place]
+    return f"got {shown(value.item() if isinstance(value, np.generic) else value)}{where}{more}"
 
 
 def numbers_of(
@@ -579,7 +581,9 @@ def dates_as_days(
             )
             gone |= texts.map(lambda text: text in no_values).to_numpy(dtype=bool)
             texts = texts.mask(gone, None)
-            stamps = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
+            # A year, or a year and a month, is no day, though ISO would take the first of them.
+            whole = texts.where(texts.map(lambda text: len(str(text)) >= _SHORTEST_DATE), None)
+            stamps = pd.to_datetime(whole, utc=True, errors="coerce", format="ISO8601")
             if date_format is not None:
                 written = pd.to_datetime(texts, utc=True, errors="coerce", format=date_format)
                 stamps = written.where(written.notna(), stamps)

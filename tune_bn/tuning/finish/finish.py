@@ -160,6 +160,12 @@ def finish(
         if of_default is not None:
             gains_of_others[DEFAULT_NETWORK] = gains_of(of_default[0], dataset, metric)
     report("test", 3, 3, 0.0)
+    if (n_finalists, folds) == SMALLEST and tally.left_s < 0.0:
+        notes.append(
+            f"the run took {tally.elapsed_s:.0f} s, longer than its timeout of "
+            f"{settings.timeout_s:.0f} s: one configuration at least is trained to its end, "
+            "compared, and trained on all rows"
+        )
     summary = {
         "tune_bn": __version__,
         "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
