@@ -4,6 +4,8 @@ Ray reads its variables when it is imported, and they differ from program to pro
 """
 # ruff: noqa: F401
 
+import gc
+
 import alembic.command  # Optuna's databases load it
 import sklearn.ensemble
 import torch._dynamo  # the first optimiser of a process loads it, in a second
@@ -13,3 +15,5 @@ import tune_bn.report
 import tune_bn.sklearn
 import tune_bn.tuning.finish.finish
 import tune_bn.tuning.optuna_run
+
+gc.freeze()  # the programs need not look for garbage among all this, nor copy it to do so
