@@ -1,6 +1,5 @@
 """`tune-bn tune --backend ray` stopped and starved as `test_command_stopped` and the others do."""
 
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -18,7 +17,7 @@ from tests.support.command import (
     wait_for,
     without_rights_of_root,
 )
-from tests.support.disks import fill, small_disk
+from tests.support.disks import fill, removed, replaced_by_a_file, small_disk
 from tune_bn.cli import app
 from tune_bn.plain.names import REASON
 
@@ -76,19 +75,6 @@ def test_signals(number, table, tmp_path):
     require_goes_on(table, out, 3)
 
 
-def remove(folder: Path) -> None:
-    """Removes a folder at once, though a run is writing to it."""
-    gone = folder.with_name("gone")
-    folder.rename(gone)
-    shutil.rmtree(gone)
-
-
-def replace_by_a_file(folder: Path) -> None:
-    """Puts a file where a folder was."""
-    remove(folder)
-    folder.touch()
-
-
 def forbid(folder: Path) -> None:
     """Takes the permission to write away, from a folder and all in it."""
     for each in (folder, *folder.rglob("*")):
@@ -101,11 +87,11 @@ def forbid(folder: Path) -> None:
     ("fault", "where", "cause"),
     [
         # The short form, by a Tune of its own, is in `tests/ray/test_lost_storage.py`.
-        (remove, "ray", "no such file or directory"),
+        (removed, "ray", "no such file or directory"),
         # Or "no such file": the run may look before the file is there.
-        (replace_by_a_file, "ray", "not a directory|no such"),
+        (replaced_by_a_file, "ray", "not a directory|no such"),
         (forbid, "ray", "permission denied"),
-        (remove, ".", "study.db until its end, but it"),
+        (removed, ".", "study.db until its end, but it"),
         (forbid, ".", "readonly database|permission denied"),
     ],
 )

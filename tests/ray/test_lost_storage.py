@@ -4,7 +4,6 @@ Tune fails each trial that saves anything from then on. `tune-bn tune` ends such
 `tests/faults/test_ray_command.py`.
 """
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from ray import tune
 
-from tests.support.disks import small_disk
+from tests.support.disks import removed, replaced_by_a_file, small_disk
 from tune_bn.ray import CoarseToFineSearch
 
 N_SAMPLES, N_BEFORE = 4, 2
@@ -44,17 +43,6 @@ def train(config) -> None:
 
 
 train.__module__ = "__main__"  # pickled by value, so that workers need not import the tests
-
-
-def removed(folder: Path) -> None:
-    gone = folder.with_name("gone")
-    folder.rename(gone)  # at once, though trials may be writing to it
-    shutil.rmtree(gone)
-
-
-def replaced_by_a_file(folder: Path) -> None:
-    removed(folder)
-    folder.touch()
 
 
 def made_read_only(folder: Path) -> None:

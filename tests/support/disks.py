@@ -1,5 +1,6 @@
-"""A file system of a test's own, that can be full."""
+"""A file system of a test's own, that can be full, and folders that go away under a run."""
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["fill", "small_disk"]
+__all__ = ["fill", "removed", "replaced_by_a_file", "small_disk"]
 
 
 @contextmanager
@@ -38,3 +39,21 @@ def fill(disk: Path) -> Path:
                 while True:
                     file.write(bytes(size))
     return filler
+
+
+def removed(folder: Path) -> None:
+    """Removes a folder at once, though a run is writing to it."""
+    gone = folder.with_name("gone")
+    folder.rename(gone)
+    shutil.rmtree(gone)
+
+
+def replaced_by_a_file(folder: Path) -> None:
+    """Puts a file where a folder was, again where the run has made the folder anew meanwhile."""
+    file, gone = folder.with_name("file"), folder.with_name("gone")
+    file.touch()
+    while not folder.is_file():
+        folder.rename(gone)
+        with suppress(IsADirectoryError):
+            file.rename(folder)
+        shutil.rmtree(gone)

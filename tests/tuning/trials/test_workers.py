@@ -1,12 +1,10 @@
 import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
+from tests.support import warm
 from tune_bn.training import Config, Dataset, EpochMetrics
 from tune_bn.tuning.trials.workers import Job, one_thread, run_here, run_in_workers
 
@@ -104,6 +102,7 @@ def say_late(*arguments):
 
 
 if __name__ == "__main__":
+    os.setsid()
     heard = []
     signal.signal(signal.SIGINT, lambda *_: heard.append(1))
     workers._say = say_late
@@ -118,13 +117,6 @@ def test_ctrl_c_while_workers_start(blobs, tmp_path):
     """It is the parent's to answer: no worker ends by it, or prints anything."""
     script = tmp_path / "pressed.py"
     script.write_text(PRESSED)
-    result = subprocess.run(
-        [sys.executable, str(script), str(blobs)],
-        capture_output=True,
-        text=True,
-        check=False,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-    )
+    result = warm.run([str(script), str(blobs)])
     assert result.stderr == ""
     assert result.stdout == "1 [0, 1] {}\n"
