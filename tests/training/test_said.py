@@ -192,3 +192,45 @@ def test_a_group_with_nearly_all_rows_is_said(tmp_path: Path) -> None:
     assert said(load_dataset(file, target="y", group="g"), "one 'g' has 181 of 200 rows")
     table.assign(g=np.arange(ROWS) // 10).to_csv(file, index=False)
     assert not said(load_dataset(file, target="y", group="g"), "one 'g' has")
+
+
+def split(path: Path, options: dict[str, str], **columns: object) -> Dataset:
+    """Loads a CSV file of these columns as asked for."""
+    table = pd.DataFrame({"c": VALUES, **columns, **({} if "y" in columns else {"y": Y})})
+    table.to_csv(path / "t.csv", index=False)
+    return load_dataset(path / "t.csv", target="y", **options)  # type: ignore[arg-type]
+
+
+def test_a_part_without_a_class_is_said(tmp_path: Path) -> None:
+    """The future may hold none of it."""
+    classes = np.where((np.arange(ROWS) > 110) | (np.arange(ROWS) % 2 == 0), "a", "b")
+    data = split(tmp_path, {"split": "time"}, y=classes)
+    assert said(data, "no validation row is of class 'b'")
+    assert said(data, "no test row is of class 'b'")
+    assert not said(split(tmp_path, {}, y=classes), "row is of class")
+
+
+def test_groups_that_are_one_word_or_no_groups_are_said(tmp_path: Path) -> None:
+    towns = ["Ann", "ann ", "Bob", "Eve", "Kim", "Lee", "Max", "Pia"] * 25
+    assert said(split(tmp_path, {"group": "g"}, g=towns), "groups 'g' 'Ann' and 'ann ' are")
+    each = split(tmp_path, {"group": "g"}, g=np.arange(ROWS))
+    assert said(each, "no two rows have one 'g'")
+
+
+def test_weights_of_which_one_decides_are_said(tmp_path: Path) -> None:
+    data = split(tmp_path, {"weights": "w"}, w=np.where(np.arange(ROWS) == 3, 1e6, 1.0))
+    assert said(data, "200 rows tell no more than 1 of one weight")
+    mild = split(tmp_path, {"weights": "w"}, w=np.arange(ROWS) % 5 + 1)
+    assert not said(mild, "tell no more")
+
+
+def test_a_word_for_missing_that_no_cell_holds_is_said(tmp_path: Path) -> None:
+    """As -99 in a file that has types, where it is a number."""
+    table = pd.DataFrame({"c": np.where(np.arange(ROWS) % 9, VALUES, -99.0), "y": Y})
+    table.to_parquet(tmp_path / "t.parquet")
+    data = load_dataset(tmp_path / "t.parquet", target="y", missing=("-99",))
+    assert said(data, "no text of the table is '-99', which --missing names")
+    table.astype(str).assign(c=np.where(np.arange(ROWS) % 9, "1.5", "-99")).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    assert not said(load_dataset(tmp_path / "t.csv", target="y", missing=("-99",)), "no text")

@@ -26,17 +26,19 @@ from tune_bn.training.columns import (
     category_key,
     dates_as_days,
     is_text,
+    keys_of,
     numbers_of,
     reading_notes,
     reading_of,
     require_finite,
 )
-from tune_bn.training.doubtful import doubtful_notes
+from tune_bn.training.doubtful import doubtful_notes, spelling_notes
 from tune_bn.training.errors import DataError
 from tune_bn.training.learning import learn, most_categories
 from tune_bn.training.preprocessing import DroppedColumn, EncodedColumn, Preprocessing
 from tune_bn.training.splits import (
     Parts,
+    class_notes,
     group_notes,
     group_numbers,
     order_in_time,
@@ -86,6 +88,7 @@ MIN_ROWS = 10
 WEIGHS = "says how much each row counts"
 """Why a column of weights is no input."""
 _LARGEST_WEIGHT = 1e30  # of which a float32 holds the squares of shares
+_LEAST_TELL = 0.1  # of the rows; so few of one weight tell as much as all
 _UNBALANCED = 9  # rows of the most frequent class for one of the rarest
 
 
@@ -293,6 +296,7 @@ def prepare(source: str | Path, asked: Asked) -> Prepared:
         if names is not None:
             asked.require_columns(names, name)
         table, notes, words, decimal = read_table(path, missing=asked.missing)
+        notes += _unfound_notes(table, words, asked.missing)
         content = file_digest(path)
     return _prepare(name, content, table, asked, notes=notes, words=words, decimal=decimal)
 
@@ -551,6 +555,10 @@ def _prepare(
             )
     if asked.group is not None and groups is not None:
         notes += group_notes(asked.group, groups, rows)
+        _, names = keys_of(table[asked.group])
+        notes += spelling_notes(f"groups {asked.group!r}", names)
+    if classes is not None:
+        notes += class_notes(classes, np.asarray(y, np.int64), rows)
     if (asked.split, asked.group) == ("random", None):
         notes += ordered_notes(table, target, None if classes else np.asarray(y, np.float64))
     targets: npt.NDArray[Any] = y
@@ -577,6 +585,8 @@ def _prepare(
     weight = (
         None if asked.weights is None else _weights(asked.weights, table[asked.weights], decimal)
     )
+    if weight is not None:
+        notes += _weight_notes(asked.weights, weight)
     parts = tuple(
         _Part(
             inputs if of is rows[0] else preprocessing.inputs_noting(features.iloc[of])[0],
@@ -640,6 +650,18 @@ def _weights(name: str, column: pd.Series, decimal: str) -> npt.NDArray[np.float
     return np.asarray(values / values.mean(), np.float32)
 
 
+def _weight_notes(name: str | None, weight: npt.NDArray[np.float32]) -> list[str]:
+    """Returns a line if a few rows count as much as all others: (Σw)² / Σw² is small."""
+    w = weight / np.float64(weight.max())
+    tell = float(w.sum() ** 2 / (w**2).sum())
+    if tell > _LEAST_TELL * len(w):
+        return []
+    return [
+        f"by the weights of column {name!r} {len(w)} rows tell no more than {tell:.0f} of one "
+        "weight: a few count as much as all others"
+    ]
+
+
 def _labelled(
     name: str,
     table: pd.DataFrame,
@@ -697,6 +719,20 @@ def _word_notes(words: dict[str, dict[str, int]], readings: dict[str, Reading]) 
         f"{'column' if len(names) == 1 else 'columns'} {_some(names)}; --missing '' keeps it as a "
         "category"
         for word, names in columns.items()
+    ]
+
+
+def _unfound_notes(
+    table: pd.DataFrame, words: dict[str, dict[str, int]], missing: Sequence[str]
+) -> list[str]:
+    """Returns a line for words that were named as missing values and are in no cell of text."""
+    named = {word.strip() for word in missing} - {*MISSING_WORDS}
+    named -= {word.strip() for counts in words.values() for word in counts}
+    for name in table.columns:
+        if named and is_text(table[name]):
+            named -= {str(cell).strip() for cell in table[name].unique()}
+    return [
+        f"no text of the table is {shown(word)}, which --missing names" for word in sorted(named)
     ]
 
 

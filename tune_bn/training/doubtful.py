@@ -21,7 +21,7 @@ from tune_bn.training.preprocessing import (
 from tune_bn.training.target import Target
 from tune_bn.training.written import is_gap_sign, parse_number
 
-__all__ = ["doubtful_notes"]
+__all__ = ["doubtful_notes", "spelling_notes"]
 
 _STAND_INS = frozenset(
     [-1, *(sign * int("9" * digits) for sign in (-1, 1) for digits in (2, 3, 4, 5))]
@@ -51,7 +51,7 @@ def doubtful_notes(
         y: Their targets, classes by number, shape (N,).
     """
     target = preprocessing.target
-    notes = _spelling_notes(f"target {target.name!r}", target.classes or ()) + _sum_notes(table)
+    notes = spelling_notes(f"target {target.name!r}", target.classes or ()) + _sum_notes(table)
     notes += [
         f"{shown(label)} is a class of target {target.name!r}: leave out its rows if it stands for "
         "a missing value"
@@ -64,7 +64,7 @@ def doubtful_notes(
         cells = table[column.name]
         values = None
         if isinstance(column, CategoryColumn | EncodedColumn):
-            notes += _spelling_notes(f"column {column.name!r}", column.categories)
+            notes += spelling_notes(f"column {column.name!r}", column.categories)
         else:
             values = column.values_of(cells, preprocessing.missing)
             notes += _number_notes(column, values)
@@ -119,7 +119,13 @@ def _tells(
     return len(np.unique(codes * target.n_outputs + y.astype(np.int64))) == len(keys)
 
 
-def _spelling_notes(what: str, labels: Iterable[object]) -> list[str]:
+def spelling_notes(what: str, labels: Iterable[object]) -> list[str]:
+    """Returns a line if some labels are one word, or one number, written in several ways.
+
+    Example:
+        >>> spelling_notes("column 'town'", ["Rome", "rome ", "Oslo"])
+        ["in column 'town' 'Rome' and 'rome ' are different: write alike what is the same"]
+    """
     alike: dict[str, list[str]] = {}
     for label in labels:
         if isinstance(label, str):

@@ -6,15 +6,19 @@ training rows; rows of one group (a patient, a house) stay together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tune_bn.plain.text import shown
 from tune_bn.training.columns import dates_as_days, keys_of, numbers_of, reading_of
 from tune_bn.training.errors import DataError
 
 __all__ = [
     "Parts",
+    "class_notes",
     "group_notes",
     "group_numbers",
     "order_in_time",
@@ -110,7 +114,7 @@ def split_by_group(groups: npt.NDArray[np.int64], *, seed: int) -> Parts:
 
 
 def group_notes(name: str, groups: npt.NDArray[np.int64], parts: Parts) -> list[str]:
-    """Returns a line if whole groups cannot be split as asked for: one has too many rows.
+    """Returns a line if a split by groups does not what it should: one is too large, or all tiny.
 
     Args:
         name: Of the column.
@@ -123,6 +127,8 @@ def group_notes(name: str, groups: npt.NDArray[np.int64], parts: Parts) -> list[
         ["one 'house' has 90 of 102 rows: 93 are for training, 6 for validation, 3 for the test"]
     """
     largest = int(np.bincount(groups).max())
+    if largest == 1:
+        return [f"no two rows have one {name!r}: to keep its groups together changes nothing"]
     if all(abs(len(p) / len(groups) - s) < s / 2 for p, s in zip(parts, _SHARES, strict=True)):
         return []
     train, validation, test = map(len, parts)
@@ -130,6 +136,26 @@ def group_notes(name: str, groups: npt.NDArray[np.int64], parts: Parts) -> list[
         f"one {name!r} has {largest} of {len(groups)} rows: {train} are for training, {validation} "
         f"for validation, {test} for the test"
     ]
+
+
+def class_notes(classes: Sequence[object], y: npt.NDArray[np.int64], parts: Parts) -> list[str]:
+    """Returns a line for each part, of those with a score, that lacks a class.
+
+    Args:
+        classes: Their labels.
+        y: Each row's class, shape (N,).
+        parts: Rows of training, validation and test.
+    """
+    notes = []
+    for what, rows in (("validation", parts[1]), ("test", parts[2])):
+        lacking = sorted(set(range(len(classes))) - set(y[rows].tolist()))
+        if lacking:
+            more = f", nor of {len(lacking) - 1} more" if len(lacking) > 1 else ""
+            notes.append(
+                f"by this split no {what} row is of class {shown(classes[lacking[0]])}{more}: the "
+                "scores there say nothing of it"
+            )
+    return notes
 
 
 def ordered_notes(table: pd.DataFrame, target: str, y: npt.NDArray[np.float64] | None) -> list[str]:

@@ -178,8 +178,8 @@ def encode_classes(name: str, column: pd.Series) -> tuple[tuple[Label, ...], npt
         raise DataError(
             f"Classification needs {MIN_CLASS_ROWS} rows of each class (training, validation, "
             f"test), but class {shown(classes[rarest])} of target {name!r} has {rows}{more}. "
-            f"{'Use --task regression' if numeric else 'Add rows'}, merge it with another class, "
-            "or remove it."
+            f"{'Use --task regression (TunedRegressor)' if numeric else 'Add rows'}, merge it with "
+            "another class, or remove it."
         )
     return classes, y
 
