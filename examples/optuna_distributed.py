@@ -77,7 +77,7 @@ def main() -> None:
     print(f"{len(trials)} trials in all, by {len(ran)} processes:", *sorted(ran.values()))
     distinct = len({tuple(t.params.values()) for t in trials})
     print(f"configurations tried twice: {len(trials) - distinct}")
-    print(f"best: {study.best_value:.5f}, {study.best_params}")
+    print(f"best: {study.best_value:.1e}, {study.best_params}")
     for stage in stages(study):  # any process gets the same list
         by = {trials[n].user_attrs["process"] for n in stage.trials}
         low, high = stage.windows["rate"]
