@@ -73,7 +73,9 @@ def open_study(
     try:
         try:
             storage = optuna.storages.RDBStorage(
-                _url(file), engine_kwargs={"connect_args": {"timeout": 60}}
+                _url(file),
+                engine_kwargs={"connect_args": {"timeout": 60}},
+                skip_compatibility_check=is_new,  # with the tables that it makes itself
             )
             study = optuna.create_study(
                 storage=storage,
