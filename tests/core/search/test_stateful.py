@@ -259,4 +259,4 @@ class TestSearch(SearchMachine.TestCase):  # type: ignore[valid-type,misc]  # ma
 class TestSearchAtLength(SearchMachine.TestCase):  # type: ignore[valid-type,misc]
     """Tens of thousands."""
 
-    settings = lasting(300, 80)
+    settings = lasting(200, 60)
