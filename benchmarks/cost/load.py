@@ -20,7 +20,16 @@ from typing import Any
 import optuna
 
 from benchmarks.cost.looks import watch
-from benchmarks.cost.work import SAMPLERS, SEED, child, loss_of, objective, resident_mib, said
+from benchmarks.cost.work import (
+    SAMPLERS,
+    SEED,
+    child,
+    loss_of,
+    objective,
+    ray_space,
+    resident_mib,
+    said,
+)
 from benchmarks.rows import RESULTS, environment, keep
 from tune_bn.core import CoarseToFine, Float
 
@@ -51,18 +60,9 @@ def _memory(sampler: str, trials: int) -> dict[str, Any]:
 
 
 def _ray(_: str, trials: int) -> dict[str, Any]:
-    from ray import tune
-
     from tune_bn.ray import CoarseToFineSearch
 
-    space = {
-        "lr": tune.loguniform(1e-4, 1.0),
-        "momentum": tune.uniform(0.8, 0.999),
-        "width": tune.randint(16, 257),
-        "depth": tune.randint(1, 9),
-        "kind": tune.choice(["a", "b"]),
-    }
-    search = CoarseToFineSearch(space, "loss", "min", seed=SEED)
+    search = CoarseToFineSearch(ray_space(), "loss", "min", seed=SEED)
 
     def step(n: int) -> None:
         for i in range(len(search.trials), len(search.trials) + n):

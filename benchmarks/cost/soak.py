@@ -24,7 +24,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from benchmarks.cost.work import SPACE, loss_of, objective, resident_mib
+from benchmarks.cost.work import SPACE, loss_of, objective, ray_space, resident_mib
 from benchmarks.rows import RESULTS, environment, keep
 from tune_bn.core import CoarseToFine
 from tune_bn.optuna import CoarseToFineSampler
@@ -111,8 +111,6 @@ def _n_open_files() -> int:
 
 def _works() -> dict[str, Callable[[int], int]]:
     """Returns the works of a round: each takes the round's number and returns how many trials."""
-    from ray import tune as ray_tune
-
     from tune_bn.ray import CoarseToFineSearch
     from tune_bn.report import write_report
     from tune_bn.training import load_dataset
@@ -121,13 +119,7 @@ def _works() -> dict[str, Callable[[int], int]]:
 
     sampler = CoarseToFineSampler(seed=0)
     dataset = load_dataset("digits")
-    ray_space = {
-        "lr": ray_tune.loguniform(1e-4, 1.0),
-        "momentum": ray_tune.uniform(0.8, 0.999),
-        "width": ray_tune.randint(16, 257),
-        "depth": ray_tune.randint(1, 9),
-        "kind": ray_tune.choice(["a", "b"]),
-    }
+    domains = ray_space()
 
     def in_memory(_: int) -> int:
         optuna.create_study(sampler=sampler).optimize(objective, n_trials=200)
@@ -161,7 +153,7 @@ def _works() -> dict[str, Callable[[int], int]]:
         return 200
 
     def for_ray(number: int) -> int:
-        search = CoarseToFineSearch(ray_space, "loss", "min", seed=number)
+        search = CoarseToFineSearch(domains, "loss", "min", seed=number)
         for i in range(100):
             config = search.suggest(str(i))
             search.on_trial_complete(str(i), {"loss": loss_of(config), "training_iteration": 1})

@@ -23,6 +23,7 @@ __all__ = [
     "loss_of",
     "objective",
     "opened",
+    "ray_space",
     "resident_mib",
     "said",
 ]
@@ -34,6 +35,21 @@ SPACE = {
     "depth": Int(1, 8),
     "kind": Categorical(["a", "b"]),
 }
+
+
+def ray_space() -> dict[str, Any]:
+    """Returns the same space as Ray's domains."""
+    from ray import tune
+
+    return {
+        "lr": tune.loguniform(1e-4, 1.0),
+        "momentum": tune.uniform(0.8, 0.999),
+        "width": tune.randint(16, 257),
+        "depth": tune.randint(1, 9),
+        "kind": tune.choice(["a", "b"]),
+    }
+
+
 SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "CoarseToFineSampler": lambda seed: CoarseToFineSampler(seed=seed),
     "RandomSampler": lambda _: optuna.samplers.RandomSampler(),  # a seed would repeat its draws
