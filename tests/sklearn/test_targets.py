@@ -1,12 +1,13 @@
 """The target of an estimator: whatever type it has, its labels come back as they were written."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tune_bn.sklearn import TunedClassifier, TunedRegressor
+from tune_bn.sklearn import TableWarning, TunedClassifier, TunedRegressor
 from tune_bn.training import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::tune_bn.sklearn.TableWarning")
@@ -64,3 +65,20 @@ def test_a_gap_in_the_target_is_refused(type_: Any) -> None:
     y = y.astype(object).mask(X.index == 3)
     with pytest.raises(ValueError, match="NaN"):
         TunedClassifier(trials=1, epochs=1).fit(X, y.astype(type_))
+
+
+def test_targets_in_another_order_are_said() -> None:
+    """Rows are paired by place, as everywhere in scikit-learn, whatever their index is."""
+    with pytest.warns(TableWarning, match=r"one index in two orders.*y\.loc\[X\.index\]"):
+        TunedClassifier(trials=1, epochs=1).fit(X, SIDE[::-1])
+
+
+def test_rows_without_any_value_are_said() -> None:
+    network = TunedClassifier(trials=1, epochs=1).fit(X, SIDE)
+    rows = X.copy()
+    rows.loc[3:4] = np.nan
+    with pytest.warns(TableWarning, match="2 of 40 rows hold no value"):
+        network.predict(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        network.predict(X)

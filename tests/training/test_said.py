@@ -234,3 +234,12 @@ def test_a_word_for_missing_that_no_cell_holds_is_said(tmp_path: Path) -> None:
         tmp_path / "t.csv", index=False
     )
     assert not said(load_dataset(tmp_path / "t.csv", target="y", missing=("-99",)), "no text")
+
+
+def test_a_file_that_was_cut_short_is_said(tmp_path: Path) -> None:
+    split(tmp_path, {}, d=np.arange(ROWS) % 3)
+    file = tmp_path / "t.csv"
+    whole = file.read_text().rstrip()
+    assert not said(load_dataset(file, target="c"), "cut short")
+    file.write_text(whole[: whole.rindex(",")])
+    assert said(load_dataset(file, target="c"), "the last row has 2 cells of 3")

@@ -132,6 +132,13 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         targets = column_or_1d(_plain(y), warn=True)
         check_consistent_length(table, targets)
         _require_no_gap(targets)
+        if _in_another_order(X, y):
+            warnings.warn(
+                "X and y have one index in two orders, and their rows are paired by place: if they "
+                "belong together by their index, pass y.loc[X.index]",
+                TableWarning,
+                stacklevel=2,
+            )
         if sample_weight is not None:
             sample_weight = np.asarray(column_or_1d(sample_weight), np.float64)
             check_consistent_length(table, sample_weight)
@@ -218,6 +225,14 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         if names is None:
             names = [f"x{place}" for place in range(self.n_features_in_)]
         table.columns = pd.Index([str(name) for name in names])
+        empty = 0 if is_fit else int(table.isna().all(axis=1).sum())
+        if empty:
+            warnings.warn(
+                f"{empty} of {len(table)} rows hold no value: their answer is that of the medians "
+                "and the most frequent categories",
+                TableWarning,
+                stacklevel=3,
+            )
         return table
 
     def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
@@ -460,6 +475,15 @@ def _plain(y: Any) -> Any:
             return column.to_numpy(dtype=numpys)
         return column.astype(object).infer_objects().to_numpy()
     return column.infer_objects().to_numpy()
+
+
+def _in_another_order(x: Any, y: Any) -> bool:
+    """Tells whether a data frame and its targets have the same index, but not row by row."""
+    if not (isinstance(x, pd.DataFrame) and isinstance(y, pd.DataFrame | pd.Series)):
+        return False
+    if x.index.equals(y.index):
+        return False
+    return len(x.index.symmetric_difference(y.index)) == 0
 
 
 def _require_no_gap(y: npt.NDArray[Any]) -> None:

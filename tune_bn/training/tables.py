@@ -440,8 +440,20 @@ def _read_csv(path: Path, notes: list[str]) -> pd.DataFrame:
         options = {**_CSV_OPTIONS, "dtype": kind, "sep": separator, "skiprows": skipped}
         table: pd.DataFrame = pd.read_csv(path, **options)
     is_index = not names[0].strip() and _counts_rows(table.iloc[:, 0])
-    notes += _swallowed_notes(table, names, separator, path)
+    notes += _swallowed_notes(table, names, separator, path) + _cut_notes(names, separator, path)
     return _named(table, names, path, notes, is_index=is_index)
+
+
+def _cut_notes(names: list[str], separator: str, path: Path) -> list[str]:
+    """Returns a line if the last row ends too early, as where a file was not copied whole."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _CHUNK, 0))
+        lines = [line for line in file.read().splitlines() if line.strip()]
+    last = lines[-1].decode(errors="replace") if lines else ""
+    cells = last.count(separator) + 1
+    if cells >= len(names) or '"' in last:
+        return []
+    return [f"the last row has {cells} cells of {len(names)}: the file may be cut short"]
 
 
 def _swallowed_notes(
