@@ -32,7 +32,8 @@ def study(request) -> optuna.Study:
 
 def test_the_page_uses_the_words(study: optuna.Study, tmp_path: Path):
     """Its text, and what its figures say when they are pointed at."""
-    write_report(study, tmp_path / "page.html", summary={"best": {"trial": 3, "test": {"r2": 0.5}}})
+    summary = {"best": {"trial": 3, "test": {"r2": 0.5}}, "search": {"pruned": 2}}
+    write_report(study, tmp_path / "page.html", summary=summary)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     body = text.partition("<body>")[2].partition("<script>")[0]
     assert len(Outline(body).text) > 5000

@@ -83,7 +83,7 @@ def ticks_of(axis: PixelAxis) -> list[tuple[float, str]]:
     # its name could not be told, so names are cut first.
     room = max(axis.length / len(ticks), 1.0)
     if not any(character.isdigit() for _, text in ticks for character in text):
-        ticks = _cut(ticks, room / 0.9 - 6)
+        ticks = _cut(ticks, room - 8)
     widest = max(wide(text, 12) for _, text in ticks) + 6
     return ticks[:: max(math.ceil(widest / room * 0.9), 1)]
 

@@ -279,7 +279,8 @@ def run_table(results: Results, summary: Mapping[str, Any]) -> Table:
     ]
     if results.sampler:
         rows.append(("Sampler", results.sampler))
-    skipped = ("best", "baselines", "scores", "remarks", "stages", "final", "versions", "tune_bn")
+    skipped = {"best", "baselines", "scores", "remarks", "stages", "final", "versions", "tune_bn"}
+    skipped.add("within_error")  # what the sentence about the scores says
     for key, value in summary.items():
         if key not in skipped:
             rows += _flat(str(key), value)
@@ -292,7 +293,7 @@ def run_table(results: Results, summary: Mapping[str, Any]) -> Table:
 
 
 def _flat(key: str, value: Any) -> list[tuple[str, str]]:
-    name = key.replace("_", " ")
+    name = key.replace("_", " ").replace("pruned", "stopped early")
     name = name[:1].upper() + name[1:]
     if isinstance(value, Mapping):
         return [row for k, v in value.items() for row in _flat(f"{name}, {k}", v)]
