@@ -92,9 +92,9 @@ SHOWN = {
     ],
     "ray_cluster.py": [r"6 trials, 0 errors, on 2 machines", r"best: loss \d"],
     "ray_optuna_search.py": [
-        r"OptunaSearch: \d",
-        r"and then CoarseToFineSearch: \d",
-        r"earlier trials: 6 trials",
+        r"OptunaSearch, 6 trials: loss \d",
+        r"and then CoarseToFineSearch, 6 more: loss \d",
+        r"earlier trials:  6, 100\.0%",
     ],
     "ray_tune_asha.py": [r"best of 10: trial \d+, .* after 9 epochs", r"coarse: \d+ trials"],
     "scales.py": [
