@@ -9,9 +9,25 @@ from benchmarks.rows import Row, latest, rows_of
 __all__ = ["TABLES"]
 
 
+def _case(row: Row) -> tuple[str, int, str, str]:
+    """Returns what a row of a sampler's cost is about, whichever machine it is of."""
+    return row["storage"], row["trials"], row["space"], row["peer"]
+
+
+def _dearest_of_cases() -> dict[tuple[str, int, str, str], float]:
+    """Returns the CPU time of each case, as a multiple of its peer's, on the dearest machine.
+
+    Of each machine the newest row counts.
+    """
+    dearest: dict[tuple[str, int, str, str], float] = {}
+    for row in latest(rows_of("overhead"), lambda r: (*_case(r), r["machine"])):
+        dearest[_case(row)] = max(row["cpu_ratio"], dearest.get(_case(row), 0.0))
+    return dearest
+
+
 def overhead() -> str:
     """Returns the cost of the sampler, as a multiple of its peer's in the same round."""
-    rows = latest(rows_of("overhead"), lambda r: (r["storage"], r["trials"], r["space"], r["peer"]))
+    dearest = _dearest_of_cases()
     body = [
         (
             r["storage"],
@@ -20,30 +36,31 @@ def overhead() -> str:
             f"`{r['peer']}`",
             f"{r['cpu_ratio']:.2f}",
             f"{r['wall_ratio']:.2f}",
+            f"{dearest[_case(r)]:.2f}",
             f"{r['promised']:g}",
             f"{r['memory_ratio']:.2f}" if "memory_ratio" in r else "",
         )
-        for r in rows
+        for r in latest(rows_of("overhead"), _case)
     ]
-    head = ["storage", "trials", "space", "beside", "CPU time ×", "wall time ×", "promised ×"]
-    return table([*head, "memory ×"], body)
+    head = ["storage", "trials", "space", "beside", "CPU time ×", "wall time ×"]
+    return table([*head, "CPU time ×, dearest machine", "promised ×", "memory ×"], body)
 
 
-def _dearest(peer: str, space: str = "5 floats") -> Row:
-    """Returns the row of a space in memory in which a trial costs most beside a peer's."""
-    rows = latest(rows_of("overhead"), lambda r: (r["storage"], r["trials"], r["space"], r["peer"]))
-    alike = [r for r in rows if (r["peer"], r["storage"], r["space"]) == (peer, "memory", space)]
-    return max(alike, key=lambda r: float(r["cpu_ratio"]))
+def _dearest(peer: str, space: str = "5 floats") -> float:
+    """Returns what a trial costs beside a peer's in memory, at most: of any number, anywhere."""
+    asked = (peer, "memory", space)
+    found = _dearest_of_cases().items()
+    return max(ratio for (storage, _, of, p), ratio in found if (p, storage, of) == asked)
 
 
 def cost_of_random(space: str = "5 floats") -> str:
     """Returns what a trial costs beside `RandomSampler`'s at most, so never rounded down."""
-    return f"{math.ceil(10 * _dearest('RandomSampler', space)['cpu_ratio']) / 10:.1f}"
+    return f"{math.ceil(10 * _dearest('RandomSampler', space)) / 10:.1f}"
 
 
 def cost_of_tpe() -> str:
     """Returns how many times as much a trial of `TPESampler` costs."""
-    return f"{1 / _dearest('TPESampler')['cpu_ratio']:.0f}"
+    return f"{1 / _dearest('TPESampler'):.0f}"
 
 
 def suggest() -> str:
