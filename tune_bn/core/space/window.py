@@ -30,8 +30,10 @@ class Interval(Window):
         self.parameter, self.low, self.high = parameter, low, high
 
     def draw(self, r: float) -> Any:  # noqa: D102 - documented in Window
-        place = self.low + r * (self.high - self.low)
-        # Rounded up to the end itself, where the next cell begins.
+        return self._at(self.low + r * (self.high - self.low))
+
+    def _at(self, place: float) -> Any:
+        """Returns the value at a place: below the upper end, where the next cell begins."""
         return self.parameter.draw(place if place < self.high else max(self.low, self.high * _LAST))
 
     @property
@@ -68,8 +70,7 @@ class Stratum(Interval):
         self.part, self.size = part, size
 
     def draw(self, r: float) -> Any:  # noqa: D102
-        place = (self.part + r) / self.size
-        return self.parameter.draw(place if place < self.high else max(self.low, self.high * _LAST))
+        return self._at((self.part + r) / self.size)
 
     @property
     def bounds(self) -> tuple[Any, ...]:  # noqa: D102
