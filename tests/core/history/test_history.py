@@ -53,6 +53,15 @@ def test_answers_do_not_depend_on_what_was_asked_before(found, n_objectives):
             answers(asked, SPACE if number % 2 else OTHER_SPACE)
 
 
+def test_a_new_front_has_places_of_its_own():
+    """Of several objectives too: where the best trials lay before is forgotten."""
+    history = History(2)
+    history.add(Trial(0, {"x": 0.2}, (1.0, 1.0)))
+    assert history.span("x", SPACE["x"], 1) == (0.2, 0.2, 0.2)
+    history.add(Trial(1, {"x": 0.8}, (0.0, 0.0)))
+    assert history.span("x", SPACE["x"], 1) == (0.8, 0.8, 0.8)
+
+
 @given(rows)
 def test_spans_are_those_of_the_centres(found):
     """Where the best trials lie, kept up to date trial by trial, is where their values lie."""
