@@ -1,17 +1,20 @@
 """What `tune-bn predict` says of rows of which the model can say little."""
 
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tune_bn.cli import app
 from tune_bn.training import Config, DataError, load_dataset
 from tune_bn.training.fit import build_model
-from tune_bn.training.model_file import load_model, save_model
+from tune_bn.training.model_file import RowsWarning, load_model, save_model
+from tune_bn.training.preprocessing import NumberColumn
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +37,82 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "model.pt"
 
 
+def predict(model: Path, folder: Path, rows: str, *options: str) -> Result:
+    """Returns how the command ended on a CSV file of these lines."""
+    (folder / "rows.csv").write_text(rows)
+    words = ["predict", "--model", model, "--data", folder / "rows.csv", "--out", folder / "p.csv"]
+    return CliRunner().invoke(app, [*map(str, words), *options])
+
+
 def test_rows_without_any_value_are_counted(model: Path, tmp_path: Path) -> None:
     """They have an answer like any row, which says nothing of them."""
-    rows = tmp_path / "rows.csv"
-    rows.write_text("size,town,day\n3,Rome,2024-01-05\nNA, ,\n,,\n")
-    words = ["predict", "--model", model, "--data", rows, "--out", tmp_path / "p.csv"]
-    first = CliRunner().invoke(app, [str(word) for word in words])
+    rows = "size,town,day\n3,Rome,2024-01-05\nNA, ,\n,,\n"
+    first = predict(model, tmp_path, rows, "--strict")
     assert first.exit_code == 0, first.output
-    said = first.stderr
-    assert "note: 2 of 3 rows hold no value" in said
-    rows.write_text("size,town,day\n3,,\n,Rome,\n")
-    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert "note: 2 of 3 rows hold no value that the model knows of" in first.stderr
+    result = predict(model, tmp_path, "size,town,day\n3,,\n,Rome,\n")
     assert result.exit_code == 0
     assert "hold no value" not in result.stderr
+
+
+FAR = "size,town,day\n5850,Rome,2024-01-05\n1e9,Oslo,1970-01-01\n3,Oslo,2024-03-30\n"
+
+
+def test_numbers_and_dates_far_outside_are_counted(model: Path, tmp_path: Path) -> None:
+    """Cents where euros were learned of, 1970 for an unknown day: the answer is a guess."""
+    result = predict(model, tmp_path, FAR)
+    assert result.exit_code == 0, result.output
+    assert (
+        "note: size: 2 of 3 values lie far outside of the 0 … 57 of the training rows "
+        "(5850, 1e+09); check their unit" in result.stderr
+    )
+    assert (
+        "note: day: 2 of 3 values lie far outside of the 2024-01-01 … 2024-02-08 of the training "
+        "rows (1970-01-01, 2024-03-30)" in result.stderr
+    )
+    refused = predict(model, tmp_path, FAR, "--strict")
+    assert refused.exit_code == 2
+    assert "needs values that the model knows, but size: 2 of 3 values lie" in refused.stderr
+    with pytest.warns(RowsWarning, match="size: 1 of 1 values lies far outside"):
+        load_model(model).predict({"size": -60.0, "town": "Oslo", "day": None})
+
+
+def test_a_little_outside_is_not_far(model: Path, tmp_path: Path) -> None:
+    """New rows seldom keep to the range of the old ones; up to its width beyond is nothing odd."""
+    rows = "size,town,day\n114,Rome,2024-03-17\n-57,Oslo,2023-11-24\n"
+    result = predict(model, tmp_path, rows, "--strict")
+    assert result.exit_code == 0, result.output
+    assert "note" not in result.stderr
+
+
+def test_a_model_file_without_ranges_says_nothing(model: Path, tmp_path: Path) -> None:
+    """Those of early versions have none; they load, and predict the same."""
+    whole = load_model(model)
+    columns = tuple(
+        replace(column, least=None, greatest=None) if isinstance(column, NumberColumn) else column
+        for column in whole.preprocessing.columns
+    )
+    early = replace(whole.preprocessing, columns=columns)
+    assert '"least"' not in early.to_json()
+    assert early.refinement == whole.preprocessing.refinement
+    replace(whole, preprocessing=early).save(tmp_path / "early.pt")
+    result = predict(tmp_path / "early.pt", tmp_path, FAR, "--strict")
+    assert result.exit_code == 0, result.output
+    again = (tmp_path / "p.csv").read_bytes()
+    assert predict(model, tmp_path, FAR).exit_code == 0
+    assert (tmp_path / "p.csv").read_bytes() == again
+
+
+def test_notes_of_a_long_file_count_all_of_its_rows(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read in parts, of which some have nothing odd."""
+    monkeypatch.setattr(import_module("tune_bn.cli.predict"), "_ROWS_AT_ONCE", 2)
+    lines = ["3,Rome,2024-01-05"] * 9
+    lines[3], lines[6] = "5850,Bonn,2024-01-05", "4410,Kiel,2024-01-05"
+    result = predict(model, tmp_path, "size,town,day\n" + "\n".join(lines) + "\n")
+    assert "size: 2 of 9 values lie far outside" in result.stderr
+    assert "town: 2 of 9 values are not among" in result.stderr
 
 
 @pytest.mark.parametrize("cell", ["2024", "2024-05", "202405"])

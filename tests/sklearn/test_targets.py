@@ -9,6 +9,7 @@ import pytest
 
 from tune_bn.sklearn import TableWarning, TunedClassifier, TunedRegressor
 from tune_bn.training import DataError
+from tune_bn.tuning import RowsWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::tune_bn.sklearn.TableWarning")
 
@@ -77,7 +78,7 @@ def test_rows_without_any_value_are_said() -> None:
     network = TunedClassifier(trials=1, epochs=1).fit(X, SIDE)
     rows = X.copy()
     rows.loc[3:4] = np.nan
-    with pytest.warns(TableWarning, match="2 of 40 rows hold no value"):
+    with pytest.warns(RowsWarning, match="2 of 40 rows hold no value"):
         network.predict(rows)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

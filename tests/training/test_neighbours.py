@@ -185,7 +185,8 @@ def test_unknown_categories_are_counted_and_named() -> None:
     rows = [{"a": value} for value in ("p", "q", "x", "r", "s", None, "p")]
     inputs, notes = learned.transform_noting(rows)
     assert [str(n) for n in notes] == [
-        "a: 5 of 7 values are not among the model's 2 categories ('p', 'q', 'r' and 1 more)"
+        "a: 5 of 7 values are not among the model's 2 categories ('p', 'q', 'r' and 1 more)",
+        "1 of 7 rows holds no value that the model knows of",
     ]
     assert not inputs[0].any()
 

@@ -141,7 +141,9 @@ def test_missing_values_become_median_and_most_frequent() -> None:
 def test_only_the_given_rows_are_learned_from() -> None:
     """Extreme rows that come later change nothing that was learned."""
     learned = learned_of(a=[0.0, 2.0])
-    assert learned.columns == (NumberColumn("a", fill=1.0, mean=1.0, scale=1.0),)
+    assert learned.columns == (
+        NumberColumn("a", fill=1.0, mean=1.0, scale=1.0, least=0.0, greatest=2.0),
+    )
     assert learned.transform({"a": 101.0}).tolist() == [[100.0]]
 
 

@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     )
     from tune_bn.tuning import (
         ModelFileError,
+        RowsWarning,
         Stopped,
         TunedModel,
         TuneError,
@@ -231,4 +232,4 @@ if TYPE_CHECKING:
         ModelFileError,
     ]
     OTHERS: list[type[Exception]] = [DivergedError, Stopped]
-    WARNINGS: list[type[Warning]] = [UnknownCategoriesWarning, TableWarning]
+    WARNINGS: list[type[Warning]] = [RowsWarning, UnknownCategoriesWarning, TableWarning]

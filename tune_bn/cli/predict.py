@@ -16,7 +16,7 @@ from tune_bn.plain.text import error_line, visible
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tune_bn.training.preprocessing import UnknownValues
+    from tune_bn.training.unlike import RowNote
     from tune_bn.tuning import TunedModel
 
 __all__ = ["predict"]
@@ -39,7 +39,8 @@ def predict(
         bool, typer.Option(help="Write the probability of each class, too.")
     ] = True,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse unknown categories and extra columns.")
+        bool,
+        typer.Option("--strict", help="Refuse unknown categories, far numbers, extra columns."),
     ] = False,
 ) -> None:
     """Predict the rows of a table with a tuned model; for classes with their probabilities."""
@@ -69,31 +70,26 @@ def predict(
         if names is not None:
             _kept(names, keep)
         # All else is known: what takes long to load comes last.
-        from tune_bn.training.model_file import load_model, unknown_refused
+        from tune_bn.training.model_file import load_model, require_known
+        from tune_bn.training.unlike import add_notes
 
         tuned = load_model(model)
-        done, empty = 0, 0
-        unknown: dict[str, UnknownValues] = {}
+        done = 0
+        notes: tuple[RowNote, ...] = ()
         with _replacing(out) as file:
             for rows in read_rows_in_parts(file_of_rows, rows=_ROWS_AT_ONCE):
                 if done == 0:
                     _note_extra(tuned, rows, keep, strict=strict)
                 else:
                     print(f"{done:,} rows predicted …", file=sys.stderr)
-                predicted = _predicted(tuned, rows, unknown, keep, probabilities)
-                empty += _empty_rows(tuned, rows)
+                predicted, unlike = _predicted(tuned, rows, keep, probabilities)
                 predicted.to_csv(file, index=False, header=done == 0, mode="wb")
                 done += len(rows)
-            if strict and unknown:
-                raise unknown_refused(list(unknown.values()))
-        for each in unknown.values():
-            print(visible(f"note: {each}; they count as no category"), file=sys.stderr)
-        if empty:
-            print(
-                f"note: {empty} of {done} rows hold no value that the model knows of; their answer "
-                "is that of the medians and the most frequent categories",
-                file=sys.stderr,
-            )
+                notes = add_notes(notes, unlike, rows=done)
+            if strict:
+                require_known(notes)
+        for note in notes:
+            print(visible(f"note: {note}; {note.consequence}"), file=sys.stderr)
         print(visible(f"{done} predictions written to {out}"))
 
 
@@ -139,18 +135,15 @@ def _note_extra(
 def _predicted(
     tuned: "TunedModel",
     rows: "pd.DataFrame",
-    unknown: dict[str, "UnknownValues"],
     keep: str | None,
     probabilities: bool,
-) -> "pd.DataFrame":
-    """Returns what is written of some rows; counts what was unknown among them."""
+) -> "tuple[pd.DataFrame, tuple[RowNote, ...]]":
+    """Returns what is written of some rows, and what of them is unlike the training rows."""
     import pandas as pd
 
     target = tuned.preprocessing.target.name
     needed = rows.drop(columns=[target, *_extra(tuned, rows)], errors="ignore")
     answers = tuned.answer(needed)
-    for each in answers.unknown:
-        unknown[each.column] = each if each.column not in unknown else unknown[each.column] + each
     columns = {name: rows[name].to_numpy() for name in _kept(rows.columns, keep)}
     own = "prediction"
     while own in columns:
@@ -159,25 +152,7 @@ def _predicted(
     if answers.probabilities is not None and probabilities:
         for place, label in enumerate(tuned.classes or ()):
             columns[f"probability of {label}"] = answers.probabilities[:, place]
-    return pd.DataFrame(columns)
-
-
-def _empty_rows(tuned: "TunedModel", rows: "pd.DataFrame") -> int:
-    """Returns how many rows have a gap in every column that is an input."""
-    from tune_bn.training.preprocessing import DroppedColumn
-
-    left = rows
-    for column in tuned.preprocessing.columns:
-        if isinstance(column, DroppedColumn):
-            continue
-        cells = left[column.name]
-        words = {"", *tuned.preprocessing.missing, *getattr(column, "gaps", ())}
-        words -= set(getattr(column, "categories", ()))
-        is_gap = [isinstance(cell, str) and cell.strip() in words for cell in cells]
-        left = left[cells.isna().to_numpy(bool) | is_gap]
-        if left.empty:
-            break
-    return len(left)
+    return pd.DataFrame(columns), answers.notes
 
 
 @contextmanager

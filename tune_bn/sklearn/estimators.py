@@ -225,14 +225,6 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
         if names is None:
             names = [f"x{place}" for place in range(self.n_features_in_)]
         table.columns = pd.Index([str(name) for name in names])
-        empty = 0 if is_fit else int(table.isna().all(axis=1).sum())
-        if empty:
-            warnings.warn(
-                f"{empty} of {len(table)} rows hold no value: their answer is that of the medians "
-                "and the most frequent categories",
-                TableWarning,
-                stacklevel=3,
-            )
         return table
 
     def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
@@ -249,6 +241,8 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
 
         Warns:
             UnknownCategoriesWarning: A value is no category of the model.
+            RowsWarning: A number or a date lies far outside of those of the training rows, or a
+                row holds no value at all.
         """
         check_is_fitted(self, "model_")
         return self.model_.predict(self._table(X, is_fit=False))
@@ -422,6 +416,8 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as abov
 
         Warns:
             UnknownCategoriesWarning: A value is no category of the model.
+            RowsWarning: A number or a date lies far outside of those of the training rows, or a
+                row holds no value at all.
         """
         check_is_fitted(self, "model_")
         return self.model_.predict_proba(self._table(X, is_fit=False))

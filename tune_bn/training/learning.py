@@ -123,7 +123,8 @@ def _learn_column(
     fill = _median(values)
     values = np.where(is_gap, fill, values)
     indicator = _tells_gaps(is_gap)
-    if values.min() == values.max():
+    found = replace(found, least=float(values.min()), greatest=float(values.max()))
+    if found.least == found.greatest:
         if not indicator:
             return DroppedColumn(name, f"only one value in the training rows, {values[0]:g}")
         return replace(found, fill=fill, mean=fill, indicator=True)

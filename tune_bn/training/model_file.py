@@ -14,7 +14,7 @@ import json
 import pickletools
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,14 @@ from tune_bn.training.data import Dataset
 from tune_bn.training.errors import DataError
 from tune_bn.training.fit import build_model
 from tune_bn.training.metrics import predict_outputs
-from tune_bn.training.preprocessing import Preprocessing, Rows, UnknownValues
+from tune_bn.training.preprocessing import Preprocessing, Rows
 from tune_bn.training.target import Label
+from tune_bn.training.unlike import EmptyRows, RowNote, UnknownValues
 
 __all__ = [
     "Answers",
     "ModelFileError",
+    "RowsWarning",
     "TunedModel",
     "UnknownCategoriesWarning",
     "baselines",
@@ -55,7 +57,11 @@ class ModelFileError(ValueError):
     """The file is not one that `save_model` wrote, or not all of it."""
 
 
-class UnknownCategoriesWarning(UserWarning):
+class RowsWarning(UserWarning):
+    """Rows are unlike those that the model was trained on: numbers far outside, or no value."""
+
+
+class UnknownCategoriesWarning(RowsWarning):
     """Rows hold values that are no category of the model; of these it can say nothing."""
 
 
@@ -66,12 +72,12 @@ class Answers:
     Args:
         predictions: A class label or a number for each row, shape (N,).
         probabilities: Of each class, shape (N, classes); None for regression.
-        unknown: What was not among the categories of a column.
+        notes: What of the rows is unlike the training rows.
     """
 
     predictions: npt.NDArray[Any]
     probabilities: npt.NDArray[np.float64] | None
-    unknown: tuple[UnknownValues, ...]
+    notes: tuple[RowNote, ...]
 
 
 @dataclass(frozen=True)
@@ -109,14 +115,17 @@ class TunedModel:
 
         Args:
             rows: As for `Preprocessing.transform`; one row gives an array of one.
-            strict: Refuse values that are no category of the model, instead of warning.
+            strict: Refuse values that are no category of the model, and numbers or dates far
+                outside of the training rows', instead of warning.
 
         Raises:
             DataError: A column is missing or unknown, or holds something that is no number; with
-                `strict` also a value that is no category.
+                `strict` also a value that is no category, or far.
 
         Warns:
             UnknownCategoriesWarning: A value is no category of the model.
+            RowsWarning: A number or a date lies further beyond those of the training rows than
+                these lie apart, or a row holds no value at all.
         """
         return self._answered(rows, strict).predictions
 
@@ -173,12 +182,12 @@ class TunedModel:
         write_atomically(path, buffer.getvalue())
 
     def answer(self, rows: Rows) -> Answers:
-        """Returns predictions, probabilities and what was unknown, of which nobody is warned.
+        """Returns predictions, probabilities and what was unlike, of which nobody is warned.
 
         Raises:
             DataError: A column is missing or unknown, or holds something that is no number.
         """
-        x, unknown = self.preprocessing.transform_noting(rows)
+        x, notes = self.preprocessing.transform_noting(rows)
         target = self.preprocessing.target
         if len(x) == 0:
             outputs = np.zeros((0, target.n_outputs), np.float32)
@@ -189,30 +198,38 @@ class TunedModel:
             outputs = predict_outputs(model, x.double()).float().numpy()
         if target.classes is None:
             values = outputs[:, 0].astype(np.float64) * target.scale + target.mean
-            return Answers(values, None, tuple(unknown))
+            return Answers(values, None, tuple(notes))
         text = any(isinstance(label, str) for label in target.classes)
         labels: npt.NDArray[Any] = np.array(target.classes, dtype=object if text else None)
         logits = outputs.astype(np.float64)
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-        return Answers(labels[outputs.argmax(axis=1)], probabilities, tuple(unknown))
+        return Answers(labels[outputs.argmax(axis=1)], probabilities, tuple(notes))
 
     def _answered(self, rows: Rows, strict: bool) -> Answers:
         answers = self.answer(rows)
-        if answers.unknown and strict:
-            raise unknown_refused(answers.unknown)
-        for unknown in answers.unknown:
-            warnings.warn(str(unknown), UnknownCategoriesWarning, stacklevel=3)
+        if strict:
+            require_known(answers.notes)
+        for note in answers.notes:
+            is_unknown = isinstance(note, UnknownValues)
+            category = UnknownCategoriesWarning if is_unknown else RowsWarning
+            warnings.warn(f"{note}; {note.consequence}", category, stacklevel=3)
         return answers
 
 
-def unknown_refused(unknown: Sequence[UnknownValues]) -> DataError:
-    """Returns the refusal of values that are no category, for those who asked for it."""
-    more = f" (and {len(unknown) - 1} more columns)" if len(unknown) > 1 else ""
-    return DataError(
-        f"Prediction needs values that the model knows, but {unknown[0]}{more}. Correct them, "
-        "leave them empty, or predict without strict."
-    )
+def require_known(notes: Iterable[RowNote]) -> None:
+    """Refuses values that the model does not know, for those who asked for it.
+
+    Raises:
+        DataError: A value is no category, or lies far outside of the training rows'.
+    """
+    unknown = [note for note in notes if not isinstance(note, EmptyRows)]
+    if unknown:
+        more = f" (and {len(unknown) - 1} more columns)" if len(unknown) > 1 else ""
+        raise DataError(
+            f"Prediction needs values that the model knows, but {unknown[0]}{more}. Correct them, "
+            "leave them empty, or predict without strict."
+        )
 
 
 def save_model(

@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tune_bn.plain.text import shown
 from tune_bn.training.columns import (
     category_key,
     dates_as_days,
@@ -28,6 +27,7 @@ from tune_bn.training.columns import (
 )
 from tune_bn.training.errors import DataError
 from tune_bn.training.target import Target
+from tune_bn.training.unlike import EmptyRows, FarValues, RowNote, UnknownValues
 from tune_bn.training.written import DATE_FORMATS, MISSING_WORDS, NumberStyle
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ __all__ = [
     "NumberColumn",
     "Preprocessing",
     "Rows",
-    "UnknownValues",
     "encoded_names",
     "n_codes",
 ]
@@ -57,7 +56,8 @@ class NumberColumn:
     `mean` and `scale` (the population standard deviation) are those of the training rows after
     filling; `fill` is the median. Dates count as days since 1970-01-01 UTC. `style`, `date_format`
     and `gaps` say how its text is read; with `indicator` a second input is 1 where the value is
-    missing, and 0 elsewhere.
+    missing, and 0 elsewhere. `least` and `greatest` are the ends of the training rows' values,
+    which files of early versions lack.
     """
 
     name: str
@@ -69,6 +69,8 @@ class NumberColumn:
     date_format: str | None = None
     gaps: tuple[str, ...] = ()
     indicator: bool = False
+    least: float | None = None
+    greatest: float | None = None
 
     def values_of(
         self, column: pd.Series, missing: Sequence[str] = MISSING_WORDS
@@ -79,6 +81,21 @@ class NumberColumn:
                 self.name, column, date_format=self.date_format, gaps=self.gaps, missing=missing
             )
         return numbers_of(self.name, column, style=self.style, gaps=self.gaps, missing=missing)
+
+    def is_far(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Tells of each value whether it lies further beyond the range than that is wide, (N,)."""
+        if self.least is None or self.greatest is None:
+            return np.zeros(len(values), dtype=bool)
+        reach = self.greatest - self.least or max(abs(self.least), 1.0)
+        return (values < self.least - reach) | (values > self.greatest + reach)
+
+    def written(self, value: float) -> str:
+        """Returns one of its values as text: a number in six digits, or a date as its column's."""
+        if not self.date:
+            return f"{value:g}"
+        stamp = pd.Timestamp(0) + pd.Timedelta(value, unit="D").round("s")
+        whole = "%Y-%m-%d" if value == int(value) else "%Y-%m-%d %H:%M"
+        return str(stamp.strftime(self.date_format or whole))
 
 
 @dataclass(frozen=True)
@@ -123,40 +140,6 @@ class DroppedColumn:
 
     name: str
     reason: str
-
-
-@dataclass(frozen=True)
-class UnknownValues:
-    """Values of one column that are none of the model's categories; as text, a line that says so.
-
-    Args:
-        column: Its name.
-        values: How often each such value occurs.
-        rows: How many rows there were.
-        categories: How many categories the model knows.
-    """
-
-    column: str
-    values: Mapping[str, int]
-    rows: int
-    categories: int
-
-    def __add__(self, other: UnknownValues) -> UnknownValues:
-        """Returns those of both, of one column in different rows."""
-        values = dict(self.values)
-        for value, count in other.values.items():
-            values[value] = values.get(value, 0) + count
-        return UnknownValues(self.column, values, self.rows + other.rows, self.categories)
-
-    def __str__(self) -> str:
-        count = sum(self.values.values())
-        examples = ", ".join(shown(value) for value in list(self.values)[:3])
-        more = f" and {len(self.values) - 3} more" if len(self.values) > 3 else ""
-        are = "is" if count == 1 else "are"
-        return (
-            f"{self.column}: {count} of {self.rows} values {are} not among the model's "
-            f"{self.categories} categories ({examples}{more})"
-        )
 
 
 _KEPT_BEFORE = 32  # categories of a column, by version 0.1
@@ -245,8 +228,8 @@ class Preprocessing:
         """
         return self.transform_noting(rows)[0]
 
-    def transform_noting(self, rows: Rows) -> tuple[torch.Tensor, list[UnknownValues]]:
-        """Returns what `transform` does, and what was not among the categories of a column.
+    def transform_noting(self, rows: Rows) -> tuple[torch.Tensor, list[RowNote]]:
+        """Returns what `transform` does, and what of the rows is unlike the training rows.
 
         Args:
             rows: As for `transform`.
@@ -259,27 +242,38 @@ class Preprocessing:
         inputs, notes = self.inputs_noting(rows)
         return torch.from_numpy(inputs), notes
 
-    def inputs_noting(self, rows: Rows) -> tuple[npt.NDArray[np.float32], list[UnknownValues]]:
+    def inputs_noting(self, rows: Rows) -> tuple[npt.NDArray[np.float32], list[RowNote]]:
         """Returns what `transform_noting` does, as an array; torch is not needed."""
         table = self._table(rows)
         parts: list[npt.NDArray[np.float32]] = []
-        notes: list[UnknownValues] = []
+        notes: list[RowNote] = []
+        is_empty = np.ones(len(table), dtype=bool)
         block: list[NumberColumn] = []
-        for column in self.columns:
+        for column in (*self.columns, None):
             if isinstance(column, NumberColumn):
                 block.append(column)
-            elif not isinstance(column, DroppedColumn):
-                parts += _standardised(block, table, self.missing)
+                continue
+            if isinstance(column, DroppedColumn):
+                continue
+            if block:  # several at once, since tables of numbers may be wide
+                values = _numbers(block, table, self.missing)
+                parts.append(_standardised(block, values))
+                notes += _far(block, values)
+                is_empty &= np.isnan(values).all(axis=1)
                 block = []
-                places, unknown = _places(column, table[column.name], self.missing)
-                if isinstance(column, CategoryColumn):
-                    parts.append(_one_hot(column, places))
-                else:
-                    parts.append(_encoded(column, places))
-                if unknown:
-                    n_known = len(column.categories)
-                    notes.append(UnknownValues(column.name, unknown, len(table), n_known))
-        parts += _standardised(block, table, self.missing)
+            if column is None:
+                break
+            places, unknown = _places(column, table[column.name], self.missing)
+            is_empty &= places == _IS_GAP
+            if isinstance(column, CategoryColumn):
+                parts.append(_one_hot(column, places))
+            else:
+                parts.append(_encoded(column, places))
+            if unknown:
+                n_known = len(column.categories)
+                notes.append(UnknownValues(column.name, unknown, len(table), n_known))
+        if is_empty.any():
+            notes.append(EmptyRows(int(is_empty.sum()), len(table)))
         inputs = np.concatenate(parts, axis=1) if parts else np.zeros((len(table), 0), np.float32)
         return inputs, notes
 
@@ -366,7 +360,7 @@ class Preprocessing:
 def _plain(column: Column) -> dict[str, Any]:
     """Returns a column's fields; those that earlier versions did not know only where they say."""
     values = asdict(column)
-    later = {"style", "date_format", "gaps", "indicator"}
+    later = {"style", "date_format", "gaps", "indicator", "least", "greatest"}
     for field in fields(column):
         if field.name in later and values[field.name] == field.default:
             del values[field.name]
@@ -390,6 +384,8 @@ def _column_from(record: Mapping[str, Any]) -> Column:
         _require_texts(*column.gaps)
         if not column.scale > 0:
             raise ValueError(f"column {column.name!r} has the scale {column.scale!r}")
+        if (column.least, column.greatest) != (None, None):
+            _require_finite_numbers(column.least, column.greatest)
         if column.date_format not in (None, *DATE_FORMATS):
             raise ValueError(f"column {column.name!r} has an unknown format of dates")
     elif isinstance(column, CategoryColumn):
@@ -458,15 +454,19 @@ def _listed(names: Sequence[str]) -> str:
     return f"column{'s' if len(names) > 1 else ''} {shown}{more}"
 
 
-def _standardised(
+def _numbers(
     columns: Sequence[NumberColumn], table: pd.DataFrame, missing: Sequence[str]
-) -> list[npt.NDArray[np.float32]]:
-    """Returns a list of one float32 array (N, inputs of these), or an empty list for none."""
-    if not columns:
-        return []
-    names = [column.name for column in columns]
+) -> npt.NDArray[np.float64]:
+    """Returns finite floats of shape (N, columns), NaN for gaps."""
     values = np.stack([column.values_of(table[column.name], missing) for column in columns], axis=1)
-    require_finite(names, values)
+    require_finite([column.name for column in columns], values)
+    return values
+
+
+def _standardised(
+    columns: Sequence[NumberColumn], values: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Returns float32 of shape (N, inputs of these columns)."""
     is_gap = np.isnan(values)
     values = np.where(is_gap, [column.fill for column in columns], values)
     means = np.array([column.mean for column in columns])
@@ -476,14 +476,26 @@ def _standardised(
     if not np.isfinite(result).all():
         row, place = (int(index) for index in np.argwhere(~np.isfinite(result))[0])
         raise DataError(
-            f"Column {names[place]!r} needs numbers near those of the training rows (mean "
+            f"Column {columns[place].name!r} needs numbers near those of the training rows (mean "
             f"{means[place]:.4g}, standard deviation {scales[place]:.4g}), but got "
             f"{values[row, place]:.4g}, which overflows. Correct it, or leave it empty."
         )
     # Each indicator goes behind its own column.
     marked = [place for place, column in enumerate(columns) if column.indicator]
     after = [place + 1 for place in marked]
-    return [np.insert(result, after, is_gap[:, marked].astype(np.float32), axis=1)]
+    return np.insert(result, after, is_gap[:, marked].astype(np.float32), axis=1)
+
+
+def _far(columns: Sequence[NumberColumn], values: npt.NDArray[np.float64]) -> Iterator[FarValues]:
+    """Yields a note for each column that holds values far outside of the training rows'."""
+    for place, column in enumerate(columns):
+        found = values[column.is_far(values[:, place]), place]
+        if len(found) and column.least is not None and column.greatest is not None:
+            yield FarValues(
+                *(column.name, len(found), len(values)),
+                *(column.written(column.least), column.written(column.greatest)),
+                tuple(dict.fromkeys(column.written(value) for value in found[:3].tolist())),
+            )
 
 
 _UNKNOWN, _IS_GAP = -2, -1

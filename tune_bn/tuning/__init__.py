@@ -12,6 +12,7 @@ from tune_bn.tuning.errors import Stopped, TuneError
 if TYPE_CHECKING:
     from tune_bn.training.model_file import (
         ModelFileError,
+        RowsWarning,
         TunedModel,
         UnknownCategoriesWarning,
         load_model,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ModelFileError",
+    "RowsWarning",
     "Stopped",
     "TuneError",
     "TunedModel",
@@ -33,6 +35,7 @@ __getattr__ = loaded_when_asked(
     {
         "model_file": (
             "ModelFileError",
+            "RowsWarning",
             "TunedModel",
             "UnknownCategoriesWarning",
             "load_model",
