@@ -274,7 +274,6 @@ def test_predict_in_parts_is_as_in_one(towns, tmp_path, monkeypatch, suffix):
     for at_once in (1000, 10):
         module = sys.modules["tune_bn.cli.predict"]  # of the package, the command has this name
         monkeypatch.setattr(module, "_ROWS_AT_ONCE", at_once)
-        monkeypatch.setattr("tune_bn.training.tables._LONG", 0 if at_once == 10 else 10**9)
         words = ["--model", towns, "--data", rows, "--out", tmp_path / "p.csv"]
         result = command("predict", *words)
         assert result.exit_code == 0, result.output

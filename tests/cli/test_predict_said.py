@@ -115,6 +115,61 @@ def test_notes_of_a_long_file_count_all_of_its_rows(
     assert "town: 2 of 9 values are not among" in result.stderr
 
 
+LINE = "3,Rome,2024-01-05\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "note"),
+    [
+        (f"size,town,day\n{LINE * 5}3,Rome", "the last row has 2 of 3 cells: the file may be cut"),
+        (f"size,town,day\n{LINE * 2}3,Rome\n{LINE * 3}", "1 of 6 rows have fewer cells than the"),
+        ("size,town,day\n" + "3,Rome\n" * 5, "no row has a cell for each name in the header (the"),
+        (f'size,town,day\n{LINE}3,"Rome,2024-01-05\n{LINE}3,Rome",\n{LINE}', "in data row 2: if"),
+        (
+            "".join(
+                f"{i - 1 if i else ''},{line}"
+                for i, line in enumerate(("size,town,day\n", *[LINE] * 5))
+            ),
+            "left out the first column: it has no name and only counts the rows",
+        ),
+        (f"size,town,day,\n{LINE * 5}", "left out an empty column without a name"),
+    ],
+)
+@pytest.mark.parametrize("at_once", [2, 100])
+def test_what_is_odd_in_the_file_is_said(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: str, note: str, at_once: int
+) -> None:
+    """As where a model is tuned, also of a file that is read in parts."""
+    monkeypatch.setattr(import_module("tune_bn.cli.predict"), "_ROWS_AT_ONCE", at_once)
+    result = predict(model, tmp_path, rows)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count(note) == 1
+
+
+def test_a_first_column_without_a_name_that_counts_no_rows_is_refused(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it does in the first part of the file."""
+    monkeypatch.setattr(import_module("tune_bn.cli.predict"), "_ROWS_AT_ONCE", 2)
+    result = predict(model, tmp_path, f",size,town,day\n0,{LINE}1,{LINE}2,{LINE}7,{LINE}")
+    assert result.exit_code == 2
+    assert "column 1 of 'rows.csv' has none" in result.stderr
+
+
+def test_an_index_in_parquet_is_left_out(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no further column, which --strict would refuse."""
+    monkeypatch.setattr(import_module("tune_bn.cli.predict"), "_ROWS_AT_ONCE", 2)
+    rows = pd.DataFrame({"size": 3.0, "town": "Rome", "day": "2024-01-05"}, index=[3, 1, 2, 4, 0])
+    rows.to_parquet(tmp_path / "rows.parquet")
+    words = ["predict", "--model", model, "--data", tmp_path / "rows.parquet", "--strict"]
+    result = CliRunner().invoke(app, [*map(str, words), "--out", str(tmp_path / "p.csv")])
+    assert result.exit_code == 0, result.output
+    assert "left out the table's index" in result.stderr
+    assert len(pd.read_csv(tmp_path / "p.csv")) == 5
+
+
 @pytest.mark.parametrize("cell", ["2024", "2024-05", "202405"])
 def test_a_year_is_no_day(model: Path, cell: str) -> None:
     """ISO would take its first day, in silence."""

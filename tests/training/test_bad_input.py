@@ -11,8 +11,8 @@ import pytest
 from tests.support.refusals import NUMBERS, ROWS, csv, frame, refusal
 from tune_bn.training import DataError, load_dataset
 from tune_bn.training.data import split_rows
+from tune_bn.training.file_errors import require_unique
 from tune_bn.training.preprocessing import NumberColumn
-from tune_bn.training.tables import require_unique
 
 
 def test_a_count_with_a_rare_value_names_regression(tmp_path: Path) -> None:

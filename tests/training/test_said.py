@@ -242,4 +242,4 @@ def test_a_file_that_was_cut_short_is_said(tmp_path: Path) -> None:
     whole = file.read_text().rstrip()
     assert not said(load_dataset(file, target="c"), "cut short")
     file.write_text(whole[: whole.rindex(",")])
-    assert said(load_dataset(file, target="c"), "the last row has 2 cells of 3")
+    assert said(load_dataset(file, target="c"), "the last row has 2 of 3 cells")

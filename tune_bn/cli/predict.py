@@ -75,10 +75,13 @@ def predict(
 
         tuned = load_model(model)
         done = 0
+        said: list[str] = []
         notes: tuple[RowNote, ...] = ()
         with _replacing(out) as file:
-            for rows in read_rows_in_parts(file_of_rows, rows=_ROWS_AT_ONCE):
+            for rows in read_rows_in_parts(file_of_rows, said, rows=_ROWS_AT_ONCE):
                 if done == 0:
+                    for line in said:
+                        print(visible(f"note: {line}"), file=sys.stderr)
                     _note_extra(tuned, rows, keep, strict=strict)
                 else:
                     print(f"{done:,} rows predicted …", file=sys.stderr)

@@ -34,6 +34,8 @@ from tune_bn.training.columns import (
 )
 from tune_bn.training.doubtful import doubtful_notes, spelling_notes
 from tune_bn.training.errors import DataError
+from tune_bn.training.file_errors import require_unique
+from tune_bn.training.from_npz import NPZ_TARGET
 from tune_bn.training.learning import learn, most_categories
 from tune_bn.training.preprocessing import DroppedColumn, EncodedColumn, Preprocessing
 from tune_bn.training.splits import (
@@ -47,13 +49,11 @@ from tune_bn.training.splits import (
     split_by_time,
 )
 from tune_bn.training.tables import (
-    NPZ_TARGET,
     column_names,
     decimal_sign,
     file_digest,
     local_file,
     read_table,
-    require_unique,
 )
 from tune_bn.training.target import (
     TASKS,
