@@ -1,5 +1,6 @@
 """What `tune-bn predict` says of rows of which the model can say little."""
 
+import signal
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -168,6 +169,25 @@ def test_an_index_in_parquet_is_left_out(
     assert result.exit_code == 0, result.output
     assert "left out the table's index" in result.stderr
     assert len(pd.read_csv(tmp_path / "p.csv")) == 5
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_behind_by_a_signal(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals
+) -> None:
+    """Neither half of the predictions nor the hidden file that they are written to."""
+
+    def stopped(*_: object) -> None:
+        signal.raise_signal(sent)
+
+    monkeypatch.setattr(import_module("tune_bn.cli.predict"), "_predicted", stopped)
+    monkeypatch.setattr("os.isatty", lambda _: False)  # or else a hang-up lets go of pytest's own
+    before = signal.getsignal(sent)
+    result = predict(model, tmp_path, f"size,town,day\n{LINE}")
+    assert result.exit_code == 128 + sent
+    assert result.stderr == "tune-bn: Stopped before anything was changed.\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.csv"]
+    assert signal.getsignal(sent) == before
 
 
 @pytest.mark.parametrize("cell", ["2024", "2024-05", "202405"])

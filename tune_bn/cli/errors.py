@@ -1,6 +1,7 @@
 """How a command ends: one line on stderr and an exit code, never a traceback for a known cause."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +9,12 @@ from typing import TextIO
 
 import typer
 
+from tune_bn.cli.signals import Interrupted
 from tune_bn.plain.text import visible
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "InputError", "end_in_one_line"]
+__all__ = ["BAD_INPUT", "InputError", "end_in_one_line"]
 
 BAD_INPUT = 2
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _EXTRAS = {"ray": "cli,ray"}  # package → the extras that bring it; the others come with "cli"
 
 
@@ -23,14 +24,15 @@ class InputError(ValueError):
 
 @contextmanager
 def end_in_one_line() -> Iterator[None]:
-    """Turns the package's own errors, a missing extra and Ctrl-C into a line and an exit code.
+    """Turns the package's own errors, a missing extra and a signal into a line and an exit code.
 
     Anything else is a defect of this program and keeps its traceback.
     """
     try:
         yield
-    except KeyboardInterrupt:
-        _end("Stopped before anything was changed.", INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        number = stop.number if isinstance(stop, Interrupted) else signal.SIGINT
+        _end("Stopped before anything was changed.", 128 + number)  # as shells count
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "tune_bn":
             raise

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from tune_bn.cli.errors import InputError, end_in_one_line
+from tune_bn.cli.signals import end_on_signals
 from tune_bn.plain.files import replacing
 from tune_bn.plain.text import error_line, visible
 
@@ -44,7 +45,7 @@ def predict(
     ] = False,
 ) -> None:
     """Predict the rows of a table with a tuned model; for classes with their probabilities."""
-    with end_in_one_line():
+    with end_in_one_line(), end_on_signals():
         from tune_bn.training.tables import column_names, local_file, read_rows_in_parts
 
         if not model.is_file():

@@ -2,15 +2,27 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["StopRequest", "stop_on_signals"]
+__all__ = ["Interrupted", "StopRequest", "end_on_signals", "stop_on_signals"]
 
 # Windows has no SIGHUP.
 _HANGUP = getattr(signal, "SIGHUP", None)
 _HEARD = [signal.SIGINT, signal.SIGTERM, *([] if _HANGUP is None else [_HANGUP])]
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGTERM or SIGHUP came; what KeyboardInterrupt is for Ctrl-C.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class StopRequest:
@@ -33,22 +45,47 @@ def stop_on_signals() -> Iterator[StopRequest]:
     signals do.
     """
     request = StopRequest()
-    on_terminal = [number for number in (1, 2) if os.isatty(number)]
 
-    def hear(number: int, _frame: FrameType | None) -> None:
+    def hear(number: int) -> None:
         if request() and number == signal.SIGINT:
             raise KeyboardInterrupt
         request.signal = signal.Signals(number)
+
+    with _heard(_HEARD, hear):
+        yield request
+
+
+@contextmanager
+def end_on_signals() -> Iterator[None]:
+    """Raises `Interrupted` on SIGTERM and SIGHUP while the block runs, as Python does on Ctrl-C.
+
+    So what is half written is removed on the way out. Ignored signals and the terminal: as for
+    `stop_on_signals`.
+    """
+
+    def hear(number: int) -> None:
+        raise Interrupted(number)
+
+    with _heard([number for number in _HEARD if number != signal.SIGINT], hear):
+        yield
+
+
+@contextmanager
+def _heard(numbers: list[signal.Signals], hear: Callable[[int], None]) -> Iterator[None]:
+    on_terminal = [number for number in (1, 2) if os.isatty(number)]
+
+    def handle(number: int, _frame: FrameType | None) -> None:
         if number == _HANGUP:
             _let_go(on_terminal)
+        hear(number)
 
     before = {
-        number: signal.signal(number, hear)
-        for number in _HEARD
+        number: signal.signal(number, handle)
+        for number in numbers
         if signal.getsignal(number) != signal.SIG_IGN
     }
     try:
-        yield request
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
