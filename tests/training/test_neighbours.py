@@ -45,6 +45,7 @@ KINDS: dict[str, tuple[Callable[[int], str], Cells]] = {
         ["31.05.2024", "", "2024-05-31", "01.02.2023"],
     ),
     "clock times": (lambda i: f"{i % 24:02}:30", ["12:30", "", "7:05"]),
+    "durations": (lambda i: f"{i % 3}h {i}m", ["1h 5m", "PT5M", "", "26:00:00", "2 hours"]),
     "names": (lambda i: f"n{i % 45}", ["n1", "n44", "n99", "", "NA"]),
 }
 
@@ -196,6 +197,7 @@ def test_unknown_categories_are_counted_and_named() -> None:
     [
         ("numbers", "-", "'numbers' needs numbers, but got '-'"),
         ("money", "€5", r"'money' needs numbers like '\$1,234.5', but got '€5'"),
+        ("durations", "5", "'durations' needs numbers like '1h 30m', but got '5'"),
         ("dotted days", "05/31/2024", r"needs dates like 31.05.2024 \(%d.%m.%Y\), but got"),
     ],
 )

@@ -44,6 +44,8 @@ FORMS = {
     "1.234 beside 934": [f"{v - 800:,.0f}".replace(",", ".") for v in VALUES],
     "1234,5": [f"{v:.1f}".replace(".", ",") for v in VALUES],
     "a gap sign": ["-" if i % 9 == 0 else f"{v}" for i, v in enumerate(VALUES)],
+    "1h 5m": [f"{int(v) // 60}h {int(v) % 60}m" if v > 999 else f"PT{v:.0f}M" for v in VALUES],
+    "100:30:00": [f"{int(v) // 60}:{int(v) % 60:02}:00" for v in VALUES],
     "blanks": [" " if i % 9 == 0 else f"{v}" for i, v in enumerate(VALUES)],
 }
 
@@ -77,7 +79,7 @@ def test_how_a_column_is_written_goes_with_the_model(tmp_path: Path, form: str) 
 def test_a_plain_table_is_recorded_as_before(tmp_path: Path) -> None:
     """Earlier versions read the files of tables that need nothing new."""
     text = load(tmp_path, a=VALUES, b=["x", "y"] * 250, y=VALUES).preprocessing.to_json()
-    for later in ("style", "date_format", "gaps", "indicator", "missing"):
+    for later in ("style", "date_format", "gaps", "indicator", "missing", "least"):
         assert later not in text
 
 

@@ -22,6 +22,7 @@ import pandas as pd
 from tune_bn.plain.text import shown
 from tune_bn.training.errors import DataError
 from tune_bn.training.written import (
+    DURATIONS,
     MISSING_WORDS,
     NumberStyle,
     date_formats_of,
@@ -107,7 +108,8 @@ def reading_notes(readings: Mapping[str, Reading]) -> list[str]:
         example = readings[names[0]].example or ""
         said = f"by the format {date_format}"
         if date_format is None:
-            said = f"is {parse_number(example, style):g}"
+            unit = " seconds" if style == DURATIONS else ""
+            said = f"is {parse_number(example, style):g}{unit}"
         what = "numbers" if date_format is None else "dates"
         notes.append(f"read {_columns(names)} as {what}: {example!r} {said}")
     notes += [
@@ -258,6 +260,9 @@ def reading_of(
       written as people do (1,234 · $5.50 · 12 % · 5 kg · 1.234,5) in one way in every cell;
     - what is a date in every cell, in one format, is dates: an ISO date (2024-05-31) or another in
       which a day cannot be taken for a month;
+    - durations (1h 5m · 2 days 3 hours · 26:15:00 · PT5M), more than 20 different ones, are
+      numbers of seconds; below 24:00:00 such a text may be a time of day, which differs in nothing
+      but its zero;
     - signs for "no value" among these ("-", "?", "unknown") are gaps;
     - everything else is categories.
 
@@ -315,6 +320,7 @@ def _reading_of_text(name: str, column: pd.Series, missing: Sequence[str], decim
         _as_iso_dates(values, texts, gaps),
         _as_written_numbers(texts, gaps, decimal),
         _as_written_dates(name, texts, gaps),
+        _as_durations(texts, gaps),
     ):
         if reading is not None:
             return reading
@@ -363,6 +369,13 @@ def _as_written_dates(name: str, texts: Sequence[str], gaps: tuple[str, ...]) ->
         )
         return Reading("category", notes=(note,))
     return Reading("date", date_format=formats[0], gaps=gaps, example=texts[0])
+
+
+def _as_durations(texts: Sequence[str], gaps: tuple[str, ...]) -> Reading | None:
+    values = {parse_number(text, DURATIONS) for text in texts}
+    if any(math.isnan(value) for value in values) or len(values) <= _NUMERIC_VALUES:
+        return None
+    return Reading("number", style=DURATIONS, gaps=gaps, example=texts[0])
 
 
 def _mixed(name: str, values: pd.Series, rows: Mapping[str, int], texts: Sequence[str]) -> Reading:
@@ -526,6 +539,8 @@ def numbers_of(
 
 
 def _example(style: NumberStyle) -> str:
+    if style == DURATIONS:
+        return "1h 30m"
     after = f" {style.after}" if style.has_letters else style.after
     return f"{style.before}1{style.group}234{style.decimal}5{after}"
 

@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -331,6 +331,10 @@ class Preprocessing:
         data: dict[str, Any] = {"columns": columns, "target": asdict(self.target)}
         if self.missing != MISSING_WORDS:
             data["missing"] = list(self.missing)
+        # Beside the columns, where earlier versions look past it.
+        ranges = {c.name: [c.least, c.greatest] for c in self.columns if _has_range(c)}
+        if ranges:
+            data["ranges"] = ranges
         return json.dumps(data, allow_nan=False)
 
     @classmethod
@@ -342,7 +346,8 @@ class Preprocessing:
         """
         try:
             data = json.loads(text)
-            columns = tuple(_column_from(record) for record in data["columns"])
+            ranges = data.get("ranges", {})
+            columns = tuple(_column_from(record, ranges) for record in data["columns"])
             target = _target_from(data["target"])
             missing = data.get("missing", list(MISSING_WORDS))
             _require_texts(*_list(missing))
@@ -357,19 +362,26 @@ class Preprocessing:
             ) from error
 
 
+def _has_range(column: Column) -> TypeGuard[NumberColumn]:
+    return isinstance(column, NumberColumn) and column.least is not None
+
+
 def _plain(column: Column) -> dict[str, Any]:
     """Returns a column's fields; those that earlier versions did not know only where they say."""
     values = asdict(column)
-    later = {"style", "date_format", "gaps", "indicator", "least", "greatest"}
+    later = {"style", "date_format", "gaps", "indicator"}
     for field in fields(column):
-        if field.name in later and values[field.name] == field.default:
+        is_default = field.name in later and values[field.name] == field.default
+        if is_default or field.name in ("least", "greatest"):
             del values[field.name]
     return values
 
 
-def _column_from(record: Mapping[str, Any]) -> Column:
+def _column_from(record: Mapping[str, Any], ranges: Mapping[str, Any]) -> Column:
     values = dict(record)
     kind = _KINDS[values.pop("kind")]
+    if kind is NumberColumn and values["name"] in ranges:
+        values["least"], values["greatest"] = _list(ranges[values["name"]])
     for name in ("categories", "gaps", "other", "gap"):
         if name in values:
             values[name] = tuple(_list(values[name]))

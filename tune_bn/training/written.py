@@ -17,6 +17,7 @@ import pandas as pd
 
 __all__ = [
     "DATE_FORMATS",
+    "DURATIONS",
     "GAP_SIGNS",
     "MISSING_WORDS",
     "NumberStyle",
@@ -112,6 +113,31 @@ class NumberStyle:
         return any(sign.isalpha() for sign in self.after)
 
 
+DURATIONS = NumberStyle(after="duration")
+"""The style of a column of durations, whose numbers are seconds; nobody's unit has this name."""
+
+_N = r"\d+(?:\.\d+)?"
+_DURATION = re.compile(
+    r"(?P<sign>[-+])?(?:"
+    rf"p(?:(?P<d>{_N})d)?(?:t(?:(?P<h>{_N})h)?(?:(?P<m>{_N})m)?(?:(?P<s>{_N})s)?)?"  # ISO 8601
+    r"|(?:(?P<d_>\d+) days?,? )?(?P<h_>\d+):(?P<m_>[0-5]\d):(?P<s_>[0-5]\d(?:\.\d+)?)"
+    rf"|(?:(?P<_d>{_N}) ?d(?:ays?)?)?,? ?(?:(?P<_h>{_N}) ?(?:h|hrs?|hours?))?,? ?"
+    rf"(?:(?P<_m>{_N}) ?m(?:ins?|inutes?)?)?,? ?(?:(?P<_s>{_N}) ?s(?:ecs?|econds?)?)?)",
+    re.ASCII,
+)
+_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+
+
+def _seconds(text: str) -> float:
+    """Returns the seconds of a duration; NaN for any other text."""
+    found = _DURATION.fullmatch(text.translate(_SIGNS).casefold())
+    parts = {} if found is None else {n: v for n, v in found.groupdict().items() if v is not None}
+    sign = -1.0 if parts.pop("sign", "") == "-" else 1.0
+    if not parts or text[-1:] in ", ":
+        return math.nan
+    return sign * sum(float(value) * _SECONDS[name.strip("_")] for name, value in parts.items())
+
+
 def parse_number(text: str, style: NumberStyle | None = None) -> float:
     """Returns the number that a text spells; NaN if it spells none.
 
@@ -126,12 +152,16 @@ def parse_number(text: str, style: NumberStyle | None = None) -> float:
         (1000.0, 1234.5)
         >>> parse_number("1_000"), parse_number("1.5", NumberStyle("", ","))
         (nan, nan)
+        >>> [parse_number(text, DURATIONS) for text in ("1h 5m", "26:15:00", "PT5M", "5")]
+        [3900.0, 94500.0, 300.0, nan]
     """
     text = text.strip()
     if style is None:
         if _PLAIN.fullmatch(text) or _INFINITE.fullmatch(text):
             return float(text)
         return math.nan
+    if style == DURATIONS:
+        return _seconds(text)
     found = _matched(text)
     if found is None:
         return math.nan
