@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from tune_bn.cli import app
 from tune_bn.training import Config, DataError, load_dataset
 from tune_bn.training.fit import build_model
+from tune_bn.training.learned import NumberColumn
 from tune_bn.training.model_file import RowsWarning, load_model, save_model
-from tune_bn.training.preprocessing import NumberColumn
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.support.refusals import NUMBERS, ROWS, csv, frame, refusal
 from tune_bn.training import DataError, load_dataset
 from tune_bn.training.data import split_rows
 from tune_bn.training.file_errors import require_unique
-from tune_bn.training.preprocessing import NumberColumn
+from tune_bn.training.learned import NumberColumn
 
 
 def test_a_count_with_a_rare_value_names_regression(tmp_path: Path) -> None:

@@ -2,14 +2,8 @@ import pandas as pd
 import pytest
 
 from tune_bn.training import DataError
-from tune_bn.training.columns import (
-    category_key,
-    column_kind,
-    keys_of,
-    reading_notes,
-    reading_of,
-    typed,
-)
+from tune_bn.training.columns import category_key, keys_of
+from tune_bn.training.readings import column_kind, reading_notes, reading_of, typed
 
 
 @pytest.mark.parametrize(

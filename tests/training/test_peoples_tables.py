@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tune_bn.training import DataError, Dataset, Preprocessing, load_dataset
-from tune_bn.training.preprocessing import CategoryColumn, EncodedColumn, NumberColumn
+from tune_bn.training.learned import CategoryColumn, EncodedColumn, NumberColumn
 from tune_bn.training.tables import read_rows
 
 ROWS = 500

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_bn.training import DataError, Preprocessing
+from tune_bn.training.learned import CategoryColumn, DroppedColumn, NumberColumn
 from tune_bn.training.learning import FEWEST_KEPT, learn, most_categories
-from tune_bn.training.preprocessing import CategoryColumn, DroppedColumn, NumberColumn
 from tune_bn.training.target import Target
 from tune_bn.training.written import MISSING_WORDS
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tune_bn.training import DataError, Dataset, dataset_of, load_dataset
-from tune_bn.training.preprocessing import CategoryColumn, EncodedColumn, NumberColumn
+from tune_bn.training.learned import CategoryColumn, EncodedColumn, NumberColumn
 
 ROWS = 200
 DAYS = pd.Timestamp("2019-01-13") + pd.to_timedelta(np.arange(ROWS) * 9, "D")

@@ -32,8 +32,8 @@ from sklearn.utils.validation import (
 from tune_bn.report import write_report
 from tune_bn.training import DataError, Dataset, DivergedError, Fit, dataset_of
 from tune_bn.training.data import MIN_ROWS, WEIGHS
+from tune_bn.training.learned import DroppedColumn
 from tune_bn.training.model_file import TunedModel, load_model
-from tune_bn.training.preprocessing import DroppedColumn
 from tune_bn.training.target import Task
 from tune_bn.training.written import MISSING_WORDS
 from tune_bn.tuning import ModelFileError

@@ -11,13 +11,8 @@ import pandas as pd
 
 from tune_bn.plain.text import shown
 from tune_bn.training.columns import keys_of
-from tune_bn.training.preprocessing import (
-    CategoryColumn,
-    DroppedColumn,
-    EncodedColumn,
-    NumberColumn,
-    Preprocessing,
-)
+from tune_bn.training.learned import CategoryColumn, DroppedColumn, EncodedColumn, NumberColumn
+from tune_bn.training.preprocessing import Preprocessing
 from tune_bn.training.target import Target
 from tune_bn.training.written import is_gap_sign, parse_number
 

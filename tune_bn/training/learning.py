@@ -13,18 +13,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tune_bn.training.columns import Reading, keys_of, reading_of, require_finite
+from tune_bn.training.columns import keys_of, require_finite
 from tune_bn.training.errors import DataError
-from tune_bn.training.preprocessing import (
+from tune_bn.training.learned import (
     CategoryColumn,
     Column,
     DroppedColumn,
     EncodedColumn,
     NumberColumn,
-    Preprocessing,
     encoded_names,
     n_codes,
 )
+from tune_bn.training.preprocessing import Preprocessing
+from tune_bn.training.readings import Reading, reading_of
 from tune_bn.training.target import Target
 from tune_bn.training.written import MISSING_WORDS
 

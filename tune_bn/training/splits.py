@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from tune_bn.plain.text import shown
-from tune_bn.training.columns import dates_as_days, keys_of, numbers_of, reading_of
+from tune_bn.training.columns import dates_as_days, keys_of, numbers_of
 from tune_bn.training.errors import DataError
+from tune_bn.training.readings import reading_of
 
 __all__ = [
     "Parts",
@@ -25,6 +26,7 @@ __all__ = [
     "ordered_notes",
     "split_by_group",
     "split_by_time",
+    "split_rows",
 ]
 
 _SHARES = (0.6, 0.2, 0.2)
@@ -190,3 +192,34 @@ def ordered_notes(table: pd.DataFrame, target: str, y: npt.NDArray[np.float64] |
 def _is_sorted(y: npt.NDArray[np.float64]) -> bool:
     steps = np.diff(y)
     return bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def split_rows(
+    rows: int, *, seed: int, classes: npt.NDArray[np.int64] | None = None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Returns the row numbers of training (60 %), validation and test (20 % each), ascending.
+
+    With `classes` of shape (rows,), each class is split in these shares as evenly as whole rows
+    allow, and has at least one row in each part (it needs three).
+
+    Example:
+        >>> [len(part) for part in split_rows(10, seed=0)]
+        [6, 2, 2]
+    """
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(rows)
+    part = np.empty(rows, dtype=np.int64)
+    # Of five rows in a line, three train. Lining the classes up one after the other keeps the
+    # shares in each class and in all, whatever five rows of one class one begins with.
+    pattern = np.array([0, 1, 0, 2, 0])
+    if classes is None:
+        part[order] = pattern[np.arange(rows) % 5]
+    else:
+        order = order[np.argsort(classes[order], kind="stable")]
+        part[order] = pattern[np.arange(rows) % 5]
+        for label, count in enumerate(np.bincount(classes)):
+            if count < 5:
+                own = order[classes[order] == label]
+                part[own] = np.array([0, 1, 2, 0])[:count]
+    train, validation, test = (np.flatnonzero(part == which) for which in range(3))
+    return train, validation, test

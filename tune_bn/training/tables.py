@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from tune_bn.plain.text import shortened
-from tune_bn.training.columns import is_text, typed
+from tune_bn.training.columns import is_text
 from tune_bn.training.errors import DataError
 from tune_bn.training.file_errors import (
     CHUNK,
@@ -26,6 +26,7 @@ from tune_bn.training.file_errors import (
 from tune_bn.training.from_csv import csv_head, csv_parts
 from tune_bn.training.from_npz import NPZ_TARGET, read_npz
 from tune_bn.training.from_parquet import parquet_names, parquet_parts
+from tune_bn.training.readings import typed
 from tune_bn.training.written import MISSING_WORDS, decimal_sign_of
 
 __all__ = [

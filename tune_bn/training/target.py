@@ -16,17 +16,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from tune_bn.plain.text import shown
-from tune_bn.training.columns import (
-    Reading,
-    category_key,
-    column_kind,
-    is_text,
-    keys_of,
-    numbers_of,
-    reading_of,
-    require_finite,
-)
+from tune_bn.training.columns import category_key, is_text, keys_of, numbers_of, require_finite
 from tune_bn.training.errors import DataError
+from tune_bn.training.readings import Reading, column_kind, reading_of
 from tune_bn.training.written import MISSING_WORDS
 
 __all__ = [
