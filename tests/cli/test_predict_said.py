@@ -86,6 +86,38 @@ def test_a_little_outside_is_not_far(model: Path, tmp_path: Path) -> None:
     assert "note" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("values", "far", "near"),
+    [
+        ([1000.0, 9000.0], [1.2, 110.0, 17_001.0], [112.0, 17_000.0, 0.0, -5.0]),
+        ([0.001, 1.0], [1e-7, 2.1], [1e-5, 1.9]),
+        ([-5.0, 5.0], [-16.0, 16.0], [1e-9, 15.0]),
+        ([3.0, 3.0], [0.5, 7.0], [0.0, 3.0, 6.0]),
+    ],
+)
+def test_what_is_far(values: list[float], far: list[float], near: list[float]) -> None:
+    """Beyond the range by more than its width, below numbers above 0 by more than its factor."""
+    column = NumberColumn("a", 1.0, 1.0, 1.0, least=values[0], greatest=values[1])
+    assert column.is_far(np.array(far)).all()
+    assert not column.is_far(np.array(near)).any()
+
+
+@pytest.mark.parametrize(
+    ("day", "form", "text"),
+    [
+        (19875.0, "%d.%m.%Y", "01.06.2024"),
+        (19875.5, None, "2024-06-01T12:00"),
+        (-710731.0, "%d.%m.%Y", "0024-02-01"),
+        (3e6, None, "10183-11-09"),
+    ],
+)
+def test_dates_are_written_as_their_column_has_them(
+    day: float, form: str | None, text: str
+) -> None:
+    """Those of other than four digits as ISO has them."""
+    assert NumberColumn("a", 0.0, 0.0, 1.0, date=True, date_format=form).written(day) == text
+
+
 def test_a_model_file_without_ranges_says_nothing(model: Path, tmp_path: Path) -> None:
     """Those of early versions have none; they load, and predict the same."""
     whole = load_model(model)

@@ -197,6 +197,7 @@ def test_unknown_categories_are_counted_and_named() -> None:
     [
         ("numbers", "-", "'numbers' needs numbers, but got '-'"),
         ("money", "€5", r"'money' needs numbers like '\$1,234.5', but got '€5'"),
+        ("clock times", "2024-05-31 09:05", r"'clock times' needs dates like 13:30 \(%H:%M\), but"),
         ("durations", "5", "'durations' needs numbers like '1h 30m', but got '5'"),
         ("dotted days", "05/31/2024", r"needs dates like 31.05.2024 \(%d.%m.%Y\), but got"),
     ],

@@ -93,7 +93,10 @@ def test_names_with_numbers_in_them_are_names(tmp_path: Path, cells: list[str]) 
         (lambda v, d: f"${v:,.2f}", "$1.234,50", "numbers"),
         (lambda v, d: f"{v:.2f}".replace(".", ","), "12.5", "numbers"),
         (lambda v, d: f"{v * 1000:,.0f}".replace(",", "."), "1.2O4.500", "numbers"),
+        (lambda v, d: f"{v / 100:.1f}%", "60.9", "numbers"),
+        (lambda v, d: f"${v:,.2f}", "1234.50", "numbers"),
         (lambda v, d: d.strftime("%d/%m/%Y"), "31/02/2021", "dates"),
+        (lambda v, d: d.strftime("%d-%m-%y"), "31-02-21", "dates"),
         (lambda v, d: d.strftime("%m/%d/%Y"), "2021-02-03", "dates"),
     ],
 )
@@ -141,6 +144,46 @@ def test_numbers_that_are_one_are_said(tmp_path: Path) -> None:
 
 def test_a_sum_below_the_rows_is_said(tmp_path: Path) -> None:
     assert said(load(tmp_path, ["a", "b"] * 99 + ["a", "Total"]), "'Total' in the last row")
+
+
+def test_sums_between_the_rows_are_said(tmp_path: Path) -> None:
+    cells = ["a", "b"] * 100
+    cells[50::50] = ["Subtotal"] * 3
+    assert said(load(tmp_path, cells), "column 'c' says 'Subtotal' in 3 rows")
+    cells[::2] = ["total"] * 100
+    assert not said(load(tmp_path, cells), "column 'c' says")  # of so many, none is a sum
+
+
+@pytest.mark.parametrize("cell", [lambda i: f"house {i}", lambda i: 1900 + i])
+def test_cells_that_were_merged_are_said(tmp_path: Path, cell: Callable[[int], object]) -> None:
+    """A spreadsheet keeps them in the first row of each group."""
+    merged = [cell(i // 4) if i % 4 == 0 else None for i in range(ROWS)]
+    assert said(load(tmp_path, merged), "column 'c' is empty below each cell that is filled")
+    random = np.where(np.random.default_rng(0).random(ROWS) < 0.25, 7.5, np.nan)
+    random[0] = 7.5
+    assert not said(load(tmp_path, random), "is empty below")
+
+
+def test_versions_are_said(tmp_path: Path) -> None:
+    """1.10 comes after 1.9, and is 1.1 as a number."""
+    assert said(load(tmp_path, [f"1.{i % 30}" for i in range(ROWS)]), "'1.1' and '1.10', which are")
+    assert not said(load(tmp_path, [f"{v:.2f}" for v in VALUES / 100]), "which are one number")
+    assert not said(load(tmp_path, [f"1.{i % 9}" for i in range(ROWS)]), "which are one number")
+
+
+def test_years_of_two_digits_may_come_first(tmp_path: Path) -> None:
+    """24-05-03 is of 2024 or of 2003, and nobody can tell; 85-05-03 is of 1985."""
+    data = load(tmp_path, [d.strftime("%y-%m-%d") for d in DAYS])
+    assert said(data, "left column 'c' as text: '19-01-13' could be %y-%m-%d or %d-%m-%y")
+    early = [(d - pd.DateOffset(years=25)).strftime("%y-%m-%d") for d in DAYS]
+    assert said(load(tmp_path, early), "'94-01-13' by the format %y-%m-%d")
+    late = [d.strftime("%d-%m-%y") for d in DAYS]
+    assert said(load(tmp_path, late), "'13-01-19' by the format %d-%m-%y")
+
+
+def test_a_second_line_of_names_is_refused_as_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"got 'kg' in data row 1\. Remove row 1 if it is a second"):
+        load(tmp_path, ["kg", *VALUES[1:]])
 
 
 def test_minus_one_far_from_all_else_is_said(tmp_path: Path) -> None:

@@ -167,7 +167,8 @@ def test_points_are_of_thousands_in_a_table_with_decimal_commas() -> None:
 def test_each_format_of_dates_is_found() -> None:
     zone = timezone(timedelta(hours=2))
     for form in DATE_FORMATS:
-        days = (datetime(2024, month, 3, 13, 30, 5, tzinfo=zone) for month in (1, 5, 12))
+        dates = ((1, 3), (5, 14), (12, 25))
+        days = (datetime(2024, month, day, 13, 30, 5, tzinfo=zone) for month, day in dates)
         texts = [day.strftime(form) for day in days]
         found = date_formats_of(texts)
         wanted, *read = ([datetime.strptime(text, f) for text in texts] for f in (form, *found))

@@ -183,7 +183,8 @@ def dates_as_days(
     Args:
         name: For the message.
         column: N dates, timestamps or texts.
-        date_format: How text writes its dates; an ISO date is read as well. None: as ISO dates.
+        date_format: How text writes its dates; an ISO date is read as well, unless these are times
+            of day. None: as ISO dates.
         gaps: Words that stand for a missing value in this column.
         missing: Words that do in all columns.
 
@@ -205,6 +206,8 @@ def dates_as_days(
             whole = texts.where(texts.map(lambda text: len(str(text)) >= _SHORTEST_DATE), None)
             stamps = pd.to_datetime(whole, utc=True, errors="coerce", format="ISO8601")
             if date_format is not None:
+                if "%Y" not in date_format and "%y" not in date_format:
+                    stamps = stamps.mask(stamps.notna())  # a day is no time of day
                 written = pd.to_datetime(texts, utc=True, errors="coerce", format=date_format)
                 stamps = written.where(written.notna(), stamps)
         # In one unit, so that a day is the same float beside any others.

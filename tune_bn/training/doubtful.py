@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from tune_bn.plain.text import shown
-from tune_bn.training.columns import keys_of
+from tune_bn.training.columns import is_text, keys_of
 from tune_bn.training.learned import CategoryColumn, DroppedColumn, EncodedColumn, NumberColumn
 from tune_bn.training.preprocessing import Preprocessing
 from tune_bn.training.target import Target
 from tune_bn.training.written import is_gap_sign, parse_number
 
-__all__ = ["doubtful_notes", "spelling_notes"]
+__all__ = ["doubtful_notes", "spelling_notes", "version_notes"]
 
 _STAND_INS = frozenset(
     [-1, *(sign * int("9" * digits) for sign in (-1, 1) for digits in (2, 3, 4, 5))]
@@ -27,7 +28,12 @@ _SUMS = frozenset(
         *("summe", "gesamt", "gesamtsumme", "somme", "totale", "totaal", "suma", "итого"),
     ]
 )
+_STATISTICS = frozenset(["average", "mean"])  # of which a row in the middle is seldom one
+_MOST_SUMS = 0.1  # of the rows
+_FEWEST_ALONE = 5  # rows with a filled cell below another that chance leads one to expect
 _LEAST_TIMES = 3
+_VERSION = re.compile(r"\d{1,3}\.(?:0|[1-9]\d?)", re.ASCII)
+_LOOKED_AT = 200  # cells of which one tells most columns to be no versions
 _FEW_ROWS = 20  # that many may be in such an order by themselves
 _VERY_FAR = 100.0  # times the range of all else
 _EXACT = 2.0**53  # from which floats are no longer every whole number
@@ -46,7 +52,8 @@ def doubtful_notes(
         y: Their targets, classes by number, shape (N,).
     """
     target = preprocessing.target
-    notes = spelling_notes(f"target {target.name!r}", target.classes or ()) + _sum_notes(table)
+    notes = spelling_notes(f"target {target.name!r}", target.classes or ())
+    notes += _sum_notes(table) + _merged_notes(table)
     notes += [
         f"{shown(label)} is a class of target {target.name!r}: leave out its rows if it stands for "
         "a missing value"
@@ -72,14 +79,71 @@ def doubtful_notes(
 
 
 def _sum_notes(table: pd.DataFrame) -> list[str]:
-    """Returns a line if a spreadsheet's sum stands below the rows."""
+    """Returns a line if a spreadsheet's sum stands below the rows, or sums between them."""
+    for name, column in table.items():
+        if not is_text(column):
+            continue
+        cells = column.astype(object)
+        found = [c for c in cells.unique() if isinstance(c, str) and _plain(c) in _SUMS]
+        last = cells.iloc[-1]
+        if last in found and int((cells == last).sum()) == 1:
+            where, sums = "the last row", "it out if it is a sum"
+        else:
+            found = [cell for cell in found if _plain(cell) not in _STATISTICS]
+            rows = int(cells.isin(found).sum())
+            if not 0 < rows <= _MOST_SUMS * len(cells):
+                continue
+            where, sums, last = f"{rows} rows", "these out if they are sums", found[0]
+        return [f"column {name!r} says {shown(last)} in {where}: leave {sums} of others"]
+    return []
+
+
+def _plain(cell: str) -> str:
+    return cell.strip(" :").casefold()
+
+
+def _merged_notes(table: pd.DataFrame) -> list[str]:
+    """Returns a line for columns that a spreadsheet filled in the first row of each group alone."""
+    names = []
+    for name, column in table.items():
+        is_filled = column.notna().to_numpy(dtype=bool)
+        n_filled = int(is_filled.sum())
+        if not is_filled[0] or (is_filled[1:] & is_filled[:-1]).any():
+            continue
+        if n_filled**2 >= _FEWEST_ALONE * len(column):  # or else chance may part them
+            names.append(name)
+    if not names:
+        return []
+    more = f" (and {len(names) - 1} more columns)" if len(names) > 1 else ""
     return [
-        f"column {name!r} says {shown(cell)} in the last row: leave it out if it is a sum of others"
-        for name, cell in table.iloc[-1].items()
-        if isinstance(cell, str)
-        and cell.strip(" :").casefold() in _SUMS
-        and int((table[name] == cell).sum()) == 1
-    ][:1]
+        f"column {names[0]!r}{more} is empty below each cell that is filled: if that stands for "
+        "the rows below it, too, fill it in there"
+    ]
+
+
+def version_notes(name: str, texts: pd.Series) -> list[str]:
+    """Returns a line if numbers of a column may be versions or chapters: 1.10 is not 1.1.
+
+    Args:
+        name: Of the column.
+        texts: Its cells, as they are written.
+
+    Example:
+        >>> version_notes("v", pd.Series(["1.1", "1.9", "1.10", "1.1"]))[0][:55]
+        "column 'v' holds '1.1' and '1.10', which are one number"
+    """
+    for some in (texts.iloc[:_LOOKED_AT], texts):
+        cells = {cell for cell in some.unique() if isinstance(cell, str) and cell}
+        if not all(_VERSION.fullmatch(cell) for cell in cells):
+            return []
+    twice = sorted(cell for cell in cells if cell[-2:] != ".0" and cell[-1] == "0")
+    twice = [cell for cell in twice if cell[:-1] in cells]
+    if not twice:
+        return []
+    return [
+        f"column {name!r} holds {shown(twice[0][:-1])} and {shown(twice[0])}, which are one number "
+        f"here: if they are versions, use --category {name}"
+    ]
 
 
 def _tells(

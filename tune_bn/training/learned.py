@@ -32,6 +32,10 @@ __all__ = [
 ]
 
 
+# Other years have other than four digits.
+_YEAR_1000, _YEAR_9999 = np.datetime64("1000-01-01", "s"), np.datetime64("9999-12-31", "s")
+
+
 @dataclass(frozen=True)
 class NumberColumn:
     """A column of numbers or dates: `(value - mean) / scale`; a missing value becomes `fill`.
@@ -66,19 +70,26 @@ class NumberColumn:
         return numbers_of(self.name, column, style=self.style, gaps=self.gaps, missing=missing)
 
     def is_far(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Tells of each value whether it lies further beyond the range than that is wide, (N,)."""
+        """Tells of each value whether it lies further beyond the range than that is wide, (N,).
+
+        Below numbers that are all above 0 the width is a factor: 3 is far below 1000 … 9000.
+        """
         if self.least is None or self.greatest is None:
             return np.zeros(len(values), dtype=bool)
         reach = self.greatest - self.least or max(abs(self.least), 1.0)
-        return (values < self.least - reach) | (values > self.greatest + reach)
+        is_far = (values < self.least - reach) | (values > self.greatest + reach)
+        if self.least > 0 and not self.date:
+            is_far |= (values > 0) & (values < self.least * (self.least / self.greatest))
+        return np.asarray(is_far, dtype=bool)
 
     def written(self, value: float) -> str:
         """Returns one of its values as text: a number in six digits, or a date as its column's."""
         if not self.date:
             return f"{value:g}"
-        stamp = pd.Timestamp(0) + pd.Timedelta(value, unit="D").round("s")
-        whole = "%Y-%m-%d" if value == int(value) else "%Y-%m-%d %H:%M"
-        return str(stamp.strftime(self.date_format or whole))
+        stamp = np.datetime64(round(value * 86400), "s")
+        if self.date_format is not None and _YEAR_1000 <= stamp <= _YEAR_9999:
+            return str(stamp.item().strftime(self.date_format))
+        return str(stamp.astype("datetime64[D]" if value == int(value) else "datetime64[m]"))
 
 
 @dataclass(frozen=True)

@@ -329,11 +329,14 @@ def _mixed(name: str, values: pd.Series, rows: Mapping[str, int], texts: Sequenc
         is_half = n_rows >= total / 2
         return Reading("category", notes=(note,) if is_half else _several_ways(name, texts))
     others = set(texts) - readable
+    like = next(text for text in texts if text in readable)
     bad = values.map(lambda value: str(value).strip() in others).to_numpy(dtype=bool)
+    second = "Remove row 1 if it is a second line of names, or one of units; else correct "
+    is_second = bad[0] and bad.sum() == 1
     raise DataError(
-        f"Column {name!r} needs {what}, as in {n_rows} of its rows, but {found_in(values, bad)}. "
-        "Correct these cells, leave them empty, name such words with --missing, or the column "
-        "with --category."
+        f"Column {name!r} needs {what}, as in {n_rows} of its rows ({shown(like)}), but "
+        f"{found_in(values, bad)}. {second if is_second else 'Correct '}these cells, leave them "
+        "empty, name such words with --missing, or the column with --category."
     )
 
 
@@ -398,12 +401,18 @@ def _most_written(texts: Sequence[str]) -> tuple[set[str], str] | None:
     styles = {number_style_of(part) for part in parts if part}
     formats = {form for part in parts if part for form in date_formats_of(part)}
     read = [
-        ({t for t in texts if not math.isnan(parse_number(t, style))}, "numbers")
+        ({text for text in texts if _is_written(text, style)}, "numbers")
         for style in styles
         if style is not None and not style.has_letters
     ] + [({t for t in texts if is_date(t, form)}, "dates") for form in formats]
     most = max(read, key=lambda each: len(each[0]), default=(set[str](), ""))
     return most if len(most[0]) >= _NUMERIC_SHARE * len(texts) else None
+
+
+def _is_written(text: str, style: NumberStyle) -> bool:
+    """Tells whether a text is a number in a style, with the sign or unit of that."""
+    has_ends = style.before in text and style.after in text
+    return has_ends and not math.isnan(parse_number(text, style))
 
 
 def _listed(words: Sequence[str], most: int = 3) -> str:

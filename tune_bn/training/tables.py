@@ -14,6 +14,7 @@ import pandas as pd
 
 from tune_bn.plain.text import shortened
 from tune_bn.training.columns import is_text
+from tune_bn.training.doubtful import version_notes
 from tune_bn.training.errors import DataError
 from tune_bn.training.file_errors import (
     CHUNK,
@@ -109,6 +110,8 @@ def read_table(path: Path, *, missing: Sequence[str] = MISSING_WORDS) -> FileTab
     columns, words = {}, {}
     for name in table.columns:
         columns[name], found = typed(table[name], missing, decimal=decimal)
+        if columns[name].dtype == float:
+            notes += version_notes(str(name), table[name])
         if found:
             words[str(name)] = found
     return FileTable(pd.DataFrame(columns), notes, words, decimal)

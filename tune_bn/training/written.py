@@ -336,6 +336,7 @@ def number_style_of(texts: Iterable[str], *, decimal: str = "") -> NumberStyle |
 _LEAST_USED = 0.1
 _DAYS = (
     *(f"%Y{s}%m{s}%d" for s in "/.-"),
+    *(f"%y{s}%m{s}%d" for s in "/-"),
     *(
         f"{day}{s}{year}"
         for s in "/.-"
@@ -366,7 +367,7 @@ _UNIVERSAL = re.compile(r"(?<=\d)( ?)(?:UTC|GMT|Z)$")
 def date_formats_of(texts: Sequence[str]) -> list[str]:
     """Returns the formats in which all of these texts are dates or times of day, which differ.
 
-    None means that they are no dates; two that a day could be a month.
+    None means that they are no dates; two that a day could be a month or a year.
 
     Args:
         texts: At least one; none of them blank.
@@ -382,6 +383,8 @@ def date_formats_of(texts: Sequence[str]) -> list[str]:
     values: list[pd.Series] = []
     for form in formats:
         stamps = pd.to_datetime(pd.Series(stripped), format=form, errors="coerce", utc=True)
+        if form.startswith("%y") and 2 * stamps.dt.year.nunique() > stamps.dt.day.nunique():
+            continue  # more years than days: it is the other way round
         if stamps.notna().all() and not any(stamps.equals(other) for other in values):
             found.append(form)
             values.append(stamps)
