@@ -26,7 +26,7 @@ PAGES = [
 ]
 ALLOWED: dict[str, tuple[str, ...]] = {
     "docs/optuna.md": ("pruned",),  # it speaks of Optuna's pruners
-    "tune_bn/ray/search.py": ("pruned",),  # the name of an argument
+    "tune_bn/ray/waiting.py": ("pruned",),  # the name of an argument
     "docs/measurements.md": ("rung",),  # ASHA's own word
     "tune_bn/core/draws/narrowing.py": ("hyperparameter",),  # the title of a lecture
 }

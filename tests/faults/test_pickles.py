@@ -9,6 +9,7 @@ import torch
 from ray import cloudpickle
 
 from tests.faults.golden.pickles import HERE, objects
+from tune_bn import CoarseToFine
 from tune_bn.ray import CoarseToFineSearch
 
 FILES = sorted(HERE.glob("pickles-*.json"))
@@ -81,3 +82,14 @@ def test_a_callback_keeps_its_search(file):
     """The object that writes ``stages.json``."""
     callback = unpickled(file, "callback")
     assert callback._search.seed == 3
+
+
+def test_a_search_by_hand_goes_on():
+    """One that was pickled amid its trials, when what makes its marks lay beside the marks."""
+    search = CoarseToFine(objects()["space"], seed=3)
+    for i in range(12):
+        search.tell(search.ask(), float(i % 5))
+    now = pickle.dumps(search, protocol=2)  # which spells names out
+    before = now.replace(b"tune_bn.core.draws.marker\nMarker", b"tune_bn.core.draws.mark\nMarker")
+    assert before != now
+    assert pickle.loads(before).ask() == search.ask()

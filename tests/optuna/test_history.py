@@ -12,7 +12,8 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune_bn import Narrowing
-from tune_bn.core.draws.mark import MARK_KEY, Marker, stage_index
+from tune_bn.core.draws.mark import MARK_KEY, stage_index
+from tune_bn.core.draws.marker import Marker
 from tune_bn.core.history.trial import rank_key
 from tune_bn.optuna import CoarseToFineSampler
 from tune_bn.optuna.record import StudyRecord, ranked_trial

@@ -18,7 +18,8 @@ from optuna.pruners import (
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from tune_bn import Narrowing
-from tune_bn.core.draws.mark import MARK_KEY, Mark, Marker
+from tune_bn.core.draws.mark import MARK_KEY, Mark
+from tune_bn.core.draws.marker import Marker
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.optuna.record import StudyRecord, is_out_of_order
 

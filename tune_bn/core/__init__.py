@@ -2,11 +2,14 @@
 
 import sys
 
+from tune_bn.core.draws import mark
+from tune_bn.core.draws.marker import Marker
 from tune_bn.core.draws.narrowing import Narrowing
 from tune_bn.core.draws.stages import Stage
 from tune_bn.core.errors import NarrowingError, SpaceError, StateError, TrialError
 from tune_bn.core.history.trial import Trial
-from tune_bn.core.search.search import CoarseToFine, Finished, Suggestion
+from tune_bn.core.search.records import Finished, Suggestion
+from tune_bn.core.search.search import CoarseToFine
 from tune_bn.core.space import Categorical, Float, Int, Parameter
 from tune_bn.core.space.window import Window
 
@@ -35,3 +38,4 @@ for _old, _now in {
     "window": Window,
 }.items():
     sys.modules[f"{__name__}.{_old}"] = sys.modules[_now.__module__]
+vars(mark)["Marker"] = Marker

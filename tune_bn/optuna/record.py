@@ -14,7 +14,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from tune_bn.core.draws.mark import Marker
+from tune_bn.core.draws.marker import Marker
 from tune_bn.core.draws.narrowing import Plan
 from tune_bn.core.history.history import History
 from tune_bn.core.history.trial import Trial

@@ -11,11 +11,12 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from tune_bn.core.draws.dice import seed_of
-from tune_bn.core.draws.mark import MARK_KEY, Mark, Marker
+from tune_bn.core.draws.mark import MARK_KEY, Mark
+from tune_bn.core.draws.marker import Marker
 from tune_bn.core.draws.narrowing import Narrowing, Plan, stage_for
 from tune_bn.core.draws.proposal import coarse_value, fine_value, propose
 from tune_bn.core.history.history import History
-from tune_bn.core.search.search import checked_narrowing, checked_seed
+from tune_bn.core.search.records import checked_narrowing, checked_seed
 from tune_bn.core.space import Parameter
 from tune_bn.optuna.distributions import (
     as_asked,

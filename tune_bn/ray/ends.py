@@ -11,7 +11,7 @@ from typing import Any
 
 from ray.tune.result import AUTO_RESULT_KEYS
 
-from tune_bn.core.search.search import End
+from tune_bn.core.search.records import End
 from tune_bn.ray.folder import found_in, number_in
 
 __all__ = ["Spans", "checked_stop", "end_at", "widen"]

@@ -3,7 +3,8 @@
 from tune_bn.core.draws.mark import Mark
 from tune_bn.core.draws.origin import Origin
 from tune_bn.core.draws.stages import Stage
-from tune_bn.core.search.search import CoarseToFine, Finished, Suggestion
+from tune_bn.core.search.records import Finished, Suggestion
+from tune_bn.core.search.search import CoarseToFine
 from tune_bn.core.space import Parameter
 from tune_bn.ray.space import Space
 

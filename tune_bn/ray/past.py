@@ -9,7 +9,7 @@ from typing import Any
 from ray.tune import ExperimentAnalysis, Result, ResultGrid
 from ray.tune.experiment import Trial
 
-from tune_bn.core.search.search import End
+from tune_bn.core.search.records import End
 from tune_bn.ray.ends import checked_stop, end_at
 from tune_bn.ray.folder import FolderTrial, found_in, number_in
 

@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tune_bn import Float, Int, Narrowing
-from tune_bn.core.draws.mark import Mark, Marker, stage_index, stage_name
+from tune_bn.core.draws.mark import Mark, stage_index, stage_name
+from tune_bn.core.draws.marker import Marker
 from tune_bn.core.draws.narrowing import stage_for
 from tune_bn.core.draws.proposal import propose
 from tune_bn.core.draws.regions import KINDS

@@ -16,7 +16,7 @@ from tune_bn import (
     StateError,
     TrialError,
 )
-from tune_bn.core.search.search import End
+from tune_bn.core.search.records import End
 
 SPACE = {
     "alpha": Float(1e-4, 1.0, log=True),

@@ -8,42 +8,31 @@ when the line was written. It is tied to them by content: it holds the number of
 a digest of the values of the trials that it names. In a study that was rebuilt from parts of others
 it is recognised as foreign.
 
-What this file leaves out: reading the windows off a mark, which is `tune_bn.core.draws.origin`'s.
+What this file leaves out: making the marks of a search (`tune_bn.core.draws.marker`), and reading
+the windows off a mark (`tune_bn.core.draws.origin`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
-from struct import Struct
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
-from zlib import crc32
 
-from tune_bn.core.draws.narrowing import Narrowing, Plan
-from tune_bn.core.draws.proposal import Proposal
-from tune_bn.core.draws.regions import AROUND_THE_BEST, KINDS
-from tune_bn.core.errors import SpaceError
-from tune_bn.core.history.history import History
-from tune_bn.core.history.trial import Trial
-from tune_bn.core.space import Parameter
+from tune_bn.core.draws.digest import NOTHING
+from tune_bn.core.draws.narrowing import Narrowing
+from tune_bn.core.draws.regions import KINDS
 
-__all__ = ["MARK_KEY", "Mark", "Marker", "digest_of", "stage_index", "stage_name", "trial_digest"]
+__all__ = ["MARK_KEY", "USUAL", "Mark", "numbers_text", "stage_index", "stage_name"]
 
 MARK_KEY = "tune_bn:stage"
 """Under which an Optuna trial carries its mark, as a user attribute."""
 
 _LONGEST = 2000  # bytes
 _LARGEST_NUMBER = 2**62
-_MOST_DIGESTS = 512
-_DOUBLE = Struct("<d").pack
 _NONE: Mapping[str, int] = {}
-_NOTHING = "00000000"  # the digest of no trial
 _CHECK = re.compile("check [0-9a-f]{8}")
 _FIRST = re.compile(r"(coarse|fine [1-9][0-9]*), ([a-z ]+)")
 
-# What a draw needs to know of its schedule, at the defaults of the first version that wrote marks.
-# A mark names what differs from these. They never change, whatever the defaults become.
-_SETTINGS: dict[str, Any] = {
+USUAL: dict[str, Any] = {
     "coarse_trials": 8,
     "elites": 5,
     "elite_power": 1.5,
@@ -52,6 +41,10 @@ _SETTINGS: dict[str, Any] = {
     "min_width": 0.001,
     "candidates": 4,
 }
+"""What a draw needs to know of its schedule, at the defaults of the first version that wrote marks.
+
+A mark names what differs from these. They never change, whatever the defaults become.
+"""
 
 
 def stage_name(index: int) -> str:
@@ -111,7 +104,7 @@ class Mark(NamedTuple):
     given: tuple[str, ...] = ()
     names: tuple[str, ...] | None = None
     ranges: Mapping[str, int] = _NONE
-    check: str = "00000000"
+    check: str = NOTHING
     is_whole: bool = True
 
     @property
@@ -161,7 +154,7 @@ class Mark(NamedTuple):
         if self.chance:
             line += f"; chance {self.chance!r}"
         if self.trials:
-            line += f"; trials {_numbers(self.trials)}"
+            line += f"; trials {numbers_text(self.trials)}"
         words = [line]
         if self.settings:
             pairs = (f"{name} {value}" for name, value in sorted(self.settings.items()))
@@ -227,7 +220,7 @@ def _from_text(line: str) -> Mark:
     return mark
 
 
-def _numbers(trials: Sequence[int]) -> str:
+def numbers_text(trials: Sequence[int]) -> str:
     """Returns numbers as text: "12, 8, 19"."""
     return repr([*trials])[1:-1]
 
@@ -258,7 +251,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 def _settings(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in _pairs(text):
-        whole = isinstance(_SETTINGS[name], int)
+        whole = isinstance(USUAL[name], int)
         found[name] = None if value == "None" else int(value) if whole else float(value)
     return found
 
@@ -291,187 +284,6 @@ def _narrowing(settings: tuple[tuple[str, Any], ...]) -> Narrowing:
     if known is None:
         if len(_narrowings) > 64:
             _narrowings.clear()
-        options = {**_SETTINGS, **dict(settings), "width": 1.0}
+        options = {**USUAL, **dict(settings), "width": 1.0}
         known = _narrowings[settings] = Narrowing.from_json(options)
     return known
-
-
-def _code(parameter: Parameter | None, value: Any) -> bytes:
-    """Returns bytes that stand for a value, the same in every storage."""
-    try:
-        return _DOUBLE(value)
-    except OverflowError:  # an integer that no float holds
-        return str(value).encode()
-    except Exception:
-        pass
-    if parameter is not None and parameter.is_unordered:
-        try:
-            return _DOUBLE(parameter.position(value))
-        except SpaceError:
-            return b"?"
-    return value.encode("utf-8", "replace") if isinstance(value, str) else b"?"
-
-
-@lru_cache(maxsize=64)
-def _in_order(names: tuple[str, ...]) -> tuple[tuple[str, ...], bytes, Callable[..., bytes]]:
-    """Returns names in order, what stands for them, and what packs as many numbers."""
-    ordered = tuple(sorted(names))
-    return (
-        ordered,
-        "\0".join(ordered).encode("utf-8", "surrogatepass"),
-        Struct(f"<{len(names)}d").pack,
-    )
-
-
-def trial_digest(params: Mapping[str, Any], parameters: Mapping[str, Parameter]) -> int:
-    """Returns a digest of a trial's values, of 32 bits."""
-    names, head, pack = _in_order(tuple(params))
-    values = [params[name] for name in names]
-    try:
-        data = pack(*values)  # as nearly always: numbers, of whatever type
-    except Exception:
-        data = b"".join(map(_code, map(parameters.get, names), values))
-    return crc32(data, crc32(head))
-
-
-def digest_of(digests: Iterable[int]) -> str:
-    """Returns the digest of several trials, whatever their order, from the digest of each."""
-    return f"{sum(digests) & 0xFFFFFFFF:08x}"
-
-
-# Trials, their numbers, the digest of their values, and how a line ends that names them.
-_Spanning = tuple[tuple[Trial, ...], tuple[int, ...], str, str]
-
-
-class Marker:
-    """Makes the marks of a search: what several trials in a row have in common is made once.
-
-    Args:
-        seed: Seed of the search.
-        narrowing: The schedule.
-    """
-
-    def __init__(self, seed: int, narrowing: Narrowing) -> None:
-        self.seed = seed
-        self._settings = {
-            name: getattr(narrowing, name)
-            for name, usual in _SETTINGS.items()
-            if getattr(narrowing, name) != usual
-        }
-        self._n = narrowing.elites
-        # By how deep a box reaches: of which history, its version, for how many parameters.
-        self._made: dict[int, tuple[History, int, int, _Spanning]] = {}
-        self._plan, self._plan_text = Plan(-1, 1.0), ("", "")
-        self._many = {**self._settings}
-        if narrowing.elite_power:
-            self._many["elite_power"] = 0.0
-
-    def mark(
-        self,
-        number: int,
-        plan: Plan,
-        proposal: Proposal,
-        history: History,
-        parameters: Mapping[str, Parameter],
-        *,
-        without: tuple[str, ...] = (),
-        given: tuple[str, ...] = (),
-        names: tuple[str, ...] | None = None,
-        ranges: Mapping[str, int] | None = None,
-        is_whole: bool = True,
-    ) -> tuple[Mark, tuple[Trial, ...]]:
-        """Returns the mark of a trial, and the trials that it names; the options are those of it.
-
-        ``plan`` is its stage and width, ``proposal`` what was drawn, ``history`` the trials
-        finished so far, ``parameters`` all that the search knows, by name.
-        """
-        spanning: tuple[Trial, ...] = ()
-        trials: tuple[int, ...] = ()
-        check = _NOTHING
-        settings: Mapping[str, Any] = self._settings
-        if plan.stage:
-            depth = proposal.n_best * (2 if proposal.kind == AROUND_THE_BEST else 1)
-            spanning, trials, check, _ = self._spanning(history, parameters, depth)
-            if history.n_objectives > 1:
-                size = max(self._n, len(history.elites(self._n)))
-                settings = {**self._many, "elites": size}
-        mark = Mark(
-            plan.stage,
-            plan.width,
-            trials,
-            proposal.kind,
-            number,
-            None,
-            self.seed,
-            history.n_ranked,
-            proposal.attempt,
-            proposal.chance,
-            proposal.n_best,
-            settings,
-            without,
-            given,
-            names,
-            ranges or _NONE,
-            check,
-            is_whole,
-        )
-        return mark, spanning
-
-    def line(
-        self,
-        number: int,
-        plan: Plan,
-        proposal: Proposal,
-        history: History,
-        parameters: Mapping[str, Parameter],
-    ) -> tuple[str, tuple[Trial, ...]]:
-        """Returns what `mark` returns, of a trial like most, as the line of text that it records.
-
-        It is what ``mark(…)[0].to_text()`` gives, made without the object: a study asks for one
-        for every trial.
-        """
-        if history.n_objectives > 1 or self._settings:
-            mark, spanning = self.mark(number, plan, proposal, history, parameters)
-            return mark.to_text(), spanning
-        _, kind, attempt, chance, n_best = proposal
-        if self._plan is not plan and self._plan != plan:  # the same for all trials of a stage
-            self._plan = plan
-            self._plan_text = stage_name(plan.stage), f"; seed {self.seed}; width {plan.width!r}"
-        stage, seed_and_width = self._plan_text
-        line = (
-            f"{stage}, {kind}; after {history.n_ranked}; trial {number}; attempt {attempt}"
-            f"{seed_and_width}"
-        )
-        if not plan.stage:
-            return f"{line}; check {_NOTHING}", ()
-        depth = 2 * n_best if kind == AROUND_THE_BEST else n_best
-        spanning, _, _, ending = self._spanning(history, parameters, depth)
-        if n_best:
-            line += f"; best {n_best}"
-        if chance:
-            line += f"; chance {chance!r}"
-        return line + ending, spanning
-
-    def _spanning(
-        self, history: History, parameters: Mapping[str, Parameter], depth: int
-    ) -> _Spanning:
-        made = self._made.get(depth)
-        if (
-            made is not None
-            and made[0] is history
-            and made[1:3] == (history.version, len(parameters))
-        ):
-            return made[3]
-        spanning = history.spanning(parameters, self._n, depth)
-        numbers = tuple([trial.number for trial in spanning])
-        digests = history.digests
-        if not digests.keys() >= set(numbers):
-            if len(digests) > _MOST_DIGESTS:
-                digests.clear()
-            for trial in spanning:
-                if trial.number not in digests:
-                    digests[trial.number] = trial_digest(trial.params, parameters)
-        check = digest_of(map(digests.__getitem__, numbers))
-        found = spanning, numbers, check, f"; trials {_numbers(numbers)}; check {check}"
-        self._made[depth] = history, history.version, len(parameters), found
-        return found

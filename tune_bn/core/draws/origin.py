@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tune_bn.core.draws.mark import Mark, digest_of, trial_digest
+from tune_bn.core.draws.digest import digest_of, trial_digest
+from tune_bn.core.draws.mark import Mark
 from tune_bn.core.draws.proposal import Proposal, windows_of
 from tune_bn.core.draws.regions import UNTRIED, coarse_window, independent_window
 from tune_bn.core.errors import SpaceError

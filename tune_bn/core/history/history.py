@@ -46,7 +46,7 @@ class History:
         self.version = 0
         """Changes whenever the best trials that are held do."""
         self.digests: dict[int, int] = {}
-        """Of the values of trials by number, kept for `tune_bn.core.draws.mark`."""
+        """Of the values of trials by number, kept for `tune_bn.core.draws.marker`."""
         self.sides: dict[str, tuple[Any, ...]] = {}
         """Of the last region of each kind, kept for `tune_bn.core.draws.regions`."""
         # How many of the best trials have all of these parameters.

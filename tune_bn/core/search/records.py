@@ -1,6 +1,7 @@
 """What a search takes and gives: its options checked, suggestions, and trials that ended."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, get_args
@@ -17,6 +18,7 @@ __all__ = [
     "Finished",
     "State",
     "Suggestion",
+    "checked_end",
     "checked_narrowing",
     "checked_seed",
 ]
@@ -80,6 +82,44 @@ class Finished:
                 "Look at `state` and `values`."
             )
         return self.values[0]
+
+
+def checked_end(
+    number: int,
+    params: Mapping[str, Any],
+    value: float | Sequence[float] | None,
+    state: State,
+    progress: float | None,
+    violation: float,
+    end: End,
+    *,
+    n_values: int,
+) -> Finished:
+    """Returns a trial that ended, as it was told; without a value, or with NaN, it has failed.
+
+    Raises:
+        TrialError: If state or end are unknown, or it has another number of values.
+    """
+    if end not in ENDS:
+        raise TrialError(
+            f"A trial needs 'unknown', 'itself' or 'goal' as its end, but trial {number} got "
+            f"{end!r}."
+        )
+    if state not in ("complete", "stopped", "failed"):
+        raise TrialError(
+            "A trial needs 'complete', 'stopped' or 'failed' as its state, but trial "
+            f"{number} got {state!r}."
+        )
+    values: tuple[float, ...] = ()
+    if value is not None and state != "failed":
+        given = (value,) if isinstance(value, (int, float)) else tuple(value)
+        if len(given) != n_values:
+            raise TrialError(f"Trial {number} needs {n_values} value(s), but got {value!r}.")
+        values = tuple(float(v) for v in given)
+    if not values or any(math.isnan(v) for v in values):
+        state, values = "failed", ()
+    reached = None if progress is None else float(progress)
+    return Finished(number, params, values, state, reached, float(violation), end)
 
 
 def checked_seed(seed: object, who: str) -> int:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tune_bn.core.search.search import CoarseToFine, Finished
+from tune_bn.core.search.records import Finished
+from tune_bn.core.search.search import CoarseToFine
 from tune_bn.report.results.results import Results, State, TrialResult
 
 __all__ = ["record_of", "results_of_search"]

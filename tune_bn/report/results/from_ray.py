@@ -21,7 +21,8 @@ from ray.tune import ExperimentAnalysis, ResultGrid
 from ray.tune.result import AUTO_RESULT_KEYS
 
 from tune_bn.core.errors import StateError
-from tune_bn.core.search.search import CoarseToFine, Direction, Finished
+from tune_bn.core.search.records import Direction, Finished
+from tune_bn.core.search.search import CoarseToFine
 from tune_bn.core.space import Float, Parameter
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.ray.folder import FolderTrial, RayFolder, found_in, number_in, read_ray_folder
