@@ -213,11 +213,6 @@ def test_a_long_value_is_shortened(tmp_path: Path) -> None:
     assert "…" in refusal(file, target="y", task="regression")
 
 
-def test_durations(tmp_path: Path) -> None:
-    file = frame(tmp_path, a=pd.to_timedelta(NUMBERS, unit="h"), y=NUMBERS)
-    assert "timedelta" in refusal(file, target="y")
-
-
 def test_no_column_that_varies(tmp_path: Path) -> None:
     file = frame(tmp_path, a=[1.0] * ROWS, y=NUMBERS)
     assert "at least one column that varies" in refusal(file, target="y")

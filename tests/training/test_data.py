@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes
 
-from tune_bn.training import Config, Dataset, Fit, Preprocessing, evaluate, load_dataset
+from tune_bn.training import Config, Dataset, Fit, Preprocessing, dataset_of, evaluate, load_dataset
 from tune_bn.training.data import split_rows
 from tune_bn.training.tables import column_names, read_rows, read_rows_in_parts
 from tune_bn.training.target import infer_task
@@ -150,6 +150,13 @@ def test_what_spreadsheets_write_elsewhere(tmp_path: Path, separator: str) -> No
     parts = list(read_rows_in_parts(file, [], rows=7))
     assert [len(part) for part in parts] == [7] * 5 + [5]
     assert pd.concat(parts).equals(read_rows(file).table)
+
+
+def test_the_longest_floats_are_floats(tmp_path: Path) -> None:
+    """pandas cannot hash them."""
+    frame = table(c=np.arange(ROWS) / 4)
+    long = frame.astype({"c": np.longdouble})
+    assert equal(dataset_of(long, target="y"), dataset_of(frame, target="y"))
 
 
 def test_one_column_may_have_a_semicolon_in_its_name(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Tables as people have them: used for what they are, and what was done is said in the notes."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tune_bn.training import DataError, Dataset, Preprocessing, load_dataset
+from tune_bn.training import DataError, Dataset, Preprocessing, dataset_of, load_dataset
 from tune_bn.training.learned import CategoryColumn, EncodedColumn, NumberColumn
 from tune_bn.training.tables import read_rows
 
@@ -74,6 +75,20 @@ def test_how_a_column_is_written_goes_with_the_model(tmp_path: Path, form: str) 
     assert again == learned
     rows = pd.DataFrame({"c": FORMS[form]})
     assert torch.equal(again.transform(rows), learned.transform(rows))
+
+
+@pytest.mark.parametrize("type_", ["timedelta64[us]", "duration[us][pyarrow]", object])
+def test_durations_of_a_table_with_types(tmp_path: Path, type_: Any) -> None:
+    """They are seconds, as those in text are; where numbers are known, they are none."""
+    spans = pd.Series([timedelta(seconds=value) for value in VALUES]).astype(type_)
+    data = dataset_of(pd.DataFrame({"c": spans, "n": VALUES, "y": VALUES}), target="y")
+    assert "read column 'c' as numbers: its durations in seconds" in data.notes
+    assert r2_of_ridge(data) > 0.99
+    learned, span = data.preprocessing, timedelta(minutes=125)
+    row: dict[str, object] = {"c": "2h 5m", "n": 2000.0}
+    assert torch.equal(learned.transform(row), learned.transform({**row, "c": span}))
+    with pytest.raises(DataError, match="'n' needs numbers, but got"):
+        learned.transform({**row, "n": span})
 
 
 def test_a_plain_table_is_recorded_as_before(tmp_path: Path) -> None:

@@ -171,6 +171,19 @@ def test_versions_are_said(tmp_path: Path) -> None:
     assert not said(load(tmp_path, [f"1.{i % 9}" for i in range(ROWS)]), "which are one number")
 
 
+def test_codes_with_an_e_are_said(tmp_path: Path) -> None:
+    codes = [f"{i % 9 + 1}E{i % 7}" for i in range(ROWS)]
+    assert said(load(tmp_path, codes), "'1E0' as 1: if these are codes, use --category c")
+    assert not said(load(tmp_path, [f"{v:.2e}" for v in VALUES]), "if these are codes")
+
+
+@pytest.mark.parametrize("many", [["ja", "Yes", "nein"], ["1", "yes", "no"], ["x", "y", "n", "no"]])
+def test_yes_and_no_in_several_ways_are_said(tmp_path: Path, many: list[str]) -> None:
+    assert said(load(tmp_path, np.resize(many, ROWS)), "are different")
+    assert not said(load(tmp_path, np.resize(["ja", "nein"], ROWS)), "are different")
+    assert not said(load(tmp_path, np.resize([*many, "unsure"], ROWS)), "are different")
+
+
 def test_years_of_two_digits_may_come_first(tmp_path: Path) -> None:
     """24-05-03 is of 2024 or of 2003, and nobody can tell; 85-05-03 is of 1985."""
     data = load(tmp_path, [d.strftime("%y-%m-%d") for d in DAYS])
@@ -188,6 +201,23 @@ def test_a_second_line_of_names_is_refused_as_one(tmp_path: Path) -> None:
 
 def test_minus_one_far_from_all_else_is_said(tmp_path: Path) -> None:
     assert said(load(tmp_path, np.where(np.arange(ROWS) % 9, 100 + Y, -1)), "holds -1 in 23 rows")
+
+
+@pytest.mark.parametrize("value", [-999.0, 1e20])
+def test_a_target_far_from_all_else_is_said(tmp_path: Path, value: float) -> None:
+    """A stand-in for "unknown" would decide every score."""
+    data = load(tmp_path, VALUES, np.where(np.arange(ROWS) % 9, Y, value))
+    assert said(data, f"target 'y' holds {value:g} in 23 rows, far from all else")
+    assert not said(load(tmp_path, VALUES), "far from all else")
+
+
+def test_a_single_value_very_far_from_all_else_is_said(tmp_path: Path) -> None:
+    """As after a slip of the keys; what is only the largest of a long tail is not."""
+    values = VALUES.copy()
+    values[9] = 5e7
+    assert said(load(tmp_path, values), "column 'c' holds 5e+07 in 1 row, far from all else")
+    tail = np.exp(np.random.default_rng(2).normal(size=ROWS) * 3)
+    assert not said(load(tmp_path, tail), "far from all else")
 
 
 def test_a_quote_that_is_not_closed_is_said(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -118,6 +119,9 @@ def numbers_of(
     if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype):
         with np.errstate(over="ignore", invalid="ignore"):  # infinite values are refused later
             return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), np.float64)
+    if getattr(column.dtype, "kind", "") == "m" and style == DURATIONS:
+        seconds = column.dt.total_seconds()
+        return np.asarray(seconds.to_numpy(dtype=np.float64, na_value=np.nan), np.float64)
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
     known: dict[Any, float | None] = {}
@@ -129,6 +133,8 @@ def numbers_of(
             if cell not in known:
                 known[cell] = _number_in(cell, style, no_values)
             value = known[cell]
+        elif isinstance(cell, timedelta) and style == DURATIONS:
+            value = cell.total_seconds()
         else:
             value = _number_from(cell)
         if value is None:

@@ -171,6 +171,8 @@ def dataset_of(
         *(target, task, seed, tuple(missing), tuple(categories), split, time, group, weights)
     )
     asked.require_columns(names, name)
+    long = [each for each in names if table[each].dtype == np.longdouble]
+    table = table.reset_index(drop=True).astype(dict.fromkeys(long, np.float64))
     digest = hashlib.sha256(repr([(n, str(table[n].dtype)) for n in names]).encode())
     try:
         digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
@@ -178,7 +180,6 @@ def dataset_of(
         for each in names:
             reading_of(each, table[each])
         raise
-    table = table.reset_index(drop=True)
     decimal = decimal_sign(table)
     return prepared_of(
         name, digest.hexdigest(), table, asked, notes=[], words={}, decimal=decimal

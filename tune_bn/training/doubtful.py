@@ -31,7 +31,12 @@ _SUMS = frozenset(
 _STATISTICS = frozenset(["average", "mean"])  # of which a row in the middle is seldom one
 _MOST_SUMS = 0.1  # of the rows
 _FEWEST_ALONE = 5  # rows with a filled cell below another that chance leads one to expect
+_BOTH = (  # yes and no
+    frozenset(["1.0", "yes", "y", "true", "t", "ja", "j", "oui", "o", "si", "sí", "s", "sim", "x"]),
+    frozenset(["0.0", "no", "n", "false", "f", "nein", "non", "nee", "falso", "não"]),
+)
 _LEAST_TIMES = 3
+_CODE = re.compile(r"\d+[eE]\d+", re.ASCII)
 _VERSION = re.compile(r"\d{1,3}\.(?:0|[1-9]\d?)", re.ASCII)
 _LOOKED_AT = 200  # cells of which one tells most columns to be no versions
 _FEW_ROWS = 20  # that many may be in such an order by themselves
@@ -54,6 +59,9 @@ def doubtful_notes(
     target = preprocessing.target
     notes = spelling_notes(f"target {target.name!r}", target.classes or ())
     notes += _sum_notes(table) + _merged_notes(table)
+    if target.classes is None:
+        distinct, counts = np.unique(y, return_counts=True)
+        notes += _stand_in_notes(f"target {target.name!r}", distinct, counts)
     notes += [
         f"{shown(label)} is a class of target {target.name!r}: leave out its rows if it stands for "
         "a missing value"
@@ -122,7 +130,7 @@ def _merged_notes(table: pd.DataFrame) -> list[str]:
 
 
 def version_notes(name: str, texts: pd.Series) -> list[str]:
-    """Returns a line if numbers of a column may be versions or chapters: 1.10 is not 1.1.
+    """Returns a line if numbers may be versions (1.10 is not 1.1) or codes (1E5 is 100000).
 
     Args:
         name: Of the column.
@@ -132,10 +140,13 @@ def version_notes(name: str, texts: pd.Series) -> list[str]:
         >>> version_notes("v", pd.Series(["1.1", "1.9", "1.10", "1.1"]))[0][:55]
         "column 'v' holds '1.1' and '1.10', which are one number"
     """
-    for some in (texts.iloc[:_LOOKED_AT], texts):
-        cells = {cell for cell in some.unique() if isinstance(cell, str) and cell}
-        if not all(_VERSION.fullmatch(cell) for cell in cells):
-            return []
+    cells = _all_like(_CODE, texts)
+    if len(cells) > 1:
+        return [
+            f"read column {name!r} as numbers, {shown(min(cells))} as {float(min(cells)):g}: if "
+            f"these are codes, use --category {name}"
+        ]
+    cells = _all_like(_VERSION, texts)
     twice = sorted(cell for cell in cells if cell[-2:] != ".0" and cell[-1] == "0")
     twice = [cell for cell in twice if cell[:-1] in cells]
     if not twice:
@@ -178,6 +189,16 @@ def _tells(
     return len(np.unique(codes * target.n_outputs + y.astype(np.int64))) == len(keys)
 
 
+def _all_like(pattern: re.Pattern[str], texts: pd.Series) -> set[str]:
+    """Returns the different texts if all that are not empty have a form; else none."""
+    cells: set[str] = set()
+    for some in (texts.iloc[:_LOOKED_AT], texts):  # the first tell of most columns
+        cells = {cell for cell in some.unique() if isinstance(cell, str) and cell}
+        if not all(pattern.fullmatch(cell) for cell in cells):
+            return set()
+    return cells
+
+
 def spelling_notes(what: str, labels: Iterable[object]) -> list[str]:
     """Returns a line if some labels are one word, or one number, written in several ways.
 
@@ -191,6 +212,9 @@ def spelling_notes(what: str, labels: Iterable[object]) -> list[str]:
             number = parse_number(label)
             word = " ".join(label.split()).casefold() if math.isnan(number) else str(number)
             alike.setdefault(word, []).append(label)
+    if len(alike) > 2 and frozenset().union(*_BOTH).issuperset(alike):
+        sides = [[each for word in alike if word in side for each in alike[word]] for side in _BOTH]
+        alike = dict(zip(("yes", "no"), sides, strict=True))
     twins = [each for each in alike.values() if len(each) > 1]
     if not twins:
         return []
@@ -220,14 +244,29 @@ def _number_notes(column: NumberColumn, values: npt.NDArray[np.float64]) -> list
                     f"{name} holds numbers like {first:.0f}: if they are dates, write them as "
                     "2024-05-31"
                 ]
+    return _stand_in_notes(name, distinct, counts, column)
+
+
+def _stand_in_notes(
+    what: str,
+    distinct: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int64],
+    column: NumberColumn | None = None,
+) -> list[str]:
+    """Returns a line if the first or the last of some values lies far from all others."""
+    if len(distinct) < 3:
+        return []
+    is_date = column is not None and column.date
     for place, others in ((0, distinct[1:]), (-1, distinct[:-1])):
         value, span = float(distinct[place]), float(others[-1] - others[0])
         gap = abs(value - float(others[0 if place == 0 else -1]))
-        is_odd = value in _STAND_INS or column.date or gap > _VERY_FAR * span
-        if is_odd and counts[place] >= _LEAST_TIMES and gap > span:
-            said = np.datetime64(int(value), "D") if column.date else f"{value:g}"
+        is_very_far = gap > _VERY_FAR * span
+        is_odd = counts[place] >= _LEAST_TIMES and (value in _STAND_INS or is_date)
+        if gap > span and (is_odd or is_very_far):
+            said = f"{value:g}" if column is None else column.written(value)
+            rows = "1 row" if counts[place] == 1 else f"{counts[place]} rows"
             return [
-                f"{name} holds {said} in {counts[place]} rows, far from all else: if it stands for "
-                "a missing value, leave these cells empty"
+                f"{what} holds {said} in {rows}, far from all else: if it stands for a missing "
+                "value, leave these cells empty"
             ]
     return []

@@ -188,8 +188,8 @@ def reading_of(
 ) -> Reading:
     """Returns how a column is read: as numbers, as categories, or as dates.
 
-    Numbers are numbers; text, truth values and pandas' categories are categories; timestamps are
-    dates. Of text,
+    Numbers are numbers, and so are durations, in seconds; text, truth values and pandas' categories
+    are categories; timestamps are dates. Of text,
 
     - what is a number in every cell, with more than 20 different values, is numbers; so is what is
       written as people do (1,234 · $5.50 · 12 % · 5 kg · 1.234,5) in one way in every cell;
@@ -208,7 +208,7 @@ def reading_of(
         decimal: As `decimal_sign_of` gives it of the whole table.
 
     Raises:
-        DataError: The column holds something else (lists, durations, complex numbers, bytes), or
+        DataError: The column holds something else (lists, complex numbers, bytes), or
             text with more than 20 different numbers or dates, and among them other words: some in
             at most a tenth of the rows, or no more than 20 different ones in any.
     """
@@ -223,6 +223,10 @@ def reading_of(
     found = str(dtype)
     if is_text(column):
         found = types.infer_dtype(column, skipna=True)
+    if getattr(dtype, "kind", "") == "m" or found == "timedelta":
+        note = f"read column {name!r} as numbers: its durations in seconds"
+        return Reading("number", style=DURATIONS, notes=(note,))
+    if is_text(column):
         if found in ("integer", "floating", "decimal", "mixed-integer-float"):
             return Reading("number")
         if found in ("boolean", "categorical"):
