@@ -29,6 +29,7 @@ SUMMARY: dict[str, Any] = {
     "best": {
         "trial": 987,
         "is_default": False,
+        "networks": 4,
         "params": {"learning_rate": 0.01234567, "activation": "silu", "norm": "after_activation"},
         "test": SCORE,
     },

@@ -125,8 +125,8 @@ def test_a_search_of_ray_of_a_later_version(tmp_path):
 def test_a_model_of_a_later_version(tmp_path):
     """It is not taken for damaged."""
     content = torch.load(HERE / f"model-{VERSIONS[0]}.pt", weights_only=True)
-    torch.save({**content, "format": "tune-bn model 2"}, tmp_path / "model.pt")
-    with pytest.raises(ModelFileError, match="'tune-bn model 2'.*Update tune-bn"):
+    torch.save({**content, "format": "tune-bn model 3"}, tmp_path / "model.pt")
+    with pytest.raises(ModelFileError, match="'tune-bn model 3'.*Update tune-bn"):
         load_model(tmp_path / "model.pt")
 
 

@@ -17,7 +17,8 @@ from ray import tune
 from tests.fuzz.mutate import NUMBERS, TEXTS, damaged, damaged_json, spoiled_text
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.ray import CoarseToFineSearch
-from tune_bn.training import Config, Fit, load_dataset
+from tune_bn.training import Config, load_dataset
+from tune_bn.training.ensemble import train_together
 from tune_bn.training.model_file import save_model
 
 __all__ = ["core_state", "model_file", "ray_state", "summary_file"]
@@ -146,7 +147,7 @@ def summary_file(rng: random.Random) -> bytes:
 
 @cache
 def _model_seeds() -> Sequence[bytes]:
-    """Returns model files of a classification and of a regression."""
+    """Returns model files of a classification and of a regression, of one network and of two."""
     draw = np.random.default_rng(0)
     found = []
     with TemporaryDirectory() as folder:
@@ -161,12 +162,11 @@ def _model_seeds() -> Sequence[bytes]:
             table.write_text("\n".join(rows))
             data = load_dataset(table, target=target)
             for config in (Config(width=4, depth=1), Config(width=3, depth=2, decay=0.9)):
-                training = Fit(config, data, epochs=1)
-                list(training)
+                networks = 1 if config.decay is None else 2
                 save_model(
                     path,
                     model_config=config,
-                    model=training.model,
+                    model=train_together(config, data, epochs=1, seed=0, networks=networks),
                     dataset=data,
                     metrics={"test": {"loss": 0.5}},
                 )

@@ -20,6 +20,7 @@ from tune_bn.cli import app
 from tune_bn.optuna import stages
 from tune_bn.sklearn import TableWarning, TunedClassifier, TunedRegressor
 from tune_bn.training import DataError, Fit, dataset_of
+from tune_bn.training.ensemble import networks_of
 from tune_bn.tuning import ModelFileError, TuneError
 from tune_bn.tuning.finish.final import all_rows
 
@@ -125,7 +126,7 @@ def test_all_rows_are_learned_from(homes):
     training = Fit(last.model_.config, whole, epochs=last.epochs, seed=seed)
     list(training)
     wanted = training.model.eval().state_dict()
-    for name, value in last.model_.model.state_dict().items():
+    for name, value in networks_of(last.model_.model)[0].state_dict().items():
         torch.testing.assert_close(value, wanted[name])
 
 
@@ -260,6 +261,7 @@ def test_split_in_time(homes):
     assert "decides the split" in str(left_out)
 
 
+@pytest.mark.filterwarnings("ignore:10 of 120 rows hold no value")  # of their one column
 def test_sample_weights(homes, tmp_path):
     """They change the network; a model that was trained with them does not ask for them."""
     heavy = np.where(homes["kind"] == "dear", 20.0, 1.0)
@@ -277,6 +279,7 @@ def test_sample_weights(homes, tmp_path):
     assert again.predict(homes[["area"]]).tolist() == weighted.predict(homes[["area"]]).tolist()
 
 
+@pytest.mark.filterwarnings("ignore:10 of 120 rows hold no value")
 def test_rows_of_weight_0_are_as_if_left_out(homes):
     """As bagging and boosting give them; a class that is left by them is none."""
     weight = np.arange(len(homes)) % 3 * 1.0

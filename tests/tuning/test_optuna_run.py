@@ -3,13 +3,18 @@ from typing import Any
 
 import optuna
 import pytest
+import torch
 
 from tune_bn.plain.names import REASON
-from tune_bn.training import Config
+from tune_bn.training import Config, Fit, evaluate
+from tune_bn.training.ensemble import networks_of
+from tune_bn.training.model_file import load_model
 from tune_bn.tuning.errors import Stopped, TuneError
 from tune_bn.tuning.finish import final, memory
+from tune_bn.tuning.finish.final import all_but_test
+from tune_bn.tuning.folder.plan import NETWORKS
 from tune_bn.tuning.folder.study import copied_study
-from tune_bn.tuning.folder.tally import Progress
+from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.optuna_run import tune
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import suggest_config
@@ -43,6 +48,36 @@ def test_a_large_table_has_large_batches(tiny, tmp_path, monkeypatch):
     assert final == {number: sizes[number] for number in final}
     assert 0 in final
     assert outcome.summary["best"]["is_default"] == (outcome.summary["best"]["trial"] == 0)
+
+
+def test_four_networks_answer_together(tiny, tmp_path):
+    """The file's model is theirs, with the scores of the summary; the default's are as many."""
+    outcome = tune(tiny, tmp_path, QUICK)
+    best = outcome.summary["best"]
+    assert best["networks"] == NETWORKS == 4
+    model = load_model(tmp_path / "model.pt")
+    networks = networks_of(model.model)
+    assert len(networks) == 4
+    assert evaluate(model.model, tiny.test, tiny.task) == pytest.approx(best["test"])
+    first = Fit(model.config, all_but_test(tiny), epochs=2, seed=best["fit_seed"])
+    list(first)
+    states = [network.state_dict() for network in (first.model, *networks)]
+    same = [all(torch.equal(s[name], states[0][name]) for name in states[0]) for s in states]
+    assert same == [True, True, False, False, False]
+    default = outcome.summary["baselines"]["default network"]
+    if best["is_default"]:
+        assert default == best["test"]
+
+
+def test_a_timeout_leaves_out_networks(tiny, tmp_path, monkeypatch):
+    """One is trained in any case; that there are fewer is said."""
+    monkeypatch.setattr(Tally, "networks_in_time", lambda *_: 2)
+    outcome = tune(tiny, tmp_path, QUICK)
+    assert outcome.summary["best"]["networks"] == 2
+    assert (
+        "the timeout left time for 2 of the 4 networks that answer together"
+        in outcome.summary["remarks"]
+    )
 
 
 def test_a_configuration_that_diverges_is_a_failed_trial_with_a_reason(tiny, tmp_path, monkeypatch):

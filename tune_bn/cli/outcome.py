@@ -39,6 +39,8 @@ def print_outcome(outcome: "Outcome", console: Console | None = None) -> None:
     for remark in summary.get("remarks", ()):
         console.print(visible(f"Note: {remark}."), markup=False)
     who = f"trial {best['trial']}" + (", the default configuration" if best["is_default"] else "")
+    if best.get("networks", 1) > 1:
+        who += f", {best['networks']} networks that answer by their mean"
     console.print(f"Chosen: {who}:")
     for name, value in best["params"].items():
         console.print(f"  {name} = {_value(value)}", markup=False)

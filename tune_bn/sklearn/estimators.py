@@ -30,8 +30,9 @@ from sklearn.utils.validation import (
 )
 
 from tune_bn.report import write_report
-from tune_bn.training import DataError, Dataset, DivergedError, Fit, dataset_of
+from tune_bn.training import DataError, Dataset, DivergedError, dataset_of
 from tune_bn.training.data import MIN_ROWS, WEIGHS
+from tune_bn.training.ensemble import train_together
 from tune_bn.training.learned import DroppedColumn
 from tune_bn.training.model_file import TunedModel, load_model
 from tune_bn.training.target import Task
@@ -315,21 +316,21 @@ class _Tuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no type
 def _of_all_rows(
     model: TunedModel, dataset: Dataset, settings: Settings, summary: Mapping[str, Any]
 ) -> TunedModel:
-    """Returns the model with a network that is trained on the test rows, too, if it can be."""
-    training = Fit(
-        model.config,
-        all_rows(dataset),
-        epochs=settings.epochs,
-        seed=summary["best"]["fit_seed"],
-        device=settings.device,
-    )
+    """Returns the model with networks that are trained on the test rows, too, if they can be."""
+    best = summary["best"]
     try:
         with one_thread():
-            for _ in training:
-                pass
+            network = train_together(
+                model.config,
+                all_rows(dataset),
+                epochs=settings.epochs,
+                seed=best["fit_seed"],
+                networks=best["networks"],
+                device=settings.device,
+            )
     except DivergedError:
         return model
-    return replace(model, model=training.model.cpu().eval())
+    return replace(model, model=network)
 
 
 class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as above

@@ -2,7 +2,8 @@
 
 A model file is what `torch.save` writes of a dictionary with three entries: the format's name, a
 JSON text (configuration, preprocessing, metrics) and the network's tensors. It is read back with
-`weights_only=True`, so that a file from elsewhere cannot run code, and no larger than it is.
+`weights_only=True`, so that a file from elsewhere cannot run code, and no larger than it is. One
+network is written in the format of version 0.1, several that answer together in the next.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from tune_bn.plain.checks import check_whole
 from tune_bn.plain.files import write_atomically
 from tune_bn.plain.reading import UNREADABLE, brief
 from tune_bn.plain.text import error_line
 from tune_bn.training.baselines import baselines
 from tune_bn.training.config import Config
 from tune_bn.training.data import Dataset
+from tune_bn.training.ensemble import answer_together, networks_of
 from tune_bn.training.errors import DataError
 from tune_bn.training.fit import build_model
 from tune_bn.training.metrics import predict_outputs
@@ -50,6 +53,8 @@ __all__ = [
 ]
 
 _FORMAT = "tune-bn model 1"
+_FORMAT_OF_SEVERAL = "tune-bn model 2"
+_MOST_NETWORKS = 64
 _MOST_STEPS = 1_000_000  # of the pickle: a layer takes some hundred, and a text of any length one
 
 
@@ -87,7 +92,8 @@ class TunedModel:
     Args:
         config: The configuration it was trained with.
         preprocessing: The way from a table's row to the network's input, and the target.
-        model: The network, on the CPU, in evaluation mode.
+        model: The network, on the CPU, in evaluation mode; of several of this configuration an
+            `Ensemble`, whose ``networks`` they are.
         metrics: What `save_model` was given, as plain data.
         data: Name and fingerprint of the table that it was trained on.
     """
@@ -156,7 +162,9 @@ class TunedModel:
             OSError: The file cannot be written; an earlier one is still there.
             ModelFileError: The metrics are no plain data.
         """
+        networks = len(networks_of(self.model))
         about = {
+            **({} if networks == 1 else {"networks": networks}),
             "config": self.config.to_dict(),
             "metrics": dict(self.metrics),
             "data": dict(self.data),
@@ -172,7 +180,7 @@ class TunedModel:
         state = self.model.state_dict()
         torch.save(
             {
-                "format": _FORMAT,
+                "format": _FORMAT if networks == 1 else _FORMAT_OF_SEVERAL,
                 "about": text,
                 "preprocessing": self.preprocessing.to_json(),
                 "state": {name: value.detach().cpu().clone() for name, value in state.items()},
@@ -276,11 +284,11 @@ def load_model(path: str | Path) -> TunedModel:
     except Exception as error:  # torch raises a dozen kinds for damaged and foreign files
         raise _refused(path, f"torch refused it ({error_line(error)})") from error
     found = content.get("format") if isinstance(content, dict) else None
-    if not isinstance(found, str) or found != _FORMAT:
+    if not isinstance(found, str) or found not in (_FORMAT, _FORMAT_OF_SEVERAL):
         if isinstance(found, str) and found.startswith(_FORMAT.rstrip("1")):
             raise ModelFileError(
-                f"load_model reads {_FORMAT!r}, but {path.name!r} is {found[:40]!r}, of a later "
-                "version. Update tune-bn."
+                f"load_model reads {_FORMAT_OF_SEVERAL!r}, but {path.name!r} is {found[:40]!r}, of "
+                "a later version. Update tune-bn."
             )
         # Not shown if it is no text: a list may hold itself a billion times over.
         shown = repr(found[:40]) if isinstance(found, str) else type(found).__name__
@@ -290,8 +298,20 @@ def load_model(path: str | Path) -> TunedModel:
         preprocessing = Preprocessing.from_json(content["preprocessing"])
         config = Config.from_dict(about["config"])
         state = content["state"]
-        _require_weights(state, config, preprocessing)
-        model = build_model(config, preprocessing.n_features, preprocessing.target.n_outputs)
+        networks = check_whole(
+            ValueError,
+            "A model file",
+            "networks",
+            about.get("networks", 1),
+            least=1,
+            most=_MOST_NETWORKS,
+        )
+        _require_weights(state, config, preprocessing, networks)
+        target = preprocessing.target
+        parts = [
+            build_model(config, preprocessing.n_features, target.n_outputs) for _ in range(networks)
+        ]
+        model = answer_together(parts, target.task)
         model.load_state_dict(state)
         metrics, data = dict(about["metrics"]), dict(about.get("data", {}))
     except (*UNREADABLE, RuntimeError, MemoryError) as error:
@@ -322,7 +342,9 @@ def _require_archive(path: Path) -> None:
                     raise ValueError(f"its pickle has {_MOST_STEPS:,} steps or more")
 
 
-def _require_weights(state: Any, config: Config, preprocessing: Preprocessing) -> None:
+def _require_weights(
+    state: Any, config: Config, preprocessing: Preprocessing, networks: int
+) -> None:
     """Refuses tensors that are not all there, before a network is built for them.
 
     Raises:
@@ -338,10 +360,10 @@ def _require_weights(state: Any, config: Config, preprocessing: Preprocessing) -
         weights[place] = max(weights.get(place, 0), value.numel())
     held = sum(weights.values())
     ends = preprocessing.n_features + preprocessing.target.n_outputs
-    if config.width * ((config.depth - 1) * config.width + ends) > held:
+    if networks * config.width * ((config.depth - 1) * config.width + ends) > held:
         raise ValueError(
-            f"the network has more weights than the {held} that it holds, with width "
-            f"{config.width:.3g} and depth {config.depth:.3g}"
+            f"there are more weights than the {held} that it holds in {networks} networks with "
+            f"width {config.width:.3g} and depth {config.depth:.3g}"
         )
 
 

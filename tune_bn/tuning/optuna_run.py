@@ -11,7 +11,7 @@ from tune_bn.training import Config, Dataset, Fit
 from tune_bn.training.baselines import expected_s
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.folder.left import FILES_S
-from tune_bn.tuning.folder.plan import plan_final
+from tune_bn.tuning.folder.plan import n_networks, plan_final
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import default_config, params_of
@@ -81,7 +81,7 @@ def tune(
         )
         trained = rows + len(dataset.validation)
         search.tally.others_s = FILES_S + expected_s(trained, dataset.n_features, dataset.n_outputs)
-        search.tally.plan = plan_final(trained)
+        search.tally.plan, search.tally.networks = plan_final(trained), n_networks(trained)
         if settings.jobs == 1:
             run_here(search, dataset, epochs=settings.epochs, device=settings.device, metric=metric)
         else:

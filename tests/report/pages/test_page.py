@@ -237,6 +237,22 @@ def test_nothing_worse_is_said_to_have_done_better(
     assert "did better" not in text
 
 
+def test_a_choice_by_loss_is_said(staged: optuna.Study):
+    """It is not said to have done better by the metric, by which chance made another better."""
+    best = results_of(staged).best
+    assert best is not None
+    final = [
+        {"trial": 0, "folds": 5, "cross_validation": {"accuracy": 0.95, "loss": 0.2}},
+        {"trial": best.number, "folds": 5, "cross_validation": {"accuracy": 0.96, "loss": 0.3}},
+    ]
+    chosen = {"trial": 0, "is_default": False, "networks": 4}
+    summary = {"metric": "accuracy", "best": chosen, "final": final}
+    text = Outline(page(staged, summary=summary)).text
+    assert "trial 0 was chosen by its loss (0.2 against 0.3)" in text
+    assert "did better" not in text
+    assert "It is 4 networks of this configuration, which answer by their mean." in text
+
+
 def test_the_chosen_trial_is_in_the_tables(demo: str):
     """The table of the best has the chosen one too, marked."""
     assert '<th scope="row">1, chosen</th>' in demo

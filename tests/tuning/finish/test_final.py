@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import optuna
 import pytest
 import torch
 
@@ -11,14 +12,17 @@ from tune_bn.training import Config, EpochMetrics
 from tune_bn.tuning.finish.final import (
     FOLDS,
     Played,
+    _in_order,
     _is_clearly_better,
     _Round,
     all_but_test,
     fold_numbers,
     play_final,
 )
-from tune_bn.tuning.finish.finish import _FinalPace
+from tune_bn.tuning.finish.finish import _candidates, _FinalPace
 from tune_bn.tuning.folder.plan import plan_final
+from tune_bn.tuning.space import params_of, suggest_config
+from tune_bn.tuning.trials.life import VALIDATION
 from tune_bn.tuning.trials.workers import Job, one_thread
 
 GOOD = Config(learning_rate=0.1, width=16, depth=1, dropout=0.0)
@@ -89,7 +93,7 @@ def test_several_at_the_same_time_are_as_one_after_the_other(tiny):
 def test_the_time_left_of_fits_at_the_same_time(jobs):
     """They share the time; the two trainings that follow do not."""
     tally: Any = SimpleNamespace(
-        elapsed_s=0.0, seconds={0: 6.0, 1: 6.0}, fit_s=6.0, others_s=0.0, start_s=0.0
+        elapsed_s=0.0, seconds={0: 6.0, 1: 6.0}, fit_s=6.0, others_s=0.0, start_s=0.0, networks=1
     )
     pace = _FinalPace(tally, [0, 1], 5, jobs)
     tally.elapsed_s = 2 * 6.4 / jobs
@@ -156,6 +160,66 @@ def ends(*accuracies: float) -> list[EpochMetrics]:
     ]
 
 
+def of_folds(accuracy: float, loss: float, folds: int = 5) -> list[EpochMetrics]:
+    """Returns the last epochs of folds that are all alike."""
+    return [dataclasses.replace(end, loss=loss) for end in ends(*[accuracy] * folds)]
+
+
+@pytest.mark.parametrize(
+    ("rows_a_fold", "expected"),
+    [(40, [2, 0, 1, 3, 4]), (4000, [0, 2, 1, 3, 4])],
+    ids=["200 rows", "20,000 rows"],
+)
+def test_accuracies_that_chance_may_make_differ_are_ranked_by_loss(rows_a_fold, expected):
+    """Two standard errors of a share of these rows are chance: 0.04 of 200, 0.004 of 20,000."""
+    met = {
+        0: of_folds(0.92, 0.30),
+        1: of_folds(0.85, 0.20),
+        2: of_folds(0.91, 0.25),
+        3: of_folds(0.99, 0.01, folds=2),
+        4: None,
+    }
+    found = _in_order([4, 3, 2, 1, 0], met, "accuracy", maximize=True, rows_a_fold=rows_a_fold)
+    assert found == expected
+
+
+@pytest.mark.parametrize(("metric", "maximize"), [("loss", False), ("r2", True)])
+def test_other_metrics_are_ranked_by_themselves(metric, maximize):
+    """What was asked for decides, however small the difference is."""
+    met = {p: [dataclasses.replace(e, rmse=1.0) for e in of_folds(0.9, 0.3 - p)] for p in range(2)}
+    if metric == "r2":
+        met = {p: [dataclasses.replace(e, score=0.9 + p / 99) for e in met[1 - p]] for p in met}
+    assert _in_order([0, 1], met, metric, maximize=maximize, rows_a_fold=40) == [1, 0]
+
+
+def test_candidates_are_the_best_by_accuracy_and_by_loss():
+    """One of each in turn, none twice; by another metric its best alone. The default is last."""
+    study = optuna.create_study(direction="maximize")
+    shown = [(0.9, 0.6), (0.8, 0.3), (0.7, 0.2), (0.6, 0.1)]
+    for place, (value, loss) in enumerate(shown):
+        trial = optuna.trial.create_trial(
+            params=params_of(Config(width=16 + place)),
+            distributions=distributions(),
+            value=value,
+            user_attrs={VALIDATION: {"accuracy": value, "loss": loss}},
+        )
+        study.add_trial(trial)
+    by_both = _candidates(study, 3, 100, "accuracy", maximize=True)
+    assert [number for number, _ in by_both] == [0, 3, 1, None]
+    assert [number for number, _ in _candidates(study, 9, 100, "accuracy", maximize=True)] == [
+        *(0, 3, 1, 2, None)
+    ]
+    by_f1 = _candidates(study, 3, 100, "f1", maximize=True)
+    assert [number for number, _ in by_f1] == [0, 1, 2, None]
+
+
+def distributions() -> dict[str, optuna.distributions.BaseDistribution]:
+    """Returns those of the tool's space, as a trial has them."""
+    study = optuna.create_study()
+    suggest_config(trial := study.ask())
+    return dict(trial.distributions)
+
+
 @pytest.mark.parametrize(
     ("own", "default", "expected"),
     [
@@ -188,6 +252,18 @@ def test_what_is_as_often_right_wins_by_its_loss(losses, accuracy, expected):
     ]
     others = [dataclasses.replace(end, loss=0.4) for end in ends(0.9, 0.9)]
     assert _is_clearly_better(own, others, "accuracy", maximize=True) == expected
+
+
+def test_an_accuracy_within_its_error_is_no_worse():
+    """Of accuracies a lower loss decides within one standard error; of other metrics it does not.
+
+    The accuracies differ by 0.01 and -0.02: -0.005 on average, with an error of 0.015.
+    """
+    own = [dataclasses.replace(end, loss=0.3) for end in ends(0.91, 0.88)]
+    others = [dataclasses.replace(end, loss=0.4) for end in ends(0.90, 0.90)]
+    assert _is_clearly_better(own, others, "accuracy", maximize=True)
+    of_f1 = [[dataclasses.replace(e, scores={"f1": e.score}) for e in x] for x in (own, others)]
+    assert not _is_clearly_better(of_f1[0], of_f1[1], "f1", maximize=True)
 
 
 def test_the_default_meets_every_fold(tiny):

@@ -14,6 +14,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from tune_bn.training import Config, DataError, Dataset, Fit, evaluate, load_dataset
+from tune_bn.training.ensemble import answer_together
+from tune_bn.training.fit import build_model
 from tune_bn.training.model_file import (
     ModelFileError,
     TunedModel,
@@ -264,6 +266,40 @@ def test_a_network_larger_than_its_file_is_not_built(tmp_path: Path, digits: Dat
     torch.save({**content, "about": json.dumps(about), "state": state}, path)
     held = sum(value.numel() for value in content["state"].values()) + 1000
     with pytest.raises(ModelFileError, match=f"than the {held} that it holds"):
+        load_model(path)
+
+
+def test_several_networks_come_back(tmp_path: Path, digits: Dataset) -> None:
+    """Their answers are those of before; an earlier version is told that the file is later."""
+    config = Config(width=8, depth=1)
+    networks = [build_model(config, digits.n_features, 10, seed=seed).eval() for seed in range(3)]
+    model = answer_together(networks, digits.task)
+    path = tmp_path / "model.pt"
+    save_model(path, model_config=config, model=model, dataset=digits, metrics={})
+    again = load_model(path)
+    assert torch.equal(again.model(digits.test.x), model(digits.test.x))
+    assert not again.model.training
+    assert torch.load(path, weights_only=True)["format"] == "tune-bn model 2"
+    again.save(tmp_path / "copy.pt")
+    copied = load_model(tmp_path / "copy.pt").model(digits.test.x)
+    assert torch.equal(copied, model(digits.test.x))
+
+
+@pytest.mark.parametrize("networks", [0, 4, 65, 2**40, 1.5, "3", True, None])
+def test_a_wrong_number_of_networks_is_refused(
+    tmp_path: Path, digits: Dataset, networks: Any
+) -> None:
+    """Other than the weights are of, or no number at all; nothing is built for it."""
+    config = Config(width=8, depth=1)
+    parts = [build_model(config, digits.n_features, 10, seed=seed) for seed in range(3)]
+    path = tmp_path / "model.pt"
+    model = answer_together(parts, digits.task)
+    save_model(path, model_config=config, model=model, dataset=digits, metrics={})
+    content = torch.load(path, weights_only=True)
+    about = json.loads(content["about"])
+    content["about"] = json.dumps({**about, "networks": networks})
+    torch.save(content, path)
+    with pytest.raises(ModelFileError, match="do not fit together"):
         load_model(path)
 
 

@@ -52,6 +52,35 @@ def test_the_epochs_of_the_first_trial_tell_how_long_all_will_take():
     assert said[-1].left_s == pytest.approx(early - 15.0)
 
 
+def test_networks_that_answer_together_are_counted():
+    """Four of the chosen and four of the default configuration; with a timeout what it leaves."""
+    now, said = [0.0], list[Progress]()
+
+    def counted(**options: float) -> Tally:
+        return Tally(
+            optuna.create_study(),
+            Settings(trials=1, **options),  # type: ignore[arg-type]
+            on_progress=said.append,
+            is_stopped=lambda: False,
+            clock=lambda: now[0],
+        )
+
+    lasts = []
+    for networks in (1, 4):
+        tally = counted()
+        tally.networks = networks
+        tally.end(0, TrialState.COMPLETE, 0.5, seconds=6.0)
+        lasts.append(said[-1].left_s or 0.0)
+        assert tally.networks_in_time({0}) == networks
+    assert lasts[1] == pytest.approx(lasts[0] + 3 * 1.5 * 8.0)
+    in_time = []
+    for timeout_s in (20.0, 60.0, 100.0):
+        tally = counted(timeout_s=timeout_s)
+        tally.end(0, TrialState.COMPLETE, 0.5, seconds=6.0)
+        in_time.append((tally.networks_in_time({0}), tally.networks_in_time({0, None})))
+    assert in_time == [(1, 1), (4, 3), (4, 4)]
+
+
 def test_no_time_left_is_not_said_while_there_is_work():
     """One configuration is compared and trained again, however short the time was."""
     now, said = [0.0], list[Progress]()

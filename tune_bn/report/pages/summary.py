@@ -176,6 +176,9 @@ def _found(results: Results, summary: Mapping[str, Any]) -> str:
             f" On the test rows, which neither training nor search saw, the chosen network has "
             f"{metric} {number_text(test[metric])}."
         )
+    networks = chosen.get("networks")
+    if isinstance(networks, int) and networks > 1:
+        text += f" It is {networks} networks of this configuration, which answer by their mean."
     return text
 
 
@@ -187,12 +190,13 @@ def _why_chosen(best: TrialResult, summary: Mapping[str, Any], chosen: Mapping[s
     is_default = number is None or bool(chosen.get("is_default"))
     who = "the default configuration" if is_default else f"trial {number}"
     metric, final = str(summary.get("metric", "")), summary.get("final")
-    scores, folds = {}, {}
+    scores, folds, values_of = {}, {}, {}
     for finalist in final if isinstance(final, Sequence) else ():
         values = finalist.get("cross_validation") if isinstance(finalist, Mapping) else None
         if isinstance(values, Mapping) and isinstance(values.get(metric), (int, float)):
             scores[repr(finalist.get("trial"))] = number_text(float(values[metric]), 5)
             folds[repr(finalist.get("trial"))] = finalist.get("folds")
+            values_of[repr(finalist.get("trial"))] = values
     own, other = repr(number), repr(best.number)
     text = " That best value is one measurement, the luckiest of many; in the final comparison, "
     if own not in scores or other not in scores:
@@ -205,6 +209,15 @@ def _why_chosen(best: TrialResult, summary: Mapping[str, Any], chosen: Mapping[s
     both = f"({metric} {scores[own]} against {scores[other]} of trial {best.number})"
     if is_default:
         return f"{text}repeated on other rows, {who} is kept {both}: no other beat it clearly."
+    found = [values_of[each].get("loss") for each in (own, other)]
+    losses = [float(loss) for loss in found if isinstance(loss, (int, float))]
+    behind = float(values_of[own][metric]) < float(values_of[other][metric])
+    if metric == "accuracy" and behind and len(losses) == 2:
+        by_loss = " against ".join(number_text(loss, 5) for loss in losses)
+        return (
+            f"{text}repeated on other rows, {who} was chosen by its loss ({by_loss}): the two do "
+            f"not differ in {metric} by more than chance may do {both}."
+        )
     return f"{text}repeated on other rows, {who} did better {both} and was chosen."
 
 

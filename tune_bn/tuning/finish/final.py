@@ -6,16 +6,18 @@ validation rows together tells them apart better, and the best is trained on all
 The default configuration takes part too, and wins unless another is better by more than the folds
 differ: the rule of one standard error (Breiman et al., "Classification and Regression Trees",
 1984, section 3.4.3), here of the paired differences. So tuning does not hand back what only luck
-made look better than not tuning. Shares of rows, such as accuracy, hardly move on a few hundred
-rows; the loss, which knows how sure a network was, tells two apart sooner. So what is no worse by
-the metric is better also if its loss is clearly lower. Test rows are not touched here.
+made look better than not tuning. Accuracy, a share of rows, hardly moves on a few hundred of them;
+the loss, which knows how sure a network was, tells two apart sooner, and which will be right more
+often on other rows. So of those whose accuracies chance may make differ the one with the lowest
+loss is the best, and by other metrics what is no worse and has a clearly lower loss is better than
+the default. Test rows are not touched here.
 """
 
 import itertools
 import math
 import statistics
 from collections import deque
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -105,9 +107,11 @@ def play_final(
     """Cross-validates the candidates in two rounds and returns them ranked, the best first.
 
     All meet the same folds with the same seeds. After the first two folds the better half and the
-    default configuration go on to the others. Ties go to the lower loss. The default comes first
-    unless the best is better than it by more than one standard error of their differences, or is no
-    worse and has a loss that is lower by more than one.
+    default configuration go on to the others. Ties go to the lower loss; so do accuracies that are
+    less than two standard errors of a share of the held-out rows below the highest. The default
+    comes first unless the best is better than it by more than one standard error of their
+    differences, or is no worse (of accuracies: by more than that) and has a loss that is lower by
+    more than one.
 
     Args:
         candidates: Trial number and configuration, at least one.
@@ -141,13 +145,6 @@ def play_final(
         nonlocal done
         done += 1
         on_fold(Played(done, total, fold, folds, is_new))
-
-    def rank_of(place: int) -> tuple[int, float, float]:
-        of_place = ends[place]
-        if not of_place:
-            return (0, 0.0, 0.0)
-        scores = _means(of_place, (metric, "loss"))
-        return (-len(of_place), -scores[metric] if maximize else scores[metric], scores["loss"])
 
     ranking = list(ends)
     for part in rounds:
@@ -195,7 +192,9 @@ def play_final(
                 ends[place] = [*of_place, epochs_of[-1]] if epochs_of else None
             if job not in at_once:
                 count(job.fold, is_new=is_new)
-        ranking.sort(key=rank_of)
+        ranking = _in_order(
+            ranking, ends, metric, maximize=maximize, rows_a_fold=float((fold_of == 0).sum())
+        )
     of_default = None if default is None else ends[default]
     if default is not None and not _is_clearly_better(
         ends[ranking[0]], of_default, metric, maximize=maximize
@@ -216,6 +215,41 @@ def play_final(
     ]
 
 
+def _in_order(
+    places: Sequence[int],
+    ends: Mapping[int, Sequence[EpochMetrics] | None],
+    metric: str,
+    *,
+    maximize: bool,
+    rows_a_fold: float,
+) -> list[int]:
+    """Returns the places of candidates, the best first; who met more folds is before the others.
+
+    Args:
+        places: Of the candidates.
+        ends: Place → the last epoch on each fold that it met; none if its training diverged.
+        metric: What to rank by.
+        maximize: Whether more of it is better.
+        rows_a_fold: Rows that a fold holds out.
+    """
+    scores = {p: _means(ends[p] or (), (metric, "loss")) for p in places}
+    folds = {p: len(ends[p] or ()) for p in places}
+    sign = -1.0 if maximize else 1.0
+
+    def rank_of(place: int) -> tuple[float, ...]:
+        if not folds[place]:
+            return (0.0, 0.0, 0.0, 0.0)
+        value, loss = scores[place][metric], scores[place]["loss"]
+        if metric != "accuracy":
+            return (-folds[place], 0.0, sign * value, loss)
+        best = max(scores[p][metric] for p in places if folds[p] == folds[place])
+        error = math.sqrt(best * (1.0 - best) / (folds[place] * rows_a_fold))
+        is_behind = value < best - 2.0 * error
+        return (-folds[place], float(is_behind), -value if is_behind else loss, loss)
+
+    return sorted(places, key=rank_of)
+
+
 def _is_clearly_better(
     ends: Sequence[EpochMetrics] | None,
     others: Sequence[EpochMetrics] | None,
@@ -223,12 +257,16 @@ def _is_clearly_better(
     *,
     maximize: bool,
 ) -> bool:
-    """Tells whether the metric is better by more than chance, or no worse with a better loss."""
+    """Tells whether the metric is better by more than chance, or no worse with a better loss.
+
+    An accuracy is no worse that is lower by one standard error at most.
+    """
     if not ends or not others:
         return bool(ends)
     gain, error = _gain(ends, others, metric, maximize=maximize)
     saved, error_of_saved = _gain(ends, others, "loss", maximize=False)
-    return gain > error or (gain >= 0.0 and saved > error_of_saved)
+    slack = error if metric == "accuracy" else 0.0
+    return gain > error or (gain >= -slack and saved > error_of_saved)
 
 
 def _ahead(

@@ -1,5 +1,6 @@
 """What follows the search: the final, the baselines, one look at the test rows, the files."""
 
+import itertools
 import json
 import platform
 from collections import Counter
@@ -19,8 +20,9 @@ from tune_bn import __version__
 from tune_bn.optuna import stages
 from tune_bn.plain.files import write_atomically
 from tune_bn.plain.names import NETWORK_FILE, REASON, STUDY_FILE, SUMMARY_FILE
-from tune_bn.training import Config, Dataset, DivergedError, Fit, evaluate
+from tune_bn.training import Config, Dataset, DivergedError, evaluate
 from tune_bn.training.baselines import BOOSTING, fitted_baselines
+from tune_bn.training.ensemble import networks_of, train_together
 from tune_bn.training.model_file import save_model
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.final import Finalist, Played, all_but_test, play_final
@@ -100,7 +102,7 @@ def finish(
     kept_s = tally.kept_s
     rows = len(dataset.train) + len(dataset.validation)
     n_finalists, folds = plan_final(rows, tally.fits_in(tally.left_s))
-    candidates = _candidates(study, n_finalists, len(dataset.train), maximize=maximize)
+    candidates = _candidates(study, n_finalists, len(dataset.train), metric, maximize=maximize)
     pace = _FinalPace(tally, [number for number, _ in candidates], folds, settings.jobs)
 
     def report(doing: str, done: int, of: int, left: float, stage: str | None = None) -> None:
@@ -135,7 +137,8 @@ def finish(
     winner = ranking[0]
     default = next(each for each in ranking if each.config == default_config(len(dataset.train)))
     report("test", 0, 3, 0.0)
-    model, test = _train_and_test(winner, dataset, settings, tally)
+    networks = tally.networks_in_time({winner.number, default.number})
+    model, test = _train_and_test(winner, dataset, settings, tally, networks)
     report("test", 1, 3, tally.others_s + pace.default_s)
     limit_s = None if settings.timeout_s is None else settings.timeout_s / 10
     fitted = fitted_baselines(dataset, seed=settings.seed, metric=metric, limit_s=limit_s)
@@ -149,13 +152,18 @@ def finish(
             f"the timeout left time to compare the best {n_finalists} and the default on {folds} "
             f"fold{'s' if folds > 1 else ''} only"
         )
+    if networks < tally.networks:
+        notes.append(
+            f"the timeout left time for {networks} of the {tally.networks} networks that answer "
+            "together"
+        )
     if BOOSTING not in fitted:
         notes.append(f"{BOOSTING} is left out: it would take more than a tenth of the timeout")
     report("test", 2, 3, pace.default_s)
     gains_of_others = {name: each.gains for name, each in fitted.items()}
     others[DEFAULT_NETWORK] = test
     if winner is not default:
-        of_default = _default_network(default, dataset, settings, tally)
+        of_default = _default_network(default, dataset, settings, tally, networks)
         others[DEFAULT_NETWORK] = None if of_default is None else of_default[1]
         if of_default is not None:
             gains_of_others[DEFAULT_NETWORK] = gains_of(of_default[0], dataset, metric)
@@ -186,6 +194,7 @@ def finish(
             "trial": winner.number,
             "params": winner.chosen.to_dict(),
             "fit_seed": _final_seed(winner, settings),
+            "networks": len(networks_of(model)),
             "is_default": winner is default,
             "search": _search_value(study, winner.number),
             "cross_validation": winner.scores,
@@ -248,7 +257,9 @@ class _FinalPace:
     def __init__(self, tally: Tally, numbers: Sequence[int | None], folds: int, jobs: int) -> None:
         self._tally, self._before_s = tally, tally.elapsed_s
         players = [tally.seconds.get(n, tally.fit_s) if n is not None else 0.0 for n in numbers]
-        *of_folds, best_s, default_s = fits_s(players, folds=folds, default_s=players[-1])
+        *of_folds, best_s, default_s = fits_s(
+            players, folds=folds, default_s=players[-1], networks=tally.networks
+        )
         self._fits_s = [*(seconds / jobs for seconds in of_folds), best_s, default_s]
         self._trained: list[int] = []
         self._first_round = len(players) * min(folds, FIRST_FOLDS)
@@ -274,7 +285,7 @@ class _FinalPace:
 
 
 def _candidates(
-    study: optuna.Study, n_finalists: int, train_rows: int, *, maximize: bool
+    study: optuna.Study, n_finalists: int, train_rows: int, metric: str, *, maximize: bool
 ) -> list[tuple[int | None, Config]]:
     complete = [t for t in study.get_trials(deepcopy=False) if VALIDATION in t.user_attrs]
     if not complete:
@@ -287,11 +298,18 @@ def _candidates(
             f"{len(counted_trials(study))} trials did{first}. Give more --trials."
         )
     sign = -1.0 if maximize else 1.0
-    complete.sort(key=lambda t: (sign * float(t.values[0]), t.user_attrs[VALIDATION]["loss"]))
+
+    def loss_of(trial: optuna.trial.FrozenTrial) -> float:
+        return float(trial.user_attrs[VALIDATION]["loss"])
+
+    complete.sort(key=lambda t: (sign * float(t.values[0]), loss_of(t)))
+    chosen = complete
+    if metric == "accuracy":  # on few rows a loss tells more of the next ones, as the final knows
+        pairs = zip(complete, sorted(complete, key=loss_of), strict=True)
+        chosen = list({t.number: t for t in itertools.chain.from_iterable(pairs)}.values())
     # Trials that differ in nothing would be one finalist twice.
     best = {
-        suggest_config(trial, train_rows): trial.number
-        for trial in reversed(complete[:n_finalists])
+        suggest_config(trial, train_rows): trial.number for trial in reversed(chosen[:n_finalists])
     }
     candidates: list[tuple[int | None, Config]] = [(n, c) for c, n in reversed(best.items())]
     default = default_config(train_rows)
@@ -312,38 +330,37 @@ def _final_seed(finalist: Finalist, settings: Settings) -> int:
 
 
 def _train_and_test(
-    finalist: Finalist, dataset: Dataset, settings: Settings, tally: Tally
+    finalist: Finalist, dataset: Dataset, settings: Settings, tally: Tally, networks: int
 ) -> tuple[nn.Module, dict[str, float]]:
-    """Trains on all rows but the test rows; returns the network and its scores on those.
+    """Trains on all rows but the test rows; returns the networks as one and its scores on those.
 
     Raises:
         TuneError: The training diverged.
     """
-    training = Fit(
-        finalist.chosen,  # the rows that could pick a decay are trained on here
-        all_but_test(dataset),
-        epochs=settings.epochs,
-        seed=_final_seed(finalist, settings),
-        device=settings.device,
-    )
     try:
-        for _ in training:
-            tally.raise_if_stopped()
+        model = train_together(
+            finalist.chosen,  # the rows that could pick a decay are trained on here
+            all_but_test(dataset),
+            epochs=settings.epochs,
+            seed=_final_seed(finalist, settings),
+            networks=networks,
+            device=settings.device,
+            after_epoch=tally.raise_if_stopped,
+        )
     except DivergedError as error:
         raise TuneError(
             f"The best configuration needs to train on all rows, but did not: {error} "
             "Run again with another --seed and --out."
         ) from error
-    model = training.model.cpu()
     metric = settings.metric_for(dataset.task)
     return model, evaluate(model, dataset.test, dataset.task, metric=metric)
 
 
 def _default_network(
-    default: Finalist, dataset: Dataset, settings: Settings, tally: Tally
+    default: Finalist, dataset: Dataset, settings: Settings, tally: Tally, networks: int
 ) -> tuple[torch.nn.Module, dict[str, float]] | None:
     try:
-        return _train_and_test(default, dataset, settings, tally)
+        return _train_and_test(default, dataset, settings, tally, networks)
     except TuneError:
         return None  # a default that diverges on these data has no score
 

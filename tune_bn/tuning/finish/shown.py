@@ -9,6 +9,7 @@ from torch import nn
 
 from tune_bn.nn import EwaBatchNorm, recalibrate
 from tune_bn.training import Dataset, EpochMetrics
+from tune_bn.training.ensemble import networks_of
 from tune_bn.training.metrics import predict_outputs
 
 __all__ = ["network_results"]
@@ -27,10 +28,10 @@ def network_results(
         curve: Every epoch of one training of this configuration, with held-out rows.
 
     Returns:
-        ``epochs`` with ``epoch``, ``train_loss`` and ``loss``; ``layers``, for each batch norm
-        what it infers with (``running_mean``, ``running_var``) and the exact statistics of all
-        training rows (``mean``, ``var``), each of shape (C,); ``true`` and ``predicted`` of the
-        test rows; ``classes``, None for regression.
+        ``epochs`` with ``epoch``, ``train_loss`` and ``loss``; ``layers``, for each batch norm of
+        the first network what it infers with (``running_mean``, ``running_var``) and the exact
+        statistics of all training rows (``mean``, ``var``), each of shape (C,); ``true`` and
+        ``predicted`` of the test rows; ``classes``, None for regression.
     """
     outputs = predict_outputs(model, dataset.test.x)
     target = dataset.preprocessing.target
@@ -45,7 +46,7 @@ def network_results(
         predicted = [dataset.classes[int(y)] for y in outputs.argmax(dim=1)]
     return {
         "epochs": [{"epoch": m.epoch, "train_loss": m.train_loss, "loss": m.loss} for m in curve],
-        "layers": _layers(model, dataset.train.x),
+        "layers": _layers(networks_of(model)[0], dataset.train.x),
         "true": true,
         "predicted": predicted,
         "classes": dataset.classes,

@@ -1,9 +1,10 @@
 """How long a run may still take, from how long its parts have taken so far.
 
-A run is a list of parts: the trials that are left, the final's trainings, two more on all rows,
-and the other models. A trial takes as long as the later half of those that have ended, since the
-early ones were drawn from the whole space and none of them was stopped. A training of the final
-takes as long as its configuration took in the search, by the rows that it is trained on.
+A run is a list of parts: the trials that are left, the final's trainings, those of the chosen and
+the default configuration on all rows, and the other models. A trial takes as long as the later half
+of those that have ended, since the early ones were drawn from the whole space and none of them was
+stopped. A training of the final takes as long as its configuration took in the search, by the rows
+that it is trained on.
 """
 
 import bisect
@@ -91,6 +92,7 @@ class SearchPace:
         most_s: float = math.inf,
         plan: tuple[int, int] = (FINALISTS, FOLDS),
         jobs: int = 1,
+        networks: int = 1,
     ) -> float | None:
         """Returns the seconds from the end of the latest trial to the end of the run.
 
@@ -100,6 +102,7 @@ class SearchPace:
             most_s: Seconds after which the search ends in any case.
             plan: How many configurations will meet, at most `FINALISTS`, and on how many folds.
             jobs: Of these trainings that run side by side.
+            networks: Of the chosen configuration, and of the default one, on all rows.
 
         Returns:
             None before the first trial is trained to its end.
@@ -107,11 +110,13 @@ class SearchPace:
         if self._first is None:
             return None
         search_s = max(min(self.search_s(asked), most_s), 0.0)
-        following = self._after_s(self._first, asked, plan)
+        following = self._after_s(self._first, asked, plan, networks)
         return search_s + sum(following[:-2]) / jobs + sum(following[-2:]) + others_s
 
-    def _after_s(self, first: Timed, asked: int, plan: tuple[int, int]) -> list[float]:
-        """Returns the seconds of each training that follows: of the final, and two more."""
+    def _after_s(
+        self, first: Timed, asked: int, plan: tuple[int, int], networks: int
+    ) -> list[float]:
+        """Returns the seconds of each training of the final, and of the two parts after it."""
         finalists, folds = plan
         best = self._best[:finalists]
         last = best[-1].value
@@ -125,16 +130,21 @@ class SearchPace:
         players += [statistics.fmean(players)] * (min(coming, finalists) - len(players))
         if self._rank(first) > self._rank(best[-1]):
             players.append(first.seconds)
-        return fits_s(players, folds=folds, default_s=first.seconds)
+        return fits_s(players, folds=folds, default_s=first.seconds, networks=networks)
 
 
-def fits_s(players: Sequence[float], *, folds: int, default_s: float) -> list[float]:
-    """Returns the seconds of each training of a final between known players, and of two more.
+def fits_s(
+    players: Sequence[float], *, folds: int, default_s: float, networks: int = 1
+) -> list[float]:
+    """Returns the seconds of each training of a final between known players, and of what follows.
+
+    That is the chosen configuration on all rows, and the default one.
 
     Args:
         players: Seconds that each took in the search, at least one, in the order of the final.
         folds: Folds that they will meet on.
         default_s: Seconds of the default configuration.
+        networks: That are trained of each of the two at the end.
     """
     mean = statistics.fmean(players)
     first = [_FOLD_ROWS * seconds for seconds in players] * min(folds, FIRST_FOLDS)
@@ -142,7 +152,8 @@ def fits_s(players: Sequence[float], *, folds: int, default_s: float) -> list[fl
     going_on = min(len(players), SECOND_ROUND)
     second_s = _FOLD_ROWS * ((going_on - 1) * mean + default_s) / going_on
     second = [second_s] * (going_on * max(folds - FIRST_FOLDS, 0))
-    return [*first, *second, 0.5 * _ALL_ROWS * mean, _ALL_ROWS * default_s]
+    all_rows = networks * _ALL_ROWS
+    return [*first, *second, 0.5 * all_rows * mean, all_rows * default_s]
 
 
 def final_left_s(

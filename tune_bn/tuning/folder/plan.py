@@ -6,9 +6,11 @@ __all__ = [
     "FINALISTS",
     "FIRST_FOLDS",
     "FOLDS",
+    "NETWORKS",
     "SECOND_ROUND",
     "SMALLEST",
     "n_fits",
+    "n_networks",
     "plan_final",
     "plan_within",
 ]
@@ -21,6 +23,9 @@ FIRST_FOLDS = 2
 """Folds after which only the better go on."""
 SECOND_ROUND = 4
 """How many go on."""
+NETWORKS = 4
+"""Networks of the chosen configuration that answer together, of a table that is not large."""
+_MOST_ROWS_OF_SEVERAL = 20_000
 
 # Finalists and folds, the larger the table the fewer: its scores differ less by luck.
 _SIZES = ((FINALISTS, FOLDS), (6, FOLDS), (4, 4), (4, 3), (3, 2), (2, 2), (1, 1))
@@ -54,6 +59,19 @@ def plan_within(plan: tuple[int, int], fits: float) -> tuple[int, int]:
         if n_fits(finalists + 1, folds) <= fits:  # the default configuration may come on top
             return finalists, folds
     return _SIZES[-1]
+
+
+def n_networks(rows: int) -> int:
+    """Returns how many networks of the chosen configuration answer together, if there is time.
+
+    Args:
+        rows: Training and validation rows. Of many rows one network errs little by chance.
+
+    Example:
+        >>> n_networks(1000), n_networks(50_000)
+        (4, 1)
+    """
+    return NETWORKS if rows < _MOST_ROWS_OF_SEVERAL else 1
 
 
 def n_fits(players: int, folds: int) -> int:

@@ -5,7 +5,7 @@ of themselves alike.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import optuna
@@ -15,14 +15,22 @@ from tune_bn.core.draws.mark import stage_name
 from tune_bn.core.draws.stages import counted
 from tune_bn.tuning.errors import Stopped
 from tune_bn.tuning.folder.left import SearchPace, Timed
-from tune_bn.tuning.folder.plan import FINALISTS, FIRST_FOLDS, FOLDS, SMALLEST, n_fits, plan_within
+from tune_bn.tuning.folder.plan import (
+    FINALISTS,
+    FIRST_FOLDS,
+    FOLDS,
+    NETWORKS,
+    SMALLEST,
+    n_fits,
+    plan_within,
+)
 from tune_bn.tuning.folder.study import counted_trials, stage_of
 from tune_bn.tuning.settings import Settings
 
 __all__ = ["Ended", "Progress", "Tally", "after_fits_s"]
 
 _MOST_AFTER = 0.6
-_FITS_AFTER_FINAL = 2  # the best and the default
+_FITS_AFTER_FINAL = 2  # the best and the default, a network each at least
 _SLOWER = 1.3  # a fit with the validation rows among those it trains on, than one of the search
 _FILES_S = 3.0
 
@@ -105,6 +113,7 @@ class Tally:
         finished = counted_trials(study)
         self.others_s = 0.0  # what the other models and the files will take at the end
         self.plan = (FINALISTS, FOLDS)  # of the final
+        self.networks = NETWORKS  # of the best, and of the default, after it
         self.seconds: dict[int, float] = {}
         self._pace = SearchPace(maximize=self.maximize)
         for trial in finished:
@@ -161,7 +170,7 @@ class Tally:
         timeout = self._settings.timeout_s
         if timeout is None:
             return math.inf
-        fits = n_fits(*self.plan) / self._settings.jobs + 2  # the best and the default on all rows
+        fits = n_fits(*self.plan) / self._settings.jobs + _FITS_AFTER_FINAL * self.networks
         following = min(fits * self.fit_s + after_fits_s(timeout), _MOST_AFTER * timeout)
         return self.left_s - following
 
@@ -182,6 +191,21 @@ class Tally:
         if self._settings.timeout_s is None:
             return math.inf
         return self._settings.jobs * (seconds - self.kept_s) / max(_SLOWER * self.fit_s, 1e-9)
+
+    def networks_in_time(self, numbers: Collection[int | None]) -> int:
+        """Returns how many networks of each of some configurations there is time for, at least 1.
+
+        Args:
+            numbers: The trials of these configurations; None for one that no trial tried.
+        """
+        timeout = self._settings.timeout_s
+        if timeout is None:
+            return self.networks
+        each_s = sum(
+            self.seconds.get(n, self.fit_s) if n is not None else self.fit_s for n in numbers
+        )
+        most = (self.left_s - after_fits_s(timeout)) / max(_SLOWER * each_s, 1e-9)
+        return min(max(int(most), 1), self.networks)
 
     def _likely_plan(self) -> tuple[int, int]:
         """Returns the final that there will be time for once the search has ended."""
@@ -275,6 +299,7 @@ class Tally:
             most_s=self._search_left_s + since_s,
             plan=plan,
             jobs=jobs,
+            networks=self.networks if plan == self.plan else 1,
         )
         if left is not None:
             starts_s = self.start_s * (

@@ -31,7 +31,7 @@ from tune_bn.training.baselines import expected_s
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.folder.left import FILES_S
-from tune_bn.tuning.folder.plan import plan_final
+from tune_bn.tuning.folder.plan import n_networks, plan_final
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.on_ray.client import is_client_address, tune_through_client
@@ -146,7 +146,7 @@ def tune(
         )
         trained = rows + len(dataset.validation)
         record.tally.others_s = FILES_S + expected_s(trained, dataset.n_features, dataset.n_outputs)
-        record.tally.plan = plan_final(trained)
+        record.tally.plan, record.tally.networks = plan_final(trained), n_networks(trained)
         if record.tally.left > 0:
             with _ray(ray_settings), _store_errors():
                 _run(search, record, dataset, settings, ray_settings, metric, storage)
