@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from tune_bn.cli import app
-from tune_bn.training import Config, DataError, load_dataset
+from tune_bn.training import Config, DataError, Preprocessing, load_dataset
 from tune_bn.training.fit import build_model
 from tune_bn.training.learned import NumberColumn
 from tune_bn.training.model_file import RowsWarning, load_model, save_model
@@ -27,6 +27,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "size": np.arange(40) * 1.5,
             "town": ["Rome", "Oslo"] * 20,
             "day": pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d"),
+            "country": "DE",
+            "year": 2024,
             "y": np.sin(np.arange(40.0)),
         }
     )
@@ -76,6 +78,22 @@ def test_numbers_and_dates_far_outside_are_counted(model: Path, tmp_path: Path) 
     assert "needs values that the model knows, but size: 2 of 3 values lie" in refused.stderr
     with pytest.warns(RowsWarning, match="size: 1 of 1 values lies far outside"):
         load_model(model).predict({"size": -60.0, "town": "Oslo", "day": None})
+
+
+def test_another_value_than_the_only_one_is_counted(model: Path, tmp_path: Path) -> None:
+    """A column of one value is no input: what the model says of another country is a guess."""
+    head = "size,town,day,country,year\n"
+    rows = f"{head}3,Rome,2024-01-05,FR,2024.0\n3,Rome,2024-01-05,DE,2025\n3,Rome,2024-01-05,,\n"
+    result = predict(model, tmp_path, rows, "--strict")
+    assert result.exit_code == 0, result.output
+    assert "country: 1 of 3 values is not 'DE', the only one of the training rows ('FR')" in (
+        result.stderr
+    )
+    assert "year: 1 of 3 values is not '2024', the only one of the" in result.stderr
+    early = Preprocessing.from_json(
+        load_model(model).preprocessing.to_json().replace('"only":', '"other":')
+    )
+    assert early.inputs_noting({"size": 1, "town": "Oslo", "day": None, "country": "FR"})[1] == []
 
 
 def test_a_little_outside_is_not_far(model: Path, tmp_path: Path) -> None:

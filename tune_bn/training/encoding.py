@@ -76,11 +76,11 @@ _FLOAT = re.compile(r"[+-]?(?:0|[1-9]\d*)\.\d+", re.ASCII)
 
 
 def places_of(
-    column: CategoryColumn | EncodedColumn, values: pd.Series, missing: Sequence[str]
+    categories: Sequence[str], values: pd.Series, missing: Sequence[str]
 ) -> tuple[npt.NDArray[np.int64], dict[str, int]]:
     """Returns each row's place among the categories, and how often each unknown value occurs."""
     codes, keys = keys_of(values)
-    places = {category: place for place, category in enumerate(column.categories)}
+    places = {category: place for place, category in enumerate(categories)}
     lookup = np.array([*(_place(key, places, missing) for key in keys), IS_GAP], dtype=np.int64)
     chosen = lookup[codes]  # a missing value has code -1 and so reads the last entry
     counts = np.bincount(codes[chosen == _UNKNOWN], minlength=len(keys))

@@ -130,10 +130,15 @@ class EncodedColumn:
 
 @dataclass(frozen=True)
 class DroppedColumn:
-    """A column that is no input, and why; it may be absent from the rows to transform."""
+    """A column that is no input, and why; it may be absent from the rows to transform.
+
+    `only` is the one value that the training rows have, as a category's key; None: there were
+    others, or it is not known, as in files of early versions.
+    """
 
     name: str
     reason: str
+    only: str | None = None
 
 
 Column = NumberColumn | CategoryColumn | EncodedColumn | DroppedColumn
@@ -157,13 +162,15 @@ def plain_of(column: Column) -> dict[str, Any]:
     later = {"style", "date_format", "gaps", "indicator"}
     for field in fields(column):
         is_default = field.name in later and values[field.name] == field.default
-        if is_default or field.name in ("least", "greatest"):
+        if is_default or field.name in ("least", "greatest", "only"):
             del values[field.name]
     return values
 
 
-def column_from(record: Mapping[str, Any], ranges: Mapping[str, Any]) -> Column:
-    """Returns the column that `plain_of` gave, with its range if there is one of its name.
+def column_from(
+    record: Mapping[str, Any], ranges: Mapping[str, Any], only: Mapping[str, Any]
+) -> Column:
+    """Returns the column that `plain_of` gave, with its range or only value, by its name.
 
     Raises:
         ValueError: It is no such record; or LookupError, TypeError, AttributeError.
@@ -172,6 +179,9 @@ def column_from(record: Mapping[str, Any], ranges: Mapping[str, Any]) -> Column:
     kind = _KINDS[values.pop("kind")]
     if kind is NumberColumn and values["name"] in ranges:
         values["least"], values["greatest"] = list_of(ranges[values["name"]])
+    if kind is DroppedColumn and values["name"] in only:
+        values["only"] = only[values["name"]]
+        require_texts(values["only"])
     for name in ("categories", "gaps", "other", "gap"):
         if name in values:
             values[name] = tuple(list_of(values[name]))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tune_bn.training.columns import keys_of, require_finite
+from tune_bn.training.columns import category_key, keys_of, require_finite
 from tune_bn.training.errors import DataError
 from tune_bn.training.learned import (
     CategoryColumn,
@@ -127,7 +127,9 @@ def _learn_column(
     found = replace(found, least=float(values.min()), greatest=float(values.max()))
     if found.least == found.greatest:
         if not indicator:
-            return DroppedColumn(name, f"only one value in the training rows, {values[0]:g}")
+            is_plain = reading.kind == "number" and reading.style is None and not reading.gaps
+            only = category_key(float(values[0])) if is_plain else None
+            return DroppedColumn(name, f"only one value in the training rows, {values[0]:g}", only)
         return replace(found, fill=fill, mean=fill, indicator=True)
     largest = np.abs(values).max()
     mean = float((values / largest).mean() * largest)  # the sum of huge numbers would overflow
@@ -154,7 +156,8 @@ def _learn_categories(name: str, column: pd.Series) -> Column | list[str]:
     counts = dict(zip(keys, np.bincount(codes[codes >= 0]).tolist(), strict=True))
     indicator = _tells_gaps(codes < 0)
     if len(counts) == 1 and not indicator:
-        return DroppedColumn(name, f"only one value in the training rows, {next(iter(counts))!r}")
+        only = next(iter(counts))
+        return DroppedColumn(name, f"only one value in the training rows, {only!r}", only)
     alike = sum(count for count in counts.values() if count > 1)
     if alike < _LEAST_ALIKE * len(column):
         about = "no two training rows alike" if not alike else "hardly two training rows alike"

@@ -38,7 +38,7 @@ from tune_bn.training.fit import build_model
 from tune_bn.training.metrics import predict_outputs
 from tune_bn.training.preprocessing import Preprocessing, Rows
 from tune_bn.training.target import Label
-from tune_bn.training.unlike import EmptyRows, RowNote, UnknownValues
+from tune_bn.training.unlike import EmptyRows, OtherValues, RowNote, UnknownValues
 
 __all__ = [
     "Answers",
@@ -131,7 +131,8 @@ class TunedModel:
         Warns:
             UnknownCategoriesWarning: A value is no category of the model.
             RowsWarning: A number or a date lies further beyond those of the training rows than
-                these lie apart, or a row holds no value at all.
+                these lie apart, a row holds no value at all, or a column that had one value only
+                has another.
         """
         return self._answered(rows, strict).predictions
 
@@ -219,7 +220,7 @@ class TunedModel:
         if strict:
             require_known(answers.notes)
         for note in answers.notes:
-            is_unknown = isinstance(note, UnknownValues)
+            is_unknown = isinstance(note, UnknownValues) and not isinstance(note, OtherValues)
             category = UnknownCategoriesWarning if is_unknown else RowsWarning
             warnings.warn(f"{note}; {note.consequence}", category, stacklevel=3)
         return answers
@@ -231,7 +232,7 @@ def require_known(notes: Iterable[RowNote]) -> None:
     Raises:
         DataError: A value is no category, or lies far outside of the training rows'.
     """
-    unknown = [note for note in notes if not isinstance(note, EmptyRows)]
+    unknown = [note for note in notes if not isinstance(note, EmptyRows | OtherValues)]
     if unknown:
         more = f" (and {len(unknown) - 1} more columns)" if len(unknown) > 1 else ""
         raise DataError(

@@ -42,7 +42,7 @@ from tune_bn.training.learned import (
     require_texts,
 )
 from tune_bn.training.target import Target
-from tune_bn.training.unlike import EmptyRows, RowNote, UnknownValues
+from tune_bn.training.unlike import EmptyRows, OtherValues, RowNote, UnknownValues
 from tune_bn.training.written import MISSING_WORDS
 
 if TYPE_CHECKING:
@@ -158,6 +158,11 @@ class Preprocessing:
                 block.append(column)
                 continue
             if isinstance(column, DroppedColumn):
+                if column.only is not None and column.name in table.columns:
+                    _, others = places_of([column.only], table[column.name], self.missing)
+                    if others:
+                        about = (column.name, others, len(table), 1)
+                        notes.append(OtherValues(*about, only=column.only))
                 continue
             if block:  # several at once, since tables of numbers may be wide
                 values = numbers_in(block, table, self.missing)
@@ -167,7 +172,7 @@ class Preprocessing:
                 block = []
             if column is None:
                 break
-            places, unknown = places_of(column, table[column.name], self.missing)
+            places, unknown = places_of(column.categories, table[column.name], self.missing)
             is_empty &= places == IS_GAP
             if isinstance(column, CategoryColumn):
                 parts.append(one_hot(column, places))
@@ -238,6 +243,9 @@ class Preprocessing:
         ranges = {c.name: [c.least, c.greatest] for c in self.columns if has_range(c)}
         if ranges:
             data["ranges"] = ranges
+        only = {c.name: c.only for c in self.columns if isinstance(c, DroppedColumn) and c.only}
+        if only:
+            data["only"] = only
         return json.dumps(data, allow_nan=False)
 
     @classmethod
@@ -249,8 +257,8 @@ class Preprocessing:
         """
         try:
             data = json.loads(text)
-            ranges = data.get("ranges", {})
-            columns = tuple(column_from(record, ranges) for record in data["columns"])
+            ranges, only = data.get("ranges", {}), data.get("only", {})
+            columns = tuple(column_from(record, ranges, only) for record in data["columns"])
             target = _target_from(data["target"])
             missing = data.get("missing", list(MISSING_WORDS))
             require_texts(*list_of(missing))

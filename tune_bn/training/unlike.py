@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tune_bn.plain.text import shown
 
-__all__ = ["EmptyRows", "FarValues", "RowNote", "UnknownValues", "add_notes"]
+__all__ = ["EmptyRows", "FarValues", "OtherValues", "RowNote", "UnknownValues", "add_notes"]
 
 _MOST_VALUES = 1000  # different ones that are kept of a column, however long the table
 _EXAMPLES = 3
@@ -48,14 +48,39 @@ class UnknownValues:
                 others += count
         return replace(self, values=values, rows=self.rows + other.rows, others=others)
 
-    def __str__(self) -> str:
-        count = sum(self.values.values()) + self.others
+    @property
+    def examples(self) -> str:
+        """The first of the values, and how many more there are."""
         examples = [shown(value) for value in list(self.values)[:_EXAMPLES]]
         more = len(self.values) - len(examples)
         at_least = "at least " if self.others else ""
+        return ", ".join(examples) + (f" and {at_least}{more} more" if more else "")
+
+    def __str__(self) -> str:
+        count = sum(self.values.values()) + self.others
         return (
             f"{self.column}: {_counted(count, self.rows)} not among the model's {self.categories} "
-            f"categories ({', '.join(examples)}{f' and {at_least}{more} more' if more else ''})"
+            f"categories ({self.examples})"
+        )
+
+
+@dataclass(frozen=True)
+class OtherValues(UnknownValues):
+    """Values of a column that was left out since its training rows had one value only.
+
+    Args:
+        only: That value.
+    """
+
+    only: str = ""
+
+    consequence = "the column was left out, so that the model knows nothing of them"
+
+    def __str__(self) -> str:
+        count = sum(self.values.values()) + self.others
+        return (
+            f"{self.column}: {_counted(count, self.rows)} not {shown(self.only)}, the only one of "
+            f"the training rows ({self.examples})"
         )
 
 
