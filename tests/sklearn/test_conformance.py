@@ -11,7 +11,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tune_bn.sklearn import TunedClassifier, TunedRegressor
 from tune_bn.training import DataError
 
-pytestmark = pytest.mark.filterwarnings("ignore::tune_bn.sklearn.TableWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::tune_bn.sklearn.TableWarning", "ignore::tune_bn.tuning.RowsWarning"
+)
 
 _RARE = dict.fromkeys(
     (

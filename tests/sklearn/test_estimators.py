@@ -24,7 +24,9 @@ from tune_bn.training.ensemble import networks_of
 from tune_bn.tuning import ModelFileError, TuneError
 from tune_bn.tuning.finish.final import all_rows
 
-pytestmark = pytest.mark.filterwarnings("ignore::tune_bn.sklearn.TableWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::tune_bn.sklearn.TableWarning", "ignore::tune_bn.tuning.RowsWarning"
+)
 
 
 def quick(kind: type[Any], **options: Any) -> Any:
