@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         DataError,
         Dataset,
         DivergedError,
+        Ensemble,
         EpochMetrics,
         Fit,
         Preprocessing,
@@ -208,7 +209,8 @@ if TYPE_CHECKING:
         split: Split = data.validation
         preprocessing: Preprocessing = data.preprocessing
         assert_type(evaluate(training.model, split, "regression"), dict[str, float])
-        save_model("m.pt", model_config=config, model=training.model, dataset=data, metrics={})
+        both = Ensemble([training.model, training.model], "regression")
+        save_model("m.pt", model_config=config, model=both, dataset=data, metrics={})
         tuned = assert_type(load_model("m.pt"), TunedModel)
         tuned.predict(table)
         assert_type(preprocessing.n_features, int)

@@ -12,6 +12,7 @@ from tune_bn.plain.deferred import loaded_when_asked
 if TYPE_CHECKING:
     from tune_bn.training.config import ACTIVATIONS, NORMS, Config
     from tune_bn.training.data import Dataset, Split, dataset_of, load_dataset
+    from tune_bn.training.ensemble import Ensemble
     from tune_bn.training.errors import ConfigError, DataError, DivergedError
     from tune_bn.training.fit import EpochMetrics, Fit
     from tune_bn.training.metrics import evaluate
@@ -25,6 +26,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "DivergedError",
+    "Ensemble",
     "EpochMetrics",
     "Fit",
     "Preprocessing",
@@ -39,6 +41,7 @@ __getattr__ = loaded_when_asked(
     {
         "config": ("ACTIVATIONS", "NORMS", "Config"),
         "data": ("Dataset", "Split", "dataset_of", "load_dataset"),
+        "ensemble": ("Ensemble",),
         "errors": ("ConfigError", "DataError", "DivergedError"),
         "fit": ("EpochMetrics", "Fit"),
         "metrics": ("evaluate",),
