@@ -167,14 +167,17 @@ def test_time_ends_the_search():
     assert scene.search.begin() is None
 
 
-@pytest.mark.parametrize(("plan", "over_s"), [((8, 5), 57.0), ((3, 2), 79.0)])
-def test_the_search_leaves_time_for_what_follows(plan, over_s):
-    """One training takes a second and 30 follow: of 100 s the search has 100 - 30 - 13.
+@pytest.mark.parametrize(
+    ("plan", "networks", "over_s"), [((8, 5), 4, 51.0), ((8, 5), 1, 57.0), ((3, 2), 1, 79.0)]
+)
+def test_the_search_leaves_time_for_what_follows(plan, networks, over_s):
+    """One training takes a second and 36 follow: of 100 s the search has 100 - 36 - 13.
 
-    Of a large table fewer configurations meet in the final, so that fewer follow.
+    Of a large table fewer configurations meet in the final and one network answers, so that fewer
+    follow.
     """
     scene = Scene(Settings(trials=9, epochs=1, timeout_s=100.0))
-    scene.search.tally.plan = plan
+    scene.search.tally.plan, scene.search.tally.networks = plan, networks
     job = scene.search.begin()
     assert job is not None
     scene.search.epoch(job, dataclasses.replace(metrics(1), seconds=1.0))
@@ -197,13 +200,16 @@ def test_what_follows_has_three_fifths_of_the_time_at_most():
 
 
 def test_the_time_left_counts_what_follows():
-    """After the first of two trials of a second each: one more, both on five folds, and again."""
+    """After the first of two trials of a second each: one more, both on five folds, and networks.
+
+    Four are of the chosen configuration; half the time four more of the default one.
+    """
     scene = Scene(Settings(trials=2, epochs=1))
     job = scene.search.begin()
     assert job is not None
     scene.now = 1.0
     scene.search.epoch(job, dataclasses.replace(metrics(1), seconds=1.0))
-    assert scene.heard[-1].left_s == pytest.approx(1.0 + 10 * 0.64 / 0.6 + 1.5 * 0.8 / 0.6)
+    assert scene.heard[-1].left_s == pytest.approx(1.0 + 10 * 0.64 / 0.6 + 4 * 1.5 * 0.8 / 0.6)
 
 
 def test_time_does_not_end_a_search_with_nothing_to_hand_back():
