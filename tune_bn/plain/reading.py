@@ -6,7 +6,7 @@ from typing import Any
 from tune_bn.plain.checks import check_whole
 from tune_bn.plain.text import shortened
 
-__all__ = ["UNREADABLE", "brief", "decode_number", "encode_number", "read_integer"]
+__all__ = ["UNREADABLE", "brief", "decode_number", "encode_number", "is_number", "read_integer"]
 
 UNREADABLE = (
     ArithmeticError,  # an integer that no float holds
@@ -29,6 +29,11 @@ def brief(error: BaseException) -> str:
         "KeyError('x')"
     """
     return shortened(repr(error))
+
+
+def is_number(value: Any) -> bool:
+    """Tells whether plain data are a number, which True and False are not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def encode_number(value: float) -> float | str:

@@ -206,7 +206,7 @@ def _shade_stages(figure: go.Figure, results: Results) -> None:
         for _, left, right in spans[::2]
         if len(spans) <= _MOST_SHADED
     ]
-    labels = stage_labels(results, spans, y=1, yref="y domain")
+    labels = stage_labels(spans, y=1, yref="y domain")
     figure.update_layout(shapes=shades, annotations=labels)
 
 

@@ -117,7 +117,7 @@ def plot_narrowing(
         for trace in looks.traces(name, axis, is_first=row == 1):
             figure.add_trace(trace, row=row, col=1)
         figure.update_yaxes(axis.options(), row=row, col=1)
-    for label in stage_labels(results, stage_spans(results), y=1, yref="y domain", yshift=21):
+    for label in stage_labels(stage_spans(results), y=1, yref="y domain", yshift=21):
         figure.add_annotation(label)
     figure.update_xaxes(trial_axis(results))
     figure.update_xaxes(title_text="Trial", row=rows, col=1)

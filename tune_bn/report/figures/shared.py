@@ -45,15 +45,12 @@ def stage_spans(results: Results) -> list[tuple[Stage, float, float]]:
     return [(stage, start, end) for stage, start, end in spans if end > start]
 
 
-def stage_labels(
-    results: Results, spans: Sequence[tuple[Stage, float, float]], **place: Any
-) -> list[dict[str, Any]]:
+def stage_labels(spans: Sequence[tuple[Stage, float, float]], **place: Any) -> list[dict[str, Any]]:
     """Returns annotations with the names of the stages where they begin, those that have room.
 
     They are called "stage", so that a page can leave out more of them where it is narrow.
 
     Args:
-        results: The search.
         spans: What `stage_spans` returned.
         place: Options of each annotation: its place along y.
     """

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tune_bn.core.space import Parameter
+from tune_bn.plain.reading import is_number
 from tune_bn.plain.text import error_line
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.results import Results, State, TrialResult
@@ -191,7 +192,7 @@ def results_of_table(
         ReportError: If it is no table, or the options do not fit it.
     """
     columns, scales = columns_of(table), dict(scales or {})
-    numeric = [n for n, column in columns.items() if any(map(_is_number, column))]
+    numeric = [n for n, column in columns.items() if any(map(is_number, column))]
     if metric is None or metric not in columns:
         raise ReportError(_no_such_column("metric", metric, numeric))
     if metric not in numeric:
@@ -285,15 +286,11 @@ def _parameters(
             left_out[name] = "another result"
         elif not values:
             left_out[name] = "empty"
-        elif not all(map(_is_number, values)) and len(set(map(repr, values))) > _MOST_CHOICES:
+        elif not all(map(is_number, values)) and len(set(map(repr, values))) > _MOST_CHOICES:
             left_out[name] = f"more than {_MOST_CHOICES} texts"
         else:
             names.append(name)
     return {name: name for name in names}, left_out
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _column(columns: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Sequence[Any] | None:
@@ -306,7 +303,7 @@ def _trial(
 ) -> TrialResult:
     # "TrialState.PRUNED" and "PRUNED" are one.
     state: State = _ENDED.get(str(ended).rpartition(".")[2].lower(), "complete")
-    has_value = _is_number(value)
+    has_value = is_number(value)
     if state == "complete" and not has_value:
         state = "failed"
     return TrialResult(
@@ -314,7 +311,7 @@ def _trial(
         params=params,
         values=(float(value),) if has_value and state in ("complete", "pruned") else (),
         state=state,
-        seconds=float(seconds) if _is_number(seconds) else None,
+        seconds=float(seconds) if is_number(seconds) else None,
         reason="no value" if state == "failed" and not has_value else "",
     )
 

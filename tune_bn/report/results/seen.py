@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tune_bn.core.space import Categorical, Float, Int, Parameter
+from tune_bn.plain.reading import is_number
 from tune_bn.report.errors import ReportError
 
 __all__ = ["SCALES", "seen_parameter"]
@@ -27,7 +28,7 @@ def seen_parameter(values: Sequence[Any], scale: str | None = None) -> Parameter
     Raises:
         ReportError: If the values do not fit the scale.
     """
-    are_numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+    are_numbers = all(map(is_number, values))
     if scale == "choice" or (scale is None and not are_numbers):
         return _choices(values)
     finite = [v for v in values if are_numbers and math.isfinite(v)]

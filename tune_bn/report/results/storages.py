@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_plus
 
 from tune_bn.plain.names import NETWORK_FILE, STUDY_FILE, SUMMARY_FILE
-from tune_bn.plain.reading import UNREADABLE, read_integer
+from tune_bn.plain.reading import UNREADABLE, is_number, read_integer
 from tune_bn.plain.text import error_line
 from tune_bn.report.errors import ReportError
 from tune_bn.report.results.results import Results
@@ -298,14 +298,14 @@ def _is_network(found: Mapping[str, Any]) -> bool:
     if not (isinstance(true, list) and isinstance(predicted, list)):
         return False
     are_epochs = all(
-        isinstance(e, dict) and all(_is_number(e.get(k)) for k in ("epoch", "train_loss", "loss"))
+        isinstance(e, dict) and all(is_number(e.get(k)) for k in ("epoch", "train_loss", "loss"))
         for e in epochs
     )
     are_layers = all(
         isinstance(layer, dict) and _are_numbers_of_one_length(layer) for layer in layers.values()
     )
     if classes is None:
-        are_rows = all(map(_is_number, (*true, *predicted)))
+        are_rows = all(map(is_number, (*true, *predicted)))
     else:
         are_rows = isinstance(classes, list) and all(v in classes for v in (*true, *predicted))
     return are_epochs and are_layers and are_rows and len(true) == len(predicted)
@@ -317,12 +317,8 @@ def _are_numbers_of_one_length(layer: Mapping[str, Any]) -> bool:
     return (
         len(lists) == len(columns)
         and len({len(column) for column in lists}) == 1
-        and all(map(_is_number, (value for column in lists for value in column)))
+        and all(map(is_number, (value for column in lists for value in column)))
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _json_file(file: Path) -> Mapping[str, Any]:
