@@ -263,7 +263,6 @@ def test_split_in_time(homes):
     assert "decides the split" in str(left_out)
 
 
-@pytest.mark.filterwarnings("ignore:10 of 120 rows hold no value")  # of their one column
 def test_sample_weights(homes, tmp_path):
     """They change the network; a model that was trained with them does not ask for them."""
     heavy = np.where(homes["kind"] == "dear", 20.0, 1.0)
@@ -281,7 +280,6 @@ def test_sample_weights(homes, tmp_path):
     assert again.predict(homes[["area"]]).tolist() == weighted.predict(homes[["area"]]).tolist()
 
 
-@pytest.mark.filterwarnings("ignore:10 of 120 rows hold no value")
 def test_rows_of_weight_0_are_as_if_left_out(homes):
     """As bagging and boosting give them; a class that is left by them is none."""
     weight = np.arange(len(homes)) % 3 * 1.0
