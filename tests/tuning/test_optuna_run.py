@@ -52,9 +52,17 @@ def test_a_large_table_has_large_batches(tiny, tmp_path, monkeypatch):
 
 def test_four_networks_answer_together(tiny, tmp_path):
     """The file's model is theirs, with the scores of the summary; the default's are as many."""
-    outcome = tune(tiny, tmp_path, QUICK)
+    heard: list[tuple[str, int, int]] = []
+    outcome = tune(
+        tiny,
+        tmp_path,
+        QUICK,
+        on_progress=lambda at: heard.append((at.doing, at.finished, at.trials)),
+    )
     best = outcome.summary["best"]
     assert best["networks"] == NETWORKS == 4
+    parts = 5 if best["is_default"] else 9  # the other models are one
+    assert heard[-1 - parts :] == [("test", done, parts) for done in range(parts + 1)]
     model = load_model(tmp_path / "model.pt")
     networks = networks_of(model.model)
     assert len(networks) == 4

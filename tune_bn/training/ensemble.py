@@ -74,6 +74,7 @@ def train_together(
     networks: int = 1,
     device: str = "cpu",
     after_epoch: Callable[[], None] = lambda: None,
+    on_network: Callable[[], None] = lambda: None,
 ) -> nn.Module:
     """Trains networks of one configuration and returns them as one, on the CPU.
 
@@ -85,6 +86,7 @@ def train_together(
         networks: How many, at least 1.
         device: Where to train.
         after_epoch: Called after each epoch; may raise to end the training.
+        on_network: Called after each network, also one that diverged.
 
     Raises:
         DivergedError: The training of the first network diverged. Others that do are left out.
@@ -98,8 +100,9 @@ def train_together(
         except DivergedError:
             if not trained:
                 raise
-            continue
-        trained.append(training.model.cpu())
+        else:
+            trained.append(training.model.cpu())
+        on_network()
     return answer_together(trained, dataset.task).eval()
 
 

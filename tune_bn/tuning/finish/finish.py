@@ -30,7 +30,7 @@ from tune_bn.tuning.finish.memory import FinalMemory
 from tune_bn.tuning.finish.remarks import gains_of, remarks, why_default, within_error
 from tune_bn.tuning.finish.shown import network_results
 from tune_bn.tuning.folder.folder import replace_results
-from tune_bn.tuning.folder.left import final_left_s, fits_s
+from tune_bn.tuning.folder.left import final_left_s, fits_s, network_s
 from tune_bn.tuning.folder.plan import FIRST_FOLDS, SMALLEST, plan_final
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally
@@ -136,10 +136,19 @@ def finish(
     )
     winner = ranking[0]
     default = next(each for each in ranking if each.config == default_config(len(dataset.train)))
-    report("test", 0, 3, 0.0)
     networks = tally.networks_in_time({winner.number, default.number})
-    model, test = _train_and_test(winner, dataset, settings, tally, networks)
-    report("test", 1, 3, tally.others_s + pace.default_s)
+    parts_s = [pace.network_s(winner)] * networks + [tally.others_s]
+    if winner is not default:
+        parts_s += [pace.network_s(default)] * networks
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        report("test", done, len(parts_s), sum(parts_s[done:]))
+
+    report("test", 0, len(parts_s), 0.0)
+    model, test = _train_and_test(winner, dataset, settings, tally, networks, step)
     limit_s = None if settings.timeout_s is None else settings.timeout_s / 10
     fitted = fitted_baselines(dataset, seed=settings.seed, metric=metric, limit_s=limit_s)
     others: dict[str, dict[str, float] | None] = {n: b.scores for n, b in fitted.items()}
@@ -159,15 +168,14 @@ def finish(
         )
     if BOOSTING not in fitted:
         notes.append(f"{BOOSTING} is left out: it would take more than a tenth of the timeout")
-    report("test", 2, 3, pace.default_s)
+    step()
     gains_of_others = {name: each.gains for name, each in fitted.items()}
     others[DEFAULT_NETWORK] = test
     if winner is not default:
-        of_default = _default_network(default, dataset, settings, tally, networks)
+        of_default = _default_network(default, dataset, settings, tally, networks, step)
         others[DEFAULT_NETWORK] = None if of_default is None else of_default[1]
         if of_default is not None:
             gains_of_others[DEFAULT_NETWORK] = gains_of(of_default[0], dataset, metric)
-    report("test", 3, 3, 0.0)
     if (n_finalists, folds) == SMALLEST and tally.left_s < 0.0:
         notes.append(
             f"the run took {tally.elapsed_s:.0f} s, longer than its timeout of "
@@ -264,10 +272,10 @@ class _FinalPace:
         self._trained: list[int] = []
         self._first_round = len(players) * min(folds, FIRST_FOLDS)
 
-    @property
-    def default_s(self) -> float:
-        """Seconds of the very last training."""
-        return self._fits_s[-1]
+    def network_s(self, finalist: Finalist) -> float:
+        """Returns the seconds of a network of a finalist on all rows but the test rows."""
+        number, tally = finalist.number, self._tally
+        return network_s(tally.fit_s if number is None else tally.seconds.get(number, tally.fit_s))
 
     def left_s(self, played: Played) -> float:
         """Returns the seconds that are left after a fit."""
@@ -330,7 +338,12 @@ def _final_seed(finalist: Finalist, settings: Settings) -> int:
 
 
 def _train_and_test(
-    finalist: Finalist, dataset: Dataset, settings: Settings, tally: Tally, networks: int
+    finalist: Finalist,
+    dataset: Dataset,
+    settings: Settings,
+    tally: Tally,
+    networks: int,
+    on_network: Callable[[], None],
 ) -> tuple[nn.Module, dict[str, float]]:
     """Trains on all rows but the test rows; returns the networks as one and its scores on those.
 
@@ -346,6 +359,7 @@ def _train_and_test(
             networks=networks,
             device=settings.device,
             after_epoch=tally.raise_if_stopped,
+            on_network=on_network,
         )
     except DivergedError as error:
         raise TuneError(
@@ -357,10 +371,15 @@ def _train_and_test(
 
 
 def _default_network(
-    default: Finalist, dataset: Dataset, settings: Settings, tally: Tally, networks: int
+    default: Finalist,
+    dataset: Dataset,
+    settings: Settings,
+    tally: Tally,
+    networks: int,
+    on_network: Callable[[], None],
 ) -> tuple[torch.nn.Module, dict[str, float]] | None:
     try:
-        return _train_and_test(default, dataset, settings, tally, networks)
+        return _train_and_test(default, dataset, settings, tally, networks, on_network)
     except TuneError:
         return None  # a default that diverges on these data has no score
 

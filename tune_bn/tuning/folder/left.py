@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tune_bn.tuning.folder.plan import FINALISTS, FIRST_FOLDS, FOLDS, SECOND_ROUND
 
-__all__ = ["FILES_S", "SearchPace", "Timed", "final_left_s", "fits_s"]
+__all__ = ["FILES_S", "SearchPace", "Timed", "final_left_s", "fits_s", "network_s"]
 
 FILES_S = 1.0
 """Seconds that the page and the other files take."""
@@ -152,8 +152,17 @@ def fits_s(
     going_on = min(len(players), SECOND_ROUND)
     second_s = _FOLD_ROWS * ((going_on - 1) * mean + default_s) / going_on
     second = [second_s] * (going_on * max(folds - FIRST_FOLDS, 0))
-    all_rows = networks * _ALL_ROWS
-    return [*first, *second, 0.5 * all_rows * mean, all_rows * default_s]
+    last = [0.5 * networks * network_s(mean), networks * network_s(default_s)]
+    return [*first, *second, *last]
+
+
+def network_s(trial_s: float) -> float:
+    """Returns the seconds of a training on all rows but the test rows.
+
+    Args:
+        trial_s: What a trial of this configuration took in the search.
+    """
+    return _ALL_ROWS * trial_s
 
 
 def final_left_s(
