@@ -89,17 +89,17 @@ def test_several_at_the_same_time_are_as_one_after_the_other(tiny):
     assert set(memory) >= {(c, fold) for c in (POOR, GOOD) for fold in range(2)}
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_the_time_left_of_fits_at_the_same_time(jobs):
-    """They share the time; the two trainings that follow do not."""
+@pytest.mark.parametrize(("jobs", "networks"), [(1, 1), (2, 1), (2, 4)])
+def test_the_time_left_of_fits_at_the_same_time(jobs, networks):
+    """They share the time; the networks of two configurations that follow do not."""
     tally: Any = SimpleNamespace(
-        elapsed_s=0.0, seconds={0: 6.0, 1: 6.0}, fit_s=6.0, others_s=0.0, start_s=0.0, networks=1
+        elapsed_s=0.0, seconds={0: 6.0, 1: 6.0}, fit_s=6.0, others_s=0.0, start_s=0.0
     )
-    pace = _FinalPace(tally, [0, 1], 5, jobs)
+    pace = _FinalPace(tally, [0, 1], 5, jobs, networks=networks)
     tally.elapsed_s = 2 * 6.4 / jobs
     for done in (1, 2):
         left = pace.left_s(Played(done, 10, 0, 5, is_new=True))
-    assert left == pytest.approx(8 * 6.4 / jobs + 1.5 * 8.0)
+    assert left == pytest.approx(8 * 6.4 / jobs + 1.5 * networks * 8.0)
 
 
 def test_a_round_for_workers_is_counted_and_can_be_stopped():

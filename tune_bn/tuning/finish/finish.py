@@ -103,7 +103,14 @@ def finish(
     rows = len(dataset.train) + len(dataset.validation)
     n_finalists, folds = plan_final(rows, tally.fits_in(tally.left_s))
     candidates = _candidates(study, n_finalists, len(dataset.train), metric, maximize=maximize)
-    pace = _FinalPace(tally, [number for number, _ in candidates], folds, settings.jobs)
+    is_cut = (n_finalists, folds) != plan_final(rows)
+    pace = _FinalPace(
+        tally,
+        [number for number, _ in candidates],
+        folds,
+        settings.jobs,
+        networks=1 if is_cut else tally.networks,
+    )
 
     def report(doing: str, done: int, of: int, left: float, stage: str | None = None) -> None:
         if doing == "final" and (n_finalists, folds) != SMALLEST:  # which is cut short in time
@@ -156,7 +163,7 @@ def finish(
     notes = remarks(test, gains, fitted, dataset, metric)
     if winner is default and (why := why_default(ranking, metric)) is not None:
         notes.append(why)
-    if (n_finalists, folds) != plan_final(rows):
+    if is_cut:
         notes.append(
             f"the timeout left time to compare the best {n_finalists} and the default on {folds} "
             f"fold{'s' if folds > 1 else ''} only"
@@ -262,11 +269,19 @@ def _by_weight(weight: torch.Tensor | None) -> dict[str, float]:
 class _FinalPace:
     """How long the final and what follows it will take, by what it has taken so far."""
 
-    def __init__(self, tally: Tally, numbers: Sequence[int | None], folds: int, jobs: int) -> None:
+    def __init__(
+        self,
+        tally: Tally,
+        numbers: Sequence[int | None],
+        folds: int,
+        jobs: int,
+        *,
+        networks: int = 1,
+    ) -> None:
         self._tally, self._before_s = tally, tally.elapsed_s
         players = [tally.seconds.get(n, tally.fit_s) if n is not None else 0.0 for n in numbers]
         *of_folds, best_s, default_s = fits_s(
-            players, folds=folds, default_s=players[-1], networks=tally.networks
+            players, folds=folds, default_s=players[-1], networks=networks
         )
         self._fits_s = [*(seconds / jobs for seconds in of_folds), best_s, default_s]
         self._trained: list[int] = []
