@@ -183,6 +183,15 @@ def test_accuracies_that_chance_may_make_differ_are_ranked_by_loss(rows_a_fold, 
     assert found == expected
 
 
+def test_all_right_on_few_rows_may_be_chance_too():
+    """Of 100 rows one or two that are wrong are not behind none; of 10,000 a hundred are."""
+    met = {0: of_folds(1.0, 0.02), 1: of_folds(0.98, 0.01)}
+    orders = [
+        _in_order([0, 1], met, "accuracy", maximize=True, rows_a_fold=rows) for rows in (20, 2000)
+    ]
+    assert orders == [[1, 0], [0, 1]]
+
+
 @pytest.mark.parametrize(("metric", "maximize"), [("loss", False), ("r2", True)])
 def test_other_metrics_are_ranked_by_themselves(metric, maximize):
     """What was asked for decides, however small the difference is."""

@@ -243,11 +243,20 @@ def _in_order(
         if metric != "accuracy":
             return (-folds[place], 0.0, sign * value, loss)
         best = max(scores[p][metric] for p in places if folds[p] == folds[place])
-        error = math.sqrt(best * (1.0 - best) / (folds[place] * rows_a_fold))
-        is_behind = value < best - 2.0 * error
+        is_behind = value < best - 2.0 * _error_of_share(best, folds[place] * rows_a_fold)
         return (-folds[place], float(is_behind), -value if is_behind else loss, loss)
 
     return sorted(places, key=rank_of)
+
+
+def _error_of_share(share: float, rows: float) -> float:
+    """Returns the standard error of a share of some rows, above 0 for none and for all of them.
+
+    With two hits and two misses more (Agresti and Coull 1998, "Approximate is better than 'exact'
+    for interval estimation of binomial proportions").
+    """
+    share = (share * rows + 2.0) / (rows + 4.0)
+    return math.sqrt(share * (1.0 - share) / (rows + 4.0))
 
 
 def _is_clearly_better(
