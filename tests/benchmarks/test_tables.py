@@ -38,7 +38,7 @@ def test_a_short_run_has_every_model(tmp_path):
         "random forest",
         "scikit-learn's MLP",
     ]
-    written = pd.read_json(out, lines=True)
+    written = pd.read_json(out, lines=True, precise_float=True)
     assert written["score"].tolist() == [row["score"] for row in rows]
     assert written["machine"].notna().all()
     assert tables.summary(rows).count("\n") == 3
