@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from benchmarks.rows import latest, rows_of
 from benchmarks.svg import Scale, line, picture, text
+from benchmarks.tool.tables import scores_of
 
 __all__ = ["CHARTS", "dots"]
 
@@ -180,13 +181,10 @@ def early() -> str:
 def tables() -> str:
     """Returns the test scores on real tables of the tuned network and of what one would take."""
     models = ("tuned network", "default network", "gradient boosting", "RealMLP")
-    found: dict[str, dict[str, list[float]]] = {}
-    for r in latest(rows_of("tables"), lambda r: (r["table"], r["seed"], r["model"])):
-        if r["score"] is not None and r["model"] in models:
-            found.setdefault(r["table"], {}).setdefault(r["model"], []).append(r["score"])
+    rows = latest(rows_of("tables"), lambda r: (r["table"], r["seed"], r["model"]))
     shown = [
-        (name, {model: statistics.mean(of[model]) for model in models if model in of})
-        for name, of in found.items()
+        (name, {model: statistics.mean(of[model].values()) for model in models if model in of})
+        for name, of in scores_of(rows).items()
     ]
     return dots("Test score on real tables", shown, unit="test accuracy, or R² for numbers")
 

@@ -36,7 +36,7 @@ from tune_bn.training.data import dataset_of
 from tune_bn.tuning.optuna_run import tune
 from tune_bn.tuning.settings import Settings
 
-__all__ = ["TABLES", "goals", "main", "run", "summary"]
+__all__ = ["TABLES", "Scores", "goals", "main", "run", "scores_of", "summary"]
 
 Task = Literal["classification", "regression"]
 _PACKAGES = ("tune-bn", "torch", "numpy", "pandas", "scikit-learn")
@@ -275,7 +275,7 @@ GROUPS: dict[str, Callable[[Dataset, pd.DataFrame, Settings], list[dict[str, Any
 """Models that are measured together: what the tool shows, scikit-learn's, and networks' anchors."""
 
 
-_Scores = dict[str, dict[str, dict[int, float]]]
+Scores = dict[str, dict[str, dict[int, float]]]
 """Table → model → seed → score; the guess and the linear model have one name for both tasks."""
 
 _GOALS = (
@@ -286,14 +286,23 @@ _GOALS = (
 )
 
 
-def _scores(rows: Iterable[Mapping[str, Any]]) -> _Scores:
-    of: _Scores = {}
+def scores_of(rows: Iterable[Mapping[str, Any]]) -> Scores:
+    """Returns the scores of the seeds that the tuned network has, so that all are of one split."""
+    of: Scores = {}
     for row in rows:
         if row["score"] is not None:
             guess = "a guess" if row["model"].startswith("always") else row["model"]
             model = "linear" if guess.endswith("regression") else guess
             of.setdefault(row["table"], {}).setdefault(model, {})[row["seed"]] = row["score"]
-    return of
+    return {
+        table: {
+            model: both
+            for model, scores in found.items()
+            if (both := {seed: scores[seed] for seed in scores if seed in found[_TUNED]})
+        }
+        for table, found in of.items()
+        if _TUNED in found
+    }
 
 
 def summary(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -304,7 +313,7 @@ def summary(rows: Iterable[Mapping[str, Any]]) -> str:
     After the tuned network's stands by how much it is ahead of its default configuration, ± the
     standard error of that difference over the seeds.
     """
-    of = _scores(rows)
+    of = scores_of(rows)
     models = list(dict.fromkeys(model for found in of.values() for model in found))
     models.sort(key=lambda model: model not in (_TUNED, _DEFAULT))
     body = []
@@ -321,7 +330,7 @@ def goals(rows: Iterable[Mapping[str, Any]]) -> str:
     Only tables with two seeds or more count; the error is the standard error of the difference
     over the seeds.
     """
-    of = _scores(rows)
+    of = scores_of(rows)
     body = []
     for model, goal in _GOALS:
         gains = [_gains(found.get(_TUNED, {}), found.get(model, {})) for found in of.values()]

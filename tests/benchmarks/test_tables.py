@@ -73,6 +73,19 @@ def test_the_summary_tells_gain_and_error():
     )
 
 
+def test_all_models_are_of_the_splits_of_the_tuned_network():
+    """Seeds that it lacks do not count for others; a table that it has not met is none."""
+    scores = {"tuned network": [0.9, 0.8], "RealMLP": [0.8, 0.7, 0.1]}
+    rows = [
+        {"table": "t", "model": model, "seed": seed, "score": score}
+        for model, found in scores.items()
+        for seed, score in enumerate(found)
+    ]
+    rows.append({"table": "u", "model": "RealMLP", "seed": 0, "score": 0.5})
+    assert tables.summary(rows).splitlines()[2:] == ["| t | 2 | 0.850 | 0.750 | – |"]
+    assert tables.goals(rows).splitlines()[-1].startswith("| RealMLP | 1 | 1 |")
+
+
 def test_the_goals_count_tables_by_gain_and_error():
     """A gain within its error is ahead, not by more than it; tables of one seed do not count."""
     scores = {"a": ([0.9, 0.9], [0.8, 0.7]), "b": ([0.9, 0.7], [0.8, 0.79]), "c": ([0.1], [0.9])}
