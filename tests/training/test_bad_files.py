@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.refusals import NUMBERS, csv, frame, npz, refusal
 from tune_bn.training import DataError, load_dataset
+from tune_bn.training.from_csv import _row_notes
 from tune_bn.training.tables import read_table
 
 
@@ -299,3 +300,12 @@ def test_a_spreadsheet_named_csv(tmp_path: Path) -> None:
 def test_a_title_above_the_header(tmp_path: Path) -> None:
     message = refusal(csv(tmp_path, "Sales of May\n\na,y\n1,2\n"), target="y")
     assert "Its columns are 'Sales of May'. Begin it with the names of its columns" in message
+
+
+def test_rows_are_counted_whatever_their_bytes_are(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 are for pandas to refuse, or to leave unread."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"a,b\n1,2\n3,\xed\n4\n")
+    assert _row_notes(path, ["a", "b"], ",", 0) == [
+        "the last row has 1 of 2 cells: the file may be cut short"
+    ]
