@@ -344,7 +344,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as abov
 
     Args:
         trials: Configurations to try, at least 1.
-        timeout: Seconds for the whole of `fit` but the last training of `refit`, above 0; None:
+        timeout: Seconds for the whole of `fit` but the last trainings, of `refit`, above 0; None:
             no limit.
         jobs: Configurations trained at the same time, each in a process of its own above 1.
         seed: Decides the split, the draws and the initial weights.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import pandas as pd
 
@@ -166,17 +166,14 @@ def _frames(path: Path, rows: int | None, options: dict[str, Any]) -> Iterator[p
         yield from parts
 
 
-def _decoded(path: Path) -> TextIO:
-    """Opens a file to count its rows; what is no UTF-8 in it, pandas refuses or leaves unread."""
-    return path.open(encoding="utf-8-sig", errors="replace", newline="")
-
-
 def _row_notes(path: Path, names: list[str], separator: str, skipped: int) -> list[str]:
     """Returns a line if rows end too early, and one if a cell holds the rows that follow it."""
     needed = max((place for place, name in enumerate(names, 1) if name.strip()), default=0)
     n_rows, short, first, n_cells, line = -1, 0, 0, 0, 0
     swallowed: list[str] = []
-    with suppress(csv.Error), _decoded(path) as file:
+    # What is no UTF-8 pandas refuses, or leaves unread.
+    options: dict[str, Any] = {"encoding": "utf-8-sig", "errors": "replace", "newline": ""}
+    with suppress(csv.Error), path.open(**options) as file:
         rows = csv.reader(islice(file, skipped, None), delimiter=separator)
         for cells in rows:
             has_lines = rows.line_num - line > 1

@@ -289,8 +289,7 @@ class _FinalPace:
 
     def network_s(self, finalist: Finalist) -> float:
         """Returns the seconds of a network of a finalist on all rows but the test rows."""
-        number, tally = finalist.number, self._tally
-        return network_s(tally.fit_s if number is None else tally.seconds.get(number, tally.fit_s))
+        return network_s(self._tally.trial_s(finalist.number))
 
     def left_s(self, played: Played) -> float:
         """Returns the seconds that are left after a fit."""

@@ -192,6 +192,10 @@ class Tally:
             return math.inf
         return self._settings.jobs * (seconds - self.kept_s) / max(_SLOWER * self.fit_s, 1e-9)
 
+    def trial_s(self, number: int | None) -> float:
+        """Returns the seconds of a trial's training; what one takes, for one that none tried."""
+        return self.fit_s if number is None else self.seconds.get(number, self.fit_s)
+
     def networks_in_time(self, numbers: Collection[int | None]) -> int:
         """Returns how many networks of each of some configurations there is time for, at least 1.
 
@@ -201,9 +205,7 @@ class Tally:
         timeout = self._settings.timeout_s
         if timeout is None:
             return self.networks
-        each_s = sum(
-            self.seconds.get(n, self.fit_s) if n is not None else self.fit_s for n in numbers
-        )
+        each_s = sum(self.trial_s(number) for number in numbers)
         most = (self.left_s - after_fits_s(timeout)) / max(_SLOWER * each_s, 1e-9)
         return min(max(int(most), 1), self.networks)
 
