@@ -18,8 +18,9 @@ from tests.fuzz.mutate import NUMBERS, TEXTS, damaged, damaged_json, spoiled_tex
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
 from tune_bn.ray import CoarseToFineSearch
 from tune_bn.training import Config, load_dataset
-from tune_bn.training.ensemble import train_together
 from tune_bn.training.model_file import save_model
+from tune_bn.tuning.finish.networks import train_networks
+from tune_bn.tuning.trials.workers import Workers
 
 __all__ = ["core_state", "model_file", "ray_state", "summary_file"]
 
@@ -163,10 +164,14 @@ def _model_seeds() -> Sequence[bytes]:
             data = load_dataset(table, target=target)
             for config in (Config(width=4, depth=1), Config(width=3, depth=2, decay=0.9)):
                 networks = 1 if config.decay is None else 2
+                (trained,) = train_networks(
+                    [(config, 0)], data, networks=networks, epochs=1, workers=Workers(1)
+                )
+                assert trained.model is not None
                 save_model(
                     path,
                     model_config=config,
-                    model=train_together(config, data, epochs=1, seed=0, networks=networks),
+                    model=trained.model,
                     dataset=data,
                     metrics={"test": {"loss": 0.5}},
                 )

@@ -30,9 +30,8 @@ from sklearn.utils.validation import (
 )
 
 from tune_bn.report import write_report
-from tune_bn.training import DataError, Dataset, DivergedError, dataset_of
+from tune_bn.training import DataError, Dataset, dataset_of
 from tune_bn.training.data import MIN_ROWS, WEIGHS
-from tune_bn.training.ensemble import train_together
 from tune_bn.training.learned import DroppedColumn
 from tune_bn.training.model_file import TunedModel, load_model
 from tune_bn.training.target import Task
@@ -40,9 +39,10 @@ from tune_bn.training.written import MISSING_WORDS
 from tune_bn.tuning import ModelFileError
 from tune_bn.tuning.backends import runner
 from tune_bn.tuning.finish.final import all_rows
+from tune_bn.tuning.finish.networks import train_networks
 from tune_bn.tuning.folder.study import copied_study
 from tune_bn.tuning.settings import RaySettings, Settings
-from tune_bn.tuning.trials.workers import one_thread
+from tune_bn.tuning.trials.workers import Workers, one_thread
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -318,19 +318,16 @@ def _of_all_rows(
 ) -> TunedModel:
     """Returns the model with networks that are trained on the test rows, too, if they can be."""
     best = summary["best"]
-    try:
-        with one_thread():
-            network = train_together(
-                model.config,
-                all_rows(dataset),
-                epochs=settings.epochs,
-                seed=best["fit_seed"],
-                networks=best["networks"],
-                device=settings.device,
-            )
-    except DivergedError:
-        return model
-    return replace(model, model=network)
+    with one_thread(), Workers(settings.jobs) as workers:
+        (trained,) = train_networks(
+            [(model.config, best["fit_seed"])],
+            all_rows(dataset),
+            networks=best["networks"],
+            epochs=settings.epochs,
+            workers=workers,
+            device=settings.device,
+        )
+    return model if trained.model is None else replace(model, model=trained.model)
 
 
 class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as above

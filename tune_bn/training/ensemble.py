@@ -10,18 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from tune_bn.training.config import Config
-from tune_bn.training.data import Dataset
-from tune_bn.training.errors import DivergedError
-from tune_bn.training.fit import Fit
 from tune_bn.training.target import Task
 
-__all__ = ["Ensemble", "answer_together", "networks_of", "train_together"]
+__all__ = ["Ensemble", "answer_together", "network_seed", "networks_of"]
 
 
 class Ensemble(nn.Module):
@@ -65,48 +61,13 @@ def networks_of(model: nn.Module) -> list[nn.Module]:
     return list(model.networks) if isinstance(model, Ensemble) else [model]
 
 
-def train_together(
-    config: Config,
-    dataset: Dataset,
-    *,
-    epochs: int,
-    seed: int,
-    networks: int = 1,
-    device: str = "cpu",
-    after_epoch: Callable[[], None] = lambda: None,
-    on_network: Callable[[], None] = lambda: None,
-) -> nn.Module:
-    """Trains networks of one configuration and returns them as one, on the CPU.
+def network_seed(seed: int, place: int) -> int:
+    """Returns the seed of one of several networks.
 
     Args:
-        config: Of each.
-        dataset: Its training rows are trained on.
-        epochs: Passes over them.
-        seed: Of the first network; those of the others follow from it.
-        networks: How many, at least 1.
-        device: Where to train.
-        after_epoch: Called after each epoch; may raise to end the training.
-        on_network: Called after each network, also one that diverged.
-
-    Raises:
-        DivergedError: The training of the first network diverged. Others that do are left out.
+        seed: Of the first.
+        place: Which one, from 0.
     """
-    trained: list[nn.Module] = []
-    for place in range(networks):
-        training = Fit(config, dataset, epochs=epochs, seed=_seed(seed, place), device=device)
-        try:
-            for _ in training:
-                after_epoch()
-        except DivergedError:
-            if not trained:
-                raise
-        else:
-            trained.append(training.model.cpu())
-        on_network()
-    return answer_together(trained, dataset.task).eval()
-
-
-def _seed(seed: int, place: int) -> int:
     if place == 0:
         return seed
     digest = hashlib.sha256(f"{seed}:network {place}".encode()).digest()

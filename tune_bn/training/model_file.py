@@ -49,7 +49,6 @@ __all__ = [
     "baselines",
     "load_model",
     "save_model",
-    "write_atomically",
 ]
 
 _FORMAT = "tune-bn model 1"

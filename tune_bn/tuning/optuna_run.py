@@ -17,7 +17,7 @@ from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import default_config, params_of
 from tune_bn.tuning.trials.life import Search
 from tune_bn.tuning.trials.opening import opened_study
-from tune_bn.tuning.trials.workers import run_here, run_in_workers
+from tune_bn.tuning.trials.workers import Workers
 
 __all__ = ["tune"]
 
@@ -82,27 +82,21 @@ def tune(
         trained = rows + len(dataset.validation)
         search.tally.others_s = FILES_S + expected_s(trained, dataset.n_features, dataset.n_outputs)
         search.tally.plan, search.tally.networks = plan_final(trained), n_networks(trained)
-        if settings.jobs == 1:
-            run_here(search, dataset, epochs=settings.epochs, device=settings.device, metric=metric)
-        else:
-            run_in_workers(
-                search,
-                dataset,
-                n_workers=settings.jobs,
-                epochs=settings.epochs,
-                device=settings.device,
-                metric=metric,
+        with Workers(settings.jobs) as workers:
+            workers.train(
+                search, dataset, epochs=settings.epochs, device=settings.device, metric=metric
             )
-        search.tally.raise_if_stopped()
-        return finish(
-            study,
-            search.tally,
-            dataset,
-            settings,
-            folder,
-            write_report=write_report,
-            on_progress=on_progress,
-        )
+            search.tally.raise_if_stopped()
+            return finish(
+                study,
+                search.tally,
+                dataset,
+                settings,
+                folder,
+                workers=workers,
+                write_report=write_report,
+                on_progress=on_progress,
+            )
 
 
 def _pruner(settings: Settings) -> optuna.pruners.BasePruner:

@@ -23,7 +23,7 @@ from tune_bn.tuning.finish.finish import _candidates, _FinalPace
 from tune_bn.tuning.folder.plan import plan_final
 from tune_bn.tuning.space import params_of, suggest_config
 from tune_bn.tuning.trials.life import VALIDATION
-from tune_bn.tuning.trials.workers import Job, one_thread
+from tune_bn.tuning.trials.workers import Job, Workers, one_thread
 
 GOOD = Config(learning_rate=0.1, width=16, depth=1, dropout=0.0)
 POOR = Config(width=1, depth=1, learning_rate=1e-4)
@@ -76,8 +76,8 @@ def test_several_at_the_same_time_are_as_one_after_the_other(tiny):
     memory: dict[tuple[Config, int], Sequence[EpochMetrics]] = {}
     configs = (POOR, DIVERGES, GOOD)
     options = {"folds": 2, "on_fold": heard.append, "memory": memory}
-    with one_thread():
-        found = final(tiny, *configs, jobs=2, **options)
+    with one_thread(), Workers(2) as workers:
+        found = final(tiny, *configs, workers=workers, **options)
         assert [each.done for each in heard] == list(range(1, 7))
         assert sum(each.is_new for each in heard) >= 4
         again = final(tiny, *configs, folds=2)
@@ -89,17 +89,15 @@ def test_several_at_the_same_time_are_as_one_after_the_other(tiny):
     assert set(memory) >= {(c, fold) for c in (POOR, GOOD) for fold in range(2)}
 
 
-@pytest.mark.parametrize(("jobs", "networks"), [(1, 1), (2, 1), (2, 4)])
+@pytest.mark.parametrize(("jobs", "networks"), [(1, 1), (2, 1), (2, 4), (8, 4)])
 def test_the_time_left_of_fits_at_the_same_time(jobs, networks):
-    """They share the time; the networks of two configurations that follow do not."""
-    tally: Any = SimpleNamespace(
-        elapsed_s=0.0, seconds={0: 6.0, 1: 6.0}, fit_s=6.0, others_s=0.0, start_s=0.0
-    )
+    """They share the time, and so do the networks that follow, if they are as many."""
+    tally: Any = SimpleNamespace(elapsed_s=0.0, seconds={0: 6.0, 1: 6.0}, fit_s=6.0, others_s=0.0)
     pace = _FinalPace(tally, [0, 1], 5, jobs, networks=networks)
     tally.elapsed_s = 2 * 6.4 / jobs
     for done in (1, 2):
         left = pace.left_s(Played(done, 10, 0, 5, is_new=True))
-    assert left == pytest.approx(8 * 6.4 / jobs + 1.5 * networks * 8.0)
+    assert left == pytest.approx(8 * 6.4 / jobs + 8.0 * max(1.5 * networks / jobs, 1.0))
 
 
 def test_a_round_for_workers_is_counted_and_can_be_stopped():

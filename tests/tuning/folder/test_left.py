@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_bn.training.baselines import expected_s
-from tune_bn.tuning.folder.left import FILES_S, SearchPace, Timed, final_left_s, fits_s
+from tune_bn.tuning.folder.left import FILES_S, SearchPace, Timed, final_left_s, fits_s, network_s
 
 TRACES = json.loads(Path(__file__).with_name("traces.json").read_text())
 UNSEEN = json.loads(Path(__file__).with_name("unseen.json").read_text())
@@ -100,16 +100,17 @@ def test_nothing_is_said_before_a_trial_was_trained_to_its_end():
     assert pace.left_s(asked=9) is None
 
 
-def test_jobs_share_the_trainings_of_the_final():
-    """But not the two that follow it."""
+@pytest.mark.parametrize("networks", [1, 4])
+def test_jobs_share_the_trainings_of_the_final(networks: int):
+    """And those that follow it, of which there are one and a half for each network."""
     pace = SearchPace(maximize=True)
     for value in (0.5, 0.6):
         pace.add(Timed(1.0, 1.0, value))
-    alone, shared = (pace.left_s(asked=2, jobs=jobs) for jobs in (1, 2))
-    folds = fits_s([1.0, 1.0], folds=5, default_s=1.0)[:-2]
-    assert alone is not None
-    assert shared is not None
-    assert alone - shared == pytest.approx(sum(folds) / 2)
+    alone, two, many = (pace.left_s(asked=2, jobs=jobs, networks=networks) for jobs in (1, 2, 1000))
+    *folds, best, default = fits_s([1.0, 1.0], folds=5, default_s=1.0, networks=networks)
+    assert alone == pytest.approx(sum(folds) + best + default)
+    assert two == pytest.approx(sum(folds) / 2 + (best + default) / min(2.0, 1.5 * networks))
+    assert many == pytest.approx(sum(folds) / 1000 + network_s(1.0))
 
 
 def test_what_an_earlier_final_trained_says_nothing_of_the_pace():

@@ -8,28 +8,6 @@ from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
 
 
-@pytest.mark.parametrize(("jobs", "start_s"), [(1, 0.0), (2, 4.0)])
-def test_processes_that_begin_again_for_the_final_are_counted(jobs: int, start_s: float):
-    """The first trial tells how long they took; each of the final's two rounds begins them anew."""
-    now, said = [0.0], list[Progress]()
-    settings = Settings(trials=1, jobs=jobs)
-    tally = Tally(
-        optuna.create_study(),
-        settings,
-        on_progress=said.append,
-        is_stopped=lambda: False,
-        clock=lambda: now[0],
-    )
-    now[0] = 5.0
-    tally.end(0, TrialState.COMPLETE, 0.5, seconds=1.0)
-    assert tally.start_s == start_s
-    left = said[-1].left_s
-    tally.start_s = 0.0
-    tally.report()
-    assert left is not None
-    assert said[-1].left_s == pytest.approx(left - 2 * start_s)
-
-
 def test_the_epochs_of_the_first_trial_tell_how_long_all_will_take():
     """Before it has ended, what is said then, with the rest of it on top."""
     now, said = [0.0], list[Progress]()
@@ -74,11 +52,11 @@ def test_networks_that_answer_together_are_counted():
         assert tally.networks_in_time({0}) == networks
     assert lasts[1] == pytest.approx(lasts[0] + 3 * 1.5 * 8.0)
     in_time = []
-    for timeout_s in (20.0, 60.0, 100.0):
-        tally = counted(timeout_s=timeout_s)
+    for timeout_s, jobs in ((20.0, 1), (60.0, 1), (100.0, 1), (40.0, 1), (40.0, 2)):
+        tally = counted(timeout_s=timeout_s, jobs=jobs)
         tally.end(0, TrialState.COMPLETE, 0.5, seconds=6.0)
         in_time.append((tally.networks_in_time({0}), tally.networks_in_time({0, None})))
-    assert in_time == [(1, 1), (4, 3), (4, 4)]
+    assert in_time == [(1, 1), (4, 3), (4, 4), (4, 2), (4, 4)]
 
 
 def test_no_time_left_is_not_said_while_there_is_work():

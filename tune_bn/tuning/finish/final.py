@@ -27,7 +27,7 @@ from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Fit, 
 from tune_bn.tuning.folder.plan import FINALISTS, FIRST_FOLDS, FOLDS, SECOND_ROUND
 from tune_bn.tuning.space import default_config
 from tune_bn.tuning.trials.life import fit_seed
-from tune_bn.tuning.trials.workers import Job, run_in_workers
+from tune_bn.tuning.trials.workers import Job, Listener, Workers
 
 __all__ = [
     "FINALISTS",
@@ -98,7 +98,7 @@ def play_final(
     epochs: int,
     device: str = "cpu",
     folds: int = FOLDS,
-    jobs: int = 1,
+    workers: Workers | None = None,
     is_over: Callable[[], bool] = lambda: False,
     on_fold: Callable[[Played], None] = lambda _: None,
     after_epoch: Callable[[], None] = lambda: None,
@@ -122,7 +122,7 @@ def play_final(
         epochs: Passes over the rows for each fit.
         device: Where to train.
         folds: How many of the folds are played, at least 1.
-        jobs: Fits at the same time, above 1 each in a process of its own; they give the same.
+        workers: Train fits side by side, if there are several; they give the same.
         is_over: Asked before each fit but the first; True ends the final with what it has.
         on_fold: Called after each fit.
         after_epoch: Called after each epoch; may raise to end the final.
@@ -161,16 +161,9 @@ def play_final(
         asked = [job for place, job in fits if ends[place] is not None]
         missing = deque(job for job in asked if (job.config, job.fold) not in memory)
         at_once: set[Job] = set()
-        if min(jobs, len(missing)) > 1:
+        if workers is not None and min(workers.n, len(missing)) > 1:
             running = _Round(missing, epochs, memory, is_over, after_epoch, at_once, count)
-            run_in_workers(
-                running,
-                held_out,
-                n_workers=min(jobs, len(missing)),
-                epochs=epochs,
-                device=device,
-                metric=metric,
-            )
+            workers.train(running, held_out, epochs=epochs, device=device, metric=metric)
         for place, job in fits:
             of_place = ends[place]
             is_new = False
@@ -372,7 +365,7 @@ class _HeldOut:
 
 
 @dataclass
-class _Round:
+class _Round(Listener):
     """Hands the fits of a round to workers, and keeps what they trained.
 
     One that fails there is left to be trained here, which says why.
@@ -385,16 +378,16 @@ class _Round:
     after_epoch: Callable[[], None]
     done: set[Job]
     count: Callable[..., None]
-    trained: dict[Job, list[EpochMetrics]] = field(default_factory=dict)
+    begun: dict[Job, list[EpochMetrics]] = field(default_factory=dict)
 
     def begin(self) -> Job | None:
-        if not self.waiting or (self.trained and self.is_over()):
+        if not self.waiting or (self.begun and self.is_over()):
             return None
         return self.waiting.popleft()
 
     def epoch(self, job: Job, metrics: EpochMetrics) -> bool:
         self.after_epoch()
-        trained = self.trained.setdefault(job, [])
+        trained = self.begun.setdefault(job, [])
         trained.append(metrics)
         if metrics.epoch < self.epochs:
             return True

@@ -20,23 +20,25 @@ from tune_bn import __version__
 from tune_bn.optuna import stages
 from tune_bn.plain.files import write_atomically
 from tune_bn.plain.names import NETWORK_FILE, REASON, STUDY_FILE, SUMMARY_FILE
-from tune_bn.training import Config, Dataset, DivergedError, evaluate
+from tune_bn.training import Config, Dataset, evaluate
 from tune_bn.training.baselines import BOOSTING, fitted_baselines
-from tune_bn.training.ensemble import networks_of, train_together
+from tune_bn.training.ensemble import networks_of
 from tune_bn.training.model_file import save_model
 from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.final import Finalist, Played, all_but_test, play_final
 from tune_bn.tuning.finish.memory import FinalMemory
+from tune_bn.tuning.finish.networks import train_networks
 from tune_bn.tuning.finish.remarks import gains_of, remarks, why_default, within_error
 from tune_bn.tuning.finish.shown import network_results
 from tune_bn.tuning.folder.folder import replace_results
-from tune_bn.tuning.folder.left import final_left_s, fits_s, network_s
-from tune_bn.tuning.folder.plan import FIRST_FOLDS, SMALLEST, plan_final
+from tune_bn.tuning.folder.left import final_left_s, fits_s, network_s, shared_s
+from tune_bn.tuning.folder.plan import SMALLEST, plan_final
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import default_config, params_of, suggest_config
 from tune_bn.tuning.trials.life import VALIDATION, fit_seed
+from tune_bn.tuning.trials.workers import Workers
 
 __all__ = ["DEFAULT_NETWORK", "Outcome", "WriteReport", "finish"]
 
@@ -87,6 +89,7 @@ def finish(
     settings: Settings,
     folder: Path,
     *,
+    workers: Workers,
     write_report: WriteReport | None,
     on_progress: Callable[[Progress], None],
 ) -> Outcome:
@@ -135,7 +138,7 @@ def finish(
         epochs=settings.epochs,
         device=settings.device,
         folds=folds,
-        jobs=settings.jobs,
+        workers=workers,
         is_over=lambda: tally.left_s < kept_s,
         on_fold=hear,
         after_epoch=tally.raise_if_stopped,
@@ -143,19 +146,42 @@ def finish(
     )
     winner = ranking[0]
     default = next(each for each in ranking if each.config == default_config(len(dataset.train)))
-    networks = tally.networks_in_time({winner.number, default.number})
-    parts_s = [pace.network_s(winner)] * networks + [tally.others_s]
-    if winner is not default:
-        parts_s += [pace.network_s(default)] * networks
+    # The rows that could pick a decay are trained on here, so each has the one that was picked.
+    asked = [winner] if winner is default else [winner, default]
+    networks = tally.networks_in_time([each.number for each in asked])
+    fits_s = [pace.network_s(each) for _ in range(networks) for each in asked]
     done = 0
 
     def step() -> None:
         nonlocal done
         done += 1
-        report("test", done, len(parts_s), sum(parts_s[done:]))
+        left = sum(fits_s[done:]) / min(settings.jobs, len(fits_s))
+        others_s = tally.others_s if done <= len(fits_s) else 0.0
+        report("test", done, len(fits_s) + 1, left + others_s)
 
-    report("test", 0, len(parts_s), 0.0)
-    model, test = _train_and_test(winner, dataset, settings, tally, networks, step)
+    report("test", 0, len(fits_s) + 1, 0.0)
+    trained, *others_trained = train_networks(
+        [(each.chosen, _final_seed(each, settings)) for each in asked],
+        all_but_test(dataset),
+        networks=networks,
+        epochs=settings.epochs,
+        workers=workers,
+        device=settings.device,
+        after_epoch=tally.raise_if_stopped,
+        on_network=step,
+    )
+    workers.close()
+    model = trained.model
+    if model is None:
+        raise TuneError(
+            f"The best configuration needs to train on all rows, but did not: {trained.reasons[0]} "
+            "Run again with another --seed and --out."
+        )
+
+    def score(network: nn.Module) -> dict[str, float]:
+        return evaluate(network, dataset.test, dataset.task, metric=metric)
+
+    test = score(model)
     limit_s = None if settings.timeout_s is None else settings.timeout_s / 10
     fitted = fitted_baselines(dataset, seed=settings.seed, metric=metric, limit_s=limit_s)
     others: dict[str, dict[str, float] | None] = {n: b.scores for n, b in fitted.items()}
@@ -173,16 +199,21 @@ def finish(
             f"the timeout left time for {networks} of the {tally.networks} networks that answer "
             "together"
         )
+    if trained.reasons:
+        notes.append(
+            f"{networks - len(trained.reasons)} of {networks} networks answer together: the first "
+            f"of the others {trained.reasons[0]}"
+        )
     if BOOSTING not in fitted:
         notes.append(f"{BOOSTING} is left out: it would take more than a tenth of the timeout")
     step()
     gains_of_others = {name: each.gains for name, each in fitted.items()}
     others[DEFAULT_NETWORK] = test
-    if winner is not default:
-        of_default = _default_network(default, dataset, settings, tally, networks, step)
-        others[DEFAULT_NETWORK] = None if of_default is None else of_default[1]
-        if of_default is not None:
-            gains_of_others[DEFAULT_NETWORK] = gains_of(of_default[0], dataset, metric)
+    for of_default in others_trained:
+        others[DEFAULT_NETWORK] = None  # one that diverges on these data has no score
+        if of_default.model is not None:
+            others[DEFAULT_NETWORK] = score(of_default.model)
+            gains_of_others[DEFAULT_NETWORK] = gains_of(of_default.model, dataset, metric)
     if (n_finalists, folds) == SMALLEST and tally.left_s < 0.0:
         notes.append(
             f"the run took {tally.elapsed_s:.0f} s, longer than its timeout of "
@@ -280,12 +311,12 @@ class _FinalPace:
     ) -> None:
         self._tally, self._before_s = tally, tally.elapsed_s
         players = [tally.seconds.get(n, tally.fit_s) if n is not None else 0.0 for n in numbers]
-        *of_folds, best_s, default_s = fits_s(
-            players, folds=folds, default_s=players[-1], networks=networks
+        self._fits_s = shared_s(
+            fits_s(players, folds=folds, default_s=players[-1], networks=networks),
+            jobs,
+            networks,
         )
-        self._fits_s = [*(seconds / jobs for seconds in of_folds), best_s, default_s]
         self._trained: list[int] = []
-        self._first_round = len(players) * min(folds, FIRST_FOLDS)
 
     def network_s(self, finalist: Finalist) -> float:
         """Returns the seconds of a network of a finalist on all rows but the test rows."""
@@ -296,14 +327,10 @@ class _FinalPace:
         if played.is_new:
             self._trained.append(played.done - 1)
         spent_s = self._tally.elapsed_s - self._before_s
-        # Each round begins processes of its own, if any: that says nothing of the pace.
-        begun = 1 + (played.done > self._first_round)
-        spent_s = max(spent_s - begun * self._tally.start_s, 0.0)
         left = final_left_s(
             self._fits_s, done=played.done, of=played.of, trained=self._trained, spent_s=spent_s
         )
-        rounds = 1 + (played.of > self._first_round)
-        return left + (rounds - begun) * self._tally.start_s + self._tally.others_s
+        return left + self._tally.others_s
 
 
 def _candidates(
@@ -349,53 +376,6 @@ def _number_of(study: optuna.Study, config: Config) -> int | None:
 def _final_seed(finalist: Finalist, settings: Settings) -> int:
     # A configuration that no trial tried has no number of its own.
     return fit_seed(settings.seed, 0 if finalist.number is None else finalist.number)
-
-
-def _train_and_test(
-    finalist: Finalist,
-    dataset: Dataset,
-    settings: Settings,
-    tally: Tally,
-    networks: int,
-    on_network: Callable[[], None],
-) -> tuple[nn.Module, dict[str, float]]:
-    """Trains on all rows but the test rows; returns the networks as one and its scores on those.
-
-    Raises:
-        TuneError: The training diverged.
-    """
-    try:
-        model = train_together(
-            finalist.chosen,  # the rows that could pick a decay are trained on here
-            all_but_test(dataset),
-            epochs=settings.epochs,
-            seed=_final_seed(finalist, settings),
-            networks=networks,
-            device=settings.device,
-            after_epoch=tally.raise_if_stopped,
-            on_network=on_network,
-        )
-    except DivergedError as error:
-        raise TuneError(
-            f"The best configuration needs to train on all rows, but did not: {error} "
-            "Run again with another --seed and --out."
-        ) from error
-    metric = settings.metric_for(dataset.task)
-    return model, evaluate(model, dataset.test, dataset.task, metric=metric)
-
-
-def _default_network(
-    default: Finalist,
-    dataset: Dataset,
-    settings: Settings,
-    tally: Tally,
-    networks: int,
-    on_network: Callable[[], None],
-) -> tuple[torch.nn.Module, dict[str, float]] | None:
-    try:
-        return _train_and_test(default, dataset, settings, tally, networks, on_network)
-    except TuneError:
-        return None  # a default that diverges on these data has no score
 
 
 def _search_value(study: optuna.Study, number: int | None) -> float | None:

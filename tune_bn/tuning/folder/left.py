@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tune_bn.tuning.folder.plan import FINALISTS, FIRST_FOLDS, FOLDS, SECOND_ROUND
 
-__all__ = ["FILES_S", "SearchPace", "Timed", "final_left_s", "fits_s", "network_s"]
+__all__ = ["FILES_S", "SearchPace", "Timed", "final_left_s", "fits_s", "network_s", "shared_s"]
 
 FILES_S = 1.0
 """Seconds that the page and the other files take."""
@@ -101,7 +101,7 @@ class SearchPace:
             others_s: Seconds that the other models will take.
             most_s: Seconds after which the search ends in any case.
             plan: How many configurations will meet, at most `FINALISTS`, and on how many folds.
-            jobs: Of these trainings that run side by side.
+            jobs: Trainings that run side by side.
             networks: Of the chosen configuration, and of the default one, on all rows.
 
         Returns:
@@ -111,7 +111,7 @@ class SearchPace:
             return None
         search_s = max(min(self.search_s(asked), most_s), 0.0)
         following = self._after_s(self._first, asked, plan, networks)
-        return search_s + sum(following[:-2]) / jobs + sum(following[-2:]) + others_s
+        return search_s + sum(shared_s(following, jobs, networks)) + others_s
 
     def _after_s(
         self, first: Timed, asked: int, plan: tuple[int, int], networks: int
@@ -154,6 +154,18 @@ def fits_s(
     second = [second_s] * (going_on * max(folds - FIRST_FOLDS, 0))
     last = [0.5 * networks * network_s(mean), networks * network_s(default_s)]
     return [*first, *second, *last]
+
+
+def shared_s(seconds: Sequence[float], jobs: int, networks: int) -> list[float]:
+    """Returns the wall seconds of what `fits_s` says, where trainings run side by side.
+
+    Args:
+        seconds: Of the final's trainings, and of the two parts after it.
+        jobs: Trainings at the same time.
+        networks: That are trained of each of the two at the end.
+    """
+    at_once = min(jobs, 1.5 * networks)  # those of the default half the time
+    return [each / jobs for each in seconds[:-2]] + [each / at_once for each in seconds[-2:]]
 
 
 def network_s(trial_s: float) -> float:

@@ -17,7 +17,6 @@ from tune_bn.tuning.errors import Stopped
 from tune_bn.tuning.folder.left import SearchPace, Timed
 from tune_bn.tuning.folder.plan import (
     FINALISTS,
-    FIRST_FOLDS,
     FOLDS,
     NETWORKS,
     SMALLEST,
@@ -109,7 +108,6 @@ class Tally:
         self._best = max if self.maximize else min
         self._started = clock()
         self._latest_s = 0.0  # when the latest trial ended
-        self.start_s = 0.0  # that processes of their own take to begin
         finished = counted_trials(study)
         self.others_s = 0.0  # what the other models and the files will take at the end
         self.plan = (FINALISTS, FOLDS)  # of the final
@@ -170,7 +168,8 @@ class Tally:
         timeout = self._settings.timeout_s
         if timeout is None:
             return math.inf
-        fits = n_fits(*self.plan) / self._settings.jobs + _FITS_AFTER_FINAL * self.networks
+        jobs = self._settings.jobs
+        fits = n_fits(*self.plan) / jobs + max(_FITS_AFTER_FINAL * self.networks / jobs, 1.0)
         following = min(fits * self.fit_s + after_fits_s(timeout), _MOST_AFTER * timeout)
         return self.left_s - following
 
@@ -180,7 +179,8 @@ class Tally:
         timeout = self._settings.timeout_s
         if timeout is None:
             return 0.0
-        return _FITS_AFTER_FINAL * _SLOWER * self.fit_s + after_fits_s(timeout)
+        fits = max(_FITS_AFTER_FINAL / self._settings.jobs, 1.0)
+        return fits * _SLOWER * self.fit_s + after_fits_s(timeout)
 
     def fits_in(self, seconds: float) -> float:
         """Returns how many trainings of a final there is time for; infinitely many without a limit.
@@ -206,8 +206,8 @@ class Tally:
         if timeout is None:
             return self.networks
         each_s = sum(self.trial_s(number) for number in numbers)
-        most = (self.left_s - after_fits_s(timeout)) / max(_SLOWER * each_s, 1e-9)
-        return min(max(int(most), 1), self.networks)
+        left_s = self._settings.jobs * (self.left_s - after_fits_s(timeout))
+        return min(max(int(left_s / max(_SLOWER * each_s, 1e-9)), 1), self.networks)
 
     def _likely_plan(self) -> tuple[int, int]:
         """Returns the final that there will be time for once the search has ended."""
@@ -261,8 +261,6 @@ class Tally:
             seconds: How long its training took; None if that is not known.
         """
         elapsed = self.elapsed_s
-        if self._settings.jobs > 1 and seconds is not None and not self._fits:
-            self.start_s = max(elapsed - seconds, 0.0)
         if counts:
             wall = elapsed - self._latest_s
             reached = value if state == TrialState.COMPLETE else None
@@ -304,10 +302,7 @@ class Tally:
             networks=self.networks if plan == self.plan else 1,
         )
         if left is not None:
-            starts_s = self.start_s * (
-                1 + (self.plan[1] > FIRST_FOLDS)
-            )  # in each round of the final
-            left += starts_s - since_s
+            left -= since_s
             # The smallest final takes its time, whatever is left of it.
             left = max(left if plan == SMALLEST else min(left, self.left_s), 0.0)
         self._on_progress(

@@ -46,6 +46,7 @@ from tune_bn.tuning.on_ray.trainable import (
 from tune_bn.tuning.settings import DIRECTIONS, RaySettings, Settings
 from tune_bn.tuning.space import default_config, params_of
 from tune_bn.tuning.trials.opening import opened_study
+from tune_bn.tuning.trials.workers import Workers
 
 __all__ = ["tune"]
 
@@ -151,15 +152,17 @@ def tune(
             with _ray(ray_settings), _store_errors():
                 _run(search, record, dataset, settings, ray_settings, metric, storage)
         record.tally.raise_if_stopped()
-        return finish(
-            study,
-            record.tally,
-            dataset,
-            settings,
-            folder,
-            write_report=write_report,
-            on_progress=on_progress,
-        )
+        with Workers(settings.jobs) as workers:
+            return finish(
+                study,
+                record.tally,
+                dataset,
+                settings,
+                folder,
+                workers=workers,
+                write_report=write_report,
+                on_progress=on_progress,
+            )
 
 
 def _new_storage(folder: Path) -> Path:

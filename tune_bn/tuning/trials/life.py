@@ -18,7 +18,7 @@ from tune_bn.tuning.folder.study import stage_of
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
 from tune_bn.tuning.space import suggest_config
-from tune_bn.tuning.trials.workers import Job
+from tune_bn.tuning.trials.workers import Job, Listener
 
 __all__ = ["VALIDATION", "Search", "fit_seed"]
 
@@ -31,7 +31,7 @@ def fit_seed(seed: int, number: int) -> int:
     return (seed * 1_000_003 + number) % 2**31
 
 
-class Search:
+class Search(Listener):
     """The trials of one search, from the first that is missing to the last that is wanted.
 
     Args:

@@ -8,20 +8,21 @@ to go on; when its parent is gone it ends within the epoch.
 import multiprocessing
 import pickle
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Protocol, TypeAlias
 
 import torch
+from torch import nn
 
 from tune_bn.plain.text import error_line
 from tune_bn.training import Config, Dataset, DivergedError, EpochMetrics, Fit
 
-__all__ = ["Job", "Listener", "one_thread", "run_here", "run_in_workers"]
+__all__ = ["Job", "Listener", "Workers", "one_thread"]
 
 
 @dataclass(frozen=True)
@@ -34,76 +35,162 @@ class Job:
     fold: int = 0
 
 
-class Listener(Protocol):
+class Listener(ABC):
     """Hands out jobs and takes their reports; `tune_bn.tuning.trials.life.Search` is one."""
 
+    @abstractmethod
     def begin(self) -> Job | None:
         """Returns the next job, or None when none is left to begin."""
 
+    @abstractmethod
     def epoch(self, job: Job, metrics: EpochMetrics) -> bool:
-        """Takes in a finished epoch; returns whether to go on."""
+        """Takes in a finished epoch; returns whether to go on, after the last to `trained`."""
 
+    def trained(self, job: Job, network: nn.Module) -> None:
+        """Takes in the network of a job that went on after its last epoch, on the CPU."""
+        raise NotImplementedError
+
+    @abstractmethod
     def fail(self, job: Job, reason: str) -> None:
         """Takes in that a job cannot be trained."""
 
 
-def run_here(
+def _train_here(
     jobs: Listener,
-    dataset: Dataset,
+    dataset: Dataset | Callable[[Job], Dataset],
     *,
     epochs: int,
     device: str = "cpu",
     metric: str | None = None,
 ) -> None:
-    """Trains one job after the other in this process until there is none left."""
+    """Trains one job after the other in this process."""
     while (job := jobs.begin()) is not None:
         try:
             training = Fit(
-                job.config, dataset, epochs=epochs, seed=job.seed, device=device, metric=metric
+                job.config,
+                _rows(dataset, job),
+                epochs=epochs,
+                seed=job.seed,
+                device=device,
+                metric=metric,
             )
             for metrics in training:
                 if not jobs.epoch(job, metrics):
                     break
+            else:
+                jobs.trained(job, training.model.cpu())
         except (DivergedError, MemoryError, torch.OutOfMemoryError) as error:
             jobs.fail(job, _reason(error))
 
 
-def run_in_workers(
-    jobs: Listener,
-    dataset: Dataset | Callable[[Job], Dataset],
-    *,
-    n_workers: int,
-    epochs: int,
-    device: str = "cpu",
-    metric: str | None = None,
-) -> None:
-    """Trains jobs in ``n_workers`` processes until there is none left.
+class Workers:
+    """Trains jobs side by side, each in a process; a context, at whose end the processes end.
 
-    A worker that dies (killed for memory, say) costs its own job and is replaced. A `dataset` that
-    can be called, and pickled, says what each job is trained on.
+    A process is started when it is first needed and waits for the next jobs after the last. One
+    that dies (killed for memory, say) costs its own job and is replaced.
+
+    Args:
+        n: Jobs at the same time; of one, this process trains it.
     """
-    # Bytes, because multiprocessing would put the tensors into shared memory, of which containers
-    # have little.
-    setup = pickle.dumps((dataset, epochs, device, metric))
-    workers: _Workers = {}
-    try:
-        # All are started before the first is spoken to, so that they import side by side.
-        for _ in range(n_workers):
-            if (job := jobs.begin()) is None:
-                break
-            _start(workers, job)
-        for connection in workers:
-            _say(connection, setup, workers[connection][1])
-        while workers:
-            for ready in wait(list(workers)):
-                assert isinstance(ready, Connection)
-                _hear(ready, workers, jobs, setup)
-    finally:
-        for connection, (process, _) in workers.items():
-            connection.close()  # the worker ends at its next epoch; nothing is lost by not waiting
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self._processes: dict[Connection, SpawnProcess] = {}
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the processes, in the middle of an epoch too."""
+        for connection, process in self._processes.items():
+            connection.close()
             process.terminate()
-        for process, _ in workers.values():
+        for process in self._processes.values():
             process.join()
+        self._processes.clear()
+
+    def train(
+        self,
+        jobs: Listener,
+        dataset: Dataset | Callable[[Job], Dataset],
+        *,
+        epochs: int,
+        device: str = "cpu",
+        metric: str | None = None,
+    ) -> None:
+        """Trains jobs until there is none left to begin.
+
+        Args:
+            jobs: Hands them out; what it raises ends the processes.
+            dataset: What they are trained on; or says it of each job, and can be pickled.
+            epochs: Passes over the training rows.
+            device: Where to train.
+            metric: A further validation metric that each epoch reports.
+        """
+        if self.n == 1:
+            _train_here(jobs, dataset, epochs=epochs, device=device, metric=metric)
+            return
+        # Bytes, because multiprocessing would put the tensors into shared memory, of which
+        # containers have little.
+        setup = pickle.dumps((dataset, epochs, device, metric))
+        busy: dict[Connection, Job] = {}
+        try:
+            # All are started before the first is spoken to, so that they import side by side.
+            idle = list(self._processes)
+            for _ in range(self.n):
+                if (job := jobs.begin()) is None:
+                    break
+                busy[idle.pop() if idle else self._start()] = job
+            for connection, job in busy.items():
+                _say(connection, setup, job)
+            while busy:
+                for ready in wait(list(busy)):
+                    assert isinstance(ready, Connection)
+                    self._hear(ready, busy, jobs, setup)
+        except BaseException:
+            self.close()  # those that train would not hear of other jobs
+            raise
+
+    def _start(self) -> Connection:
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        process = context.Process(target=_work, args=(there,), daemon=True)
+        with _deaf_to_ctrl_c():
+            process.start()
+        there.close()
+        self._processes[here] = process
+        return here
+
+    def _hear(
+        self, connection: Connection, busy: dict[Connection, Job], jobs: Listener, setup: bytes
+    ) -> None:
+        job = busy.pop(connection)
+        try:
+            told = connection.recv()
+        except (EOFError, ConnectionError):
+            process = self._processes.pop(connection)
+            process.join()
+            connection.close()
+            jobs.fail(job, f"its worker process ended unexpectedly (exit code {process.exitcode})")
+            if (following := jobs.begin()) is not None:
+                connection = self._start()
+                busy[connection] = following
+                _say(connection, setup, following)
+            return
+        if isinstance(told, str):
+            jobs.fail(job, told)
+        elif isinstance(told, bytes):
+            jobs.trained(job, pickle.loads(told))
+        elif jobs.epoch(job, told):
+            busy[connection] = job
+            _say(connection, None)
+            return
+        if (following := jobs.begin()) is not None:
+            busy[connection] = following
+            _say(connection, following)
 
 
 @contextmanager
@@ -119,20 +206,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-_Workers: TypeAlias = dict[Connection, tuple[SpawnProcess, Job]]
-
-
-def _start(workers: _Workers, job: Job) -> Connection:
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_work, args=(there,), daemon=True)
-    with _deaf_to_ctrl_c():
-        process.start()
-    there.close()
-    workers[here] = (process, job)
-    return here
 
 
 @contextmanager
@@ -157,69 +230,52 @@ def _say(connection: Connection, *messages: object) -> None:
     # A worker that has died is noticed when it is listened to.
     with suppress(ConnectionError):
         for message in messages:
-            if isinstance(message, bytes):
-                connection.send_bytes(message)
-            else:
-                connection.send(message)
-
-
-def _hear(connection: Connection, workers: _Workers, jobs: Listener, setup: bytes) -> None:
-    process, job = workers[connection]
-    try:
-        told = connection.recv()
-    except (EOFError, ConnectionError):
-        process.join()
-        del workers[connection]
-        connection.close()
-        jobs.fail(job, f"its worker process ended unexpectedly (exit code {process.exitcode})")
-        if (following := jobs.begin()) is not None:
-            _say(_start(workers, following), setup, following)
-        return
-    if isinstance(told, EpochMetrics):
-        goes_on = jobs.epoch(job, told)
-    else:
-        jobs.fail(job, told)
-        goes_on = False
-    if goes_on:
-        _say(connection, None)
-        return
-    if (following := jobs.begin()) is not None:
-        workers[connection] = (process, following)
-        _say(connection, following)
-    else:
-        del workers[connection]
-        connection.close()
-        process.join()
+            connection.send(message)
 
 
 def _work(connection: Connection) -> None:
     """A worker's life: take a job, train it, report each epoch, until the parent disconnects.
 
-    The answer to a report is None (go on) or the next job (leave this one).
+    It is told bytes (what jobs are trained on from now on), a job (which ends the one before), or
+    None (go on; after the last epoch it answers with the network).
     """
     # Ctrl-C reaches the whole group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     try:
-        dataset, epochs, device, metric = pickle.loads(connection.recv_bytes())
-        job: Job | None = connection.recv()
-        while job is not None:
-            following: Job | None = None
-            rows = dataset(job) if callable(dataset) else dataset
+        told = connection.recv()
+        while True:
+            if isinstance(told, bytes):
+                dataset, epochs, device, metric = pickle.loads(told)
+                told = connection.recv()
+                continue
+            job: Job = told
             try:
-                for metrics in Fit(
-                    job.config, rows, epochs=epochs, seed=job.seed, device=device, metric=metric
-                ):
+                training = Fit(
+                    job.config,
+                    _rows(dataset, job),
+                    epochs=epochs,
+                    seed=job.seed,
+                    device=device,
+                    metric=metric,
+                )
+                for metrics in training:
                     connection.send(metrics)
-                    following = connection.recv()
-                    if following is not None:
+                    told = connection.recv()
+                    if told is not None:
                         break
+                else:
+                    connection.send(pickle.dumps(training.model.cpu()))
+                    told = connection.recv()
             except (DivergedError, MemoryError, torch.OutOfMemoryError) as error:
                 connection.send(_reason(error))
-                following = connection.recv()
-            job = following
+                told = connection.recv()
     except (EOFError, ConnectionError):
         return  # the parent has hung up
+
+
+def _rows(dataset: Dataset | Callable[[Job], Dataset], job: Job) -> Dataset:
+    return dataset(job) if callable(dataset) else dataset
 
 
 def _reason(error: Exception) -> str:
