@@ -250,6 +250,18 @@ DOUBTFUL = {
         [f"{20200101 + 100 * (i % 12) + i % 28}" for i in range(ROWS)],
         "holds numbers like 20200101: if they are dates, write them as 2024-05-31",
     ),
+    "Unix times": (
+        [1_700_000_000 + 977 * (i % 300) for i in range(ROWS)],
+        "holds numbers like 1700000000: if they count time from 1970 on",
+    ),
+    "Unix times in milliseconds": (
+        [1_700_000_000_000 + 977 * (i % 300) for i in range(ROWS)],
+        "holds numbers like 1700000000000: if they count time from 1970 on",
+    ),
+    "times of which some have a zone": (
+        [f"2024-05-{i % 28 + 1:02}T13:30{'' if i % 9 else '+02:00'}" for i in range(ROWS)],
+        "has a time zone in 56 of 500 times; the others, like '2024-05-02T13:30', are read as UTC",
+    ),
     "a stand-in of 1e20": (np.where(np.arange(ROWS) % 9, NUMBERS, 1e20), "1e+20 in 56 rows"),
     "a stand-in in people's numbers": (
         [f"{v:.3f}".replace(".", ",") if i % 9 else "-999" for i, v in enumerate(NUMBERS)],
@@ -280,6 +292,30 @@ def test_what_is_seldom_meant_is_said(tmp_path: Path, what: str) -> None:
     cells, words = DOUBTFUL[what]
     notes = load(tmp_path, c=cells, y=NUMBERS).notes
     assert [words in note and "column 'c'" in note for note in notes].count(True) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "words"),
+    [
+        ("order_date", 44_927, ["'order_date' holds numbers like 44927: if they are a spread"]),
+        ("Zip Code", 94_100, ["'Zip Code' holds numbers like 94100: if near ones are not alike"]),
+        ("price", 44_927, []),
+    ],
+)
+def test_numbers_that_their_name_tells_to_be_something_else(
+    tmp_path: Path, name: str, first: int, words: list[str]
+) -> None:
+    """A spreadsheet's days and the codes of places; other numbers as large are numbers."""
+    columns = {name: np.resize(np.arange(first, first + 90), ROWS), "y": NUMBERS}
+    notes = [note for note in load(tmp_path, **columns).notes if "holds numbers like" in note]
+    assert len(notes) == len(words)
+    assert all(said in note for said, note in zip(words, notes, strict=True))
+
+
+@pytest.mark.parametrize("time", ["2024-05-{:02}T13:30Z", "2024-05-{:02} 5:06 PM", "{:02}/05/2024"])
+def test_times_that_all_have_a_zone_or_none_are_plain(tmp_path: Path, time: str) -> None:
+    cells = [time.format(i % 28 + 1) for i in range(ROWS)]
+    assert not any("UTC" in note for note in load(tmp_path, c=cells, y=NUMBERS).notes)
 
 
 @pytest.mark.parametrize("label", ["?", "unknown", " "])

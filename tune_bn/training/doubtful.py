@@ -41,6 +41,14 @@ _VERSION = re.compile(r"\d{1,3}\.(?:0|[1-9]\d?)", re.ASCII)
 _LOOKED_AT = 200  # cells of which one tells most columns to be no versions
 _FEW_ROWS = 20  # that many may be in such an order by themselves
 _VERY_FAR = 100.0  # times the range of all else
+_SERIAL = 20_000, 80_000  # days from 1899-12-30 on, as spreadsheets count them: 1954 to 2119
+_DAYS = frozenset(["date", "dates", "datetime", "datum", "day", "fecha", "timestamp"])
+_UNIX = 946_684_800, 2_145_916_800  # seconds from 1970 on: 2000 to 2038
+_CODES = frozenset(
+    ["zip", "zipcode", "zips", "postal", "postcode", "postalcode", "plz", "fips", "zcta", "cep"]
+)
+_TIME = re.compile(r"\d:\d\d")
+_ZONE = re.compile(r":\d\d.*(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)$")
 _EXACT = 2.0**53  # from which floats are no longer every whole number
 _SAME = 1e-9  # by which the square of a correlation may differ from 1
 _ROWS_A_VALUE = 10
@@ -78,6 +86,8 @@ def doubtful_notes(
         else:
             values = column.values_of(cells, preprocessing.missing)
             notes += _number_notes(column, values)
+            if column.date and is_text(cells):
+                notes += _zone_notes(column.name, cells)
         if _tells(cells, values, y, target):
             notes.append(
                 f"column {column.name!r} alone tells the target of every row: remove it if it is "
@@ -237,14 +247,39 @@ def _number_notes(column: NumberColumn, values: npt.NDArray[np.float64]) -> list
         ):
             if is_so and len(distinct) == rows > _FEW_ROWS:
                 return [f"{name} {what} and is used as a number: remove it if it is an identifier"]
-        if first >= 19000101 and last <= 21001231 and len(distinct) > _FEW_ROWS:
-            texts = pd.Series(distinct.astype(np.int64).astype(str))
-            if pd.to_datetime(texts, format="%Y%m%d", errors="coerce").notna().all():
-                return [
-                    f"{name} holds numbers like {first:.0f}: if they are dates, write them as "
-                    "2024-05-31"
-                ]
+        if len(distinct) > _FEW_ROWS and (what := _instead_of_numbers(column.name, distinct)):
+            return [f"{name} holds numbers like {first:.0f}: {what}"]
     return _stand_in_notes(name, distinct, counts, column)
+
+
+def _instead_of_numbers(name: str, distinct: npt.NDArray[np.float64]) -> str:
+    """Returns what whole numbers may be that are used as numbers, and what to do then, or ""."""
+    first, last = float(distinct[0]), float(distinct[-1])
+    words = set(re.findall("[a-z]+", name.lower()))
+    if first >= 19000101 and last <= 21001231:
+        texts = pd.Series(distinct.astype(np.int64).astype(str))
+        if pd.to_datetime(texts, format="%Y%m%d", errors="coerce").notna().all():
+            return "if they are dates, write them as 2024-05-31"
+    if _SERIAL[0] <= first and last <= _SERIAL[1] and words & _DAYS:
+        return "if they are a spreadsheet's dates, save them as 2024-05-31"
+    if any(_UNIX[0] * unit <= first and last <= _UNIX[1] * unit for unit in (1, 1e3, 1e6)):
+        return "if they count time from 1970 on, write them as dates: 2024-05-31T13:30"
+    if words & _CODES:
+        return f"if near ones are not alike, take them as categories (--category {name!r})"
+    return ""
+
+
+def _zone_notes(name: str, texts: pd.Series) -> list[str]:
+    """Returns a line if some times of a column have a time zone and some have none."""
+    times = texts.dropna().astype(str).str.strip()
+    times = times[times.str.contains(_TIME)]
+    without = ~times.str.contains(_ZONE)
+    if not without.any() or without.all():
+        return []
+    return [
+        f"column {name!r} has a time zone in {len(times) - without.sum():,} of {len(times):,} "
+        f"times; the others, like {shown(times[without].iloc[0])}, are read as UTC"
+    ]
 
 
 def _stand_in_notes(
