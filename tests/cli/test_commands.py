@@ -182,11 +182,13 @@ def test_one_trial_is_enough(blobs, tmp_path):
 def test_a_number_is_tuned_for_as_well(prices, tmp_path):
     """A Parquet file with text and missing values, a metric to be small."""
     words = ["--data", prices, "--target", "price", "--trials", 3, "--epochs", 2]
-    words += ["--metric", "rmse", "--out", tmp_path]
+    words += ["--metric", "mae", "--out", tmp_path]
     result = command("tune", *words)
     assert result.exit_code == 0, result.output
     best = json.loads((tmp_path / "best.json").read_text())
-    assert {"r2", "rmse", "loss"} == set(best["best"]["test"])
+    assert {"r2", "rmse", "loss", "mae"} == set(best["best"]["test"])
+    assert not best["maximize"]
+    assert all(set(scores) == set(best["best"]["test"]) for scores in best["baselines"].values())
     assert "ridge regression" in best["baselines"]
 
 

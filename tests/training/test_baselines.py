@@ -41,13 +41,15 @@ def test_a_solver_that_needs_longer_does_not_warn(
 
 
 def test_ridge_regression_finds_a_line(tmp_path: Path) -> None:
-    """R² and RMSE are those of the noise that was added, of deviation 2."""
+    """R², RMSE and MAE are those of the noise that was added, of deviation 2."""
     draw = np.random.default_rng(0)
     x = draw.normal(size=(500, 3))
     y = x @ [10.0, -5.0, 0.0] + 2 * draw.normal(size=500)
     np.savez(tmp_path / "t.npz", X=x, y=y)
-    scores = baselines(load_dataset(tmp_path / "t.npz"), seed=0)["ridge regression"]
+    data = load_dataset(tmp_path / "t.npz")
+    scores = baselines(data, seed=0, metric="mae")["ridge regression"]
     assert scores["rmse"] == pytest.approx(2.0, rel=0.15)
+    assert scores["mae"] == pytest.approx(2.0 * (2 / np.pi) ** 0.5, rel=0.15)
     assert scores["r2"] > 0.95
 
 

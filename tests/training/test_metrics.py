@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import log_loss, r2_score, root_mean_squared_error
+from sklearn.metrics import log_loss, mean_absolute_error, r2_score, root_mean_squared_error
 from torch import nn
 
 from tune_bn.training import Config, ConfigError, Dataset, Fit, Split, evaluate
-from tune_bn.training.config import CLASS_SCORES
-from tune_bn.training.metrics import class_score, predict_outputs
+from tune_bn.training.metrics import class_score, number_score, others_of, predict_outputs
 
 
 def linear(outputs: int) -> nn.Module:
@@ -30,13 +29,15 @@ def test_classification_agrees_with_scikit_learn() -> None:
 
 
 def test_regression_agrees_with_scikit_learn() -> None:
-    """R² has no unit, the RMSE is in the target's own."""
+    """R² has no unit, RMSE and MAE are in the target's own."""
     y = torch.arange(20.0).sin()
-    found = evaluate(linear(1), Split(X, y, target_scale=50.0), "regression")
+    found = evaluate(linear(1), Split(X, y, target_scale=50.0), "regression", metric="mae")
     predicted = predict_outputs(linear(1), X)[:, 0].numpy()
     rmse = root_mean_squared_error(y.numpy(), predicted)
     assert found["r2"] == pytest.approx(r2_score(y.numpy(), predicted), rel=1e-5)
     assert found["rmse"] == pytest.approx(50 * rmse, rel=1e-5)
+    mae = mean_absolute_error(y.numpy(), predicted)
+    assert found["mae"] == pytest.approx(50 * mae, rel=1e-5)
 
 
 def test_a_constant_target_explains_nothing() -> None:
@@ -64,7 +65,7 @@ def test_many_rows_are_the_same_as_few() -> None:
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("name", CLASS_SCORES)
+@pytest.mark.parametrize("name", others_of("classification"))
 def test_scores_of_classes_are_scikit_learns(name: str, n_classes: int) -> None:
     """Of the outputs' probabilities, over all classes alike."""
     from sklearn import metrics
@@ -83,7 +84,7 @@ def test_scores_of_classes_are_scikit_learns(name: str, n_classes: int) -> None:
     assert class_score(name, odds, y) == pytest.approx(expected[name]())
 
 
-@pytest.mark.parametrize("name", CLASS_SCORES)
+@pytest.mark.parametrize("name", others_of("classification"))
 def test_a_class_without_rows_is_left_out_without_a_warning(name: str) -> None:
     """As the folds of a rare class may have it."""
     odds = np.array([[0.5, 0.2, 0.3], [0.1, 0.8, 0.1], [0.1, 0.2, 0.7]])
@@ -103,3 +104,5 @@ def test_an_unknown_score_is_refused():
     """No other score is given in its name."""
     with pytest.raises(ValueError, match="needs one of .*but got 'kappa'"):
         class_score("kappa", np.eye(2), np.array([0, 1]))
+    with pytest.raises(ValueError, match="needs one of mae, but got 'kappa'"):
+        number_score("kappa", np.zeros(2), np.zeros(2))

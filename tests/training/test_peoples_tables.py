@@ -306,7 +306,7 @@ def test_numbers_that_their_name_tells_to_be_something_else(
     tmp_path: Path, name: str, first: int, words: list[str]
 ) -> None:
     """A spreadsheet's days and the codes of places; other numbers as large are numbers."""
-    columns = {name: np.resize(np.arange(first, first + 90), ROWS), "y": NUMBERS}
+    columns: dict[str, Any] = {name: np.resize(np.arange(first, first + 90), ROWS), "y": NUMBERS}
     notes = [note for note in load(tmp_path, **columns).notes if "holds numbers like" in note]
     assert len(notes) == len(words)
     assert all(said in note for said, note in zip(words, notes, strict=True))

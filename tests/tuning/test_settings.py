@@ -1,9 +1,13 @@
+import inspect
 from typing import Any
 
 import pytest
 
+from tune_bn.cli.tune import tune
+from tune_bn.sklearn import TunedClassifier, TunedRegressor
+from tune_bn.training.config import METRICS
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.settings import DIRECTIONS, METRICS, RaySettings, Settings
+from tune_bn.tuning.settings import DIRECTIONS, RaySettings, Settings
 
 
 @pytest.mark.parametrize("name", ["trials", "jobs", "epochs"])
@@ -63,9 +67,22 @@ def test_a_metric_of_the_other_task_is_refused():
         Settings(metric="r2").metric_for("classification")
 
 
-def test_every_metric_has_a_direction():
-    """None is tuned the wrong way round for want of one."""
-    assert {name for names in METRICS.values() for name in names} == set(DIRECTIONS)
+def test_a_metric_of_both_tasks_has_one_direction():
+    """Where one name stands for two of them."""
+    for of_task in METRICS.values():
+        assert of_task.items() <= DIRECTIONS.items()
+
+
+def test_every_metric_is_named_where_one_is_asked_for():
+    """In the command's help and in the estimators' documentation."""
+    help_text = str(inspect.signature(tune).parameters["metric"].annotation.__metadata__[0].help)
+    said = {
+        "classification": (help_text, TunedClassifier.__doc__),
+        "regression": (help_text, TunedRegressor.__doc__),
+    }
+    for task, texts in said.items():
+        for name in METRICS[task]:
+            assert all(name in str(text) for text in texts), name
 
 
 def test_another_seed_is_another_study():

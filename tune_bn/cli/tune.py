@@ -72,7 +72,7 @@ def tune(
     metric: Annotated[
         str | None,
         typer.Option(
-            help="accuracy, loss, balanced_accuracy, f1, roc_auc; r2, rmse, loss.",
+            help="accuracy, loss, balanced_accuracy, f1, roc_auc; r2, rmse, mae, loss.",
             show_default="accuracy or r2",
         ),
     ] = None,

@@ -429,7 +429,7 @@ class TunedRegressor(RegressorMixin, _Tuned):  # type: ignore[misc]  # as above
     """A batch-norm network for a number, tuned by a coarse-to-fine random search.
 
     `fit` does what ``tune-bn tune`` does, as `TunedClassifier` tells, and takes the same
-    arguments; ``metric`` is "r2" (None), "rmse" or "loss".
+    arguments; ``metric`` is "r2" (None), "rmse", "mae" or "loss".
 
     Attributes:
         best_params_: The configuration of the network.

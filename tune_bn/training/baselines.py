@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tune_bn.training.config import CLASS_SCORES
 from tune_bn.training.data import Dataset, Split
-from tune_bn.training.metrics import class_score
+from tune_bn.training.metrics import class_score, number_score, others_of, row_gains
 
 __all__ = ["BOOSTING", "Baseline", "baselines", "expected_s", "fitted_baselines"]
 
@@ -31,9 +30,8 @@ class Baseline:
 
     Args:
         scores: Its metrics, named as `evaluate` names them.
-        gains: For each test row what speaks for the model, shape (N,): whether its class is right;
-            the logarithm of the probability of its class, where another metric than accuracy is
-            tuned for; or minus its squared error, in units of the standardised target.
+        gains: What `row_gains` says of each test row, by its weight, shape (N,); of numbers in
+            units of the standardised target.
     """
 
     scores: dict[str, float]
@@ -53,7 +51,7 @@ def baselines(
     Args:
         dataset: What `load_dataset` gave.
         seed: Passed on to scikit-learn.
-        metric: What is tuned for; one of `config.CLASS_SCORES` is measured as well.
+        metric: What is tuned for, which is measured as well.
 
     Returns:
         Each one's name with its test metrics, as `evaluate` names them: "always the most frequent
@@ -205,17 +203,16 @@ def _converged(kind: Any, *splits: Split, **settings: Any) -> Any:
 
 def _of_classes(model: Any, split: Split, metric: str | None = None) -> Baseline:
     odds = model.predict_proba(split.x.numpy().astype(np.float64))
-    y = split.y.numpy()
+    y, shares = split.y.numpy(), _shares_of(split)
     # Every class has a training row, so the columns are the classes in their order.
-    log_odds = np.log(np.maximum(odds[np.arange(len(y)), y], 1e-300))
-    is_right = (odds.argmax(axis=1) == y).astype(np.float64)
-    shares = _shares_of(split)
-    scores = {"accuracy": _mean(is_right, split), "loss": -_mean(log_odds, split)}
-    gains = is_right * shares if metric in (None, "accuracy") else log_odds * shares
-    if metric in CLASS_SCORES:
-        weight = None if split.weight is None else shares
-        scores[metric] = class_score(metric, odds, y, weight)
-    return Baseline(scores, gains)
+    log_odds = np.log(np.maximum(odds, 1e-300))
+    scores = {
+        "accuracy": _mean(row_gains("accuracy", log_odds, y), split),
+        "loss": -_mean(row_gains("loss", log_odds, y), split),
+    }
+    if metric in others_of("classification"):
+        scores[metric] = class_score(metric, odds, y, None if split.weight is None else shares)
+    return Baseline(scores, row_gains(metric, log_odds, y) * shares)
 
 
 def _ridge(dataset: Dataset, seed: int) -> Any:
@@ -231,13 +228,15 @@ def _ridge(dataset: Dataset, seed: int) -> Any:
     return fitted(best, dataset.train, dataset.validation)
 
 
-def _of_numbers(model: Any, split: Split, _metric: str | None = None) -> Baseline:
-    y = split.y.numpy().astype(np.float64)
-    errors = np.square(model.predict(split.x.numpy().astype(np.float64)) - y)
-    error = _mean(errors, split)
+def _of_numbers(model: Any, split: Split, metric: str | None = None) -> Baseline:
+    y, shares = split.y.numpy().astype(np.float64), _shares_of(split)
+    predicted = model.predict(split.x.numpy().astype(np.float64))
+    error = -_mean(row_gains("loss", predicted, y), split)
     spread = float(y.var())
     if split.weight is not None:
         spread = _mean(np.square(y - _mean(y, split)), split)
     r2 = 1.0 - error / spread if spread > 0.0 else 0.0
     scores = {"r2": r2, "rmse": error**0.5 * split.target_scale, "loss": error}
-    return Baseline(scores, -errors * _shares_of(split))
+    if metric in others_of("regression"):
+        scores[metric] = number_score(metric, predicted, y, shares) * split.target_scale
+    return Baseline(scores, row_gains(metric, predicted, y) * shares)

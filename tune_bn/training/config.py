@@ -8,28 +8,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from tune_bn.plain.checks import check_choice, check_number, check_whole
 from tune_bn.training.errors import ConfigError
 
 __all__ = [
     "ACTIVATIONS",
-    "CLASS_SCORES",
+    "ALWAYS",
     "DECAYS",
     "EARLIER",
     "INPUTS",
+    "METRICS",
     "NORMS",
     "Config",
 ]
 
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid")
 """The activations that a `Config` may name."""
-CLASS_SCORES = ("balanced_accuracy", "f1", "roc_auc")
-"""Scores of classes by scikit-learn in which a rare class counts as much as a frequent one."""
 DECAYS = (0.9, 0.99, 0.999)
 NORMS = ("before_activation", "after_activation", "none")
 """Where a `Config` may put batch norm, or that it has none."""
+METRICS: dict[str, dict[str, Literal["maximize", "minimize"]]] = {
+    "classification": {
+        "accuracy": "maximize",
+        "loss": "minimize",
+        "balanced_accuracy": "maximize",
+        "f1": "maximize",
+        "roc_auc": "maximize",
+    },
+    "regression": {"r2": "maximize", "rmse": "minimize", "mae": "minimize", "loss": "minimize"},
+}
+"""Task → what can be tuned for, the default first, and whether more of it is better."""
+ALWAYS = ("accuracy", "loss", "r2", "rmse")
+"""Metrics that are measured whatever is tuned for; of the others the one that is asked for."""
 INPUTS = ("normal_scores", "standard")
 """What a `Config` may make of numbers before the first layer."""
 EARLIER: dict[str, float | str] = {"dropout": 0.0, "inputs": "standard"}

@@ -32,7 +32,7 @@ from tune_bn.nn import MLP, EwaBatchNorm, best_decay, load_tracks, select_decay,
 from tune_bn.nn.models import Dropout
 from tune_bn.plain.checks import check_choice, check_whole
 from tune_bn.plain.text import error_line
-from tune_bn.training.config import CLASS_SCORES, DECAYS, Config
+from tune_bn.training.config import ALWAYS, DECAYS, Config
 from tune_bn.training.data import Dataset
 from tune_bn.training.errors import ConfigError, DivergedError
 from tune_bn.training.metrics import evaluate, loss_of
@@ -192,7 +192,7 @@ class Fit:
         epochs: At least 1; the step size reaches zero at the end of the last.
         seed: Decides the first weights and the order of the rows.
         device: Where to train, as torch names it ("cpu", "cuda", "cuda:1").
-        metric: A further metric to measure after each epoch, one of `config.CLASS_SCORES`.
+        metric: A further metric to measure after each epoch, one of `config.METRICS`.
 
     Raises:
         ConfigError: `epochs` is no whole number >= 1, or the device is not there.
@@ -287,7 +287,7 @@ class Fit:
             seconds=time.perf_counter() - began,
             rmse=measured.get("rmse"),
             decay=self.decay,
-            scores={n: v for n, v in measured.items() if n in CLASS_SCORES} or None,
+            scores={n: v for n, v in measured.items() if n not in ALWAYS} or None,
         )
 
     def _learn_all_rows(self) -> float:

@@ -10,11 +10,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tune_bn.training.config import CLASS_SCORES
+from tune_bn.training.config import ALWAYS, METRICS
 from tune_bn.training.data import Split
 from tune_bn.training.target import Task
 
-__all__ = ["class_score", "evaluate", "loss_of", "predict_outputs"]
+__all__ = [
+    "class_score",
+    "evaluate",
+    "loss_of",
+    "number_score",
+    "others_of",
+    "predict_outputs",
+    "row_gains",
+]
 
 _ROWS_AT_ONCE = 8192
 
@@ -50,13 +58,23 @@ def predict_outputs(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
         model.train(training)
 
 
+def others_of(task: str) -> list[str]:
+    """Returns the metrics of a task that are measured only where one is tuned for.
+
+    Example:
+        >>> others_of("regression")
+        ['mae']
+    """
+    return [name for name in METRICS[task] if name not in ALWAYS]
+
+
 def class_score(
     name: str,
     probabilities: npt.NDArray[Any],
     y: npt.NDArray[Any],
     weight: npt.NDArray[Any] | None = None,
 ) -> float:
-    """Returns one of `CLASS_SCORES`, between 0 and 1.
+    """Returns a metric of classes that is not always measured, between 0 and 1.
 
     ``balanced_accuracy`` is the mean share of each class that is found, ``f1`` the mean over the
     classes of the harmonic mean of precision and recall, ``roc_auc`` the mean over the classes of
@@ -82,11 +100,57 @@ def class_score(
         options = {"average": "macro", "zero_division": 0.0, "sample_weight": weight}
         return float(f1_score(y, chosen, labels=present, **options))
     if name != "roc_auc":
-        raise ValueError(f"class_score needs one of {CLASS_SCORES}, but got {name!r}. Name one.")
+        known = ", ".join(others_of("classification"))
+        raise ValueError(f"class_score needs one of {known}, but got {name!r}. Name one.")
     if len(present) < 2:
         return 0.5
     areas = [roc_auc_score(y == k, probabilities[:, k], sample_weight=weight) for k in present]
     return min(float(np.mean(areas)), 1.0)  # sums of weights round
+
+
+def number_score(
+    name: str,
+    predicted: npt.NDArray[Any],
+    y: npt.NDArray[Any],
+    weight: npt.NDArray[Any] | None = None,
+) -> float:
+    """Returns a metric of numbers that is not always measured, in their units.
+
+    ``mae`` is the mean absolute error.
+
+    Args:
+        name: Which.
+        predicted: For each row, shape (N,).
+        y: The true number of each row, shape (N,).
+        weight: How much each row counts, shape (N,); None: all the same.
+    """
+    if name != "mae":
+        known = ", ".join(others_of("regression"))
+        raise ValueError(f"number_score needs one of {known}, but got {name!r}. Name one.")
+    return float(np.average(np.abs(predicted - y), weights=weight))
+
+
+def row_gains(
+    metric: str | None,
+    predicted: npt.NDArray[np.float64],
+    y: npt.NDArray[Any],
+) -> npt.NDArray[np.float64]:
+    """Returns what speaks for a model in each row, shape (N,): its part in a mean, more is better.
+
+    Of accuracy (None) whether the class is right, of another metric of classes the logarithm of the
+    probability of the right one; of numbers minus the squared error, or the absolute one for "mae".
+
+    Args:
+        metric: What was tuned for.
+        predicted: Logarithms of probabilities, shape (N, classes), or numbers, shape (N,).
+        y: The class or the number of each row, shape (N,).
+    """
+    if predicted.ndim == 1:
+        errors = predicted - y
+        return np.asarray(-np.abs(errors) if metric == "mae" else -np.square(errors))
+    if metric in (None, "accuracy"):
+        return np.asarray(predicted.argmax(axis=1) == y, dtype=np.float64)
+    return np.asarray(predicted[np.arange(len(y)), y])
 
 
 def _mean(
@@ -104,7 +168,7 @@ def evaluate(
         model: Maps (N, D) to (N, outputs), on the device of `split`.
         split: At least one row.
         task: "classification" or "regression".
-        metric: One of `CLASS_SCORES` to be measured as well; any other changes nothing.
+        metric: One that is to be measured as well.
 
     Returns:
         For classification "accuracy", the share of rows whose largest output is their class, and
@@ -118,7 +182,7 @@ def evaluate(
     if task == "classification":
         hits = outputs.argmax(dim=1) == split.y
         found = {"accuracy": _weighted_mean(hits.double(), shares), "loss": loss}
-        if metric in CLASS_SCORES and np.isfinite(loss):
+        if metric in others_of(task) and np.isfinite(loss):
             odds = torch.softmax(outputs.double(), dim=1).cpu().numpy()
             weight = None if shares is None else shares.double().cpu().numpy()
             found[metric] = class_score(metric, odds, split.y.cpu().numpy(), weight)
@@ -130,7 +194,12 @@ def evaluate(
         spread = _weighted_mean((y - _weighted_mean(y, shares)).square(), shares)
     error = _weighted_mean((outputs.squeeze(1).double() - y).square(), shares)
     r2 = 1.0 - error / spread if spread > 0.0 else 0.0
-    return {"r2": r2, "rmse": error**0.5 * split.target_scale, "loss": loss}
+    found = {"r2": r2, "rmse": error**0.5 * split.target_scale, "loss": loss}
+    if metric in others_of(task):
+        weight = None if shares is None else shares.double().cpu().numpy()
+        numbers = outputs.squeeze(1).double().cpu().numpy(), y.cpu().numpy()
+        found[metric] = number_score(metric, *numbers, weight) * split.target_scale
+    return found
 
 
 def _weighted_mean(values: torch.Tensor, shares: torch.Tensor | None) -> float:

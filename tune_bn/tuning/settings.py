@@ -2,29 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tune_bn.plain.checks import check_choice, check_number, check_whole
-from tune_bn.training.config import CLASS_SCORES
+from tune_bn.training.config import METRICS
 from tune_bn.tuning.errors import TuneError
 
-__all__ = ["DIRECTIONS", "METRICS", "SCHEDULERS", "RaySettings", "Settings"]
+__all__ = ["DIRECTIONS", "SCHEDULERS", "RaySettings", "Settings"]
 
 SCHEDULERS = ("asha", "fifo", "hyperband")
 
-METRICS = {
-    "classification": ("accuracy", "loss", *CLASS_SCORES),
-    "regression": ("r2", "rmse", "loss"),
-}
-"""Task → the metrics that can be tuned for; the first is the default."""
-
-DIRECTIONS: dict[str, Literal["maximize", "minimize"]] = {
-    "accuracy": "maximize",
-    **dict.fromkeys(CLASS_SCORES, "maximize"),
-    "r2": "maximize",
-    "rmse": "minimize",
-    "loss": "minimize",
-}
+DIRECTIONS = {name: how for of_task in METRICS.values() for name, how in of_task.items()}
+"""Metric → whether more of it is better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +25,7 @@ class Settings:
         timeout_s: Seconds after which the search ends with what it has, above 0; None: no limit.
         jobs: Configurations trained at the same time, each in its own process when above 1.
         seed: Decides the split, the draws and the initial weights, at least 0.
-        metric: What to tune for, one of `METRICS` of the task; None: the task's first.
+        metric: What to tune for, one of the task's in `training.config.METRICS`; None: its first.
         epochs: Passes over the training rows for each configuration, at least 1.
         device: Where to train, as torch names it ("cpu", "cuda", "cuda:1").
 
@@ -81,7 +70,7 @@ class Settings:
         Raises:
             TuneError: The metric is not one of this task's.
         """
-        known = METRICS[task]
+        known = list(METRICS[task])
         if self.metric is None:
             return known[0]
         return check_choice(TuneError, f"A {task}", "metric", self.metric, known)

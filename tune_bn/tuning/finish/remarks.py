@@ -13,8 +13,7 @@ from torch import nn
 
 from tune_bn.training import Dataset
 from tune_bn.training.baselines import Baseline
-from tune_bn.training.config import CLASS_SCORES
-from tune_bn.training.metrics import predict_outputs
+from tune_bn.training.metrics import others_of, predict_outputs, row_gains
 from tune_bn.tuning.finish.final import Finalist
 
 __all__ = ["FEW_ROWS", "gains_of", "remarks", "why_default", "within_error"]
@@ -55,18 +54,13 @@ def gains_of(
         dataset: Of which the test rows are used.
         metric: What was tuned for.
     """
-    outputs, y = predict_outputs(model, dataset.test.x), dataset.test.y
-    if dataset.task == "classification":
-        if metric in (None, "accuracy"):
-            gains = (outputs.argmax(dim=1) == y).double()
-        else:
-            gains = -F.cross_entropy(outputs.double(), y, reduction="none")
-    else:
-        gains = -(outputs.squeeze(1).double() - y.double()).square()
+    outputs = predict_outputs(model, dataset.test.x).double()
+    is_classes = dataset.task == "classification"
+    predicted = F.log_softmax(outputs, dim=1) if is_classes else outputs.squeeze(1)
+    gains = row_gains(metric, predicted.numpy(), dataset.test.y.numpy())
     if dataset.test.shares is not None:
-        gains = gains * dataset.test.shares.double()
-    found: npt.NDArray[np.float64] = gains.numpy()
-    return found
+        gains = gains * dataset.test.shares.double().numpy()
+    return gains
 
 
 def remarks(
@@ -85,7 +79,7 @@ def remarks(
         dataset: What all were trained on.
         metric: What was tuned for, and the gains are measured by.
     """
-    score = "r2"
+    score = "mae" if metric == "mae" else "r2"
     if dataset.task == "classification":
         score = "accuracy" if metric in (None, "accuracy") else "loss"
     said = []
@@ -122,7 +116,7 @@ def within_error(
     Returns:
         None for scores of classes, which are no mean over rows.
     """
-    if metric in CLASS_SCORES:
+    if metric in others_of("classification"):
         return None
     compared = {name: _ahead(gains, other) for name, other in others.items()}
     return [name for name, (ahead, error) in compared.items() if abs(ahead) <= error]
