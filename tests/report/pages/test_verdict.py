@@ -44,6 +44,18 @@ def test_a_default_that_does_as_well_is_said():
     assert "tuning has gained little" in text
 
 
+def test_equals_are_called_so():
+    """Neither is the best of these, and what is simpler is to be taken."""
+    assert verdict(summary(0.9, default_network=0.9, guess=0.1)) == (
+        "The chosen network and the default network are equal on the test rows, with accuracy 0.9, "
+        "and no other is better. Tuning has gained nothing that this shows."
+    )
+    assert verdict(summary(0.9, ridge_regression=0.9)) == (
+        "The chosen network and ridge regression are equal on the test rows, with accuracy 0.9, "
+        "and no other is better. Ridge regression is simpler, take it."
+    )
+
+
 def test_a_default_that_was_chosen_is_no_rival_of_itself():
     """Where the default configuration is kept, the next best model is what it is compared with."""
     given = summary(0.9, default_network=0.9, ridge_regression=0.7)

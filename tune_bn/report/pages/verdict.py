@@ -78,11 +78,19 @@ def verdict(summary: Mapping[str, Any]) -> str:
     if best == CHOSEN:
         sign = 1 if summary["maximize"] else -1
         rival = max(others, key=lambda name: sign * others[name])
+        who = f"chosen network{', the default one,' if is_default else ''}"
+        if own == others[rival]:
+            text = (
+                f"The {who} and {_called(rival)} are equal on the test rows, with {metric} "
+                f"{number_text(own)}, and no other is better."
+            )
+            if rival in _NETWORKS:
+                return f"{text} Tuning has gained nothing that this shows."
+            return f"{text} {rival[:1].upper()}{rival[1:]} is simpler, take it."
         gap = _gap_text(summary, own, others[rival])
         what = "So few rows" if gap else "The difference"
         text = (
-            f"The chosen network{', the default one,' if is_default else ''} is the best of these "
-            f"on the test rows: {metric} "
+            f"The {who} is the best of these on the test rows: {metric} "
             f"{number_text(own)} against {number_text(others[rival])} of {_called(rival)}{gap}."
         )
         if not _is_chance(summary, rival, own, others[rival]):
