@@ -42,12 +42,16 @@ def test_elsewhere_a_line_tells_each_trial(is_terminal):
     ended = Progress("search", 1, 9, ended=Ended(0, "failed", None, "loss [nan]"), left_s=3700.0)
     second = Progress("search", 2, 9, ended=Ended(1, "pruned", 0.5, None))
     fold = Progress("final", 3, 30, stage="fold 1 of 5", left_s=10.0)
-    text = shown(BEGUN, HALF, ended, second, LAST, fold, is_terminal=is_terminal, kind="dumb")
+    network = Progress("test", 1, 9, left_s=5.0)
+    reports = (BEGUN, HALF, ended, second, LAST, fold, network)
+    text = shown(*reports, is_terminal=is_terminal, kind="dumb")
     assert text.splitlines() == [
         "1/9 trials · trial 0 failed (loss [nan]) · 1:01:40 left",
         "2/9 trials · trial 1 stopped early at 0.5",
         "Comparing the best …",
         "fit 3/30 · fold 1 of 5 · 0:10 left",
+        "Training and scoring the chosen network …",
+        "step 1/9 · 0:05 left",
     ]
 
 

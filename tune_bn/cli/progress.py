@@ -21,8 +21,9 @@ _QUIET_S = 10.0  # after which a log says how long all will take
 _PHASES = {
     "search": "Searching",
     "final": "Comparing the best",
-    "test": "Scoring on the test rows",
+    "test": "Training and scoring the chosen network",
 }
+_STEPS = {"final": "fit", "test": "step"}
 
 
 @contextmanager
@@ -86,8 +87,8 @@ class _Lines:
         if at.doing != self._phase:
             self._phase = at.doing
             self._print(f"{_PHASES.get(at.doing, at.doing)} …")
-        if at.doing == "final" and at.left_s is not None:
-            words = [f"fit {at.finished}/{at.trials}", *_about(at, self._metric)]
+        if at.doing in _STEPS and at.left_s is not None:
+            words = [f"{_STEPS[at.doing]} {at.finished}/{at.trials}", *_about(at, self._metric)]
             self._print(" · ".join([*words, f"{_clock(at.left_s)} left"]))
         if at.ended is None:
             is_long = at.elapsed_s > _QUIET_S and at.finished == 0
