@@ -7,11 +7,12 @@ import torch
 
 from tune_bn.plain.names import REASON
 from tune_bn.training import Config, Fit, evaluate
-from tune_bn.training.ensemble import networks_of
+from tune_bn.training.ensemble import answer_together, networks_of
 from tune_bn.training.model_file import load_model
 from tune_bn.tuning.errors import Stopped, TuneError
-from tune_bn.tuning.finish import final, memory
+from tune_bn.tuning.finish import final, finish, memory
 from tune_bn.tuning.finish.final import all_but_test
+from tune_bn.tuning.finish.networks import Trained, train_networks
 from tune_bn.tuning.folder.plan import NETWORKS
 from tune_bn.tuning.folder.study import copied_study
 from tune_bn.tuning.folder.tally import Progress, Tally
@@ -86,6 +87,28 @@ def test_a_timeout_leaves_out_networks(tiny, tmp_path, monkeypatch):
         "the timeout left time for 2 of the 4 networks that answer together"
         in outcome.summary["remarks"]
     )
+
+
+def test_networks_that_could_not_be_trained_are_said(tiny, tmp_path, monkeypatch):
+    """The others answer; where there is none, the run ends in one line."""
+
+    def lose(*args, **options):
+        first, *others = train_networks(*args, **options)
+        left = networks_of(first.model)[kept:] or None
+        model = left and answer_together(left, tiny.task).eval()
+        return [Trained(model, ["Training diverged in epoch 2."] * kept), *others]
+
+    monkeypatch.setattr(finish, "train_networks", lose)
+    kept = 1
+    outcome = tune(tiny, tmp_path, QUICK)
+    assert outcome.summary["best"]["networks"] == 3
+    assert (
+        "3 of 4 networks could be trained and answer together; another could not: Training "
+        "diverged in epoch 2" in outcome.summary["remarks"]
+    )
+    kept = 4
+    with pytest.raises(TuneError, match=r"but did not: Training diverged in epoch 2\. Run again"):
+        tune(tiny, tmp_path, QUICK)
 
 
 def test_a_configuration_that_diverges_is_a_failed_trial_with_a_reason(tiny, tmp_path, monkeypatch):

@@ -174,8 +174,8 @@ def finish(
     model = trained.model
     if model is None:
         raise TuneError(
-            f"The best configuration needs to train on all rows, but did not: {trained.reasons[0]} "
-            "Run again with another --seed and --out."
+            "The best configuration needs to train on all rows, but did not: "
+            f"{trained.reasons[0].rstrip('.')}. Run again with another --seed and --out."
         )
 
     def score(network: nn.Module) -> dict[str, float]:
@@ -201,8 +201,8 @@ def finish(
         )
     if trained.reasons:
         notes.append(
-            f"{networks - len(trained.reasons)} of {networks} networks answer together: the first "
-            f"of the others {trained.reasons[0]}"
+            f"{networks - len(trained.reasons)} of {networks} networks could be trained and answer "
+            f"together; another could not: {trained.reasons[0].rstrip('.')}"
         )
     if BOOSTING not in fitted:
         notes.append(f"{BOOSTING} is left out: it would take more than a tenth of the timeout")
