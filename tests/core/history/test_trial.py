@@ -128,16 +128,47 @@ def test_fronts_equal_the_reference(found, capacity, rng):
     assert sum(map(len, kept)) >= min(capacity, len(found))
 
 
-@given(trials(2), st.integers(1, 30))
-def test_best_does_not_depend_on_the_order_of_arrival(found, n):
-    """Workers that finish in another order agree on the best trials."""
-    forwards, backwards = Fronts(8), Fronts(8)
+def in_order(found: list[Trial], capacity: int) -> Fronts:
+    fronts = Fronts(capacity)
     for trial in found:
-        forwards.add(trial)
-    for trial in reversed(found):
-        backwards.add(trial)
-    n = min(n, 8)
-    assert [t.number for t in forwards.best(n)] == [t.number for t in backwards.best(n)]
+        fronts.add(trial)
+    return fronts
+
+
+@given(
+    st.one_of(trials(2), trials(3)),
+    st.integers(1, 8),
+    st.randoms(use_true_random=False),
+)
+def test_best_does_not_depend_on_the_order_of_arrival(found, capacity, rng):
+    """Workers that finish in another order agree on the best trials, and so does one with room."""
+    shuffled = list(found)
+    rng.shuffle(shuffled)
+    expected = [t.number for t in in_order(found, 1000).best(capacity)]
+    for order in (found, found[::-1], shuffled):
+        assert [t.number for t in in_order(order, capacity).best(capacity)] == expected
+
+
+def test_a_front_that_shrinks_lets_others_in_again():
+    """A trial behind enough others is needed again when one that is better beats most of these."""
+    points = [(float(i), 8.0 - i) for i in range(9)]
+    behind = Trial(9, {}, (0.5, 8.5))  # beaten by the first alone
+    found = [*(Trial(i, {}, point) for i, point in enumerate(points)), behind]
+    better = Trial(10, {}, (1.0, 0.0))  # beats all but the first
+    fronts = in_order([*found, better], capacity=4)
+    assert [[t.number for t in front] for front in fronts.fronts] == [[0, 10], [*range(1, 9), 9]]
+    assert 9 in [t.number for t in fronts.best(4)]
+
+
+def test_a_pickle_of_version_0_1_goes_on():
+    """It lacks the trials behind the fronts."""
+    fronts = in_order([Trial(i, {}, (float(i), 0.0)) for i in range(5)], capacity=4)
+    state = dict(vars(fronts))
+    del state["_others"]
+    again = Fronts.__new__(Fronts)
+    again.__setstate__(state)
+    assert again.add(Trial(5, {}, (-1.0, 0.0)))
+    assert [t.number for t in again.best(2)] == [5, 0]
 
 
 def test_least_crowded_of_a_front_come_first():

@@ -1,8 +1,9 @@
 """What the finished trials say, kept up to date trial by trial.
 
 Adding a trial costs the same however many there are, and only the best few and the latest few are
-held: a study of 100,000 trials needs hardly more memory here than one of 100. Nothing is kept that
-could not be worked out again from the trials.
+held: a study of 100,000 trials needs hardly more memory here than one of 100 (of several objectives
+all are held, since a new one may bring others among the best again). Nothing is kept that could not
+be worked out again from the trials.
 """
 
 import math

@@ -7,11 +7,14 @@ NSGA-II" (IEEE TEVC 2002, section VI). Front 0 is dominated by nobody, front 1 o
 front 0, …
 
 Inserting a trial moves others to later fronts only, never to earlier ones. So the first fronts stay
-exact when the last ones are forgotten, and the memory of a search of any length is bounded.
+exact while the others are only remembered as a heap, and a trial costs the same however many there
+are. But it may move so many that the first fronts together hold too few; then all are sorted again.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +22,8 @@ from numpy.typing import NDArray
 from tune_bn.core.history.trial import Trial, group_key
 
 __all__ = ["Fronts", "crowding_distance", "fronts_of"]
+
+_SPARE = 2  # times the capacity are held, so that all are sorted again seldom
 
 
 class _Losses:
@@ -41,18 +46,23 @@ class _Losses:
 
 
 class Fronts:
-    """The first Pareto fronts of the trials added so far.
+    """The first Pareto fronts of the trials added so far, in whatever order they came.
 
     All trials of a front are alike in `group_key`: one that is better there would dominate.
 
     Args:
-        capacity: Fronts behind the first ``capacity`` trials are forgotten.
+        capacity: So many trials at least are in `fronts`, or all there are.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.fronts: list[list[Trial]] = []
         self._losses: list[_Losses] = []
+        self._others: list[Trial] = []  # in fronts behind these
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restores a pickle; one of version 0.1 has forgotten the other trials."""
+        self.__dict__.update({"_others": [], **state})
 
     def _beats(self, level: int, trial: Trial) -> bool:
         """Tells whether a trial of a front dominates this one."""
@@ -75,18 +85,21 @@ class Fronts:
         return beaten
 
     def add(self, trial: Trial) -> bool:
-        """Inserts a trial; returns whether it entered the fronts that are kept."""
+        """Inserts a trial; returns whether it entered `fronts`."""
         level = 0
         while level < len(self.fronts) and self._beats(level, trial):
             level += 1
-        if level == len(self.fronts) and sum(map(len, self.fronts)) >= self.capacity:
+        if level == len(self.fronts) and self._others:
+            self._others.append(trial)
             return False
         # Whom the newcomers of a front dominate moves one front down, together.
         newcomers = [trial]
         while newcomers:
             if level == len(self.fronts):
-                self.fronts.append(newcomers)
-                self._losses.append(_Losses(newcomers))
+                if self._others:  # of which some may be in this front, too
+                    self._others += newcomers
+                else:
+                    self._append(newcomers)
                 break
             front, beaten = self.fronts[level], self._beaten(level, newcomers)
             if not beaten.any():
@@ -100,9 +113,26 @@ class Fronts:
             self._losses[level] = _Losses(self.fronts[level])
             newcomers = move
             level += 1
-        while sum(map(len, self.fronts[:-1])) >= self.capacity:
-            del self.fronts[-1], self._losses[-1]
+        self._keep_enough()
         return True
+
+    def _append(self, front: list[Trial]) -> None:
+        self.fronts.append(front)
+        self._losses.append(_Losses(front))
+
+    def _keep_enough(self) -> None:
+        """Moves fronts that are not needed to the others, or sorts all where too few are left."""
+        most = _SPARE * self.capacity
+        while sum(map(len, self.fronts[:-1])) >= most:
+            self._others += self.fronts.pop()
+            del self._losses[-1]
+        if self._others and sum(map(len, self.fronts)) < self.capacity:
+            known = [*itertools.chain.from_iterable(self.fronts), *self._others]
+            self.fronts, self._losses = [], []
+            for front in fronts_of(known, most):
+                self._append(front)
+            kept = {trial.number for front in self.fronts for trial in front}
+            self._others = [trial for trial in known if trial.number not in kept]
 
     def best(self, n: int) -> list[Trial]:
         """Returns the ``n`` best trials: by front, within a front the least crowded first."""
