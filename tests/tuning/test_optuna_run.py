@@ -94,6 +94,7 @@ def test_networks_that_could_not_be_trained_are_said(tiny, tmp_path, monkeypatch
 
     def lose(*args, **options):
         first, *others = train_networks(*args, **options)
+        assert first.model is not None
         left = networks_of(first.model)[kept:] or None
         model = left and answer_together(left, tiny.task).eval()
         return [Trained(model, ["Training diverged in epoch 2."] * kept), *others]
