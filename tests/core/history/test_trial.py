@@ -153,9 +153,10 @@ def test_a_front_that_shrinks_lets_others_in_again():
     """A trial behind enough others is needed again when one that is better beats most of these."""
     points = [(float(i), 8.0 - i) for i in range(9)]
     behind = Trial(9, {}, (0.5, 8.5))  # beaten by the first alone
-    found = [*(Trial(i, {}, point) for i, point in enumerate(points)), behind]
-    better = Trial(10, {}, (1.0, 0.0))  # beats all but the first
-    fronts = in_order([*found, better], capacity=4)
+    fronts = in_order([Trial(i, {}, point) for i, point in enumerate(points)], capacity=4)
+    assert fronts.add(behind)
+    assert not fronts.add(Trial(11, {}, (9.0, 9.0)))  # there are enough before it
+    assert fronts.add(Trial(10, {}, (1.0, 0.0)))  # beats all but the first
     assert [[t.number for t in front] for front in fronts.fronts] == [[0, 10], [*range(1, 9), 9]]
     assert 9 in [t.number for t in fronts.best(4)]
 

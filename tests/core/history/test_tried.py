@@ -1,5 +1,8 @@
 """What counts as tried: what was run, branch by branch, and what has no result yet."""
 
+import math
+
+import numpy as np
 import pytest
 
 from tune_bn import Categorical, CoarseToFine, Float, Int, Narrowing
@@ -16,6 +19,17 @@ def test_what_has_a_result_is_tried():
     tried.add(SPACE, ONE)
     assert tried.has(SPACE, {"kind": "a", "n": 1})
     assert not tried.has(SPACE, {"kind": "b", "n": 1})
+
+
+def test_floats_are_told_apart_to_their_last_digit():
+    """Steps are not: a range that changed may have them elsewhere by a hair."""
+    tried = Tried()
+    tried.add({"x": Float(0, 1)}, {"x": np.float64(0.3)})
+    tried.add({"y": Float(0, 1, step=0.1)}, {"y": 0.3})
+    above = math.nextafter(0.3, 1)
+    assert tried.has({"x": Float(0, 1)}, {"x": 0.3})
+    assert not tried.has({"x": Float(0, 1)}, {"x": np.float64(above)})
+    assert tried.has({"y": Float(0, 1, step=0.1)}, {"y": above})
 
 
 def test_what_a_trial_of_another_branch_did_not_use_does_not_matter():

@@ -230,6 +230,22 @@ def test_stages_count_from_the_first_that_drew():
         assert found == [("earlier trials", given.number), ("fine 1", 42)]
 
 
+def test_stages_do_not_count_from_a_trial_that_was_given():
+    """Nothing of it was drawn, whenever it was; one of which a value was drawn counts."""
+    given = run(CoarseToFine(SPACE, seed=1), 40).trials
+    names = list(SPACE)
+    for fixed, stage in ((names, 1), (names[1:], 3)):
+        search = CoarseToFine(SPACE, seed=0)
+        for trial in given:
+            asked = search.ask(fixed={name: trial.params[name] for name in fixed})
+            search.tell(asked, value_of(asked.params))
+        first = search.ask()
+        mark = search.mark(first.number)
+        assert mark is not None
+        assert mark.stage >= 3
+        assert first.stage == (1 if stage == 1 else mark.stage)
+
+
 def test_stopped_trials_rank_behind_complete_ones():
     """A trial that was stopped early is never the best while a complete one exists."""
     search = CoarseToFine(SPACE, seed=0)

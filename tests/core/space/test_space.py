@@ -479,6 +479,14 @@ def test_ends_that_cannot_be(parameter, low, high):
         parameter.between(low, high)
 
 
+def test_multiples_beyond_the_largest_float_are_refused():
+    """The same multiples of a small quantum are not."""
+    with pytest.raises(SpaceError, match=r"needs finite ends, but got q=1e\+200"):
+        Multiples(-(10**200), 1, 1e200)
+    assert Multiples(-(10**200), 1, 1e-200).ends == (-1.0, 1e-200)
+    assert Multiples(-(10**9), 1, 1e-303).ends == (-1e-294, 1e-303)
+
+
 @given(st.one_of(floats(), ints()))
 def test_its_own_ends_make_the_same_parameter(parameter):
     """So that one end can be moved alone."""
