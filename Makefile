@@ -24,10 +24,9 @@ demo: $(VENV)/.installed
 
 # --- The rings of tests ---------------------------------------------------------------------
 
-# Several processes share the tests, file by file, in the order that tests/conftest.py gives them;
-# one more than there are cores, since tests wait for the processes that they start.
+# Several processes share the tests, file by file, in the order that tests/conftest.py gives them.
 CORES := $(shell getconf _NPROCESSORS_ONLN)
-WORKERS ?= $(shell echo $$(( $(CORES) < 4 ? $(CORES) + 1 : 4 )))
+WORKERS ?= $(shell echo $$(( $(CORES) < 4 ? $(CORES) : 4 )))
 PARALLEL := -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # What one runs while working: nothing that starts processes, compiles or opens a browser.
