@@ -79,7 +79,7 @@ def remarks(
         dataset: What all were trained on.
         metric: What was tuned for, and the gains are measured by.
     """
-    score = "mae" if metric == "mae" else "r2"
+    score = metric if metric in others_of("regression") else "r2"
     if dataset.task == "classification":
         score = "accuracy" if metric in (None, "accuracy") else "loss"
     said = []

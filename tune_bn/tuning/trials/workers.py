@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import TypeAlias
 
 import torch
 from torch import nn
@@ -55,25 +56,25 @@ class Listener(ABC):
         """Takes in that a job cannot be trained."""
 
 
-def _train_here(
-    jobs: Listener,
+_Setup: TypeAlias = tuple[Dataset | Callable[[Job], Dataset], int, str, str | None]
+
+
+def _fit(
+    job: Job,
     dataset: Dataset | Callable[[Job], Dataset],
-    *,
     epochs: int,
-    device: str = "cpu",
-    metric: str | None = None,
-) -> None:
+    device: str,
+    metric: str | None,
+) -> Fit:
+    rows = dataset(job) if callable(dataset) else dataset
+    return Fit(job.config, rows, epochs=epochs, seed=job.seed, device=device, metric=metric)
+
+
+def _train_here(jobs: Listener, setup: _Setup) -> None:
     """Trains one job after the other in this process."""
     while (job := jobs.begin()) is not None:
         try:
-            training = Fit(
-                job.config,
-                _rows(dataset, job),
-                epochs=epochs,
-                seed=job.seed,
-                device=device,
-                metric=metric,
-            )
+            training = _fit(job, *setup)
             for metrics in training:
                 if not jobs.epoch(job, metrics):
                     break
@@ -130,12 +131,13 @@ class Workers:
             device: Where to train.
             metric: A further validation metric that each epoch reports.
         """
+        setup: _Setup = dataset, epochs, device, metric
         if self.n == 1:
-            _train_here(jobs, dataset, epochs=epochs, device=device, metric=metric)
+            _train_here(jobs, setup)
             return
         # Bytes, because multiprocessing would put the tensors into shared memory, of which
         # containers have little.
-        setup = pickle.dumps((dataset, epochs, device, metric))
+        packed = pickle.dumps(setup)
         busy: dict[Connection, Job] = {}
         try:
             # All are started before the first is spoken to, so that they import side by side.
@@ -145,11 +147,11 @@ class Workers:
                     break
                 busy[idle.pop() if idle else self._start()] = job
             for connection, job in busy.items():
-                _say(connection, setup, job)
+                _say(connection, packed, job)
             while busy:
                 for ready in wait(list(busy)):
                     assert isinstance(ready, Connection)
-                    self._hear(ready, busy, jobs, setup)
+                    self._hear(ready, busy, jobs, packed)
         except BaseException:
             self.close()  # those that train would not hear of other jobs
             raise
@@ -165,7 +167,7 @@ class Workers:
         return here
 
     def _hear(
-        self, connection: Connection, busy: dict[Connection, Job], jobs: Listener, setup: bytes
+        self, connection: Connection, busy: dict[Connection, Job], jobs: Listener, packed: bytes
     ) -> None:
         job = busy.pop(connection)
         try:
@@ -178,7 +180,7 @@ class Workers:
             if (following := jobs.begin()) is not None:
                 connection = self._start()
                 busy[connection] = following
-                _say(connection, setup, following)
+                _say(connection, packed, following)
             return
         if isinstance(told, str):
             jobs.fail(job, told)
@@ -246,19 +248,12 @@ def _work(connection: Connection) -> None:
         told = connection.recv()
         while True:
             if isinstance(told, bytes):
-                dataset, epochs, device, metric = pickle.loads(told)
+                setup: _Setup = pickle.loads(told)
                 told = connection.recv()
                 continue
             job: Job = told
             try:
-                training = Fit(
-                    job.config,
-                    _rows(dataset, job),
-                    epochs=epochs,
-                    seed=job.seed,
-                    device=device,
-                    metric=metric,
-                )
+                training = _fit(job, *setup)
                 for metrics in training:
                     connection.send(metrics)
                     told = connection.recv()
@@ -272,10 +267,6 @@ def _work(connection: Connection) -> None:
                 told = connection.recv()
     except (EOFError, ConnectionError):
         return  # the parent has hung up
-
-
-def _rows(dataset: Dataset | Callable[[Job], Dataset], job: Job) -> Dataset:
-    return dataset(job) if callable(dataset) else dataset
 
 
 def _reason(error: Exception) -> str:
