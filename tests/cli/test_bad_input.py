@@ -137,8 +137,9 @@ def test_a_folder_of_another_study(table, out, changes, words):
 
 def test_a_study_of_another_space(table, out, monkeypatch):
     """A newer version of the tool that searches other ranges does not mix them."""
-    versions = "tune_bn.tuning.trials.opening.space_version"
-    monkeypatch.setattr(versions, lambda rows, without=(): f"another {without}")
+    opening = "tune_bn.tuning.trials.opening"
+    monkeypatch.setattr(f"{opening}.space_version", lambda rows: "another")
+    monkeypatch.setattr(f"{opening}.earlier_versions", lambda rows: ("a", "b"))
     before = files(out)
     require_one_line(tune(*quick(table, out)), "another search space")
     assert files(out) == before

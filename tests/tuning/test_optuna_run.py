@@ -5,6 +5,7 @@ import optuna
 import pytest
 import torch
 
+from tune_bn.core.space import Parameter
 from tune_bn.plain.names import REASON
 from tune_bn.training import Config, Fit, evaluate
 from tune_bn.training.ensemble import answer_together, networks_of
@@ -31,8 +32,8 @@ def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
 def diverge_after(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """From trial ``number`` on, every configuration diverges."""
 
-    def suggest_or_diverge(trial: optuna.Trial, rows: int) -> Config:
-        config = suggest_config(trial, rows)
+    def suggest_or_diverge(trial: optuna.Trial, space: dict[str, Parameter]) -> Config:
+        config = suggest_config(trial, space)
         return DIVERGES if trial.number >= number else config
 
     monkeypatch.setattr("tune_bn.tuning.trials.life.suggest_config", suggest_or_diverge)

@@ -3,15 +3,18 @@ import dataclasses
 import optuna
 import pytest
 
-from tune_bn.core.space import Int
+from tune_bn.core.space import Categorical, Int
 from tune_bn.training import Config
 from tune_bn.training.config import EARLIER
 from tune_bn.tuning import space
 from tune_bn.tuning.space import (
     SPACE,
     default_config,
+    earlier_versions,
+    given_configs,
     params_of,
     space_of,
+    space_of_study,
     space_version,
     suggest_config,
 )
@@ -71,7 +74,7 @@ def test_batches_grow_with_the_table(rows):
     """Small tables are searched as ever; a large one is learned in about as many steps."""
     of = space_of(rows)
     default = default_config(rows)
-    assert suggest_config(optuna.trial.FixedTrial(params_of(default)), rows) == default
+    assert suggest_config(optuna.trial.FixedTrial(params_of(default)), of) == default
     assert (of == SPACE) == (default == Config()) == (rows < 20_000)
     assert (space_version(rows) == space_version()) == (rows < 20_000)
     if 20_000 <= rows <= 10**6:
@@ -90,3 +93,41 @@ def test_the_version_is_the_same_in_every_process():
     """It is stored with the study, so it must not depend on hash seeds or on the order of keys."""
     assert space_version() == space_version()
     assert len(space_version()) == 12
+
+
+TWO_NORMS = Categorical(["before_activation", "after_activation"])
+
+
+def test_studies_of_earlier_versions_are_known():
+    """By the fingerprints that they hold: of version 0.1, and of before a network without norm."""
+    assert earlier_versions() == ("c37d00ffc990", "891257e07e51")
+    assert earlier_versions(30_000) == ("0ece88dc3cb5", "7a807a4b71a7")
+    assert space_version() not in earlier_versions()
+
+
+def of_before(n: int) -> optuna.Study:
+    """Returns a study with so many trials of a space whose norm had two choices."""
+    earlier = {**SPACE, "norm": TWO_NORMS}
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: suggest_config(trial, earlier).dropout, n_trials=n)
+    return study
+
+
+def test_a_study_goes_on_with_its_own_choices():
+    """Optuna takes no others into it; its finished trials are read by the newest space."""
+    assert space_of_study(of_before(0), 100) == SPACE
+    study = of_before(8)
+    found = space_of_study(study, 30_000)
+    assert found == {**space_of(30_000), "norm": TWO_NORMS}
+    assert {suggest_config(trial).norm for trial in study.trials} == set(TWO_NORMS.choices)
+    with pytest.raises(ValueError, match="dynamic value space"):
+        suggest_config(study.ask())
+    assert suggest_config(study.ask(), found).norm != "none"
+
+
+def test_the_network_without_batch_norm_is_given_where_the_space_has_it():
+    """After the default configuration, from which it differs in nothing else."""
+    default, without = given_configs(30_000, SPACE)
+    assert default == default_config(30_000)
+    assert without == dataclasses.replace(default, norm="none")
+    assert given_configs(100, space_of_study(of_before(1), 100)) == [Config()]

@@ -12,9 +12,10 @@ from tune_bn.training.baselines import expected_s
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.folder.left import FILES_S
 from tune_bn.tuning.folder.plan import n_networks, plan_final
+from tune_bn.tuning.folder.study import untried
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import default_config, params_of
+from tune_bn.tuning.space import given_configs, params_of
 from tune_bn.tuning.trials.life import Search
 from tune_bn.tuning.trials.opening import opened_study
 from tune_bn.tuning.trials.workers import Workers
@@ -67,18 +68,19 @@ def tune(
         resume=resume,
         sampler=CoarseToFineSampler.for_budget(settings.trials, seed=settings.seed),
         pruner=_pruner(settings),
-        # What a person would try first; the search has to beat it.
-        first=params_of(default_config(rows)),
-    ) as (folder, study):
+    ) as (folder, study, space):
         search = Search(
             study,
             settings,
             metric=metric,
             on_progress=on_progress,
             is_stopped=is_stopped,
-            rows=rows,
+            space=space,
             clock=clock,
         )
+        given = untried(study, map(params_of, given_configs(rows, space)))
+        for params in given[: search.tally.left]:
+            study.enqueue_trial(params)
         trained = rows + len(dataset.validation)
         search.tally.others_s = FILES_S + expected_s(trained, dataset.n_features, dataset.n_outputs)
         search.tally.plan, search.tally.networks = plan_final(trained), n_networks(trained)

@@ -1,4 +1,4 @@
-"""What the tool tunes: the parameters of a batch-norm network, their ranges and their scales.
+"""What the tool tunes: the parameters of a network, their ranges and their scales.
 
 One declaration, from which a trial's suggestions, a finished trial's configuration and the
 identity of a study are all worked out. The ranges are those a person would start from: rates are
@@ -8,7 +8,8 @@ table, so that a large one is learned in as many steps as a middling one, each w
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -22,8 +23,11 @@ from tune_bn.training.config import EARLIER
 __all__ = [
     "SPACE",
     "default_config",
+    "earlier_versions",
+    "given_configs",
     "params_of",
     "space_of",
+    "space_of_study",
     "space_version",
     "suggest_config",
 ]
@@ -36,11 +40,12 @@ SPACE: dict[str, Parameter] = {
     "depth": Int(1, 4),
     "batch_size": Int(8, 128, log=True),
     "activation": Categorical(["relu", "gelu", "silu", "tanh"]),
-    "norm": Categorical(["before_activation", "after_activation"]),
+    "norm": Categorical(["before_activation", "after_activation", "none"]),
     "dropout": Float(0.0, 0.5),
     "inputs": Categorical(["normal_scores", "standard"]),
 }
 """Name in `Config` → the range that is searched, of a table of less than 20,000 training rows."""
+_EARLIER_CHOICES = {"norm": Categorical(["before_activation", "after_activation"])}
 _ROWS_OF_A_BATCH = 10_000
 _LARGEST_FACTOR = 64
 
@@ -61,6 +66,23 @@ def space_of(rows: int) -> dict[str, Parameter]:
     return {**SPACE, "batch_size": grown} if factor > 1 else dict(SPACE)
 
 
+def space_of_study(study: optuna.Study, rows: int) -> dict[str, Parameter]:
+    """Returns the space that a study goes on with: `space_of`, with the choices that it has.
+
+    An earlier version may have begun it with others, and Optuna takes no new ones into a study.
+
+    Args:
+        study: A study of the tool, with any number of trials.
+        rows: Training rows of the table.
+    """
+    space = space_of(rows)
+    for trial in study.get_trials(deepcopy=False):
+        for name, of in trial.distributions.items():
+            if isinstance(of, optuna.distributions.CategoricalDistribution) and name in space:
+                space[name] = Categorical(of.choices)
+    return space
+
+
 def default_config(rows: int) -> Config:
     """Returns the default configuration for a table of so many training rows.
 
@@ -71,6 +93,25 @@ def default_config(rows: int) -> Config:
     return Config(batch_size=Config.batch_size * _factor(rows))
 
 
+def given_configs(rows: int, space: Mapping[str, Parameter]) -> list[Config]:
+    """Returns what a person would try first, and the search has to beat.
+
+    The default configuration, and the same without batch norm where the space has that choice.
+
+    Args:
+        rows: Training rows of the table.
+        space: What is searched.
+
+    Example:
+        >>> [config.norm for config in given_configs(1000, SPACE)]
+        ['before_activation', 'none']
+    """
+    default = default_config(rows)
+    norm = space["norm"]
+    assert isinstance(norm, Categorical)
+    return [default] + [replace(default, norm="none")] * ("none" in norm.choices)
+
+
 def _factor(rows: int) -> int:
     factor = 1
     while 2 * factor * _ROWS_OF_A_BATCH <= rows and factor < _LARGEST_FACTOR:
@@ -78,12 +119,12 @@ def _factor(rows: int) -> int:
     return factor
 
 
-def suggest_config(trial: optuna.trial.BaseTrial, rows: int = 0) -> Config:
+def suggest_config(trial: optuna.trial.BaseTrial, space: Mapping[str, Parameter] = SPACE) -> Config:
     """Returns the configuration of a trial: draws it for a new one, reads it from a finished one.
 
     Args:
         trial: An Optuna ``Trial``, ``FrozenTrial`` or ``FixedTrial``.
-        rows: Training rows of the table.
+        space: What is drawn from; of a finished trial, the names that it may have.
 
     Example:
         >>> drawn = {"learning_rate": 0.01, "1 - momentum": 0.05, "weight_decay": 1e-4,
@@ -99,7 +140,7 @@ def suggest_config(trial: optuna.trial.BaseTrial, rows: int = 0) -> Config:
             name: EARLIER[name]
             if is_finished and name in EARLIER and name not in trial.params
             else _suggest(trial, name, of)
-            for name, of in space_of(rows).items()
+            for name, of in space.items()
         }
     )
 
@@ -121,15 +162,28 @@ def params_of(config: Config) -> dict[str, Any]:
     return params
 
 
-def space_version(rows: int = 0, *, without: Collection[str] = ()) -> str:
+def space_version(rows: int = 0) -> str:
     """Returns a fingerprint (12 hex digits) that changes with any range, scale or choice.
 
     Args:
         rows: Training rows of the table.
-        without: Names to leave out; without `EARLIER` it is the fingerprint of version 0.1.
     """
-    space = {name: of.to_json() for name, of in space_of(rows).items() if name not in without}
-    described = json.dumps(space, sort_keys=True)
+    return _fingerprint(space_of(rows))
+
+
+def earlier_versions(rows: int = 0) -> tuple[str, ...]:
+    """Returns the fingerprints of earlier versions whose studies go on.
+
+    Args:
+        rows: Training rows of the table.
+    """
+    space = {**space_of(rows), **_EARLIER_CHOICES}
+    fewer = {name: of for name, of in space.items() if name not in EARLIER}
+    return _fingerprint(space), _fingerprint(fewer)
+
+
+def _fingerprint(space: Mapping[str, Parameter]) -> str:
+    described = json.dumps({name: of.to_json() for name, of in space.items()}, sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()[:12]
 
 
@@ -141,4 +195,6 @@ def _suggest(trial: optuna.trial.BaseTrial, name: str, of: Parameter) -> Any:
     if isinstance(of, Int):
         return trial.suggest_int(name, of.low, of.high, log=of.log, step=of.step)
     assert isinstance(of, Categorical)
+    if isinstance(trial, optuna.trial.FrozenTrial):  # which an earlier version gave its choices
+        return trial.params[name]
     return trial.suggest_categorical(name, of.choices)

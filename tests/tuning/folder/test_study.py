@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from tests.support.quiet import optuna_says
 from tune_bn.plain.names import INTERRUPTED, REASON, STUDY_FILE
 from tune_bn.tuning.errors import TuneError
-from tune_bn.tuning.folder.study import counted_trials, open_study
+from tune_bn.tuning.folder.study import counted_trials, open_study, untried
 
 IDENTITY = {
     "data": "d",
@@ -32,7 +32,7 @@ def _quiet() -> Iterator[None]:
     _open.close()
 
 
-def opened(folder: Path, first: dict[str, Any] | None = None, **changes: Any) -> optuna.Study:
+def opened(folder: Path, **changes: Any) -> optuna.Study:
     """Opens a study until the test ends."""
     return _open.enter_context(
         open_study(
@@ -41,7 +41,6 @@ def opened(folder: Path, first: dict[str, Any] | None = None, **changes: Any) ->
             direction="maximize",
             sampler=optuna.samplers.RandomSampler(seed=0),
             pruner=optuna.pruners.NopPruner(),
-            first=first,
         )
     )
 
@@ -110,18 +109,25 @@ def test_abandoned_trials_are_marked_and_do_not_count(tmp_path):
     assert counted_trials(study) == []
 
 
-def test_the_first_params_are_tried_once(tmp_path):
-    """They begin a study, and a study that has tried them does not begin again."""
-    study = opened(tmp_path, first={"x": 0.25})
+def test_what_is_given_is_tried_once(tmp_path):
+    """What a trial has tried, or waits to try, is not given again."""
+    given = [{"x": 0.25}, {"x": 0.5}]
+    study = opened(tmp_path)
+    for params in untried(study, given):
+        study.enqueue_trial(params)
+    assert untried(study, given) == []
     trial = study.ask()
     assert trial.suggest_float("x", 0, 1) == 0.25
     study.tell(trial, 1.0)
-    opened(tmp_path, first={"x": 0.25})
-    assert [t.state for t in opened(tmp_path, first={"x": 0.25}).trials] == [TrialState.COMPLETE]
+    again = opened(tmp_path)
+    assert untried(again, [*given, {"x": 0.75}]) == [{"x": 0.75}]
+    assert again.ask().suggest_float("x", 0, 1) == 0.5
 
 
-def test_the_first_params_are_tried_again_after_an_interruption(tmp_path):
+def test_what_is_given_is_tried_again_after_an_interruption(tmp_path):
     """A stop during the first trial does not lose it."""
-    study = opened(tmp_path, first={"x": 0.25})
+    study = opened(tmp_path)
+    study.enqueue_trial({"x": 0.25})
     study.ask().suggest_float("x", 0, 1)
-    assert opened(tmp_path, first={"x": 0.25}).ask().suggest_float("x", 0, 1) == 0.25
+    assert untried(study, [{"x": 0.25}]) == [{"x": 0.25}]
+    assert untried(opened(tmp_path), [{"x": 0.25}]) == [{"x": 0.25}]

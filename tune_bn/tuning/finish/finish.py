@@ -36,7 +36,7 @@ from tune_bn.tuning.folder.plan import SMALLEST, plan_final
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import default_config, params_of, suggest_config
+from tune_bn.tuning.space import default_config, params_of, space_of, suggest_config
 from tune_bn.tuning.trials.life import VALIDATION, fit_seed
 from tune_bn.tuning.trials.workers import Workers
 
@@ -189,6 +189,8 @@ def finish(
     notes = remarks(test, gains, fitted, dataset, metric)
     if winner is default and (why := why_default(ranking, metric)) is not None:
         notes.append(why)
+    if winner.config.norm == "none":
+        notes.append("the chosen network has no batch norm: with it none of the final was better")
     if is_cut:
         notes.append(
             f"the timeout left time to compare the best {n_finalists} and the default on {folds} "
@@ -357,9 +359,8 @@ def _candidates(
         pairs = zip(complete, sorted(complete, key=loss_of), strict=True)
         chosen = list({t.number: t for t in itertools.chain.from_iterable(pairs)}.values())
     # Trials that differ in nothing would be one finalist twice.
-    best = {
-        suggest_config(trial, train_rows): trial.number for trial in reversed(chosen[:n_finalists])
-    }
+    space = space_of(train_rows)
+    best = {suggest_config(trial, space): trial.number for trial in reversed(chosen[:n_finalists])}
     candidates: list[tuple[int | None, Config]] = [(n, c) for c, n in reversed(best.items())]
     default = default_config(train_rows)
     if default not in best:

@@ -1,6 +1,6 @@
 """The study of a folder: made, gone on with, or refused; SQLite, so Optuna's dashboard opens it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ __all__ = [
     "quiet_optuna",
     "stage_of",
     "storage_errors",
+    "untried",
 ]
 
 STUDY_NAME = "tune_bn"
@@ -49,7 +50,6 @@ def open_study(
     direction: Literal["maximize", "minimize"],
     sampler: optuna.samplers.BaseSampler,
     pruner: optuna.pruners.BasePruner,
-    first: dict[str, Any] | None = None,
 ) -> Iterator[optuna.Study]:
     """Yields the folder's study with what it has finished, or a new one; closes it at the end.
 
@@ -62,7 +62,6 @@ def open_study(
         direction: Of the metric.
         sampler: Draws the configurations.
         pruner: Stops bad trials early.
-        first: Params to begin with, unless a trial has tried them; None: all are drawn.
 
     Raises:
         TuneError: The folder's study has another identity, or its file is no study.
@@ -99,8 +98,6 @@ def open_study(
         elif found != identity and found not in earlier:
             _refuse(folder, found, identity)
         _fail_abandoned(study, storage)
-        if first is not None:
-            _enqueue_once(study, first)
         yield study
     finally:
         if storage is not None:
@@ -146,6 +143,14 @@ def counted_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
         for trial in study.get_trials(deepcopy=False)
         if trial.state.is_finished() and trial.user_attrs.get(REASON) != INTERRUPTED
     ]
+
+
+def untried(study: optuna.Study, params: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns those params that no trial of the study has tried, nor waits to try."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    waiting = [trial.system_attrs.get("fixed_params") for trial in trials]
+    known = [*waiting, *(trial.params for trial in counted_trials(study))]
+    return [each for each in params if each not in known]
 
 
 def stage_of(trial: optuna.trial.FrozenTrial) -> int | None:
@@ -203,10 +208,3 @@ def _fail_abandoned(study: optuna.Study, storage: optuna.storages.BaseStorage) -
         # The reason first: Optuna lets no one write to a finished trial.
         storage.set_trial_user_attr(trial_id, REASON, INTERRUPTED)
         study.tell(trial.number, state=TrialState.FAIL)
-
-
-def _enqueue_once(study: optuna.Study, params: dict[str, Any]) -> None:
-    known = [trial.params for trial in counted_trials(study)]
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    if not waiting and params not in known:
-        study.enqueue_trial(params)

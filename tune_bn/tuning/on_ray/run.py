@@ -32,7 +32,7 @@ from tune_bn.tuning.errors import TuneError
 from tune_bn.tuning.finish.finish import Outcome, WriteReport, finish
 from tune_bn.tuning.folder.left import FILES_S
 from tune_bn.tuning.folder.plan import n_networks, plan_final
-from tune_bn.tuning.folder.study import counted_trials
+from tune_bn.tuning.folder.study import untried
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.on_ray.client import is_client_address, tune_through_client
 from tune_bn.tuning.on_ray.trainable import (
@@ -44,7 +44,7 @@ from tune_bn.tuning.on_ray.trainable import (
     train_trial,
 )
 from tune_bn.tuning.settings import DIRECTIONS, RaySettings, Settings
-from tune_bn.tuning.space import default_config, params_of
+from tune_bn.tuning.space import given_configs, params_of
 from tune_bn.tuning.trials.opening import opened_study
 from tune_bn.tuning.trials.workers import Workers
 
@@ -120,16 +120,14 @@ def tune(
         # The study is the record only: Ray draws and Ray stops.
         sampler=optuna.samplers.RandomSampler(seed=settings.seed),
         pruner=optuna.pruners.NopPruner(),
-    ) as (folder, study):
-        first = params_of(default_config(rows))
-        is_tried = any(trial.params == first for trial in counted_trials(study))
+    ) as (folder, study, space):
+        given = untried(study, map(params_of, given_configs(rows, space)))
         search = SeededSearch(
             settings.seed,
-            space=ray_space(rows),
+            space=ray_space(space),
             metric=metric,
             mode="max" if DIRECTIONS[metric] == "maximize" else "min",
-            # What a person would try first; the search has to beat it.
-            points_to_evaluate=None if is_tried else [first],
+            points_to_evaluate=given or None,
             seed=settings.seed,
             narrowing=Narrowing.for_budget(settings.trials),
         )
@@ -142,7 +140,7 @@ def tune(
             on_progress=on_progress,
             is_stopped=is_stopped,
             storage=storage,
-            rows=rows,
+            space=space,
             clock=clock,
         )
         trained = rows + len(dataset.validation)

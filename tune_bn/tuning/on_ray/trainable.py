@@ -8,7 +8,7 @@ drives the run, a trial at a time; the workers train and report.
 import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,15 +21,16 @@ from optuna.trial import TrialState, create_trial
 from ray import tune
 
 from tune_bn.core.draws.mark import MARK_KEY
+from tune_bn.core.space import Parameter
 from tune_bn.plain.files import write_atomically
 from tune_bn.plain.names import REASON
 from tune_bn.ray import CoarseToFineSearch
-from tune_bn.training import Dataset, DivergedError, Fit
+from tune_bn.training import Config, Dataset, DivergedError, Fit
 from tune_bn.training.config import EARLIER
 from tune_bn.tuning.folder.study import STORAGE_ERRORS
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import default_config, params_of, suggest_config
+from tune_bn.tuning.space import SPACE, params_of, space_of, suggest_config
 from tune_bn.tuning.trials.life import VALIDATION, fit_seed
 
 __all__ = ["FIT_SEED", "OutOfTime", "SeededSearch", "StudyCallback", "ray_space", "train_trial"]
@@ -43,25 +44,26 @@ class OutOfTime(RuntimeError):  # noqa: N818  an outcome that the caller asked f
     """The time for the search is over."""
 
 
-def distributions(rows: int = 0) -> dict[str, BaseDistribution]:
+def distributions(space: Mapping[str, Parameter] = SPACE) -> dict[str, BaseDistribution]:
     """Returns the parameters as Optuna stores them, so that both backends share studies."""
-    trial = optuna.trial.FixedTrial(params_of(default_config(rows)))
-    suggest_config(trial, rows)
+    inside = Config(batch_size=space["batch_size"].draw(0.5))
+    trial = optuna.trial.FixedTrial(params_of(inside))
+    suggest_config(trial, space)
     return trial.distributions
 
 
-def ray_space(rows: int = 0) -> dict[str, Any]:
+def ray_space(space: Mapping[str, Parameter] = SPACE) -> dict[str, Any]:
     """Returns the same parameters as domains of Tune: one seed draws the same values."""
-    space: dict[str, Any] = {}
-    for name, of in distributions(rows).items():
+    domains: dict[str, Any] = {}
+    for name, of in distributions(space).items():
         if isinstance(of, FloatDistribution):
-            space[name] = (tune.loguniform if of.log else tune.uniform)(of.low, of.high)
+            domains[name] = (tune.loguniform if of.log else tune.uniform)(of.low, of.high)
         elif isinstance(of, IntDistribution):
-            space[name] = (tune.lograndint if of.log else tune.randint)(of.low, of.high + 1)
+            domains[name] = (tune.lograndint if of.log else tune.randint)(of.low, of.high + 1)
         else:
             assert isinstance(of, optuna.distributions.CategoricalDistribution)
-            space[name] = tune.choice(of.choices)
-    return space
+            domains[name] = tune.choice(of.choices)
+    return domains
 
 
 class SeededSearch(CoarseToFineSearch):
@@ -88,7 +90,7 @@ def train_trial(
     """Trains one configuration in a worker; reports each epoch, with a checkpoint to go on from."""
     torch.set_num_threads(1)
     params = {name: value for name, value in config.items() if name != FIT_SEED}
-    network = suggest_config(optuna.trial.FixedTrial(params), len(dataset.train))
+    network = suggest_config(optuna.trial.FixedTrial(params), space_of(len(dataset.train)))
     training = Fit(
         network, dataset, epochs=epochs, seed=config[FIT_SEED], device=device, metric=metric
     )
@@ -120,7 +122,7 @@ class StudyCallback(tune.Callback):
         on_progress: Called for each epoch and each ended trial.
         is_stopped: Asked at each step of the run.
         storage: The folder of Ray's files; None for none.
-        rows: Training rows of the table.
+        space: What is searched.
         clock: Seconds from any fixed point.
     """
 
@@ -134,14 +136,14 @@ class StudyCallback(tune.Callback):
         on_progress: Callable[[Progress], None],
         is_stopped: Callable[[], bool],
         storage: Path | None = None,
-        rows: int = 0,
+        space: Mapping[str, Parameter] = SPACE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._study, self._search, self._settings = study, search, settings
         self._storage = storage
         self._failure: Exception | None = None
         self._metric = metric
-        self._distributions = distributions(rows)
+        self._distributions = distributions(space)
         self._epochs: dict[str, dict[int, float]] = {}
         self._begun: dict[str, datetime] = {}
         known = study.get_trials(deepcopy=False)

@@ -6,18 +6,19 @@ stopping, pruning and counting are decided in one place.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
+from tune_bn.core.space import Parameter
 from tune_bn.plain.names import INTERRUPTED, REASON
 from tune_bn.training import EpochMetrics
 from tune_bn.tuning.folder.study import stage_of
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import suggest_config
+from tune_bn.tuning.space import SPACE, suggest_config
 from tune_bn.tuning.trials.workers import Job, Listener
 
 __all__ = ["VALIDATION", "Search", "fit_seed"]
@@ -39,7 +40,7 @@ class Search(Listener):
         settings: How many trials, for how long, how many at once.
         on_progress: Called after each epoch and each ended trial.
         is_stopped: Asked after each epoch; True ends the search within that epoch.
-        rows: Training rows of the table.
+        space: What is searched.
         clock: Seconds from any fixed point.
     """
 
@@ -51,10 +52,10 @@ class Search(Listener):
         metric: str,
         on_progress: Callable[[Progress], None],
         is_stopped: Callable[[], bool],
-        rows: int = 0,
+        space: Mapping[str, Parameter] = SPACE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._rows = rows
+        self._space = space
         self._study, self._settings, self._metric = study, settings, metric
         self._running: dict[int, optuna.Trial] = {}
         self._seconds: dict[int, float] = {}
@@ -67,7 +68,7 @@ class Search(Listener):
         if self.tally.left <= len(self._running) or self.tally.is_over():
             return None
         trial = self._study.ask()
-        config = suggest_config(trial, self._rows)
+        config = suggest_config(trial, self._space)
         self._running[trial.number] = trial
         self.tally.begin(stage_of(self._study.get_trials(deepcopy=False)[trial.number]))
         return Job(trial.number, config, fit_seed(self._settings.seed, trial.number))

@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import optuna
 
+from tune_bn.core.space import Parameter
 from tune_bn.training import Dataset
-from tune_bn.training.config import EARLIER
 from tune_bn.tuning.folder.folder import open_folder, require_study, set_aside
 from tune_bn.tuning.folder.study import open_study, quiet_optuna, storage_errors
 from tune_bn.tuning.settings import DIRECTIONS, Settings
-from tune_bn.tuning.space import space_version
+from tune_bn.tuning.space import earlier_versions, space_of_study, space_version
 from tune_bn.tuning.trials.workers import one_thread
 
 __all__ = ["opened_study"]
@@ -28,9 +27,8 @@ def opened_study(
     resume: bool | None,
     sampler: optuna.samplers.BaseSampler,
     pruner: optuna.pruners.BasePruner,
-    first: dict[str, Any] | None = None,
-) -> Iterator[tuple[Path, optuna.Study]]:
-    """Holds the output folder and yields it with its study, a new one or the one to go on with.
+) -> Iterator[tuple[Path, optuna.Study, dict[str, Parameter]]]:
+    """Holds the output folder; yields it, its study (new, or to go on with) and what is searched.
 
     Meanwhile torch uses one thread in this process, Optuna prints no line for each trial, and a
     failure to write is one line that says what to do.
@@ -43,7 +41,6 @@ def opened_study(
         resume: True: there must be a study. False: set it aside. None: go on where there is one.
         sampler: As for `open_study`.
         pruner: As for `open_study`.
-        first: As for `open_study`.
 
     Raises:
         TuneError: The folder or its study cannot be used.
@@ -64,11 +61,10 @@ def opened_study(
             open_study(
                 folder,
                 identity,
-                earlier=({**identity, "space": space_version(rows, without=EARLIER)},),
+                earlier=[{**identity, "space": version} for version in earlier_versions(rows)],
                 direction=DIRECTIONS[settings.metric_for(dataset.task)],
                 sampler=sampler,
                 pruner=pruner,
-                first=first,
             ) as study,
         ):
-            yield folder, study
+            yield folder, study, space_of_study(study, rows)
