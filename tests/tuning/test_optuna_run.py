@@ -52,6 +52,30 @@ def test_a_large_table_has_large_batches(tiny, tmp_path, monkeypatch):
     assert outcome.summary["best"]["is_default"] == (outcome.summary["best"]["trial"] == 0)
 
 
+def test_the_search_begins_with_and_without_batch_norm(tiny, tmp_path, monkeypatch):
+    """Both are tried once; that the best has none is said."""
+    tune(tiny, tmp_path, Settings(trials=1, epochs=1))
+    tune(tiny, tmp_path, Settings(trials=3, epochs=1))
+    given = [trial for trial in trials(tmp_path) if "fixed_params" in trial.system_attrs]
+    assert [trial.params["norm"] for trial in given] == ["before_activation", "none"]
+    with_norm = tune(tiny, tmp_path, Settings(trials=3, epochs=1))
+
+    def without_norm_first(*words: Any, **options: Any) -> list[final.Finalist]:
+        ranking = final.play_final(*words, **options)
+        return sorted(ranking, key=lambda finalist: finalist.config.norm != "none")
+
+    monkeypatch.setattr(finish, "play_final", without_norm_first)
+    outcome = tune(tiny, tmp_path, Settings(trials=3, epochs=1))
+    assert outcome.summary["best"]["params"]["norm"] == "none"
+    assert outcome.network["layers"] == {}
+    said = "the chosen network has no batch norm: "
+    n_said = [
+        sum(remark.startswith(said) for remark in each.summary["remarks"])
+        for each in (with_norm, outcome)
+    ]
+    assert n_said == [with_norm.summary["best"]["params"]["norm"] == "none", 1]
+
+
 def test_four_networks_answer_together(tiny, tmp_path):
     """The file's model is theirs, with the scores of the summary; the default's are as many."""
     heard: list[tuple[str, int, int]] = []

@@ -12,11 +12,13 @@ from ray.tune import Checkpoint
 
 from tests.support.studies import said_untrue
 from tune_bn import Narrowing
+from tune_bn.core.space import Categorical
 from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.plain.names import REASON
 from tune_bn.training import Config
 from tune_bn.tuning import load_model
 from tune_bn.tuning.errors import Stopped, TuneError
+from tune_bn.tuning.folder.study import copied_study
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.on_ray.run import _around_others, tune
 from tune_bn.tuning.on_ray.trainable import (
@@ -26,8 +28,9 @@ from tune_bn.tuning.on_ray.trainable import (
     ray_space,
     train_trial,
 )
+from tune_bn.tuning.optuna_run import tune as tune_by_optuna
 from tune_bn.tuning.settings import RaySettings, Settings
-from tune_bn.tuning.space import params_of, suggest_config
+from tune_bn.tuning.space import SPACE, params_of, suggest_config
 from tune_bn.tuning.trials.life import fit_seed
 
 SETTINGS = Settings(trials=4, epochs=3)
@@ -289,6 +292,20 @@ def test_a_run_by_ray(local_ray, tiny, tmp_path):
     # All is done, so Ray is not even asked.
     again = tune(tiny, tmp_path, SETTINGS, RaySettings(address="192.0.2.1:1"))
     assert again.summary["search"]["trials_in_this_run"] == 0
+
+
+def test_a_run_of_an_earlier_version_goes_on(local_ray, tiny, tmp_path, monkeypatch):
+    """By either backend, with the choices of norm that its study was begun with."""
+    two_norms = Categorical(["before_activation", "after_activation"])
+    with monkeypatch.context() as patch:
+        patch.setattr("tune_bn.tuning.space.SPACE", {**SPACE, "norm": two_norms})
+        tune_by_optuna(tiny, tmp_path, Settings(trials=2, epochs=1))
+    tune(tiny, tmp_path, Settings(trials=3, epochs=1), RaySettings(max_concurrent=1))
+    tune_by_optuna(tiny, tmp_path, Settings(trials=6, epochs=1))
+    trials = copied_study(tmp_path).trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 6
+    of_before = optuna.distributions.CategoricalDistribution(two_norms.choices)
+    assert all(trial.distributions["norm"] == of_before for trial in trials)
 
 
 def test_an_address_where_no_ray_answers(tiny, tmp_path, monkeypatch):

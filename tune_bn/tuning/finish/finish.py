@@ -190,7 +190,7 @@ def finish(
     if winner is default and (why := why_default(ranking, metric)) is not None:
         notes.append(why)
     if winner.config.norm == "none":
-        notes.append("the chosen network has no batch norm: with it none of the final was better")
+        notes.append("the chosen network has no batch norm: here the best of the final did without")
     if is_cut:
         notes.append(
             f"the timeout left time to compare the best {n_finalists} and the default on {folds} "
