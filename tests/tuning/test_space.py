@@ -125,9 +125,9 @@ def test_a_study_goes_on_with_its_own_choices():
     assert suggest_config(study.ask(), found).norm != "none"
 
 
-def test_the_network_without_batch_norm_is_given_where_the_space_has_it():
-    """After the default configuration, from which it differs in nothing else."""
-    default, without = given_configs(30_000, SPACE)
+def test_the_plain_network_is_given_where_the_space_has_it():
+    """After the default configuration; it has no batch norm, and numbers that are not ranked."""
+    default, plain = given_configs(30_000, SPACE)
     assert default == default_config(30_000)
-    assert without == dataclasses.replace(default, norm="none")
+    assert plain == dataclasses.replace(default, norm="none", inputs="standard")
     assert given_configs(100, space_of_study(of_before(1), 100)) == [Config()]
