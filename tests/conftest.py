@@ -32,6 +32,8 @@ os.environ["RAY_enable_metrics_collection"] = "0"  # noqa: SIM112 - Ray spells i
 os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
 # Its workers step back for nobody, as they would for the tests that run beside them.
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
+# No worker is started before one is asked for: a test's trial mostly takes all of its Ray.
+os.environ["RAY_prestart_worker_first_driver"] = "0"  # noqa: SIM112
 # Where another user ran Ray on this machine, what that left in the temporary folder is in the way.
 _locks = Path(tempfile.gettempdir(), "_ray_lockfiles")
 if _locks.exists() and not os.access(_locks, os.W_OK):

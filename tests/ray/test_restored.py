@@ -67,7 +67,11 @@ def test_a_restored_experiment(damage, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("limit", "ways"), [(None, ("resume_errored",)), (2, ("resume_errored", "restart_errored"))]
+    ("limit", "ways"),
+    [
+        pytest.param(None, ("resume_errored",), marks=pytest.mark.slow),
+        (2, ("resume_errored", "restart_errored")),
+    ],
 )
 def test_repaired_trials_are_complete(limit, ways, tmp_path):
     """Also where a limiter keeps their end from the search, and where they have new ids.

@@ -91,7 +91,16 @@ SCHEDULERS = {
 }
 
 
-@pytest.mark.parametrize("name", SCHEDULERS)
+OF_ONE_KIND = ("bohb", "median")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in OF_ONE_KIND else [])
+        for name in SCHEDULERS
+    ],
+)
 def test_schedulers(name, tmp_path):
     """Under each scheduler all samples come to an end, and the best trained as far as any."""
     search = CoarseToFineSearch(seed=0)

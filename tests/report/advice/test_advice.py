@@ -76,7 +76,7 @@ def test_chance_of_failures_seldom_speaks():
     assert spoken <= 1
 
 
-@pytest.mark.parametrize("n", [20, 60, 300])
+@pytest.mark.parametrize("n", [20, 60, pytest.param(300, marks=pytest.mark.slow)])
 def test_chance_in_results_of_ray_seldom_speaks(n: int):
     """The same of trials as Ray leaves them: half of them stopped, ranges as seen."""
     spoken = 0

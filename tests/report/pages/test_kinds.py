@@ -61,7 +61,10 @@ def searched(name: str, *, is_high: bool, n: int = 80) -> Results:
     return results_of(search)
 
 
-@pytest.mark.parametrize("is_high", [False, True], ids=["low", "high"])
+@pytest.mark.parametrize(
+    "is_high",
+    [pytest.param(False, id="low"), pytest.param(True, id="high", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("name", NUMBERS)
 def test_every_kind_is_shown(name: str, is_high: bool, tmp_path: Path):
     """Page, text, figures and advice; what is advised is a parameter that can be drawn."""
