@@ -66,7 +66,6 @@ def main() -> None:
             tune_config=tune.TuneConfig(
                 metric="loss", mode="min", num_samples=6 if args.smoke_test else 40,
                 search_alg=search, max_concurrent_trials=None if args.address else 2,
-                reuse_actors=True,
             ),
             run_config=tune.RunConfig(
                 storage_path=args.storage or folder, verbose=0,
