@@ -21,7 +21,7 @@ from tune_bn.tuning.finish.final import (
 )
 from tune_bn.tuning.finish.finish import _candidates, _FinalPace
 from tune_bn.tuning.folder.plan import plan_final
-from tune_bn.tuning.space import params_of, suggest_config
+from tune_bn.tuning.space import SPACE, given_configs, params_of, suggest_config
 from tune_bn.tuning.trials.life import VALIDATION
 from tune_bn.tuning.trials.workers import Job, Workers, one_thread
 
@@ -218,6 +218,46 @@ def test_candidates_are_the_best_by_accuracy_and_by_loss():
     ]
     by_f1 = _candidates(study, 3, 100, "f1", maximize=True)
     assert [number for number, _ in by_f1] == [0, 1, 2, None]
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"), [(2, [0, 1, None]), (3, [0, 1, 4, None]), (9, [0, 1, 2, 3, 4, None])]
+)
+def test_the_plain_network_meets_the_best(n, expected):
+    """As the default does, however bad it looked; unless two meet only, or it did not end."""
+    study = optuna.create_study(direction="maximize")
+    plain = given_configs(100, SPACE)[1]
+    configs = [*(Config(width=16 + place) for place in range(4)), plain]
+    for place, config in enumerate(configs):
+        trial = optuna.trial.create_trial(
+            params=params_of(config),
+            distributions=distributions(),
+            value=1 - place / 10,
+            user_attrs={VALIDATION: {"f1": 1 - place / 10, "loss": 0.5}},
+        )
+        study.add_trial(trial)
+    found = _candidates(study, n, 100, "f1", maximize=True)
+    assert [number for number, _ in found] == expected
+    of_before = optuna.create_study(direction="maximize")
+    of_before.add_trials(study.trials[:4])
+    found = _candidates(of_before, n, 100, "f1", maximize=True)
+    assert [number for number, _ in found] == [*range(min(n, 4)), None]
+
+
+def test_the_plain_network_may_stand_for_the_default():
+    """The default, last of the best, meets them all the same."""
+    study = optuna.create_study(direction="maximize")
+    default, plain = given_configs(100, SPACE)
+    for place, config in enumerate([Config(width=16), Config(width=17), default, plain]):
+        trial = optuna.trial.create_trial(
+            params=params_of(config),
+            distributions=distributions(),
+            value=1 - place / 10,
+            user_attrs={VALIDATION: {"f1": 1 - place / 10, "loss": 0.5}},
+        )
+        study.add_trial(trial)
+    found = _candidates(study, 3, 100, "f1", maximize=True)
+    assert found == [(0, Config(width=16)), (1, Config(width=17)), (3, plain), (2, default)]
 
 
 def distributions() -> dict[str, optuna.distributions.BaseDistribution]:

@@ -36,7 +36,13 @@ from tune_bn.tuning.folder.plan import SMALLEST, plan_final
 from tune_bn.tuning.folder.study import counted_trials
 from tune_bn.tuning.folder.tally import Progress, Tally
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import default_config, params_of, space_of, suggest_config
+from tune_bn.tuning.space import (
+    default_config,
+    given_configs,
+    params_of,
+    space_of,
+    suggest_config,
+)
 from tune_bn.tuning.trials.life import VALIDATION, fit_seed
 from tune_bn.tuning.trials.workers import Workers
 
@@ -362,8 +368,13 @@ def _candidates(
     space = space_of(train_rows)
     best = {suggest_config(trial, space): trial.number for trial in reversed(chosen[:n_finalists])}
     candidates: list[tuple[int | None, Config]] = [(n, c) for c, n in reversed(best.items())]
-    default = default_config(train_rows)
-    if default not in best:
+    default, *given = given_configs(train_rows, space)
+    for config in given:
+        found = [trial.number for trial in complete if suggest_config(trial, space) == config]
+        # No luck of the search picked it, so where several meet it is one of them.
+        if found and config not in best and len(candidates) > 2:
+            candidates[-1] = (found[0], config)
+    if all(config != default for _, config in candidates):
         candidates.append((_number_of(study, default), default))
     return candidates
 
