@@ -18,7 +18,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="tune-bn",
-    help="Tune a batch-norm network on your table by a random search that zooms in.",
+    help="Tune a network on your table by a random search that zooms in.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # errors stay one plain line
@@ -45,4 +45,4 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Tune a batch-norm network on your table by a random search that zooms in."""
+    """Tune a network on your table by a random search that zooms in."""

@@ -111,7 +111,7 @@ def tune(
         ),
     ] = None,
 ) -> None:
-    """Tune a batch-norm network: search, retrain the best, score it on untouched rows."""
+    """Tune a network: search, retrain the best, score it on untouched rows."""
     begun = time.monotonic()
     with end_in_one_line():
         known_task = _known_task(task)

@@ -1,4 +1,4 @@
-"""A tuned batch-norm network behind scikit-learn's interface: `TunedClassifier`, `TunedRegressor`.
+"""A tuned network behind scikit-learn's interface: `TunedClassifier`, `TunedRegressor`.
 
 What `tune-bn tune` does with a file, `fit` does with a data frame or an array, by the same
 functions; what it leaves out is the output folder, unless one is asked for.

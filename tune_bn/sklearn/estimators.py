@@ -331,7 +331,7 @@ def _of_all_rows(
 
 
 class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as above
-    """A batch-norm network for classes, tuned by a coarse-to-fine random search.
+    """A network for classes, tuned by a coarse-to-fine random search.
 
     `fit` does what ``tune-bn tune`` does: a fifth of its rows is for the search to compare
     configurations on, a fifth for one score at the end (``summary_``) of a network that is trained
@@ -426,7 +426,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as abov
 
 
 class TunedRegressor(RegressorMixin, _Tuned):  # type: ignore[misc]  # as above
-    """A batch-norm network for a number, tuned by a coarse-to-fine random search.
+    """A network for a number, tuned by a coarse-to-fine random search.
 
     `fit` does what ``tune-bn tune`` does, as `TunedClassifier` tells, and takes the same
     arguments; ``metric`` is "r2" (None), "rmse", "mae" or "loss".

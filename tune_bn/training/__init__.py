@@ -1,4 +1,4 @@
-"""The job that is tuned: a table, one configuration of a batch-norm network, its training.
+"""The job that is tuned: a table, one configuration of a network, its training.
 
 Nothing here knows of a tuner: `load_dataset` makes tensors of a table, and iterating over `Fit`
 trains one `Config` and gives the metrics after each epoch. Names are loaded when they are asked

@@ -1,4 +1,4 @@
-"""One configuration of a batch-norm network, as plain values that a tuner can choose.
+"""One configuration of a network, as plain values that a tuner can choose.
 
 What the values do is in `fit` (optimiser) and `tune_bn.nn.MLP` (network); this file only says
 which there are, where they start and which are impossible.
