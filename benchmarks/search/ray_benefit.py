@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import RESULTS, environment, write_rows
+from tune_bn.core.space import Categorical, Parameter
 
 __all__ = ["main", "run", "summary"]
 
@@ -43,7 +44,7 @@ def train(config: dict[str, Any], *, dataset: Any, norm: str, seed: int) -> None
     from tune_bn.tuning.space import suggest_config
 
     torch.set_num_threads(1)
-    network = suggest_config(optuna.trial.FixedTrial(config))
+    network = suggest_config(optuna.trial.FixedTrial(config), _space())
     if norm == "torch":  # whose layers keep one average; its own default is this one
         network = replace(network, decay=0.9)
     training = Fit(network, dataset, epochs=_EPOCHS, seed=seed)
@@ -55,6 +56,13 @@ def train(config: dict[str, Any], *, dataset: Any, norm: str, seed: int) -> None
             tune.report({"error": 1.0 - metrics.score, "test_error": 1.0 - test})
     except DivergedError:
         tune.report({"error": 1.0, "test_error": 1.0})
+
+
+def _space() -> dict[str, Parameter]:
+    """Returns the space of the tool, of which each network has batch norm: it is compared."""
+    from tune_bn.tuning.space import SPACE
+
+    return {**SPACE, "norm": Categorical(["before_activation", "after_activation"])}
 
 
 def _search(method: str, seed: int) -> Any:
@@ -83,7 +91,7 @@ def _run_one(method: str, norm: str, seed: int, n_trials: int, folder: Path) -> 
     is_basic = method == "BasicVariantGenerator"
     results = tune.Tuner(
         tune.with_parameters(train, dataset=dataset, norm=norm, seed=seed),
-        param_space=ray_space(),
+        param_space=ray_space(_space()),
         tune_config=tune.TuneConfig(
             metric="error",
             mode="min",

@@ -38,7 +38,7 @@ SUMMARY: dict[str, Any] = {
         "gradient boosting": dict.fromkeys(SCORE, 0.9),
         "default network": None,
     },
-    "remarks": ["the timeout left time to compare the best 3 and the default on 2 folds only"],
+    "remarks": ["the timeout left time to compare 4 configurations at most, on 2 folds only"],
 }
 OUTCOME = Outcome(SUMMARY, (Path("/somewhere/runs/digits/model.pt"),), {})
 

@@ -55,6 +55,7 @@ def test_a_large_table_has_large_batches(tiny, tmp_path, monkeypatch):
 def test_the_search_begins_with_and_without_batch_norm(tiny, tmp_path, monkeypatch):
     """Both are tried once; that the best has none is said."""
     tune(tiny, tmp_path, Settings(trials=1, epochs=1))
+    assert len(trials(tmp_path)) == 1
     tune(tiny, tmp_path, Settings(trials=3, epochs=1))
     given = [trial for trial in trials(tmp_path) if "fixed_params" in trial.system_attrs]
     assert [trial.params["norm"] for trial in given] == ["before_activation", "none"]

@@ -76,11 +76,9 @@ def tune(
             on_progress=on_progress,
             is_stopped=is_stopped,
             space=space,
+            given=untried(study, map(params_of, given_configs(rows, space))),
             clock=clock,
         )
-        given = untried(study, map(params_of, given_configs(rows, space)))
-        for params in given[: search.tally.left]:
-            study.enqueue_trial(params)
         trained = rows + len(dataset.validation)
         search.tally.others_s = FILES_S + expected_s(trained, dataset.n_features, dataset.n_outputs)
         search.tally.plan, search.tally.networks = plan_final(trained), n_networks(trained)

@@ -244,6 +244,33 @@ def test_the_plain_network_meets_the_best(n, expected):
     assert [number for number, _ in found] == [*range(min(n, 4)), None]
 
 
+@pytest.mark.parametrize("state", ["COMPLETE", "PRUNED", "FAIL"])
+def test_a_plain_network_that_was_stopped_early_meets_the_best(state):
+    """A scheduler judged its first epochs; of one that failed there is nothing to meet."""
+    study = optuna.create_study(direction="maximize")
+    plain = given_configs(100, SPACE)[1]
+    for place in range(4):
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=params_of(Config(width=16 + place)),
+                distributions=distributions(),
+                value=1 - place / 10,
+                user_attrs={VALIDATION: {"f1": 1 - place / 10, "loss": 0.5}},
+            )
+        )
+    ended = optuna.trial.TrialState[state]
+    study.add_trial(
+        optuna.trial.create_trial(
+            state=ended,
+            params=params_of(plain),
+            distributions=distributions(),
+            value=None if state == "FAIL" else 0.1,
+        )
+    )
+    found = _candidates(study, 3, 100, "f1", maximize=True)
+    assert [number for number, _ in found] == [0, 1, 2 if state == "FAIL" else 4, None]
+
+
 def test_the_plain_network_may_stand_for_the_default():
     """The default, last of the best, meets them all the same."""
     study = optuna.create_study(direction="maximize")

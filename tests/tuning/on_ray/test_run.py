@@ -25,12 +25,13 @@ from tune_bn.tuning.on_ray.trainable import (
     FIT_SEED,
     SeededSearch,
     StudyCallback,
+    distributions,
     ray_space,
     train_trial,
 )
 from tune_bn.tuning.optuna_run import tune as tune_by_optuna
 from tune_bn.tuning.settings import RaySettings, Settings
-from tune_bn.tuning.space import SPACE, params_of, suggest_config
+from tune_bn.tuning.space import SPACE, given_configs, params_of, suggest_config
 from tune_bn.tuning.trials.life import fit_seed
 
 SETTINGS = Settings(trials=4, epochs=3)
@@ -292,6 +293,42 @@ def test_a_run_by_ray(local_ray, tiny, tmp_path):
     # All is done, so Ray is not even asked.
     again = tune(tiny, tmp_path, SETTINGS, RaySettings(address="192.0.2.1:1"))
     assert again.summary["search"]["trials_in_this_run"] == 0
+
+
+def test_a_run_begins_with_what_is_given(local_ray, tiny, tmp_path):
+    """The default, then the plain network; both are in the final."""
+    outcome = tune(tiny, tmp_path, SETTINGS, RaySettings(max_concurrent=1))
+    given = given_configs(100, SPACE)
+    study = copied_study(tmp_path)
+    assert [trial.params for trial in study.trials[:2]] == [params_of(config) for config in given]
+    assert stages(study)[0].trials == (0, 1)
+    norms = {row["trial"]: row["params"]["norm"] for row in outcome.summary["final"]}
+    assert (norms[0], norms[1]) == ("before_activation", "none")
+
+
+def test_what_waits_in_a_study_is_no_trial_of_the_search():
+    """Ray gives it itself; the search counts what ran."""
+    study = new_study()
+    study.enqueue_trial(params_of(Config()))
+    study.add_trial(
+        optuna.trial.create_trial(
+            params=params_of(Config(width=16)), distributions=distributions(), value=0.5
+        )
+    )
+    driver = Driver(study, points_to_evaluate=[params_of(Config())])
+    driver.run("a", [0.1, 0.2, 0.3])
+    assert [trial.state.name for trial in study.trials] == ["WAITING", "COMPLETE", "COMPLETE"]
+    assert study.trials[2].params == params_of(Config())
+    assert [trial.params for trial in driver.search.trials] == [
+        study.trials[number].params for number in (1, 2)
+    ]
+
+
+def test_the_space_of_a_study_is_the_space_of_ray():
+    """With the choices that the study has."""
+    of_before = {**SPACE, "norm": Categorical(["before_activation", "after_activation"])}
+    assert ray_space(of_before)["norm"].categories == ["before_activation", "after_activation"]
+    assert ray_space()["norm"].categories[2:] == ["none"]
 
 
 def test_a_run_of_an_earlier_version_goes_on(local_ray, tiny, tmp_path, monkeypatch):

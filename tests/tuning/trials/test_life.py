@@ -12,9 +12,10 @@ from tune_bn.optuna import CoarseToFineSampler, stages
 from tune_bn.plain.names import INTERRUPTED, REASON
 from tune_bn.training import Config, EpochMetrics
 from tune_bn.tuning.errors import Stopped
+from tune_bn.tuning.folder.study import untried
 from tune_bn.tuning.folder.tally import Progress
 from tune_bn.tuning.settings import Settings
-from tune_bn.tuning.space import params_of
+from tune_bn.tuning.space import SPACE, given_configs, params_of
 from tune_bn.tuning.trials.life import VALIDATION, Search
 from tune_bn.tuning.trials.workers import Job
 
@@ -45,7 +46,7 @@ class Scene:
         self.heard: list[Progress] = []
         self.begin_again()
 
-    def begin_again(self) -> None:
+    def begin_again(self, *given: dict[str, Any]) -> None:
         """Is another process that goes on with the study."""
         self.search = Search(
             self.study,
@@ -54,6 +55,7 @@ class Scene:
             on_progress=self.heard.append,
             is_stopped=lambda: self.stopped,
             clock=lambda: self.now,
+            given=given,
         )
 
     def train(self, accuracy: float = 0.5, epochs: int = 2) -> int:
@@ -106,6 +108,35 @@ def test_stages_count_from_the_first_that_drew():
     named = list(dict.fromkeys(at.stage for at in scene.heard if at.stage))
     assert named == ["given", *(stage.name for stage in stages(scene.study)[1:])]
     assert named[1:] == ["fine 1", "fine 2", "fine 3"]
+
+
+def test_what_is_given_comes_first_and_never_waits():
+    """A run that ends within the first leaves nothing that a later run would begin with."""
+    default, plain = map(params_of, given_configs(100, SPACE))
+    scene = Scene(Settings(trials=9, epochs=2))
+    scene.begin_again(default, plain)
+    job = begun(scene)
+    scene.stopped = True
+    assert not scene.search.epoch(job, metrics(1))
+    assert [trial.state for trial in scene.study.trials] == [TrialState.FAIL]
+    scene.stopped = False
+    scene.begin_again(*untried(scene.study, [default, plain]))
+    numbers = [scene.train() for _ in range(3)]
+    params = [scene.study.trials[number].params for number in numbers]
+    assert params[:2] == [default, plain]
+    assert params[2] not in params[:2]
+
+
+def test_what_waits_in_the_study_is_not_given_again():
+    """As an earlier version left it, or a person asked for it; it comes first."""
+    default, plain = map(params_of, given_configs(100, SPACE))
+    scene = Scene(Settings(trials=9, epochs=2))
+    scene.study.enqueue_trial(default)
+    scene.begin_again(default, plain)
+    numbers = [scene.train() for _ in range(4)]
+    params = [scene.study.trials[number].params for number in numbers]
+    assert params[:2] == [default, plain]
+    assert all(params.count(each) == 1 for each in params)
 
 
 def test_as_many_jobs_begin_as_trials_are_asked_for():

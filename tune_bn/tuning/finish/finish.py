@@ -199,8 +199,8 @@ def finish(
         notes.append("the chosen network has no batch norm: here the best of the final did without")
     if is_cut:
         notes.append(
-            f"the timeout left time to compare the best {n_finalists} and the default on {folds} "
-            f"fold{'s' if folds > 1 else ''} only"
+            f"the timeout left time to compare {n_finalists + 1} configurations at most, on "
+            f"{folds} fold{'s' if folds > 1 else ''} only"
         )
     if networks < tally.networks:
         notes.append(
@@ -370,19 +370,20 @@ def _candidates(
     candidates: list[tuple[int | None, Config]] = [(n, c) for c, n in reversed(best.items())]
     default, *given = given_configs(train_rows, space)
     for config in given:
-        found = [trial.number for trial in complete if suggest_config(trial, space) == config]
+        trial = _trial_of(study, config)
+        is_trained = trial is not None and trial.state != TrialState.FAIL
         # No luck of the search picked it, so where several meet it is one of them.
-        if found and config not in best and len(candidates) > 2:
-            candidates[-1] = (found[0], config)
+        if trial is not None and is_trained and config not in best and len(candidates) > 2:
+            candidates[-1] = (trial.number, config)
     if all(config != default for _, config in candidates):
-        candidates.append((_number_of(study, default), default))
+        trial = _trial_of(study, default)
+        candidates.append((None if trial is None else trial.number, default))
     return candidates
 
 
-def _number_of(study: optuna.Study, config: Config) -> int | None:
+def _trial_of(study: optuna.Study, config: Config) -> optuna.trial.FrozenTrial | None:
     params = params_of(config)
-    found = [trial.number for trial in counted_trials(study) if trial.params == params]
-    return found[0] if found else None
+    return next((trial for trial in counted_trials(study) if trial.params == params), None)
 
 
 def _final_seed(finalist: Finalist, settings: Settings) -> int:

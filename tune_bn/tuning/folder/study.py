@@ -146,10 +146,8 @@ def counted_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 
 def untried(study: optuna.Study, params: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns those params that no trial of the study has tried, nor waits to try."""
-    trials = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    waiting = [trial.system_attrs.get("fixed_params") for trial in trials]
-    known = [*waiting, *(trial.params for trial in counted_trials(study))]
+    """Returns those params that no trial of the study has tried."""
+    known = [trial.params for trial in counted_trials(study)]
     return [each for each in params if each not in known]
 
 

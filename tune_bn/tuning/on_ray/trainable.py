@@ -147,10 +147,11 @@ class StudyCallback(tune.Callback):
         self._epochs: dict[str, dict[int, float]] = {}
         self._begun: dict[str, datetime] = {}
         known = study.get_trials(deepcopy=False)
-        # The search numbers the trials of the study in their order, and goes on counting.
-        self._numbers = {trial.number: trial.number for trial in known}
         self._n_stored = len(known)
-        for trial in known:
+        begun = [trial for trial in known if trial.state != TrialState.WAITING]
+        # The search numbers the trials of the study in their order, and goes on counting.
+        self._numbers = {place: trial.number for place, trial in enumerate(begun)}
+        for trial in begun:
             self._learn(trial)
         self.tally = Tally(
             study, settings, on_progress=on_progress, is_stopped=is_stopped, clock=clock

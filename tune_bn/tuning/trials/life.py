@@ -6,7 +6,7 @@ stopping, pruning and counting are decided in one place.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import optuna
@@ -41,6 +41,7 @@ class Search(Listener):
         on_progress: Called after each epoch and each ended trial.
         is_stopped: Asked after each epoch; True ends the search within that epoch.
         space: What is searched.
+        given: Params to begin with; those that a trial waits to try are not given again.
         clock: Seconds from any fixed point.
     """
 
@@ -53,9 +54,10 @@ class Search(Listener):
         on_progress: Callable[[Progress], None],
         is_stopped: Callable[[], bool],
         space: Mapping[str, Parameter] = SPACE,
+        given: Iterable[dict[str, Any]] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._space = space
+        self._space, self._given = space, list(given)
         self._study, self._settings, self._metric = study, settings, metric
         self._running: dict[int, optuna.Trial] = {}
         self._seconds: dict[int, float] = {}
@@ -67,11 +69,20 @@ class Search(Listener):
         """Returns the next job, or None when none is left to begin."""
         if self.tally.left <= len(self._running) or self.tally.is_over():
             return None
+        self._give()
         trial = self._study.ask()
         config = suggest_config(trial, self._space)
         self._running[trial.number] = trial
         self.tally.begin(stage_of(self._study.get_trials(deepcopy=False)[trial.number]))
         return Job(trial.number, config, fit_seed(self._settings.seed, trial.number))
+
+    def _give(self) -> None:
+        # One at a time: what a run that ends early left waiting would come before all else later.
+        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        asked = [trial.system_attrs.get("fixed_params") for trial in waiting]
+        self._given = [params for params in self._given if params not in asked]
+        if self._given and not waiting:
+            self._study.enqueue_trial(self._given.pop(0))
 
     def epoch(self, job: Job, metrics: EpochMetrics) -> bool:
         """Stores an epoch's metric; returns whether to go on, having ended the trial if not."""
