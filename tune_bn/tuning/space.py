@@ -109,10 +109,9 @@ def given_configs(rows: int, space: Mapping[str, Parameter]) -> list[Config]:
     """
     default = default_config(rows)
     norm = space["norm"]
-    assert isinstance(norm, Categorical)
-    if "none" not in norm.choices:
-        return [default]
-    return [default, replace(default, norm="none", inputs="standard")]
+    if isinstance(norm, Categorical) and "none" in norm.choices:
+        return [default, replace(default, norm="none", inputs="standard")]
+    return [default]
 
 
 def _factor(rows: int) -> int:
