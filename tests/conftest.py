@@ -81,16 +81,15 @@ def pytest_collection_finish() -> None:
 LONGEST = (
     "tests/test_examples.py",
     "tests/sklearn/",
-    "tests/test_readme.py",
-    "tests/ray/test_runs.py",
-    "tests/ray/test_best.py",
-    "tests/ray/test_experiments.py",
-    "tests/ray/test_restored.py",
-    "tests/fuzz/",
     "tests/faults/",
-    "tests/tuning/on_ray/",
+    "tests/ray/test_runs.py",
+    "tests/test_readme.py",
     "tests/security/",
-    "tests/tuning/trials/",
+    "tests/tuning/on_ray/",
+    "tests/ray/",
+    "tests/report/pages/test_axe.py",
+    "tests/nn/test_compile_export.py",
+    "tests/fuzz/",
 )
 
 
