@@ -197,7 +197,14 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[str, 
     return once
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+# Two experiments of Ray's: each has a short form of its own in tests/ray.
+LONG = "ray_optuna_search.py"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name == LONG else []) for name in EXAMPLES],
+)
 def test_example_shows_its_point(name, ran):
     """It ends without a warning, prints what it is there to show, writes into its folder only."""
     text, folder = ran(name)

@@ -42,7 +42,9 @@ class Interrupt(tune.Callback):
         return {"after": self.after, "flag": self.flag}
 
 
-@pytest.mark.parametrize("damage", ["older written last", "cut"])
+@pytest.mark.parametrize(
+    "damage", ["older written last", pytest.param("cut", marks=pytest.mark.slow)]
+)
 def test_a_restored_experiment(damage, tmp_path, monkeypatch):
     """The newest state by name counts, or what Tune saved of the trials where none is whole."""
     monkeypatch.setenv("TUNE_GLOBAL_CHECKPOINT_S", "0")

@@ -373,7 +373,7 @@ class TunedClassifier(ClassifierMixin, _Tuned):  # type: ignore[misc]  # as abov
     Example:
         >>> from sklearn.datasets import load_iris
         >>> x, y = load_iris(return_X_y=True, as_frame=True)
-        >>> TunedClassifier(trials=2, epochs=10).fit(x, y).predict(x[:2])
+        >>> TunedClassifier(trials=1, epochs=10).fit(x, y).predict(x[:2])
         array([0, 0])
     """
 

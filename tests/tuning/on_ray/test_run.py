@@ -290,20 +290,14 @@ def test_a_run_by_ray(local_ray, tiny, tmp_path):
     assert (tmp_path / "report.html").read_text() == "4 trials, accuracy"
     assert load_model(tmp_path / "model.pt").predict({"a": 0.0, "b": 0.0})[0] in ("x", "y", "z")
     assert outcome.summary["best"]["test"]["accuracy"] > 0.7
+    tried = [trial.params for trial in copied_study(tmp_path).trials]
+    assert [tried.count(params_of(config)) for config in given_configs(100, SPACE)] == [1, 1]
+    assert {"before_activation", "none"} <= {
+        finalist["params"]["norm"] for finalist in outcome.summary["final"]
+    }
     # All is done, so Ray is not even asked.
     again = tune(tiny, tmp_path, SETTINGS, RaySettings(address="192.0.2.1:1"))
     assert again.summary["search"]["trials_in_this_run"] == 0
-
-
-def test_a_run_begins_with_what_is_given(local_ray, tiny, tmp_path):
-    """The default, then the plain network; both are in the final."""
-    outcome = tune(tiny, tmp_path, SETTINGS, RaySettings(max_concurrent=1))
-    given = given_configs(100, SPACE)
-    study = copied_study(tmp_path)
-    assert [trial.params for trial in study.trials[:2]] == [params_of(config) for config in given]
-    assert stages(study)[0].trials == (0, 1)
-    norms = {row["trial"]: row["params"]["norm"] for row in outcome.summary["final"]}
-    assert (norms[0], norms[1]) == ("before_activation", "none")
 
 
 def test_what_waits_in_a_study_is_no_trial_of_the_search():
