@@ -22,7 +22,7 @@ def address_of(kind, tmp_path, request) -> str:
     return {"sqlite": f"sqlite:///{tmp_path}/s.db", "journal": f"journal:{tmp_path}/j.log"}[kind]
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(25, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", list(CALLS))
 def test_kills_at_random_moments(kind, kills, tmp_path, ledger, request):
     """Two workers at a time: one dies at a random call, one of a blow from outside."""

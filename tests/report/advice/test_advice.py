@@ -46,7 +46,7 @@ def nothing(trial: optuna.Trial) -> float:
 
 
 @pytest.mark.parametrize("kind", SAMPLERS)
-@pytest.mark.parametrize("n", [60, 150])
+@pytest.mark.parametrize("n", [60, pytest.param(150, marks=pytest.mark.slow)])
 def test_chance_alone_seldom_speaks(kind: str, n: int):
     """Of twenty studies of pure noise, at most one is given any advice."""
     spoken = 0

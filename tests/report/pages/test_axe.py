@@ -49,6 +49,7 @@ def test_the_page_of_a_tuned_network(staged: optuna.Study, axe: str, tmp_path: P
     assert axe_findings(tmp_path / "page.html", axe) == []
 
 
+@pytest.mark.slow
 def test_the_page_of_two_objectives(two_objectives: optuna.Study, axe: str, tmp_path: Path):
     """Several figures of one kind, and a front."""
     write_report(two_objectives, tmp_path / "page.html")
