@@ -229,13 +229,7 @@ def test_the_plain_network_meets_the_best(n, expected):
     plain = given_configs(100, SPACE)[1]
     configs = [*(Config(width=16 + place) for place in range(4)), plain]
     for place, config in enumerate(configs):
-        trial = optuna.trial.create_trial(
-            params=params_of(config),
-            distributions=distributions(),
-            value=1 - place / 10,
-            user_attrs={VALIDATION: {"f1": 1 - place / 10, "loss": 0.5}},
-        )
-        study.add_trial(trial)
+        study.add_trial(ended(config, 1 - place / 10))
     found = _candidates(study, n, 100, "f1", maximize=True)
     assert [number for number, _ in found] == expected
     of_before = optuna.create_study(direction="maximize")
@@ -250,18 +244,10 @@ def test_a_plain_network_that_was_stopped_early_meets_the_best(state):
     study = optuna.create_study(direction="maximize")
     plain = given_configs(100, SPACE)[1]
     for place in range(4):
-        study.add_trial(
-            optuna.trial.create_trial(
-                params=params_of(Config(width=16 + place)),
-                distributions=distributions(),
-                value=1 - place / 10,
-                user_attrs={VALIDATION: {"f1": 1 - place / 10, "loss": 0.5}},
-            )
-        )
-    ended = optuna.trial.TrialState[state]
+        study.add_trial(ended(Config(width=16 + place), 1 - place / 10))
     study.add_trial(
         optuna.trial.create_trial(
-            state=ended,
+            state=optuna.trial.TrialState[state],
             params=params_of(plain),
             distributions=distributions(),
             value=None if state == "FAIL" else 0.1,
@@ -276,15 +262,19 @@ def test_the_plain_network_may_stand_for_the_default():
     study = optuna.create_study(direction="maximize")
     default, plain = given_configs(100, SPACE)
     for place, config in enumerate([Config(width=16), Config(width=17), default, plain]):
-        trial = optuna.trial.create_trial(
-            params=params_of(config),
-            distributions=distributions(),
-            value=1 - place / 10,
-            user_attrs={VALIDATION: {"f1": 1 - place / 10, "loss": 0.5}},
-        )
-        study.add_trial(trial)
+        study.add_trial(ended(config, 1 - place / 10))
     found = _candidates(study, 3, 100, "f1", maximize=True)
     assert found == [(0, Config(width=16)), (1, Config(width=17)), (3, plain), (2, default)]
+
+
+def ended(config: Config, f1: float) -> optuna.trial.FrozenTrial:
+    """Returns a trial that trained to its end."""
+    return optuna.trial.create_trial(
+        params=params_of(config),
+        distributions=distributions(),
+        value=f1,
+        user_attrs={VALIDATION: {"f1": f1, "loss": 0.5}},
+    )
 
 
 def distributions() -> dict[str, optuna.distributions.BaseDistribution]:

@@ -77,6 +77,8 @@ class Search(Listener):
         return Job(trial.number, config, fit_seed(self._settings.seed, trial.number))
 
     def _give(self) -> None:
+        if not self._given:
+            return
         # One at a time: what a run that ends early left waiting would come before all else later.
         waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         asked = [trial.system_attrs.get("fixed_params") for trial in waiting]
